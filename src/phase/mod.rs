@@ -1,0 +1,1 @@
+//! Exact elimination of phase-type models.
