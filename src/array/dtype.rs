@@ -1,0 +1,295 @@
+//! Element types.
+
+use std::fmt;
+
+use super::{Array, Data, Shape, TensorType};
+use crate::array::ArrayError;
+use ndarray::{ArcArray, ArrayViewD, IxDyn};
+
+/// The element type of an [`Array`] or tensor.
+///
+/// The list is JAX's with 64-bit types switched on, as far as ordinary numerical code needs it.
+///
+/// ```
+/// use elimap::DType;
+/// assert_eq!(DType::F64.name(), "float64");
+/// assert_eq!(DType::F64.to_string(), "f64");
+/// assert_eq!(DType::from_name("int32"), Some(DType::I32));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DType {
+    /// Truth values.
+    Bool,
+    /// Unsigned 8-bit integers.
+    U8,
+    /// Unsigned 32-bit integers.
+    U32,
+    /// Unsigned 64-bit integers (what sums of unsigned integers are).
+    U64,
+    /// Signed 32-bit integers.
+    I32,
+    /// Signed 64-bit integers.
+    I64,
+    /// IEEE 754 binary32.
+    F32,
+    /// IEEE 754 binary64.
+    F64,
+}
+
+impl DType {
+    /// Every element type, in promotion order.
+    pub const ALL: [DType; 8] = [
+        DType::Bool,
+        DType::U8,
+        DType::U32,
+        DType::U64,
+        DType::I32,
+        DType::I64,
+        DType::F32,
+        DType::F64,
+    ];
+
+    /// The numpy name, such as `float64`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            DType::Bool => "bool",
+            DType::U8 => "uint8",
+            DType::U32 => "uint32",
+            DType::U64 => "uint64",
+            DType::I32 => "int32",
+            DType::I64 => "int64",
+            DType::F32 => "float32",
+            DType::F64 => "float64",
+        }
+    }
+
+    /// The short name that programs print, such as `f64`.
+    #[must_use]
+    pub const fn short_name(self) -> &'static str {
+        match self {
+            DType::Bool => "bool",
+            DType::U8 => "u8",
+            DType::U32 => "u32",
+            DType::U64 => "u64",
+            DType::I32 => "i32",
+            DType::I64 => "i64",
+            DType::F32 => "f32",
+            DType::F64 => "f64",
+        }
+    }
+
+    /// The element type with this numpy name or short name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<DType> {
+        DType::ALL
+            .into_iter()
+            .find(|d| d.name() == name || d.short_name() == name)
+    }
+
+    /// Whether this is `float32` or `float64`.
+    #[must_use]
+    pub const fn is_float(self) -> bool {
+        matches!(self, DType::F32 | DType::F64)
+    }
+
+    /// Whether this is a signed or unsigned integer type (`bool` is not).
+    #[must_use]
+    pub const fn is_integer(self) -> bool {
+        self.is_signed_integer() || self.is_unsigned_integer()
+    }
+
+    /// Whether this is a signed integer type.
+    #[must_use]
+    pub const fn is_signed_integer(self) -> bool {
+        matches!(self, DType::I32 | DType::I64)
+    }
+
+    /// Whether this is an unsigned integer type.
+    #[must_use]
+    pub const fn is_unsigned_integer(self) -> bool {
+        matches!(self, DType::U8 | DType::U32 | DType::U64)
+    }
+
+    /// The type of a rank-0 value of this element type, strongly typed.
+    #[must_use]
+    pub fn scalar(self) -> TensorType {
+        TensorType::new(self, [])
+    }
+}
+
+impl fmt::Display for DType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.short_name())
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// A Rust type that can be an element of an [`Array`].
+///
+/// Sealed: the list of element types is closed, so that every operation knows every type.
+pub trait Element: sealed::Sealed + Copy + PartialEq + fmt::Debug + Send + Sync + 'static {
+    /// The element type's name at run time.
+    const DTYPE: DType;
+
+    /// The type of a tensor of these elements with the given shape.
+    ///
+    /// ```
+    /// use elimap::Element;
+    /// assert_eq!(f64::spec([2, 3]).to_string(), "f64[2,3]");
+    /// ```
+    fn spec(shape: impl IntoIterator<Item = usize>) -> TensorType {
+        TensorType::new(Self::DTYPE, shape)
+    }
+
+    #[doc(hidden)]
+    fn wrap(array: ArcArray<Self, IxDyn>) -> Data;
+    #[doc(hidden)]
+    fn unwrap_ref(data: &Data) -> Option<&ArcArray<Self, IxDyn>>;
+    #[doc(hidden)]
+    fn unwrap_owned(data: Data) -> Option<ArcArray<Self, IxDyn>>;
+}
+
+macro_rules! elements {
+    ($($variant:ident $ty:ty),*) => {$(
+        impl sealed::Sealed for $ty {}
+        impl Element for $ty {
+            const DTYPE: DType = DType::$variant;
+            fn wrap(array: ArcArray<Self, IxDyn>) -> Data {
+                Data::$variant(array)
+            }
+            fn unwrap_ref(data: &Data) -> Option<&ArcArray<Self, IxDyn>> {
+                if let Data::$variant(a) = data { Some(a) } else { None }
+            }
+            fn unwrap_owned(data: Data) -> Option<ArcArray<Self, IxDyn>> {
+                if let Data::$variant(a) = data { Some(a) } else { None }
+            }
+        }
+        impl From<$ty> for Array {
+            fn from(value: $ty) -> Array {
+                Array::scalar(value)
+            }
+        }
+    )*};
+}
+elements!(Bool bool, U8 u8, U32 u32, U64 u64, I32 i32, I64 i64, F32 f32, F64 f64);
+
+/// One value with its element type: a rank-0 literal of a program.
+#[derive(Clone, Copy, Debug)]
+pub enum Scalar {
+    /// A truth value.
+    Bool(bool),
+    /// A `uint8`.
+    U8(u8),
+    /// A `uint32`.
+    U32(u32),
+    /// A `uint64`.
+    U64(u64),
+    /// An `int32`.
+    I32(i32),
+    /// An `int64`.
+    I64(i64),
+    /// A `float32`.
+    F32(f32),
+    /// A `float64`.
+    F64(f64),
+}
+
+macro_rules! scalar_dispatch {
+    ($scalar:expr, $x:ident => $body:expr) => {
+        match $scalar {
+            Scalar::Bool($x) => $body,
+            Scalar::U8($x) => $body,
+            Scalar::U32($x) => $body,
+            Scalar::U64($x) => $body,
+            Scalar::I32($x) => $body,
+            Scalar::I64($x) => $body,
+            Scalar::F32($x) => $body,
+            Scalar::F64($x) => $body,
+        }
+    };
+}
+
+impl Scalar {
+    /// The element type.
+    #[must_use]
+    pub fn dtype(self) -> DType {
+        fn of<T: Element>(_: T) -> DType {
+            T::DTYPE
+        }
+        scalar_dispatch!(self, x => of(x))
+    }
+
+    /// The value as a rank-0 array.
+    #[must_use]
+    pub fn to_array(self) -> Array {
+        scalar_dispatch!(self, x => Array::scalar(x))
+    }
+
+    /// The value of a rank-0 array.
+    ///
+    /// # Errors
+    ///
+    /// [`ArrayError::NotScalar`] for an array of another rank.
+    pub fn from_array(array: &Array) -> Result<Scalar, ArrayError> {
+        fn first<T: Element>(array: &ArrayViewD<'_, T>, shape: &[usize]) -> Result<T, ArrayError> {
+            array
+                .first()
+                .copied()
+                .filter(|_| shape.is_empty())
+                .ok_or_else(|| ArrayError::NotScalar { shape: Shape::from_slice(shape) })
+        }
+        let shape = array.shape();
+        Ok(match array.data() {
+            Data::Bool(a) => Scalar::Bool(first(&a.view(), shape)?),
+            Data::U8(a) => Scalar::U8(first(&a.view(), shape)?),
+            Data::U32(a) => Scalar::U32(first(&a.view(), shape)?),
+            Data::U64(a) => Scalar::U64(first(&a.view(), shape)?),
+            Data::I32(a) => Scalar::I32(first(&a.view(), shape)?),
+            Data::I64(a) => Scalar::I64(first(&a.view(), shape)?),
+            Data::F32(a) => Scalar::F32(first(&a.view(), shape)?),
+            Data::F64(a) => Scalar::F64(first(&a.view(), shape)?),
+        })
+    }
+
+    /// The value's bits, for comparisons that tell `-0.0` from `0.0` and equate a NaN with itself.
+    #[must_use]
+    pub fn bits(self) -> u64 {
+        match self {
+            Scalar::Bool(x) => u64::from(x),
+            Scalar::U8(x) => u64::from(x),
+            Scalar::U32(x) => u64::from(x),
+            Scalar::U64(x) => x,
+            Scalar::I32(x) => x as u64,
+            Scalar::I64(x) => x as u64,
+            Scalar::F32(x) => u64::from(x.to_bits()),
+            Scalar::F64(x) => x.to_bits(),
+        }
+    }
+}
+
+impl PartialEq for Scalar {
+    fn eq(&self, other: &Self) -> bool {
+        self.dtype() == other.dtype() && self.bits() == other.bits()
+    }
+}
+impl Eq for Scalar {}
+impl std::hash::Hash for Scalar {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        (self.dtype(), self.bits()).hash(state);
+    }
+}
+
+macro_rules! scalar_from {
+    ($($variant:ident $ty:ty),*) => {$(
+        impl From<$ty> for Scalar {
+            fn from(x: $ty) -> Scalar {
+                Scalar::$variant(x)
+            }
+        }
+    )*};
+}
+scalar_from!(Bool bool, U8 u8, U32 u32, U64 u64, I32 i32, I64 i64, F32 f32, F64 f64);

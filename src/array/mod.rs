@@ -1,0 +1,387 @@
+//! Arrays whose element type is known at run time.
+//!
+//! An [`Array`] is a shared, immutable n-dimensional array over ndarray: a clone costs one reference count, a
+//! conversion from or to an ndarray array moves the buffer where nobody else holds it, and views keep strides, so
+//! slicing and transposing do not copy.
+
+mod dtype;
+mod error;
+mod promote;
+mod types;
+
+use std::fmt;
+
+use ndarray::{ArcArray, ArrayViewD, Axis, Dimension, IxDyn};
+
+pub use dtype::{DType, Element, Scalar};
+pub use error::ArrayError;
+pub use promote::promote_types;
+pub(crate) use promote::{promote_all, to_inexact};
+pub use types::{Shape, TensorType};
+pub(crate) use types::{ShapeTuple, broadcast_shapes, resolve_axis};
+
+/// The buffer of an [`Array`]: one shared ndarray per element type.
+#[doc(hidden)]
+#[derive(Clone)]
+pub enum Data {
+    Bool(ArcArray<bool, IxDyn>),
+    U8(ArcArray<u8, IxDyn>),
+    U32(ArcArray<u32, IxDyn>),
+    U64(ArcArray<u64, IxDyn>),
+    I32(ArcArray<i32, IxDyn>),
+    I64(ArcArray<i64, IxDyn>),
+    F32(ArcArray<f32, IxDyn>),
+    F64(ArcArray<f64, IxDyn>),
+}
+
+/// Runs `$body` with `$a` bound to the typed ndarray inside `$data`.
+macro_rules! dispatch {
+    ($data:expr, $a:ident => $body:expr) => {
+        match $data {
+            $crate::array::Data::Bool($a) => $body,
+            $crate::array::Data::U8($a) => $body,
+            $crate::array::Data::U32($a) => $body,
+            $crate::array::Data::U64($a) => $body,
+            $crate::array::Data::I32($a) => $body,
+            $crate::array::Data::I64($a) => $body,
+            $crate::array::Data::F32($a) => $body,
+            $crate::array::Data::F64($a) => $body,
+        }
+    };
+}
+pub(crate) use dispatch;
+
+/// Runs `$body` with the type alias `$T` standing for the element type `$dtype`.
+macro_rules! dispatch_dtype {
+    ($dtype:expr, $T:ident => $body:expr) => {
+        match $dtype {
+            $crate::array::DType::Bool => { type $T = bool; $body }
+            $crate::array::DType::U8 => { type $T = u8; $body }
+            $crate::array::DType::U32 => { type $T = u32; $body }
+            $crate::array::DType::U64 => { type $T = u64; $body }
+            $crate::array::DType::I32 => { type $T = i32; $body }
+            $crate::array::DType::I64 => { type $T = i64; $body }
+            $crate::array::DType::F32 => { type $T = f32; $body }
+            $crate::array::DType::F64 => { type $T = f64; $body }
+        }
+    };
+}
+pub(crate) use dispatch_dtype;
+
+/// An immutable n-dimensional array with an element type known at run time.
+///
+/// ```
+/// use elimap::{Array, DType};
+/// let a = Array::from(ndarray::array![[1.0, 2.0], [3.0, 4.0]]);
+/// assert_eq!(a.shape(), [2, 2]);
+/// assert_eq!(a.dtype(), DType::F64);
+/// assert_eq!(a.to_vec::<f64>()?, [1.0, 2.0, 3.0, 4.0]);
+/// assert!(a.to_vec::<i32>().is_err());
+/// # Ok::<(), elimap::ArrayError>(())
+/// ```
+#[derive(Clone)]
+pub struct Array {
+    data: Data,
+}
+
+impl Array {
+    /// A rank-0 array.
+    #[must_use]
+    pub fn scalar<T: Element>(value: T) -> Array {
+        Array::wrap(ndarray::arr0(value).into_shared().into_dyn())
+    }
+
+    /// An array of the given shape with its elements in row-major order.
+    ///
+    /// # Errors
+    ///
+    /// [`ArrayError::ElementCount`] where the number of elements is not the product of the shape.
+    pub fn from_vec<T: Element>(
+        shape: impl IntoIterator<Item = usize>,
+        elements: Vec<T>,
+    ) -> Result<Array, ArrayError> {
+        let shape: Shape = shape.into_iter().collect();
+        let count = elements.len();
+        ndarray::Array::from_shape_vec(IxDyn(&shape), elements)
+            .map(Array::from)
+            .map_err(|_| ArrayError::ElementCount { shape, count })
+    }
+
+    /// An array of the given shape filled with one value.
+    #[must_use]
+    pub fn full(shape: &[usize], value: Scalar) -> Array {
+        dispatch_dtype!(value.dtype(), T => {
+            let array = value.to_array();
+            match T::unwrap_ref(&array.data).and_then(|a| a.first().copied()) {
+                Some(x) => Array::from(ndarray::Array::<T, IxDyn>::from_elem(IxDyn(shape), x)),
+                None => array,
+            }
+        })
+    }
+
+    /// An array of zeros (`false` for `bool`).
+    #[must_use]
+    pub fn zeros(dtype: DType, shape: &[usize]) -> Array {
+        match dtype {
+            DType::Bool => Array::from(ndarray::Array::<bool, IxDyn>::from_elem(IxDyn(shape), false)),
+            DType::U8 => Array::from(ndarray::Array::<u8, IxDyn>::zeros(IxDyn(shape))),
+            DType::U32 => Array::from(ndarray::Array::<u32, IxDyn>::zeros(IxDyn(shape))),
+            DType::U64 => Array::from(ndarray::Array::<u64, IxDyn>::zeros(IxDyn(shape))),
+            DType::I32 => Array::from(ndarray::Array::<i32, IxDyn>::zeros(IxDyn(shape))),
+            DType::I64 => Array::from(ndarray::Array::<i64, IxDyn>::zeros(IxDyn(shape))),
+            DType::F32 => Array::from(ndarray::Array::<f32, IxDyn>::zeros(IxDyn(shape))),
+            DType::F64 => Array::from(ndarray::Array::<f64, IxDyn>::zeros(IxDyn(shape))),
+        }
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub fn wrap<T: Element>(array: ArcArray<T, IxDyn>) -> Array {
+        Array { data: T::wrap(array) }
+    }
+
+    pub(crate) fn data(&self) -> &Data {
+        &self.data
+    }
+
+    /// The element type.
+    #[must_use]
+    pub fn dtype(&self) -> DType {
+        fn of<T: Element>(_: &ArcArray<T, IxDyn>) -> DType {
+            T::DTYPE
+        }
+        dispatch!(&self.data, a => of(a))
+    }
+
+    /// The length of each axis.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        dispatch!(&self.data, a => a.shape())
+    }
+
+    /// The number of axes.
+    #[must_use]
+    pub fn rank(&self) -> usize {
+        self.shape().len()
+    }
+
+    /// The number of elements.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        dispatch!(&self.data, a => a.len())
+    }
+
+    /// Whether there are no elements.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The array's (strong) type.
+    #[must_use]
+    pub fn ty(&self) -> TensorType {
+        TensorType::new(self.dtype(), self.shape().iter().copied())
+    }
+
+    /// The elements as a typed ndarray view.
+    ///
+    /// # Errors
+    ///
+    /// [`ArrayError::DType`] where the array holds another element type.
+    pub fn view<T: Element>(&self) -> Result<ArrayViewD<'_, T>, ArrayError> {
+        T::unwrap_ref(&self.data)
+            .map(ArcArray::view)
+            .ok_or(ArrayError::DType { expected: T::DTYPE, actual: self.dtype() })
+    }
+
+    /// The array as an owned ndarray, without copying where this is the buffer's only holder.
+    ///
+    /// # Errors
+    ///
+    /// [`ArrayError::DType`] where the array holds another element type.
+    pub fn into_ndarray<T: Element>(self) -> Result<ndarray::ArrayD<T>, ArrayError> {
+        self.into_shared().map(ArcArray::into_owned)
+    }
+
+    /// The array as a shared ndarray, never copying.
+    ///
+    /// # Errors
+    ///
+    /// [`ArrayError::DType`] where the array holds another element type.
+    pub fn into_shared<T: Element>(self) -> Result<ndarray::ArcArray<T, IxDyn>, ArrayError> {
+        let actual = self.dtype();
+        T::unwrap_owned(self.data).ok_or(ArrayError::DType { expected: T::DTYPE, actual })
+    }
+
+    /// The elements in row-major order.
+    ///
+    /// # Errors
+    ///
+    /// [`ArrayError::DType`] where the array holds another element type.
+    pub fn to_vec<T: Element>(&self) -> Result<Vec<T>, ArrayError> {
+        let view = self.view::<T>()?;
+        Ok(match view.as_slice() {
+            Some(slice) => slice.to_vec(),
+            None => view.iter().copied().collect(),
+        })
+    }
+
+    /// The value of a rank-0 array.
+    ///
+    /// # Errors
+    ///
+    /// [`ArrayError::DType`] for another element type, [`ArrayError::NotScalar`] for another rank.
+    pub fn item<T: Element>(&self) -> Result<T, ArrayError> {
+        let view = self.view::<T>()?;
+        match (view.ndim(), view.first()) {
+            (0, Some(&x)) => Ok(x),
+            _ => Err(ArrayError::NotScalar { shape: Shape::from_slice(self.shape()) }),
+        }
+    }
+
+    /// The sub-array at one index of an axis, sharing the buffer; `None` outside the bounds.
+    #[must_use]
+    pub fn index_axis(&self, axis: usize, index: usize) -> Option<Array> {
+        if self.shape().get(axis).is_none_or(|&n| index >= n) {
+            return None;
+        }
+        Some(dispatch!(&self.data, a => {
+            let mut lane = a.clone();
+            lane.collapse_axis(Axis(axis), index);
+            Array::wrap(lane.index_axis_move(Axis(axis), 0))
+        }))
+    }
+
+    /// The lane at a multi-index over the leading axes, sharing the buffer.
+    ///
+    /// An axis of length 1 is read at 0 whatever the index, so arrays batched by
+    /// [`ExpandDims`](crate::VmapMethod::ExpandDims) can be walked lane by lane; `None` outside the bounds.
+    ///
+    /// ```
+    /// # use elimap::Array;
+    /// let a = Array::from(ndarray::array![[1, 2, 3], [4, 5, 6]]);
+    /// assert_eq!(a.lane(&[1]).unwrap().to_vec::<i32>().unwrap(), [4, 5, 6]);
+    /// assert_eq!(a.lane(&[1, 2]).unwrap().item::<i32>().unwrap(), 6);
+    /// ```
+    #[must_use]
+    pub fn lane(&self, index: &[usize]) -> Option<Array> {
+        let mut lane = self.clone();
+        for &i in index {
+            let i = if lane.shape().first() == Some(&1) { 0 } else { i };
+            lane = lane.index_axis(0, i)?;
+        }
+        Some(lane)
+    }
+
+    /// The same elements with their axes permuted, sharing the buffer.
+    pub(crate) fn permute(&self, permutation: &[usize]) -> Array {
+        dispatch!(&self.data, a => Array::wrap(a.clone().permuted_axes(IxDyn(permutation))))
+    }
+
+    /// The same elements in another shape of equal size; row-major order, copied only where strides force it.
+    pub(crate) fn reshaped(&self, shape: &[usize]) -> Array {
+        debug_assert_eq!(self.len(), shape.iter().product::<usize>());
+        dispatch!(&self.data, a => Array::wrap(a.to_shape(IxDyn(shape)).map_or_else(
+            |_| a.clone(),
+            |view| if view.is_view() && a.is_standard_layout() {
+                // `to_shape` borrows; reshaping the shared array itself keeps the buffer without copying.
+                a.clone().into_shape_with_order(IxDyn(shape)).unwrap_or_else(|_| view.to_shared())
+            } else {
+                view.into_owned().into_shared()
+            },
+        )))
+    }
+
+    /// A view broadcast to a larger shape with stride-0 axes: `dims[i]` says where axis `i` goes.
+    pub(crate) fn broadcast_in_dim(&self, shape: &[usize], dims: &[usize]) -> Array {
+        let mut padded: Shape = smallvec::SmallVec::from_elem(1, shape.len());
+        for (&d, &n) in dims.iter().zip(self.shape()) {
+            padded[d] = n;
+        }
+        // `dims` is increasing (checked by the type rule), so the padded shape is a plain reshape.
+        let array = self.reshaped(&padded);
+        dispatch!(&array.data, a => Array::wrap(a.broadcast(IxDyn(shape)).map_or_else(
+            || a.clone(),
+            |view| view.to_owned().into_shared(),
+        )))
+    }
+
+    /// Whether dtype, shape and every element agree, a NaN being equal to itself.
+    #[must_use]
+    pub fn identical(&self, other: &Array) -> bool {
+        if self.dtype() != other.dtype() || self.shape() != other.shape() {
+            return false;
+        }
+        match (&self.data, &other.data) {
+            (Data::F32(a), Data::F32(b)) => a.iter().zip(b).all(|(x, y)| x == y || (x.is_nan() && y.is_nan())),
+            (Data::F64(a), Data::F64(b)) => a.iter().zip(b).all(|(x, y)| x == y || (x.is_nan() && y.is_nan())),
+            (Data::Bool(a), Data::Bool(b)) => a == b,
+            (Data::U8(a), Data::U8(b)) => a == b,
+            (Data::U32(a), Data::U32(b)) => a == b,
+            (Data::U64(a), Data::U64(b)) => a == b,
+            (Data::I32(a), Data::I32(b)) => a == b,
+            (Data::I64(a), Data::I64(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+/// Equal dtype, shape and elements; a NaN differs from itself, as in IEEE 754 (see [`Array::identical`]).
+impl PartialEq for Array {
+    fn eq(&self, other: &Array) -> bool {
+        match (&self.data, &other.data) {
+            (Data::F32(a), Data::F32(b)) => a == b,
+            (Data::F64(a), Data::F64(b)) => a == b,
+            _ => self.identical(other),
+        }
+    }
+}
+
+impl<T: Element, D: Dimension> From<ndarray::Array<T, D>> for Array {
+    fn from(array: ndarray::Array<T, D>) -> Array {
+        Array::wrap(array.into_dyn().into_shared())
+    }
+}
+
+impl<T: Element, D: Dimension> From<ArcArray<T, D>> for Array {
+    fn from(array: ArcArray<T, D>) -> Array {
+        Array::wrap(array.into_dyn())
+    }
+}
+
+impl<T: Element> From<Vec<T>> for Array {
+    fn from(elements: Vec<T>) -> Array {
+        Array::from(ndarray::Array::from_vec(elements))
+    }
+}
+
+impl fmt::Debug for Array {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {self}", self.ty())
+    }
+}
+
+impl fmt::Display for Array {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.data {
+            Data::F32(a) => fmt::Debug::fmt(&DebugElements(a), f),
+            Data::F64(a) => fmt::Debug::fmt(&DebugElements(a), f),
+            data => dispatch!(data, a => fmt::Display::fmt(a, f)),
+        }
+    }
+}
+
+/// Shows floats with a decimal point, so that `1.0` and `1` stay apart; ndarray adds a debug footer that is cut off.
+struct DebugElements<'a, T>(&'a ArcArray<T, IxDyn>);
+
+impl<T: fmt::Debug + Copy> fmt::Debug for DebugElements<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        struct Quoted<T>(T);
+        impl<T: fmt::Debug> fmt::Display for Quoted<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+        fmt::Display::fmt(&self.0.map(|&x| Quoted(x)), f)
+    }
+}

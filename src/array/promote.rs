@@ -1,0 +1,127 @@
+//! JAX's type promotion lattice, with 64-bit types on (rules N1 to N5).
+
+use super::{DType, TensorType};
+
+/// The element type and weakness two operands meet at.
+///
+/// `bool` gives way to every other type, a weak integer to every integer and float, a weak float to every float;
+/// unsigned and signed meet at the narrowest signed type that holds both, and any integer with a float at that
+/// float. `uint64` with a signed type has no such type and meets at weak `float64`, as in JAX.
+///
+/// ```
+/// use elimap::{promote_types, DType};
+/// let (strong, weak) = (false, true);
+/// assert_eq!(promote_types((DType::I32, strong), (DType::F64, weak)), (DType::F64, weak));
+/// assert_eq!(promote_types((DType::F32, strong), (DType::F64, weak)), (DType::F32, strong));
+/// assert_eq!(promote_types((DType::U32, strong), (DType::I32, strong)), (DType::I64, strong));
+/// ```
+#[must_use]
+pub fn promote_types(a: (DType, bool), b: (DType, bool)) -> (DType, bool) {
+    use DType::{Bool, F32, F64, I32, I64, U8, U32, U64};
+    if a == b {
+        return a;
+    }
+    let ((a, wa), (b, wb)) = (a, b);
+    let class = |d: DType| match d {
+        Bool => 0,
+        d if d.is_float() => 2,
+        _ => 1,
+    };
+    match (wa, wb) {
+        // Two weak types: the later class wins, at its default width; equal classes keep the wider.
+        (true, true) => match class(a).max(class(b)) {
+            0 => (Bool, false),
+            1 => (I64, true),
+            _ => (F64, true),
+        },
+        (true, false) | (false, true) => {
+            let (weak, strong) = if wa { (a, b) } else { (b, a) };
+            if class(weak) <= class(strong) {
+                (strong, false)
+            } else {
+                (if class(weak) == 2 { F64 } else { I64 }, true)
+            }
+        }
+        (false, false) => match (a, b) {
+            (Bool, d) | (d, Bool) => (d, false),
+            (F64, _) | (_, F64) => (F64, false),
+            (F32, _) | (_, F32) => (F32, false),
+            (U64, d) | (d, U64) => {
+                if d.is_signed_integer() {
+                    (F64, true)
+                } else {
+                    (U64, false)
+                }
+            }
+            (I64, _) | (_, I64) | (U32, I32) | (I32, U32) => (I64, false),
+            (U32, _) | (_, U32) => (U32, false),
+            (I32, _) | (_, I32) => (I32, false),
+            (U8, U8) => (U8, false),
+        },
+    }
+}
+
+/// The element type and weakness that all of `types` meet at.
+#[must_use]
+pub(crate) fn promote_all<'a>(types: impl IntoIterator<Item = &'a TensorType>) -> (DType, bool) {
+    types
+        .into_iter()
+        .map(|t| (t.dtype, t.weak))
+        .reduce(promote_types)
+        .unwrap_or((DType::F64, true))
+}
+
+/// The floating type that arithmetic such as true division computes in.
+#[must_use]
+pub(crate) fn to_inexact((dtype, weak): (DType, bool)) -> (DType, bool) {
+    if dtype.is_float() { (dtype, weak) } else { (DType::F64, weak) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CASES: [(DType, bool); 11] = [
+        (DType::Bool, false),
+        (DType::U8, false),
+        (DType::U32, false),
+        (DType::U64, false),
+        (DType::I32, false),
+        (DType::I64, false),
+        (DType::F32, false),
+        (DType::F64, false),
+        (DType::I64, true),
+        (DType::F64, true),
+        (DType::I32, true),
+    ];
+
+    #[test]
+    fn promotion_is_commutative_and_idempotent() {
+        for a in CASES {
+            assert_eq!(promote_types(a, a), a);
+            for b in CASES {
+                assert_eq!(promote_types(a, b), promote_types(b, a), "{a:?} {b:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn promotion_matches_the_reference_table() {
+        use DType::*;
+        let (s, w) = (false, true);
+        for (a, b, want) in [
+            ((U8, s), (I32, s), (I32, s)),
+            ((U8, s), (U32, s), (U32, s)),
+            ((U32, s), (I32, s), (I64, s)),
+            ((U64, s), (I64, s), (F64, w)),
+            ((I64, s), (F32, s), (F32, s)),
+            ((U8, s), (I64, w), (U8, s)),
+            ((Bool, s), (I64, w), (I64, w)),
+            ((I32, s), (F64, w), (F64, w)),
+            ((F32, s), (F64, w), (F32, s)),
+            ((I64, w), (F64, w), (F64, w)),
+        ] {
+            assert_eq!(promote_types(a, b), want, "{a:?} {b:?}");
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Calling the host and holding it to its contract.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rayon::prelude::*;
+use smallvec::SmallVec;
+
+use super::error::HostPanic;
+use super::{BoxError, Callback, CallbackError, LaneIndex};
+use crate::array::{Array, Element, Shape, TensorType, dispatch_dtype};
+
+/// What a host function may return: an [`Array`], an array or `Vec` of them, or a `Result` of one of these.
+pub trait HostOutput {
+    /// The results in order.
+    ///
+    /// # Errors
+    ///
+    /// The host function's own error.
+    fn into_arrays(self) -> Result<Vec<Array>, BoxError>;
+}
+
+impl HostOutput for Array {
+    fn into_arrays(self) -> Result<Vec<Array>, BoxError> {
+        Ok(vec![self])
+    }
+}
+impl HostOutput for Vec<Array> {
+    fn into_arrays(self) -> Result<Vec<Array>, BoxError> {
+        Ok(self)
+    }
+}
+impl<const N: usize> HostOutput for [Array; N] {
+    fn into_arrays(self) -> Result<Vec<Array>, BoxError> {
+        Ok(self.into())
+    }
+}
+impl HostOutput for () {
+    fn into_arrays(self) -> Result<Vec<Array>, BoxError> {
+        Ok(Vec::new())
+    }
+}
+impl<T: HostOutput, E: Into<BoxError>> HostOutput for Result<T, E> {
+    fn into_arrays(self) -> Result<Vec<Array>, BoxError> {
+        self.map_err(Into::into)?.into_arrays()
+    }
+}
+
+impl Callback {
+    /// Calls the host once and checks its results against `results`, in JAX's order: count, shape, dtype (rule C24).
+    pub(crate) fn call_host(
+        &self,
+        args: &[Array],
+        results: &[TensorType],
+        lane: &[usize],
+    ) -> Result<Vec<Array>, CallbackError> {
+        // The lane is only spelled out on failure.
+        let lane = || LaneIndex(SmallVec::from_slice(lane));
+        let name = || self.name.to_string();
+        if let Some(log) = &self.log {
+            log.push(&self.name, args);
+        }
+        let outcome = catch_unwind(AssertUnwindSafe(|| (self.host)(args)))
+            .unwrap_or_else(|payload| Err(HostPanic::from_payload(payload.as_ref()).into()));
+        let out = outcome.map_err(|source| CallbackError::Failed { name: name(), lane: lane(), source })?;
+        if out.len() != results.len() {
+            let (expected, actual) = (results.len(), out.len());
+            return Err(CallbackError::ResultCount { name: name(), lane: lane(), expected, actual });
+        }
+        for (result, (array, ty)) in out.iter().zip(results).enumerate() {
+            if array.shape() != &ty.shape[..] {
+                return Err(CallbackError::ResultShape {
+                    name: name(),
+                    lane: lane(),
+                    result,
+                    expected: ty.shape.clone(),
+                    actual: Shape::from_slice(array.shape()),
+                });
+            }
+            if array.dtype() != ty.dtype {
+                let (expected, actual) = (ty.dtype, array.dtype());
+                return Err(CallbackError::ResultDtype { name: name(), lane: lane(), result, expected, actual });
+            }
+        }
+        Ok(out)
+    }
+
+    /// Calls the host once per lane on rayon's threads; `args` and `results` lead with the axes `lanes`, on which an
+    /// argument may also have length 1.
+    ///
+    /// The answer does not depend on the schedule: results are gathered by lane, and a failing lane only stops lanes
+    /// above it, so the lowest failing one is always found.
+    pub(crate) fn call_lanes(
+        &self,
+        args: &[Array],
+        results: &[TensorType],
+        lanes: &[usize],
+    ) -> Result<Vec<Array>, CallbackError> {
+        let count: usize = lanes.iter().product();
+        let lane_types: Vec<TensorType> =
+            results.iter().map(|ty| ty.with_shape(ty.shape[lanes.len()..].iter().copied())).collect();
+        let lowest_failure = AtomicUsize::new(usize::MAX);
+        let outcomes: Vec<Option<Result<Vec<Array>, CallbackError>>> = (0..count)
+            .into_par_iter()
+            .map(|flat| {
+                if flat > lowest_failure.load(Ordering::Relaxed) {
+                    return None;
+                }
+                let index = unravel(flat, lanes);
+                let lane_args: Vec<Array> =
+                    args.iter().map(|a| a.lane(&index).unwrap_or_else(|| a.clone())).collect();
+                let outcome = self.call_host(&lane_args, &lane_types, &index);
+                if outcome.is_err() {
+                    lowest_failure.fetch_min(flat, Ordering::Relaxed);
+                }
+                Some(outcome)
+            })
+            .collect();
+        let mut by_lane = Vec::with_capacity(count);
+        for outcome in outcomes.into_iter().flatten() {
+            by_lane.push(outcome?);
+        }
+        Ok(results
+            .iter()
+            .enumerate()
+            .map(|(i, ty)| stack_lanes(by_lane.iter().map(|lane| &lane[i]), ty))
+            .collect())
+    }
+}
+
+/// The multi-index of a row-major position.
+fn unravel(mut flat: usize, shape: &[usize]) -> SmallVec<[usize; 4]> {
+    let mut index: SmallVec<[usize; 4]> = SmallVec::from_elem(0, shape.len());
+    for (slot, &n) in index.iter_mut().zip(shape).rev() {
+        *slot = flat % n;
+        flat /= n;
+    }
+    index
+}
+
+/// Lays checked lane results one after the other into an array of type `ty`.
+fn stack_lanes<'a>(lanes: impl Iterator<Item = &'a Array>, ty: &TensorType) -> Array {
+    dispatch_dtype!(ty.dtype, T => {
+        let mut out: Vec<T> = Vec::with_capacity(ty.size());
+        for lane in lanes {
+            if let Some(a) = T::unwrap_ref(lane.data()) {
+                match a.as_slice() {
+                    Some(slice) => out.extend_from_slice(slice),
+                    None => out.extend(a.iter().copied()),
+                }
+            }
+        }
+        Array::from_vec(ty.shape.iter().copied(), out).unwrap_or_else(|_| Array::zeros(ty.dtype, &ty.shape))
+    })
+}

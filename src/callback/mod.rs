@@ -1,0 +1,187 @@
+//! Host functions with a batching rule.
+//!
+//! A [`Callback`] names a host function, declares the types of its results for one example, and says with a
+//! [`VmapMethod`] what happens to it under `vmap`. The contract, checked at every call: the host gets arrays of the
+//! types the method promises (JAX, section 2 of its semantics: rules C1 to C11) and returns as many arrays as
+//! declared, of the declared dtypes and (batched) shapes. Whatever goes wrong on the host's side, an error, a panic or a wrong
+//! result, arrives as a [`CallbackError`] that names the callback and, for per-lane methods, the lane.
+
+mod error;
+mod host;
+mod log;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::array::{Array, TensorType};
+
+pub use error::{BoxError, CallbackError, LaneIndex};
+pub use host::HostOutput;
+pub use log::{CallLog, CallRecord};
+
+/// What a [`Callback`] does under `vmap`.
+///
+/// With B lanes, a batched argument of lane shape `s`, an unbatched one of shape `u` and a result of lane shape `r`:
+///
+/// | method | calls | batched | unbatched | must return |
+/// |---|---|---|---|---|
+/// | `Sequential`, `SequentialUnrolled` | B | `s` | `u` | `r` |
+/// | `ExpandDims` | 1 | `(B, s)` | `(1, u)` | `(B, r)` |
+/// | `BroadcastAll` | 1 | `(B, s)` | `(B, u)` | `(B, r)` |
+/// | `LegacyVectorized` | 1 | `(B, s)` | `u` | `(B, r)` |
+/// | `Parallel` | B | `s` | `u` | `r` |
+///
+/// A callback none of whose arguments is batched is called once, unbatched, whatever its method; a batch of size 0
+/// makes no call (rules C1 and C19).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum VmapMethod {
+    /// One call per lane, in ascending order; under nested vmaps the innermost level is the slowest (rule C11).
+    Sequential,
+    /// As `Sequential`; JAX unrolls the loop when compiling, which a host call cannot notice.
+    SequentialUnrolled,
+    /// One call; unbatched arguments get a leading axis of length 1 per level.
+    ExpandDims,
+    /// One call; unbatched arguments are repeated along the batch axis.
+    BroadcastAll,
+    /// One call; unbatched arguments are passed as they are, which does not compose under nested vmaps (rule C10).
+    LegacyVectorized,
+    /// Not in JAX: one call per lane, fanned out over rayon's threads; results in lane order, nested vmaps one flat
+    /// fan-out, and of several failing lanes the lowest is reported.
+    Parallel,
+}
+
+impl VmapMethod {
+    /// Every method.
+    pub const ALL: [VmapMethod; 6] = [
+        VmapMethod::Sequential,
+        VmapMethod::SequentialUnrolled,
+        VmapMethod::ExpandDims,
+        VmapMethod::BroadcastAll,
+        VmapMethod::LegacyVectorized,
+        VmapMethod::Parallel,
+    ];
+
+    /// JAX's name, such as `expand_dims`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            VmapMethod::Sequential => "sequential",
+            VmapMethod::SequentialUnrolled => "sequential_unrolled",
+            VmapMethod::ExpandDims => "expand_dims",
+            VmapMethod::BroadcastAll => "broadcast_all",
+            VmapMethod::LegacyVectorized => "legacy_vectorized",
+            VmapMethod::Parallel => "parallel",
+        }
+    }
+}
+
+impl fmt::Display for VmapMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A name that is no [`VmapMethod`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown vmap method {name:?}; use one of sequential, sequential_unrolled, expand_dims, broadcast_all, legacy_vectorized, parallel")]
+pub struct UnknownVmapMethod {
+    /// The name given.
+    pub name: String,
+}
+
+impl std::str::FromStr for VmapMethod {
+    type Err = UnknownVmapMethod;
+    fn from_str(name: &str) -> Result<VmapMethod, UnknownVmapMethod> {
+        VmapMethod::ALL
+            .into_iter()
+            .find(|m| m.name() == name)
+            .ok_or_else(|| UnknownVmapMethod { name: name.to_owned() })
+    }
+}
+
+type HostFn = dyn Fn(&[Array]) -> Result<Vec<Array>, BoxError> + Send + Sync;
+
+/// A host function that can be called from traced code.
+///
+/// Cheap to clone. There is no default method: a callback without one works unbatched and is refused under `vmap`.
+///
+/// ```
+/// use elimap::prelude::*;
+/// let square = Callback::new("square", [f64::spec([])], |args: &[Array]| {
+///     args[0].view::<f64>().map(|x| Array::from(x.mapv(|v| v * v)))
+/// })
+/// .vmap_method(VmapMethod::ExpandDims);
+/// let out = vmap(|x: Tensor| square.call((x,))).call((vec![1.0, 2.0, 3.0],))?;
+/// assert_eq!(out.to_array()?.to_vec::<f64>()?, [1.0, 4.0, 9.0]);
+/// # Ok::<(), elimap::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Callback {
+    name: Arc<str>,
+    results: Arc<[TensorType]>,
+    host: Arc<HostFn>,
+    method: Option<VmapMethod>,
+    log: Option<CallLog>,
+}
+
+impl Callback {
+    /// A callback with the types of its results for one example.
+    ///
+    /// The host function returns an [`Array`], an array or `Vec` of them, or a `Result` of either.
+    pub fn new<R: HostOutput>(
+        name: &str,
+        results: impl IntoIterator<Item = TensorType>,
+        host: impl Fn(&[Array]) -> R + Send + Sync + 'static,
+    ) -> Callback {
+        Callback {
+            name: Arc::from(name),
+            // Results are never weak (rule N6).
+            results: results.into_iter().map(|ty| ty.with_weak(false)).collect(),
+            host: Arc::new(move |args| host(args).into_arrays()),
+            method: None,
+            log: None,
+        }
+    }
+
+    /// Says how the callback batches.
+    #[must_use]
+    pub fn vmap_method(mut self, method: VmapMethod) -> Callback {
+        self.method = Some(method);
+        self
+    }
+
+    /// Records every host call in `log`.
+    #[must_use]
+    pub fn log(mut self, log: &CallLog) -> Callback {
+        self.log = Some(log.clone());
+        self
+    }
+
+    /// The callback's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The types of the results for one example.
+    #[must_use]
+    pub fn results(&self) -> &[TensorType] {
+        &self.results
+    }
+
+    /// How the callback batches.
+    #[must_use]
+    pub fn method(&self) -> Option<VmapMethod> {
+        self.method
+    }
+}
+
+impl fmt::Debug for Callback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Callback")
+            .field("name", &self.name)
+            .field("results", &self.results)
+            .field("method", &self.method)
+            .finish_non_exhaustive()
+    }
+}

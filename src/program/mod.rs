@@ -1,0 +1,186 @@
+//! Programs as plain data: what a traced function does, one equation after another.
+//!
+//! A [`Program`] is a list of typed equations in single-assignment form, JAX's jaxpr. The invariant, which
+//! [`Program::verify`](crate::Program::verify) checks after every transform in debug builds: every variable is
+//! defined exactly once, before its first use, and has the type its operation's rule gives.
+//! Nothing here knows what an operation means; that is [`ops`](crate::ops)' work.
+
+mod builder;
+mod op;
+mod parse;
+mod text;
+
+use std::panic::Location;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::array::{Array, Scalar, TensorType};
+
+pub use builder::ProgramBuilder;
+pub use op::{
+    ArgReduceOp, AxisName, BinaryOp, CallbackKind, CollectiveOp, CumulativeOp, DotDims, GatherDims, IndexMode, Op,
+    PadAxis, ReduceOp, ScatterDims, ScatterOp, UnaryOp,
+};
+pub use parse::{ParseError, ProgramParser};
+
+/// A variable of one program: an index into its table of types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Var(pub(crate) u32);
+
+impl Var {
+    /// The variable's position in [`Program::types`].
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// An operand: a variable or a rank-0 literal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Atom {
+    /// A variable.
+    Var(Var),
+    /// A rank-0 value, weakly typed or not.
+    Literal(Scalar, bool),
+}
+
+impl From<Var> for Atom {
+    fn from(var: Var) -> Atom {
+        Atom::Var(var)
+    }
+}
+
+/// Operands or results of one equation.
+pub type Atoms = SmallVec<[Atom; 4]>;
+
+/// One operation applied to operands.
+#[derive(Clone, Debug)]
+pub struct Equation {
+    /// What is done.
+    pub op: Op,
+    /// To what.
+    pub inputs: Atoms,
+    /// The variables it defines; those nothing uses print as `_`.
+    pub outputs: SmallVec<[Var; 2]>,
+    /// Where in the user's source it was traced.
+    pub location: Option<&'static Location<'static>>,
+}
+
+/// A traced function: typed inputs, equations, outputs.
+///
+/// Prints as JAX's jaxpr text and parses back.
+///
+/// ```
+/// use elimap::{vmap, Element, Tensor};
+/// let f = vmap(|x: Tensor, y: Tensor| x + y).in_axes((0, None));
+/// let program = f.trace((f64::spec([2, 3]), f64::spec([3])))?;
+/// assert_eq!(program.to_string(), "\
+/// { lambda ; a:f64[2,3] b:f64[3]. let
+///     c:f64[1,3] = broadcast_in_dim[broadcast_dimensions=(1,)] b
+///     d:f64[2,3] = add a c
+///   in (d,) }");
+/// # Ok::<(), elimap::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Program {
+    pub(crate) types: Vec<TensorType>,
+    pub(crate) constants: Vec<(Var, Array)>,
+    pub(crate) inputs: Vec<Var>,
+    pub(crate) equations: Vec<Equation>,
+    pub(crate) outputs: Vec<Atom>,
+}
+
+impl Program {
+    /// The type of every variable, by index.
+    #[must_use]
+    pub fn types(&self) -> &[TensorType] {
+        &self.types
+    }
+
+    /// Arrays the function closed over, with the variable each is bound to.
+    #[must_use]
+    pub fn constants(&self) -> &[(Var, Array)] {
+        &self.constants
+    }
+
+    /// The input variables.
+    #[must_use]
+    pub fn inputs(&self) -> &[Var] {
+        &self.inputs
+    }
+
+    /// The equations, in order of execution.
+    #[must_use]
+    pub fn equations(&self) -> &[Equation] {
+        &self.equations
+    }
+
+    /// The results.
+    #[must_use]
+    pub fn outputs(&self) -> &[Atom] {
+        &self.outputs
+    }
+
+    /// The type of one variable.
+    #[must_use]
+    pub fn var_type(&self, var: Var) -> &TensorType {
+        &self.types[var.index()]
+    }
+
+    /// The type of an operand.
+    #[must_use]
+    pub fn atom_type(&self, atom: &Atom) -> TensorType {
+        match atom {
+            Atom::Var(var) => self.var_type(*var).clone(),
+            Atom::Literal(value, weak) => value.dtype().scalar().with_weak(*weak),
+        }
+    }
+
+    /// The types of the inputs, in order.
+    #[must_use]
+    pub fn input_types(&self) -> Vec<TensorType> {
+        self.inputs.iter().map(|&v| self.var_type(v).clone()).collect()
+    }
+
+    /// The types of the results, in order.
+    #[must_use]
+    pub fn output_types(&self) -> Vec<TensorType> {
+        self.outputs.iter().map(|a| self.atom_type(a)).collect()
+    }
+
+    /// Whether running the program can be noticed other than by its results: it holds an effectful callback.
+    #[must_use]
+    pub fn has_effects(&self) -> bool {
+        self.equations.iter().any(|e| e.op.has_effects())
+    }
+
+    /// Copies the equations into `builder` with `args` in place of the inputs, and returns the results there.
+    pub(crate) fn inline(&self, builder: &mut ProgramBuilder, args: &[Atom]) -> Vec<Atom> {
+        debug_assert_eq!(args.len(), self.inputs.len());
+        let mut env: Vec<Option<Atom>> = vec![None; self.types.len()];
+        for (var, &atom) in self.inputs.iter().zip(args) {
+            env[var.index()] = Some(atom);
+        }
+        for (var, array) in &self.constants {
+            env[var.index()] = Some(builder.constant(array));
+        }
+        // Verified programs define every variable before its use; a missing one keeps its own literal form.
+        let read = |env: &[Option<Atom>], atom: &Atom| match atom {
+            Atom::Var(var) => env[var.index()].unwrap_or(*atom),
+            Atom::Literal(..) => *atom,
+        };
+        for equation in &self.equations {
+            let inputs = equation.inputs.iter().map(|a| read(&env, a)).collect();
+            let types = equation.outputs.iter().map(|&v| self.var_type(v).clone());
+            let outputs = builder.push(equation.op.clone(), inputs, types, equation.location);
+            for (var, out) in equation.outputs.iter().zip(outputs) {
+                env[var.index()] = Some(Atom::Var(out));
+            }
+        }
+        self.outputs.iter().map(|a| read(&env, a)).collect()
+    }
+}
+
+/// A program shared by the equations that run it.
+pub type SubProgram = Arc<Program>;
