@@ -9,6 +9,7 @@ mod error;
 mod promote;
 mod types;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use ndarray::{ArcArray, ArrayViewD, Axis, Dimension, IxDyn};
@@ -190,7 +191,7 @@ impl Array {
     /// [`ArrayError::DType`] where the array holds another element type.
     pub fn view<T: Element>(&self) -> Result<ArrayViewD<'_, T>, ArrayError> {
         T::unwrap_ref(&self.data)
-            .map(ArcArray::view)
+            .map(|a| a.view())
             .ok_or(ArrayError::DType { expected: T::DTYPE, actual: self.dtype() })
     }
 
@@ -304,6 +305,28 @@ impl Array {
             || a.clone(),
             |view| view.to_owned().into_shared(),
         )))
+    }
+
+    /// The elements in row-major order, borrowed where they lie that way; none where the array holds another type.
+    pub(crate) fn elements<T: Element>(&self) -> Cow<'_, [T]> {
+        debug_assert_eq!(self.dtype(), T::DTYPE);
+        match T::unwrap_ref(&self.data) {
+            Some(a) => match a.as_slice() {
+                Some(slice) => Cow::Borrowed(slice),
+                None => Cow::Owned(a.iter().copied().collect()),
+            },
+            None => Cow::Borrowed(&[]),
+        }
+    }
+
+    /// An array over as many row-major elements as its shape holds.
+    ///
+    /// For results whose size the type rule has settled; what a caller gives goes through [`Array::from_vec`].
+    pub(crate) fn from_elements<T: Element>(shape: &[usize], elements: Vec<T>) -> Array {
+        Array::from(
+            ndarray::Array::from_shape_vec(IxDyn(shape), elements)
+                .expect("an operation makes as many elements as its type rule says"),
+        )
     }
 
     /// Whether dtype, shape and every element agree, a NaN being equal to itself.
