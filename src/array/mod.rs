@@ -13,6 +13,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use ndarray::{ArcArray, ArrayViewD, Axis, Dimension, IxDyn};
+use smallvec::SmallVec;
 
 pub use dtype::{DType, Element, Scalar};
 pub use error::ArrayError;
@@ -143,6 +144,10 @@ impl Array {
 
     pub(crate) fn data(&self) -> &Data {
         &self.data
+    }
+
+    pub(crate) fn data_mut(&mut self) -> &mut Data {
+        &mut self.data
     }
 
     /// The element type.
@@ -295,7 +300,7 @@ impl Array {
 
     /// A view broadcast to a larger shape with stride-0 axes: `dims[i]` says where axis `i` goes.
     pub(crate) fn broadcast_in_dim(&self, shape: &[usize], dims: &[usize]) -> Array {
-        let mut padded: Shape = smallvec::SmallVec::from_elem(1, shape.len());
+        let mut padded: Shape = SmallVec::from_elem(1, shape.len());
         for (&d, &n) in dims.iter().zip(self.shape()) {
             padded[d] = n;
         }
@@ -327,6 +332,22 @@ impl Array {
             ndarray::Array::from_shape_vec(IxDyn(shape), elements)
                 .expect("an operation makes as many elements as its type rule says"),
         )
+    }
+
+    /// Where the first element lies in memory, to tell buffers apart cheaply.
+    pub(crate) fn buffer_address(&self) -> usize {
+        dispatch!(&self.data, a => a.as_ptr().addr())
+    }
+
+    /// Whether both are the same view of the same buffer.
+    pub(crate) fn same_view(&self, other: &Array) -> bool {
+        let strides = |array: &Array| -> SmallVec<[isize; 4]> {
+            dispatch!(&array.data, a => a.strides().iter().copied().collect())
+        };
+        self.buffer_address() == other.buffer_address()
+            && self.dtype() == other.dtype()
+            && self.shape() == other.shape()
+            && strides(self) == strides(other)
     }
 
     /// Whether dtype, shape and every element agree, a NaN being equal to itself.
