@@ -21,6 +21,8 @@ mod reduce;
 mod scatter;
 mod shape;
 mod sort;
+#[cfg(test)]
+mod testkit;
 
 use std::panic::Location;
 
