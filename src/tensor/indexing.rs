@@ -5,10 +5,10 @@ use std::panic::Location;
 use smallvec::{SmallVec, smallvec};
 
 use super::creation::select;
-use super::operators::{binary, broadcast_to, convert, expand, promote};
+use super::operators::{binary, broadcast_to, convert, expand};
 use super::shape::resolve;
 use super::{Tensor, apply, apply1, settle};
-use crate::array::{DType, Shape};
+use crate::array::{DType, Shape, promote_all, to_inexact};
 use crate::error::Error;
 use crate::ops::{OpError, OpErrorKind};
 use crate::program::{BinaryOp, GatherDims, IndexMode, Op, PadAxis, ScatterDims, ScatterOp};
@@ -253,11 +253,8 @@ impl At {
     }
 }
 
-/// Operands of [`crate::Tensor`] methods that need one element type.
+/// Both operands in the floating type they meet at.
 pub(super) fn promoted_floats(a: &Tensor, b: &Tensor, location: Caller) -> [Tensor; 2] {
-    let [a, b] = promote([a, b], location);
-    if a.dtype().is_float() {
-        return [a, b];
-    }
-    [a, b].map(|t| convert(&t, (DType::F64, false), location))
+    let to = to_inexact(promote_all([a.ty(), b.ty()]));
+    [convert(a, to, location), convert(b, to, location)]
 }
