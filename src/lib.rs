@@ -35,7 +35,8 @@ pub use program::{
     UnaryOp, Var,
 };
 pub use tensor::{
-    Arguments, AxisList, AxisNames, Flatten, Func, Output, ScanOptions, Slicing, Tensor, TraceError, Tree, TreeValue,
+    Arguments, At, AxisList, AxisNames, Flatten, Func, Output, ScanOptions, Slicing, TakeMode, Tensor, TraceError, Tree, TreeValue,
+    Triangle, sort_by_key,
     all_gather, all_to_all, arange, axis_index, axis_size, concatenate, cond, fori_loop, full, iota, ones, pmax, pmean,
     pmin, ppermute, pshuffle, psum, psum_scatter, scan, stack, switch, where_, while_loop, zeros,
 };

@@ -28,10 +28,6 @@ unary_methods! {
     abs Abs false "Elementwise absolute value; the least integer is its own.",
     sign Sign false "Elementwise sign: -1, 0 or 1; zeros and NaN keep themselves.",
     square Square false "Elementwise square.",
-    floor Floor true "Elementwise floor.",
-    ceil Ceil true "Elementwise ceiling.",
-    round RoundHalfEven true "Elementwise rounding, halves to even, as numpy's.",
-    round_half_away RoundHalfAway true "Elementwise rounding, halves away from zero, as `lax.round`'s default.",
     exp Exp true "Elementwise exponential.",
     exp2 Exp2 true "Elementwise power of two.",
     expm1 Expm1 true "Elementwise `exp(x) - 1`, accurate near 0.",
@@ -61,6 +57,27 @@ unary_methods! {
     is_finite IsFinite true "Elementwise: neither infinite nor NaN.",
     population_count PopulationCount false "Elementwise number of one bits.",
     clz Clz false "Elementwise number of leading zero bits.",
+}
+
+macro_rules! rounding_methods {
+    ($($method:ident $op:ident $doc:literal),* $(,)?) => {
+        impl Tensor {$(
+            #[doc = $doc]
+            #[doc = "Integers and bools are whole already and stay as they are."]
+            #[track_caller]
+            #[must_use]
+            pub fn $method(&self) -> Tensor {
+                let whole = !self.dtype().is_float();
+                if whole { self.clone() } else { unary(UnaryOp::$op, self, false, Location::caller()) }
+            }
+        )*}
+    };
+}
+rounding_methods! {
+    floor Floor "Elementwise floor.",
+    ceil Ceil "Elementwise ceiling.",
+    round RoundHalfEven "Elementwise rounding, halves to even, as numpy's.",
+    round_half_away RoundHalfAway "Elementwise rounding, halves away from zero, as `lax.round`'s default.",
 }
 
 macro_rules! binary_methods {

@@ -14,6 +14,8 @@ mod context;
 mod control;
 mod creation;
 mod func;
+mod indexing;
+mod linalg;
 mod methods;
 mod operators;
 mod shape;
@@ -43,6 +45,8 @@ pub(crate) use context::{Traced, active as is_tracing, concrete_arrays, lift_var
 pub use creation::{arange, concatenate, full, iota, ones, stack, where_, zeros};
 pub use func::{Arguments, Func, Output};
 pub(crate) use func::trace;
+pub use indexing::{At, TakeMode, sort_by_key};
+pub use linalg::Triangle;
 pub use shape::{AxisList, Slicing};
 pub use tree::{Flatten, Tree, TreeValue};
 
