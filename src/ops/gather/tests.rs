@@ -196,6 +196,12 @@ fn empty_axes_make_empty_results() {
         &[counting(&[3]), none],
     );
     assert_eq!(got.shape(), [0]);
+    // `jnp.take` of nothing from an empty axis.
+    let nothing = [counting(&[0]), ints(&[0, 1], &[])];
+    assert_eq!(
+        run1(&op(&take(), &[0], IndexMode::Clip), &nothing).shape(),
+        [0]
+    );
     let empty_windows = GatherDims {
         offset_dims: s(&[1]),
         start_index_map: s(&[0]),
@@ -296,6 +302,10 @@ fn bad_parameters_are_refused() {
     has(
         check(take(), &[2], f64::spec([3]), i32::spec([5, 1])),
         "collapsed",
+    );
+    has(
+        check(take(), &[0], f64::spec([0]), i32::spec([5, 1])),
+        "nothing to read",
     );
     has(
         check(take(), &[1], f64::spec([0]), i32::spec([5, 1])),
