@@ -406,4 +406,44 @@ pub enum PhaseError {
         /// The smallest size.
         least: usize,
     },
+
+    /// A work unit of a batch could not be eliminated; of several, the one with the lowest index is reported.
+    #[error("work unit {index} failed: {source}")]
+    UnitFailed {
+        /// The unit's index in its store.
+        index: i32,
+        /// What went wrong.
+        source: Box<PhaseError>,
+    },
+
+    /// Eliminating a work unit panicked: a defect of this library, which loses nothing but the unit.
+    #[error("the elimination panicked: {message}; report it with the work unit")]
+    Panicked {
+        /// The panic's text.
+        message: String,
+    },
+
+    /// A strategy of another name.
+    #[error("unknown strategy `{name}`; use auto, vmap or sequential (pmap is known and refused)")]
+    UnknownStrategy {
+        /// The name given.
+        name: String,
+    },
+
+    /// The number of workers is unusable.
+    #[error("cannot start {workers} workers: {message}; use at least 1 and at most what the machine allows")]
+    Workers {
+        /// The number asked for.
+        workers: usize,
+        /// What is wrong.
+        message: String,
+    },
+
+    /// The strategy `pmap` was asked for.
+    #[error(transparent)]
+    Pmap(#[from] crate::PmapError),
+
+    /// The transform framework refused or failed.
+    #[error(transparent)]
+    Transform(#[from] crate::Error),
 }
