@@ -184,7 +184,9 @@ impl Eliminator {
 
     fn refuse_pmap(&self) -> Result<(), PhaseError> {
         match self.strategy {
-            Strategy::Pmap => pmap(eliminate_unit).map(|never| match never {}).map_err(PhaseError::Pmap),
+            Strategy::Pmap => pmap(eliminate_unit)
+                .map(|never| match never {})
+                .map_err(PhaseError::Pmap),
             Strategy::Auto | Strategy::Vmap | Strategy::Sequential => Ok(()),
         }
     }
@@ -296,7 +298,11 @@ fn eliminate_text(json: &str) -> Result<BlockTrace, PhaseError> {
         let message = payload
             .downcast_ref::<String>()
             .cloned()
-            .or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+            .or_else(|| {
+                payload
+                    .downcast_ref::<&str>()
+                    .map(|text| (*text).to_owned())
+            })
             .unwrap_or_default();
         PhaseError::Panicked { message }
     })

@@ -431,7 +431,9 @@ pub enum PhaseError {
     },
 
     /// The number of workers is unusable.
-    #[error("cannot start {workers} workers: {message}; use at least 1 and at most what the machine allows")]
+    #[error(
+        "cannot start {workers} workers: {message}; use at least 1 and at most what the machine allows"
+    )]
     Workers {
         /// The number asked for.
         workers: usize,

@@ -186,7 +186,12 @@ impl WorkStore {
 
     /// A store of units that were serialized before, such as files; what is damaged is found when it is eliminated.
     pub fn from_entries(entries: impl IntoIterator<Item = (BlockKey, String)>) -> Self {
-        Self { units: entries.into_iter().map(|(key, json)| (key, Arc::from(json))).collect() }
+        Self {
+            units: entries
+                .into_iter()
+                .map(|(key, json)| (key, Arc::from(json)))
+                .collect(),
+        }
     }
 
     /// How many units there are.
