@@ -3,6 +3,7 @@
 #![doc = "```"]
 #![doc = include_str!("../examples/quickstart.rs")]
 #![doc = "```"]
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 // The derive macro names this crate from outside and, in its own tests, from inside.
 #[allow(unused_extern_crates)]
