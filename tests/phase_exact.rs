@@ -207,7 +207,7 @@ fn check(graph: &Graph, theta: &[f64], tolerance: f64) -> bool {
     {
         match expected {
             Some(expected) => {
-                assert_exact(*found, expected, tolerance, &format!("waiting time of {v}"))
+                assert_exact(*found, expected, tolerance, &format!("waiting time of {v}"));
             }
             None => assert_eq!(*found, f64::INFINITY, "waiting time of {v}"),
         }

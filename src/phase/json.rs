@@ -145,12 +145,10 @@ fn integer(field: &'static str, row: usize, column: usize, value: f64) -> Result
 
 fn size(field: &'static str, value: Option<f64>) -> Result<usize, PhaseError> {
     let value = required(field, value)?;
-    usize::try_from(integer(field, 0, 0, value)?).map_err(|_| PhaseError::NotAnInteger {
-        field,
-        row: 0,
-        column: 0,
-        value,
-    })
+    let size = integer(field, 0, 0, value)
+        .ok()
+        .and_then(|value| usize::try_from(value).ok());
+    size.ok_or(PhaseError::InvalidSize { field, value })
 }
 
 /// Reads the endpoints of edges, so that every complaint names field and row.
