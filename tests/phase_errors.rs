@@ -6,6 +6,7 @@ use elimap::phase::{
     Analysis, BlockKey, EliminationTrace, Graph, GraphBuilder, PhaseError, VertexId, WorkStore,
     WorkUnit, models,
 };
+use proptest::prelude::*;
 
 /// A chain 1 -> 2 -> 3 with the second edge constant, as phasic writes it.
 const GRAPH: &str = r#"{
@@ -18,6 +19,9 @@ const GRAPH: &str = r#"{
  "state_length": 1,
  "n_vertices": 4
 }"#;
+
+/// A birth-death chain of three levels as a work unit.
+const UNIT: &str = r#"{"format":"elimap-work-unit","version":1,"key":"39625aab3c7430e4692367eee129e6831ce4d24f3fcea1c0c170fc9a814d968c","edges":[[1],[0,2],[1]],"exits":[2]}"#;
 
 /// Checks the variant and the text of an error.
 macro_rules! assert_error {
@@ -386,5 +390,58 @@ fn models_without_a_size() {
         models::dense(0, 1),
     ] {
         assert!(matches!(empty, Err(PhaseError::ModelSize { .. })));
+    }
+}
+
+/// A graph's text with a few bytes changed.
+fn mutated(text: &'static str) -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just("0".to_owned()),
+        Just("-1".to_owned()),
+        Just("3".to_owned()),
+        Just("1e308".to_owned()),
+        Just("[".to_owned()),
+        Just("]".to_owned()),
+        Just(",".to_owned()),
+        Just("[2, 1, 1.0]".to_owned()),
+        Just("[]".to_owned()),
+        any::<char>().prop_map(String::from),
+        Just(String::new()),
+    ];
+    prop::collection::vec((0..text.len(), 0usize..4, piece), 0..4).prop_map(move |changes| {
+        let mut text = text.to_owned();
+        for (at, length, piece) in changes {
+            let floor = |mut index: usize| {
+                index = index.min(text.len());
+                while !text.is_char_boundary(index) {
+                    index -= 1;
+                }
+                index
+            };
+            let range = floor(at)..floor(at + length);
+            text.replace_range(range, &piece);
+        }
+        text
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3000))]
+
+    #[test]
+    fn damaged_text_is_an_error_or_a_graph(text in mutated(GRAPH), theta in prop::array::uniform2(any::<f64>())) {
+        if let Ok(graph) = Graph::from_json(&text) {
+            if let Ok(time) = EliminationTrace::record(&graph).at(&theta) {
+                prop_assert!(time.moments(3).iter().chain(&[time.variance()]).all(|value| !value.is_nan()));
+            }
+            prop_assert_eq!(Graph::from_json(&graph.to_json()).unwrap(), graph);
+        }
+    }
+
+    #[test]
+    fn damaged_units_are_errors_or_units(text in mutated(UNIT)) {
+        if let Ok(unit) = WorkUnit::from_json(&text) {
+            prop_assert_eq!(unit.to_json(), UNIT);
+        }
     }
 }
