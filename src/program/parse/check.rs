@@ -36,7 +36,8 @@ pub(super) fn check_declared(
 
 /// That two lists of types agree in length, element types and shapes.
 pub(super) fn check_types(
-    what: &str,
+    item: &str,
+    owner: &str,
     expected: &[TensorType],
     found: &[TensorType],
     at: At,
@@ -44,7 +45,7 @@ pub(super) fn check_types(
     if expected.len() != found.len() {
         return Err(ParseError::mismatch(
             at,
-            format!("the number of {what}"),
+            format!("the number of {item}s of `{owner}`"),
             expected.len(),
             found.len(),
         ));
@@ -53,7 +54,7 @@ pub(super) fn check_types(
         if !expected.same_layout(found) {
             return Err(ParseError::mismatch(
                 at,
-                format!("number {i} of {what}"),
+                format!("{item} {i} of `{owner}`"),
                 expected,
                 found,
             ));
@@ -69,8 +70,8 @@ pub(super) fn check_programs(
     results: &[TensorType],
     at: At,
 ) -> Result<(), ParseError> {
-    let check = |what: &str, expected: &[TensorType], found: &[TensorType]| {
-        check_types(&format!("{what} of `{}`", op.name()), expected, found, at)
+    let check = |item: &str, expected: &[TensorType], found: &[TensorType]| {
+        check_types(item, op.name(), expected, found, at)
     };
     let enough = |count: usize| match operands.len() < count {
         true => {
@@ -86,18 +87,18 @@ pub(super) fn check_programs(
     };
     match op {
         Op::Call { program, .. } => {
-            check("operands", &program.input_types(), operands)?;
-            check("results", &program.output_types(), results)
+            check("operand", &program.input_types(), operands)?;
+            check("result", &program.output_types(), results)
         }
         Op::Cond { branches } => {
             enough(1)?;
             for branch in branches {
                 check(
-                    "operands after the index",
+                    "branch operand",
                     &branch.input_types(),
                     &operands[1..],
                 )?;
-                check("results", &branch.output_types(), results)?;
+                check("result", &branch.output_types(), results)?;
             }
             Ok(())
         }
@@ -112,17 +113,17 @@ pub(super) fn check_programs(
             let (consts, carry) = operands.split_at(consts);
             let (cond_operands, body_operands) = consts.split_at(*cond_consts);
             check(
-                "predicate operands",
+                "predicate operand",
                 &cond.input_types(),
                 &[cond_operands, carry].concat(),
             )?;
             check(
-                "operands",
+                "operand",
                 &body.input_types(),
                 &[body_operands, carry].concat(),
             )?;
-            check("results", &body.output_types(), results)?;
-            check("carried results", carry, results)
+            check("result", &body.output_types(), results)?;
+            check("carried result", carry, results)
         }
         Op::Scan {
             body,
@@ -133,9 +134,9 @@ pub(super) fn check_programs(
         } => {
             let whole = num_consts.saturating_add(*num_carry);
             let inputs = stacked(&body.input_types(), whole, *length, at)?;
-            check("operands", &inputs, operands)?;
+            check("operand", &inputs, operands)?;
             check(
-                "results",
+                "result",
                 &stacked(&body.output_types(), *num_carry, *length, at)?,
                 results,
             )

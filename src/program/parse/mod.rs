@@ -17,8 +17,6 @@ use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 use super::{Atom, Atoms, Op, Program, ProgramBuilder, SubProgram};
 use crate::array::{Array, DType, Scalar, Shape, TensorType};
 use crate::callback::Callback;

@@ -319,9 +319,15 @@ impl Parser<'_, '_> {
                 p.fixed("partitioned", "False")?;
                 CallbackKind::Debug
             }
-            "io_callback" => CallbackKind::Io {
-                ordered: p.boolean("ordered")?,
-            },
+            "io_callback" => {
+                let ordered = p.boolean("ordered")?;
+                callback = callback.io(ordered);
+                CallbackKind::Io { ordered }
+            }
+            _ if callback.kind() != CallbackKind::Pure => {
+                let what = format!("the given callback {name:?}");
+                return Err(ParseError::mismatch(at, what, "pure", "declared with `io`"));
+            }
             _ => {
                 callback = with_method(callback, p, at)?;
                 CallbackKind::Pure
@@ -332,7 +338,7 @@ impl Parser<'_, '_> {
         } else {
             p.fixed("sharding", "None")?;
             let types = p.avals("result_avals")?;
-            check_types(&format!("result_avals of `{name}`"), results, &types, at)?;
+            check_types("result type", &name, results, &types, at)?;
             types
         };
         check_declared(&callback, &types, at)?;
