@@ -1,0 +1,149 @@
+//! Running reductions along an axis: sums, products, extremes, and sums in log space.
+
+#[cfg(test)]
+mod tests;
+
+use ndarray::{ArcArray, IxDyn};
+use smallvec::smallvec;
+
+use super::elementwise::{elements, row_major};
+use super::error::expect_operands;
+use super::math::{Arith, Float, Number};
+use super::{BatchContext, BatchDim, Batched, OpErrorKind, Outputs};
+use crate::array::{Array, DType, Data, TensorType, dispatch};
+use crate::error::Error;
+use crate::program::{CumulativeOp, Op};
+
+type Typed<T> = ArcArray<T, IxDyn>;
+
+/// The operand's type, which the running reduction keeps: integers wrap (N4).
+pub(crate) fn infer(
+    kind: CumulativeOp,
+    axis: usize,
+    inputs: &[TensorType],
+) -> Result<Outputs<TensorType>, OpErrorKind> {
+    expect_operands(inputs, 1)?;
+    let x = &inputs[0];
+    if axis >= x.rank() {
+        let axis = isize::try_from(axis).unwrap_or(isize::MAX);
+        return Err(OpErrorKind::AxisOutOfBounds {
+            axis,
+            rank: x.rank(),
+        });
+    }
+    match kind {
+        CumulativeOp::Sum | CumulativeOp::Prod if x.dtype == DType::Bool => {
+            Err(OpErrorKind::dtypes(
+                inputs,
+                "integers or floats are taken; convert bool to an integer type first",
+            ))
+        }
+        CumulativeOp::LogSumExp if !x.dtype.is_float() => Err(OpErrorKind::dtypes(
+            inputs,
+            "floats are taken; convert the operand to float32 or float64 first",
+        )),
+        _ => Ok(smallvec![x.clone()]),
+    }
+}
+
+pub(crate) fn eval(kind: CumulativeOp, axis: usize, reverse: bool, x: &Array) -> Array {
+    match kind {
+        CumulativeOp::Sum | CumulativeOp::Prod => match x.data() {
+            Data::Bool(_) => unreachable!("the type rule of {} does not admit bool", kind.name()),
+            Data::U8(a) => scan_number(kind, a, axis, reverse),
+            Data::U32(a) => scan_number(kind, a, axis, reverse),
+            Data::U64(a) => scan_number(kind, a, axis, reverse),
+            Data::I32(a) => scan_number(kind, a, axis, reverse),
+            Data::I64(a) => scan_number(kind, a, axis, reverse),
+            Data::F32(a) => scan_number(kind, a, axis, reverse),
+            Data::F64(a) => scan_number(kind, a, axis, reverse),
+        },
+        CumulativeOp::Max => dispatch!(x.data(), a => scan(a, axis, reverse, Arith::max)),
+        CumulativeOp::Min => dispatch!(x.data(), a => scan(a, axis, reverse, Arith::min)),
+        CumulativeOp::LogSumExp => match x.data() {
+            Data::F32(a) => scan(a, axis, reverse, Float::log_add_exp),
+            Data::F64(a) => scan(a, axis, reverse, Float::log_add_exp),
+            _ => unreachable!("the type rule of {} admits floats only", kind.name()),
+        },
+    }
+}
+
+fn scan_number<T: Number>(kind: CumulativeOp, a: &Typed<T>, axis: usize, reverse: bool) -> Array {
+    if kind == CumulativeOp::Prod {
+        scan(a, axis, reverse, T::mul)
+    } else {
+        scan(a, axis, reverse, T::add)
+    }
+}
+
+/// Every prefix (or, reversed, every suffix) along `axis` folded with `f`.
+fn scan<T: Arith>(array: &Typed<T>, axis: usize, reverse: bool, f: impl Fn(T, T) -> T) -> Array {
+    let shape = array.shape();
+    let inner: usize = shape[axis + 1..].iter().product();
+    let block = shape[axis] * inner;
+    let mut out = elements(array).into_owned();
+    if block > 0 {
+        for block in out.chunks_exact_mut(block) {
+            if inner == 1 {
+                scan_run(block, reverse, &f);
+            } else {
+                scan_rows(block, inner, reverse, &f);
+            }
+        }
+    }
+    row_major(shape, out)
+}
+
+/// Folds every element of a run with the one before it, or after it.
+fn scan_run<T: Copy>(run: &mut [T], reverse: bool, f: &impl Fn(T, T) -> T) {
+    let last = run.len() - 1;
+    let mut total = run[if reverse { last } else { 0 }];
+    for i in 1..=last {
+        let x = &mut run[if reverse { last - i } else { i }];
+        total = f(total, *x);
+        *x = total;
+    }
+}
+
+/// Folds every row of a block with the one before it, or after it.
+fn scan_rows<T: Copy>(block: &mut [T], inner: usize, reverse: bool, f: &impl Fn(T, T) -> T) {
+    let rows = block.len() / inner;
+    for row in 1..rows {
+        // The rows on both sides of this border have the running result and the next operand.
+        let border = inner * if reverse { rows - row } else { row };
+        let (before, after) = block.split_at_mut(border);
+        let (before, after) = (&mut before[border - inner..], &mut after[..inner]);
+        let (done, next) = if reverse {
+            (after, before)
+        } else {
+            (before, after)
+        };
+        for (x, &total) in next.iter_mut().zip(done.iter()) {
+            *x = f(total, *x);
+        }
+    }
+}
+
+/// The same along the axis's place in the batched operand.
+pub(crate) fn batch(
+    cx: &mut BatchContext<'_>,
+    kind: CumulativeOp,
+    axis: usize,
+    reverse: bool,
+    inputs: &[Batched],
+) -> Result<Outputs<Batched>, Error> {
+    let Batched { atom, dim } = inputs[0];
+    let axis = match dim {
+        BatchDim::At(dim) => axis + usize::from(dim <= axis),
+        BatchDim::Unbatched => axis,
+    };
+    let atom = cx.emit1(
+        Op::Cumulative {
+            kind,
+            axis,
+            reverse,
+        },
+        smallvec![atom],
+    )?;
+    Ok(smallvec![Batched { atom, dim }])
+}

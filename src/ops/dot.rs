@@ -1,0 +1,342 @@
+//! The generalized matrix product.
+//!
+//! Operands are seen as `(batch, lhs free, contracted)` and `(batch, contracted, rhs free)` by permuting and merging
+//! axes, which copies only what strides cannot express. Large products of floats go to ndarray's blocked kernel;
+//! small ones, products with vectors and integers are plain loops over contiguous rows.
+
+#[cfg(test)]
+mod tests;
+
+use ndarray::linalg::general_mat_mul;
+use ndarray::{
+    ArcArray, ArrayView2, ArrayView3, ArrayViewD, ArrayViewMut2, Axis, CowArray, Ix3, IxDyn,
+};
+use smallvec::{SmallVec, smallvec};
+
+use super::elementwise::row_major;
+use super::error::expect_operands;
+use super::math::Arith;
+use super::{BatchContext, BatchDim, Batched, OpErrorKind, Outputs};
+use crate::array::{Array, Data, Shape, TensorType};
+use crate::error::Error;
+use crate::program::{DotDims, Op};
+
+type Typed<T> = ArcArray<T, IxDyn>;
+
+/// One side of the product.
+struct Side<'a> {
+    rank: usize,
+    contract: &'a [usize],
+    batch: &'a [usize],
+}
+
+impl Side<'_> {
+    /// The axes that are neither contracted nor batched over, in order.
+    fn free(&self) -> SmallVec<[usize; 4]> {
+        (0..self.rank)
+            .filter(|a| !self.contract.contains(a) && !self.batch.contains(a))
+            .collect()
+    }
+
+    /// Axes in bounds, none named twice.
+    fn check(&self, which: &str) -> Result<(), OpErrorKind> {
+        let mut seen: SmallVec<[bool; 8]> = smallvec![false; self.rank];
+        for &axis in self.contract.iter().chain(self.batch) {
+            match seen.get_mut(axis) {
+                None => {
+                    let axis = isize::try_from(axis).unwrap_or(isize::MAX);
+                    return Err(OpErrorKind::AxisOutOfBounds {
+                        axis,
+                        rank: self.rank,
+                    });
+                }
+                Some(true) => {
+                    let detail = format!(
+                        "axis {axis} of the {which} operand is contracted or batched over twice"
+                    );
+                    return Err(OpErrorKind::parameter(detail));
+                }
+                Some(seen) => *seen = true,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn sides(dims: &DotDims, lhs_rank: usize, rhs_rank: usize) -> (Side<'_>, Side<'_>) {
+    (
+        Side {
+            rank: lhs_rank,
+            contract: &dims.lhs_contract,
+            batch: &dims.lhs_batch,
+        },
+        Side {
+            rank: rhs_rank,
+            contract: &dims.rhs_contract,
+            batch: &dims.rhs_batch,
+        },
+    )
+}
+
+/// The result's axes are the batch axes, the left operand's free ones, the right operand's free ones; its element
+/// type is the operands' (N18).
+pub(crate) fn infer(
+    dims: &DotDims,
+    inputs: &[TensorType],
+) -> Result<Outputs<TensorType>, OpErrorKind> {
+    expect_operands(inputs, 2)?;
+    let (lhs, rhs) = (&inputs[0], &inputs[1]);
+    if lhs.dtype != rhs.dtype {
+        return Err(OpErrorKind::dtypes(
+            inputs,
+            "both operands must have one element type; convert one of them first",
+        ));
+    }
+    let pairs = [
+        ("contracted", &dims.lhs_contract, &dims.rhs_contract),
+        ("batch", &dims.lhs_batch, &dims.rhs_batch),
+    ];
+    for (role, l, r) in pairs {
+        if l.len() != r.len() {
+            let detail = format!(
+                "{} {role} axes on the left and {} on the right; they go in pairs",
+                l.len(),
+                r.len()
+            );
+            return Err(OpErrorKind::parameter(detail));
+        }
+    }
+    let (left, right) = sides(dims, lhs.rank(), rhs.rank());
+    left.check("left")?;
+    right.check("right")?;
+    for (role, l, r) in pairs {
+        if let Some((&l, &r)) = l
+            .iter()
+            .zip(r)
+            .find(|&(&l, &r)| lhs.shape[l] != rhs.shape[r])
+        {
+            let detail = format!(
+                "{role} axes {l} of the left and {r} of the right operand must have equal lengths"
+            );
+            return Err(OpErrorKind::shapes(inputs, detail));
+        }
+    }
+    let batch = dims.lhs_batch.iter().map(|&a| lhs.shape[a]);
+    let lhs_free = left.free().into_iter().map(|a| lhs.shape[a]);
+    let rhs_free = right.free().into_iter().map(|a| rhs.shape[a]);
+    let shape = batch.chain(lhs_free).chain(rhs_free);
+    Ok(smallvec![
+        TensorType::new(lhs.dtype, shape).with_weak(lhs.weak && rhs.weak)
+    ])
+}
+
+pub(crate) fn eval(dims: &DotDims, lhs: &Array, rhs: &Array) -> Array {
+    match (lhs.data(), rhs.data()) {
+        (Data::Bool(a), Data::Bool(b)) => dot(dims, a, b, None),
+        (Data::U8(a), Data::U8(b)) => dot(dims, a, b, None),
+        (Data::U32(a), Data::U32(b)) => dot(dims, a, b, None),
+        (Data::U64(a), Data::U64(b)) => dot(dims, a, b, None),
+        (Data::I32(a), Data::I32(b)) => dot(dims, a, b, None),
+        (Data::I64(a), Data::I64(b)) => dot(dims, a, b, None),
+        (Data::F32(a), Data::F32(b)) => dot(
+            dims,
+            a,
+            b,
+            Some(|l, r, mut o| general_mat_mul(1.0, &l, &r, 0.0, &mut o)),
+        ),
+        (Data::F64(a), Data::F64(b)) => dot(
+            dims,
+            a,
+            b,
+            Some(|l, r, mut o| general_mat_mul(1.0, &l, &r, 0.0, &mut o)),
+        ),
+        _ => unreachable!(
+            "the type rule of dot_general does not admit {} with {}",
+            lhs.dtype(),
+            rhs.dtype()
+        ),
+    }
+}
+
+/// Writes the product of the first two into the third.
+type MatrixKernel<T> = fn(ArrayView2<'_, T>, ArrayView2<'_, T>, ArrayViewMut2<'_, T>);
+
+/// Products of at most this many multiplications are not worth a blocked kernel's packing.
+const SMALL: usize = 16 * 16 * 16;
+
+fn dot<T: Arith>(
+    dims: &DotDims,
+    lhs: &Typed<T>,
+    rhs: &Typed<T>,
+    kernel: Option<MatrixKernel<T>>,
+) -> Array {
+    let (left, right) = sides(dims, lhs.ndim(), rhs.ndim());
+    let (lhs_free, rhs_free) = (left.free(), right.free());
+    let size = |axes: &[usize], array: &Typed<T>| -> usize {
+        axes.iter().map(|&a| array.shape()[a]).product()
+    };
+    let batch = size(left.batch, lhs);
+    let (m, k, n) = (
+        size(&lhs_free, lhs),
+        size(left.contract, lhs),
+        size(&rhs_free, rhs),
+    );
+    let shape: Shape = left
+        .batch
+        .iter()
+        .chain(&lhs_free)
+        .map(|&a| lhs.shape()[a])
+        .chain(rhs_free.iter().map(|&a| rhs.shape()[a]))
+        .collect();
+
+    let mut out = vec![T::ZERO; batch * m * n];
+    if k > 0 && !out.is_empty() {
+        let lhs = grouped(lhs, [left.batch, &lhs_free, left.contract]);
+        let rhs = grouped(rhs, [right.batch, right.contract, &rhs_free]);
+        product(
+            merged(&lhs, (batch, m, k)).view(),
+            merged(&rhs, (batch, k, n)).view(),
+            &mut out,
+            kernel,
+        );
+    }
+    row_major(&shape, out)
+}
+
+/// A view with the axes in the order of their groups.
+fn grouped<'a, T>(array: &'a Typed<T>, groups: [&[usize]; 3]) -> ArrayViewD<'a, T> {
+    array.view().permuted_axes(IxDyn(&groups.concat()))
+}
+
+/// Each group of axes merged into one; copies only where strides cannot express that.
+fn merged<'a, T: Arith>(
+    array: &'a ArrayViewD<'_, T>,
+    shape: (usize, usize, usize),
+) -> CowArray<'a, T, Ix3> {
+    array
+        .to_shape(shape)
+        .expect("merging axes keeps the number of elements")
+}
+
+/// The matrix product of every pair of `(batch, m, k)` and `(batch, k, n)`; nothing is empty.
+fn product<T: Arith>(
+    lhs: ArrayView3<'_, T>,
+    rhs: ArrayView3<'_, T>,
+    out: &mut [T],
+    kernel: Option<MatrixKernel<T>>,
+) {
+    let ((_, m, k), n) = (lhs.dim(), rhs.dim().2);
+    let transposed =
+        |matrices: ArrayView3<'_, T>| matrices.permuted_axes((0, 2, 1)).is_standard_layout();
+    if let (Some(kernel), true) = (kernel, m > 1 && n > 1 && m * n * k > SMALL) {
+        for (i, out) in out.chunks_exact_mut(m * n).enumerate() {
+            let out = ArrayViewMut2::from_shape((m, n), out).expect("a chunk holds one matrix");
+            kernel(lhs.index_axis(Axis(0), i), rhs.index_axis(Axis(0), i), out);
+        }
+    } else if n == 1 && !transposed(lhs) {
+        rows_by_vector(lhs, rhs.permuted_axes((0, 2, 1)), out);
+    } else if m == 1 && transposed(rhs) {
+        rows_by_vector(rhs.permuted_axes((0, 2, 1)), lhs, out);
+    } else if n == 1 {
+        rows_by_rows(
+            rhs.permuted_axes((0, 2, 1)),
+            lhs.permuted_axes((0, 2, 1)),
+            out,
+        );
+    } else {
+        rows_by_rows(lhs, rhs, out);
+    }
+}
+
+/// How many partial sums an inner product keeps.
+const LANES: usize = 8;
+
+/// Inner products of the rows of `(batch, m, k)` with the vectors of `(batch, 1, k)`.
+fn rows_by_vector<T: Arith>(rows: ArrayView3<'_, T>, vectors: ArrayView3<'_, T>, out: &mut [T]) {
+    let (_, m, k) = rows.dim();
+    let (rows, vectors) = (rows.as_standard_layout(), vectors.as_standard_layout());
+    let (Some(rows), Some(vectors)) = (rows.as_slice(), vectors.as_slice()) else {
+        return;
+    };
+    for ((rows, vector), out) in rows
+        .chunks_exact(m * k)
+        .zip(vectors.chunks_exact(k))
+        .zip(out.chunks_exact_mut(m))
+    {
+        for (row, out) in rows.chunks_exact(k).zip(out) {
+            *out = inner_product(row, vector);
+        }
+    }
+}
+
+fn inner_product<T: Arith>(x: &[T], y: &[T]) -> T {
+    let (xs, ys) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
+    let rest = xs.remainder().iter().zip(ys.remainder());
+    let mut partial = [T::ZERO; LANES];
+    for (xs, ys) in xs.zip(ys) {
+        for ((p, &x), &y) in partial.iter_mut().zip(xs).zip(ys) {
+            *p = p.add(x.mul(y));
+        }
+    }
+    let total = partial.into_iter().fold(T::ZERO, T::add);
+    rest.fold(total, |total, (&x, &y)| total.add(x.mul(y)))
+}
+
+/// Products of matrices as sums of rows of the right one.
+fn rows_by_rows<T: Arith>(lhs: ArrayView3<'_, T>, rhs: ArrayView3<'_, T>, out: &mut [T]) {
+    let ((_, m, k), n) = (lhs.dim(), rhs.dim().2);
+    let (lhs, rhs) = (lhs.as_standard_layout(), rhs.as_standard_layout());
+    let (Some(lhs), Some(rhs)) = (lhs.as_slice(), rhs.as_slice()) else {
+        return;
+    };
+    let matrices = lhs.chunks_exact(m * k).zip(rhs.chunks_exact(k * n));
+    for ((lhs, rhs), out) in matrices.zip(out.chunks_exact_mut(m * n)) {
+        for (weights, out) in lhs.chunks_exact(k).zip(out.chunks_exact_mut(n)) {
+            for (&weight, row) in weights.iter().zip(rhs.chunks_exact(n)) {
+                for (o, &x) in out.iter_mut().zip(row) {
+                    *o = o.add(weight.mul(x));
+                }
+            }
+        }
+    }
+}
+
+/// Both batched: a new batch axis that leads the result. One batched: a free axis of that operand, wherever it is.
+pub(crate) fn batch(
+    cx: &mut BatchContext<'_>,
+    dims: &DotDims,
+    inputs: &[Batched],
+) -> Result<Outputs<Batched>, Error> {
+    let (lhs, rhs) = (&inputs[0], &inputs[1]);
+    let (lhs_rank, rhs_rank) = (cx.ty(lhs).rank(), cx.ty(rhs).rank());
+    let shift = |axes: &Shape, dim: BatchDim| -> Shape {
+        axes.iter()
+            .map(|&a| match dim {
+                BatchDim::At(dim) => a + usize::from(a >= dim),
+                BatchDim::Unbatched => a,
+            })
+            .collect()
+    };
+    let mut dims = DotDims {
+        lhs_contract: shift(&dims.lhs_contract, lhs.dim),
+        rhs_contract: shift(&dims.rhs_contract, rhs.dim),
+        lhs_batch: shift(&dims.lhs_batch, lhs.dim),
+        rhs_batch: shift(&dims.rhs_batch, rhs.dim),
+    };
+    if let (BatchDim::At(l), BatchDim::At(r)) = (lhs.dim, rhs.dim) {
+        dims.lhs_batch.insert(0, l);
+        dims.rhs_batch.insert(0, r);
+    }
+    let (left, right) = sides(&dims, lhs_rank, rhs_rank);
+    let before = |side: &Side<'_>, dim: usize| side.free().into_iter().filter(|&a| a < dim).count();
+    let out = match (lhs.dim, rhs.dim) {
+        (BatchDim::At(_), BatchDim::At(_)) => BatchDim::At(0),
+        (BatchDim::At(l), BatchDim::Unbatched) => BatchDim::At(left.batch.len() + before(&left, l)),
+        (BatchDim::Unbatched, BatchDim::At(r)) => {
+            BatchDim::At(left.batch.len() + left.free().len() + before(&right, r))
+        }
+        (BatchDim::Unbatched, BatchDim::Unbatched) => BatchDim::Unbatched,
+    };
+    let atom = cx.emit1(Op::DotGeneral { dims }, smallvec![lhs.atom, rhs.atom])?;
+    Ok(smallvec![Batched { atom, dim: out }])
+}

@@ -1,0 +1,404 @@
+//! Operations that treat elements one by one: type rules and evaluation; batching is in [`batch`].
+//!
+//! Nothing is promoted here: operands have one element type, and equal ranks apart from rank-0 ones (rule N5), which
+//! the tensor layer arranges. Which element types an operation takes is said once, by [`unary_takes`] and
+//! [`binary_takes`]; evaluation relies on it.
+
+mod batch;
+mod kernels;
+mod select;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use ndarray::{ArcArray, IxDyn};
+use smallvec::smallvec;
+
+use super::error::expect_operands;
+use super::math::{Arith, Bits, ConvertFrom, Float, Integer, Number, square};
+use super::{OpErrorKind, Outputs};
+use crate::array::{Array, DType, Data, Element, TensorType, dispatch, dispatch_dtype};
+use crate::program::{BinaryOp, UnaryOp};
+use kernels::{map, zip};
+
+pub(crate) use batch::{batch_binary, batch_clamp, batch_select_n, batch_unary};
+pub(crate) use kernels::{elements, row_major};
+pub(crate) use select::{eval_clamp, eval_select_n, infer_clamp, infer_select_n};
+
+type Typed<T> = ArcArray<T, IxDyn>;
+
+/// A class of element types.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    Any,
+    Numbers,
+    Integers,
+    Floats,
+    Bits,
+}
+
+impl Takes {
+    fn admits(self, dtype: DType) -> bool {
+        match self {
+            Takes::Any => true,
+            Takes::Numbers => dtype != DType::Bool,
+            Takes::Integers => dtype.is_integer(),
+            Takes::Floats => dtype.is_float(),
+            Takes::Bits => !dtype.is_float(),
+        }
+    }
+
+    /// What an operand must be, and what to do about one that is not.
+    fn detail(self) -> &'static str {
+        match self {
+            Takes::Any => "any element type is taken",
+            Takes::Numbers => {
+                "integers or floats are taken; convert bool to an integer type first, or use `not` or `xor`"
+            }
+            Takes::Integers => "integers are taken; convert the operand to an integer type first",
+            Takes::Floats => "floats are taken; convert the operand to float32 or float64 first",
+            Takes::Bits => "bool or integers are taken; convert the operand first",
+        }
+    }
+}
+
+/// The element types each unary operation takes.
+fn unary_takes(kind: UnaryOp) -> Takes {
+    use UnaryOp as U;
+    match kind {
+        U::Neg | U::Abs | U::Sign | U::Square => Takes::Numbers,
+        U::Not => Takes::Bits,
+        U::PopulationCount | U::Clz => Takes::Integers,
+        U::Floor
+        | U::Ceil
+        | U::RoundHalfAway
+        | U::RoundHalfEven
+        | U::Exp
+        | U::Exp2
+        | U::Log
+        | U::Log1p
+        | U::Expm1 => Takes::Floats,
+        U::Sin | U::Cos | U::Tan | U::Asin | U::Acos | U::Atan | U::Sinh | U::Cosh | U::Tanh => {
+            Takes::Floats
+        }
+        U::Asinh | U::Acosh | U::Atanh | U::Logistic | U::Sqrt | U::Rsqrt | U::Cbrt => {
+            Takes::Floats
+        }
+        U::Erf | U::Erfc | U::ErfInv | U::Lgamma | U::Digamma | U::IsFinite => Takes::Floats,
+    }
+}
+
+/// The element types each binary operation takes.
+fn binary_takes(kind: BinaryOp) -> Takes {
+    use BinaryOp as B;
+    match kind {
+        // Of bool, `add` is or and `mul` is and, as `+` and `*` have it in JAX (N17).
+        B::Add | B::Mul | B::Max | B::Min | B::Eq | B::Ne | B::Lt | B::Le | B::Gt | B::Ge => {
+            Takes::Any
+        }
+        B::Sub | B::Div | B::Rem | B::Pow => Takes::Numbers,
+        B::Atan2 | B::Nextafter => Takes::Floats,
+        B::And | B::Or | B::Xor => Takes::Bits,
+        B::ShiftLeft | B::ShiftRightArithmetic | B::ShiftRightLogical => Takes::Integers,
+    }
+}
+
+fn is_comparison(kind: BinaryOp) -> bool {
+    use BinaryOp as B;
+    matches!(kind, B::Eq | B::Ne | B::Lt | B::Le | B::Gt | B::Ge)
+}
+
+pub(crate) fn infer_unary(
+    kind: UnaryOp,
+    inputs: &[TensorType],
+) -> Result<Outputs<TensorType>, OpErrorKind> {
+    expect_operands(inputs, 1)?;
+    let x = &inputs[0];
+    let takes = unary_takes(kind);
+    if !takes.admits(x.dtype) {
+        return Err(OpErrorKind::dtypes(inputs, takes.detail()));
+    }
+    Ok(smallvec![if kind == UnaryOp::IsFinite {
+        x.with_dtype(DType::Bool)
+    } else {
+        x.clone()
+    }])
+}
+
+pub(crate) fn infer_binary(
+    kind: BinaryOp,
+    inputs: &[TensorType],
+) -> Result<Outputs<TensorType>, OpErrorKind> {
+    expect_operands(inputs, 2)?;
+    let (x, y) = (&inputs[0], &inputs[1]);
+    if x.dtype != y.dtype {
+        return Err(OpErrorKind::dtypes(
+            inputs,
+            "both operands must have one element type; convert one of them first",
+        ));
+    }
+    let takes = binary_takes(kind);
+    if !takes.admits(x.dtype) {
+        return Err(OpErrorKind::dtypes(inputs, takes.detail()));
+    }
+    let shape = match (x.rank(), y.rank()) {
+        (0, _) => y.shape.clone(),
+        (_, 0) => x.shape.clone(),
+        (a, b) if a != b => {
+            let detail =
+                "operands must have equal ranks or rank 0; add axes of length 1 to the smaller";
+            return Err(OpErrorKind::shapes(inputs, detail));
+        }
+        _ => crate::array::broadcast_shapes([&x.shape[..], &y.shape[..]]).ok_or_else(|| {
+            OpErrorKind::shapes(
+                inputs,
+                "along each axis the lengths must be equal or one of them 1",
+            )
+        })?,
+    };
+    let ty = TensorType {
+        dtype: x.dtype,
+        weak: x.weak && y.weak,
+        shape,
+    };
+    Ok(smallvec![if is_comparison(kind) {
+        ty.with_dtype(DType::Bool)
+    } else {
+        ty
+    }])
+}
+
+pub(crate) fn infer_integer_pow(
+    y: i32,
+    inputs: &[TensorType],
+) -> Result<Outputs<TensorType>, OpErrorKind> {
+    expect_operands(inputs, 1)?;
+    if !Takes::Numbers.admits(inputs[0].dtype) {
+        return Err(OpErrorKind::dtypes(inputs, Takes::Numbers.detail()));
+    }
+    if y < 0 && inputs[0].dtype.is_integer() {
+        let detail = format!(
+            "integers cannot be raised to the negative power {y}; convert the base to a float first"
+        );
+        return Err(OpErrorKind::parameter(detail));
+    }
+    Ok(smallvec![inputs[0].clone()])
+}
+
+pub(crate) fn infer_convert(
+    dtype: DType,
+    weak: bool,
+    inputs: &[TensorType],
+) -> Result<Outputs<TensorType>, OpErrorKind> {
+    expect_operands(inputs, 1)?;
+    Ok(smallvec![inputs[0].with_dtype(dtype).with_weak(weak)])
+}
+
+/// The end of every branch that [`unary_takes`] and [`binary_takes`] exclude.
+#[cold]
+fn excluded(name: &str, dtype: DType) -> ! {
+    unreachable!("the type rule of {name} does not admit {dtype}")
+}
+
+pub(crate) fn eval_unary(kind: UnaryOp, x: &Array) -> Array {
+    match x.data() {
+        Data::Bool(a) => match kind {
+            UnaryOp::Not => map(a, Bits::not),
+            _ => excluded(kind.name(), DType::Bool),
+        },
+        Data::U8(a) => unary_integer(kind, a),
+        Data::U32(a) => unary_integer(kind, a),
+        Data::U64(a) => unary_integer(kind, a),
+        Data::I32(a) => unary_integer(kind, a),
+        Data::I64(a) => unary_integer(kind, a),
+        Data::F32(a) => unary_float(kind, a),
+        Data::F64(a) => unary_float(kind, a),
+    }
+}
+
+fn unary_integer<T: Integer>(kind: UnaryOp, a: &Typed<T>) -> Array {
+    match kind {
+        UnaryOp::Neg => map(a, T::neg),
+        UnaryOp::Abs => map(a, T::abs),
+        UnaryOp::Sign => map(a, T::sign),
+        UnaryOp::Square => map(a, square),
+        UnaryOp::Not => map(a, T::not),
+        UnaryOp::PopulationCount => map(a, T::population_count),
+        UnaryOp::Clz => map(a, T::clz),
+        _ => excluded(kind.name(), T::DTYPE),
+    }
+}
+
+fn unary_float<T: Float>(kind: UnaryOp, a: &Typed<T>) -> Array {
+    use UnaryOp as U;
+    match kind {
+        U::Neg => map(a, T::neg),
+        U::Abs => map(a, T::abs),
+        U::Sign => map(a, T::sign),
+        U::Floor => map(a, T::floor),
+        U::Ceil => map(a, T::ceil),
+        U::RoundHalfAway => map(a, T::round_half_away),
+        U::RoundHalfEven => map(a, T::round_half_even),
+        U::Exp => map(a, T::exp),
+        U::Exp2 => map(a, T::exp2),
+        U::Log => map(a, T::log),
+        U::Log1p => map(a, T::log1p),
+        U::Expm1 => map(a, T::expm1),
+        U::Sin => map(a, T::sin),
+        U::Cos => map(a, T::cos),
+        U::Tan => map(a, T::tan),
+        U::Asin => map(a, T::asin),
+        U::Acos => map(a, T::acos),
+        U::Atan => map(a, T::atan),
+        U::Sinh => map(a, T::sinh),
+        U::Cosh => map(a, T::cosh),
+        U::Tanh => map(a, T::tanh),
+        U::Asinh => map(a, T::asinh),
+        U::Acosh => map(a, T::acosh),
+        U::Atanh => map(a, T::atanh),
+        U::Logistic => map(a, T::logistic),
+        U::Sqrt => map(a, T::sqrt),
+        U::Rsqrt => map(a, T::rsqrt),
+        U::Cbrt => map(a, T::cbrt),
+        U::Square => map(a, square),
+        U::Erf => map(a, T::erf),
+        U::Erfc => map(a, T::erfc),
+        U::ErfInv => map(a, T::erf_inv),
+        U::Lgamma => map(a, T::lgamma),
+        U::Digamma => map(a, T::digamma),
+        U::IsFinite => map(a, T::is_finite),
+        U::Not | U::PopulationCount | U::Clz => excluded(kind.name(), T::DTYPE),
+    }
+}
+
+pub(crate) fn eval_binary(kind: BinaryOp, x: &Array, y: &Array) -> Array {
+    match (x.data(), y.data()) {
+        (Data::Bool(a), Data::Bool(b)) => binary_bool(kind, a, b),
+        (Data::U8(a), Data::U8(b)) => binary_integer(kind, a, b),
+        (Data::U32(a), Data::U32(b)) => binary_integer(kind, a, b),
+        (Data::U64(a), Data::U64(b)) => binary_integer(kind, a, b),
+        (Data::I32(a), Data::I32(b)) => binary_integer(kind, a, b),
+        (Data::I64(a), Data::I64(b)) => binary_integer(kind, a, b),
+        (Data::F32(a), Data::F32(b)) => binary_float(kind, a, b),
+        (Data::F64(a), Data::F64(b)) => binary_float(kind, a, b),
+        _ => unreachable!(
+            "the type rule of {} does not admit {} with {}",
+            kind.name(),
+            x.dtype(),
+            y.dtype()
+        ),
+    }
+}
+
+fn less<T: Arith>(x: T, y: T) -> bool {
+    x < y
+}
+
+fn less_or_equal<T: Arith>(x: T, y: T) -> bool {
+    x <= y
+}
+
+/// What every element type has; `None` for the operations that not all have.
+fn binary_common<T: Arith>(kind: BinaryOp, a: &Typed<T>, b: &Typed<T>) -> Option<Array> {
+    use BinaryOp as B;
+    Some(match kind {
+        B::Add => zip(a, b, T::add),
+        B::Mul => zip(a, b, T::mul),
+        B::Max => zip(a, b, T::max),
+        B::Min => zip(a, b, T::min),
+        B::Eq => zip(a, b, |x, y| x == y),
+        B::Ne => zip(a, b, |x, y| x != y),
+        B::Lt => zip(a, b, less),
+        B::Le => zip(a, b, less_or_equal),
+        // The same loops with the operands exchanged.
+        B::Gt => zip(b, a, less),
+        B::Ge => zip(b, a, less_or_equal),
+        B::Sub | B::Div | B::Rem | B::Pow | B::Atan2 | B::Nextafter => return None,
+        B::And | B::Or | B::Xor | B::ShiftLeft | B::ShiftRightArithmetic | B::ShiftRightLogical => {
+            return None;
+        }
+    })
+}
+
+/// `None` for the operations that are not bitwise.
+fn binary_bits<T: Bits>(kind: BinaryOp, a: &Typed<T>, b: &Typed<T>) -> Option<Array> {
+    Some(match kind {
+        BinaryOp::And => zip(a, b, T::and),
+        BinaryOp::Or => zip(a, b, T::or),
+        BinaryOp::Xor => zip(a, b, T::xor),
+        _ => return None,
+    })
+}
+
+/// `None` for the operations that are not arithmetic of numbers.
+fn binary_number<T: Number>(kind: BinaryOp, a: &Typed<T>, b: &Typed<T>) -> Option<Array> {
+    Some(match kind {
+        BinaryOp::Sub => zip(a, b, T::sub),
+        BinaryOp::Div => zip(a, b, T::div),
+        BinaryOp::Rem => zip(a, b, T::rem),
+        BinaryOp::Pow => zip(a, b, T::pow),
+        _ => return None,
+    })
+}
+
+fn binary_bool(kind: BinaryOp, a: &Typed<bool>, b: &Typed<bool>) -> Array {
+    binary_common(kind, a, b)
+        .or_else(|| binary_bits(kind, a, b))
+        .unwrap_or_else(|| excluded(kind.name(), DType::Bool))
+}
+
+fn binary_integer<T: Integer>(kind: BinaryOp, a: &Typed<T>, b: &Typed<T>) -> Array {
+    let shared = || {
+        binary_common(kind, a, b)
+            .or_else(|| binary_number(kind, a, b))
+            .or_else(|| binary_bits(kind, a, b))
+    };
+    match kind {
+        BinaryOp::ShiftLeft => zip(a, b, T::shift_left),
+        BinaryOp::ShiftRightArithmetic => zip(a, b, T::shift_right_arithmetic),
+        BinaryOp::ShiftRightLogical => zip(a, b, T::shift_right_logical),
+        _ => shared().unwrap_or_else(|| excluded(kind.name(), T::DTYPE)),
+    }
+}
+
+fn binary_float<T: Float>(kind: BinaryOp, a: &Typed<T>, b: &Typed<T>) -> Array {
+    match kind {
+        BinaryOp::Atan2 => zip(a, b, T::atan2),
+        BinaryOp::Nextafter => zip(a, b, T::nextafter),
+        _ => binary_common(kind, a, b)
+            .or_else(|| binary_number(kind, a, b))
+            .unwrap_or_else(|| excluded(kind.name(), T::DTYPE)),
+    }
+}
+
+pub(crate) fn eval_integer_pow(y: i32, x: &Array) -> Array {
+    fn power<T: Number>(a: &Typed<T>, y: i32) -> Array {
+        // Exponents known to the compiler leave a loop without inner loop, which becomes vector code.
+        match y {
+            2 => map(a, square),
+            3 => map(a, |x| x.integer_pow(3)),
+            4 => map(a, |x| x.integer_pow(4)),
+            -1 => map(a, |x| x.integer_pow(-1)),
+            _ => map(a, |x| x.integer_pow(y)),
+        }
+    }
+    match x.data() {
+        Data::Bool(_) => excluded("integer_pow", DType::Bool),
+        Data::U8(a) => power(a, y),
+        Data::U32(a) => power(a, y),
+        Data::U64(a) => power(a, y),
+        Data::I32(a) => power(a, y),
+        Data::I64(a) => power(a, y),
+        Data::F32(a) => power(a, y),
+        Data::F64(a) => power(a, y),
+    }
+}
+
+pub(crate) fn eval_convert(dtype: DType, x: &Array) -> Array {
+    fn convert<S: Element, T: ConvertFrom<S>>(a: &Typed<S>) -> Array {
+        map(a, T::convert_from)
+    }
+    if x.dtype() == dtype {
+        return x.clone();
+    }
+    dispatch!(x.data(), a => dispatch_dtype!(dtype, T => convert::<_, T>(a)))
+}

@@ -1,0 +1,417 @@
+//! Loops over elements, generic in the function applied.
+//!
+//! Every kernel reads its operands as slices, so that the inner loops are vector code, and allocates its result once.
+//! An operand whose layout does not allow that is first copied to row-major order. What does not depend on the
+//! function applied is outside of the functions that do, since those are compiled for every operation.
+
+use std::borrow::Cow;
+
+use ndarray::{ArcArray, IxDyn, ShapeBuilder};
+use smallvec::SmallVec;
+
+use crate::array::{Array, Element, Shape};
+
+type Typed<T> = ArcArray<T, IxDyn>;
+
+/// An array of `shape` from its elements in row-major order.
+pub(crate) fn row_major<T: Element>(shape: &[usize], elements: Vec<T>) -> Array {
+    let array = ndarray::Array::from_shape_vec(IxDyn(shape), elements);
+    Array::from(array.expect("a kernel makes one element per position"))
+}
+
+/// The elements in row-major order, borrowed where they lie so.
+pub(crate) fn elements<T: Element>(array: &Typed<T>) -> Cow<'_, [T]> {
+    match array.as_slice() {
+        Some(elements) => Cow::Borrowed(elements),
+        None => Cow::Owned(array.iter().copied().collect()),
+    }
+}
+
+/// The elements in memory order, where they lie without gaps and no axis runs backwards.
+fn memory_slice<T: Element>(array: &Typed<T>) -> Option<&[T]> {
+    if array.strides().iter().any(|&s| s < 0) {
+        return None;
+    }
+    array.as_slice_memory_order()
+}
+
+/// A result's shape, and its strides where it is not in row-major order.
+struct Layout {
+    shape: Shape,
+    strides: Option<SmallVec<[usize; 4]>>,
+}
+
+impl Layout {
+    /// The layout of an array whose [`memory_slice`] is used.
+    fn of<T: Element>(array: &Typed<T>) -> Layout {
+        let strides = || array.strides().iter().map(|s| s.unsigned_abs()).collect();
+        let shape = Shape::from_slice(array.shape());
+        Layout {
+            shape,
+            strides: (!array.is_standard_layout()).then(strides),
+        }
+    }
+
+    fn array<R: Element>(&self, elements: Vec<R>) -> Array {
+        match &self.strides {
+            None => row_major(&self.shape, elements),
+            Some(strides) => {
+                let shape = IxDyn(&self.shape).strides(IxDyn(strides));
+                let array = ndarray::Array::from_shape_vec(shape, elements);
+                Array::from(array.expect("a layout without gaps holds one element per position"))
+            }
+        }
+    }
+}
+
+/// One operand's elements in an order in which the result can be laid out.
+fn operand<T: Element>(array: &Typed<T>) -> (Cow<'_, [T]>, Layout) {
+    match memory_slice(array) {
+        Some(elements) => (Cow::Borrowed(elements), Layout::of(array)),
+        None => (
+            elements(array),
+            Layout {
+                shape: Shape::from_slice(array.shape()),
+                strides: None,
+            },
+        ),
+    }
+}
+
+/// Applies a function to every element.
+pub(crate) fn map<T: Element, R: Element>(array: &Typed<T>, f: impl Fn(T) -> R) -> Array {
+    if let (0, Some(&x)) = (array.ndim(), array.first()) {
+        return Array::scalar(f(x));
+    }
+    let (elements, layout) = operand(array);
+    layout.array(elements.iter().map(|&x| f(x)).collect())
+}
+
+/// Which operand of a run is one repeated element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Repeats {
+    Neither,
+    Left,
+    Right,
+}
+
+/// How to walk two row-major operands that broadcast against each other: offsets of both at the start of every run.
+///
+/// Axes along which both operands advance, or the same one repeats, are merged; what is left is an inner run, walked
+/// by one vector loop, and outer axes with the distance each operand advances along them.
+struct Walk {
+    run: usize,
+    repeats: Repeats,
+    /// Length, both strides and index, innermost first.
+    outer: SmallVec<[OuterAxis; 4]>,
+    next: Option<(usize, usize)>,
+}
+
+struct OuterAxis {
+    length: usize,
+    left: usize,
+    right: usize,
+    index: usize,
+}
+
+impl Walk {
+    /// A single run.
+    fn flat(run: usize, repeats: Repeats) -> Walk {
+        Walk {
+            run,
+            repeats,
+            outer: SmallVec::new(),
+            next: Some((0, 0)),
+        }
+    }
+
+    /// `left` and `right` have the rank of `shape`, or rank 0.
+    fn new(shape: &[usize], left: &[usize], right: &[usize]) -> Walk {
+        if shape.contains(&0) {
+            return Walk {
+                next: None,
+                ..Walk::flat(0, Repeats::Neither)
+            };
+        }
+        // What repeats along an axis, and its length and strides; innermost first.
+        let mut axes: SmallVec<[(Repeats, OuterAxis); 4]> = SmallVec::new();
+        let (mut left_size, mut right_size) = (1, 1);
+        for (axis, &length) in shape.iter().enumerate().rev() {
+            if length == 1 {
+                continue;
+            }
+            // A missing axis is that of a rank-0 operand.
+            let (l, r) = (
+                left.get(axis).copied().unwrap_or(1),
+                right.get(axis).copied().unwrap_or(1),
+            );
+            let repeats = match (l, r) {
+                (1, _) => Repeats::Left,
+                (_, 1) => Repeats::Right,
+                _ => Repeats::Neither,
+            };
+            match axes.last_mut() {
+                Some((last, inner)) if *last == repeats => inner.length *= length,
+                _ => {
+                    let left = if repeats == Repeats::Left {
+                        0
+                    } else {
+                        left_size
+                    };
+                    let right = if repeats == Repeats::Right {
+                        0
+                    } else {
+                        right_size
+                    };
+                    axes.push((
+                        repeats,
+                        OuterAxis {
+                            length,
+                            left,
+                            right,
+                            index: 0,
+                        },
+                    ));
+                }
+            }
+            left_size *= l;
+            right_size *= r;
+        }
+        let mut axes = axes.into_iter();
+        match axes.next() {
+            None => Walk::flat(1, Repeats::Neither),
+            Some((repeats, inner)) => Walk {
+                outer: axes.map(|(_, axis)| axis).collect(),
+                ..Walk::flat(inner.length, repeats)
+            },
+        }
+    }
+}
+
+impl Iterator for Walk {
+    type Item = (usize, usize);
+
+    #[inline]
+    fn next(&mut self) -> Option<(usize, usize)> {
+        let current = self.next?;
+        let (mut left, mut right) = current;
+        self.next = None;
+        for axis in &mut self.outer {
+            axis.index += 1;
+            left += axis.left;
+            right += axis.right;
+            if axis.index < axis.length {
+                self.next = Some((left, right));
+                break;
+            }
+            left -= axis.length * axis.left;
+            right -= axis.length * axis.right;
+            axis.index = 0;
+        }
+        Some(current)
+    }
+}
+
+/// The shape of a binary result: operands have equal ranks, or one has rank 0 (the type rule saw to it).
+fn result_shape(left: &[usize], right: &[usize]) -> Shape {
+    match (left.len(), right.len()) {
+        (0, _) => Shape::from_slice(right),
+        (_, 0) => Shape::from_slice(left),
+        _ => left
+            .iter()
+            .zip(right)
+            .map(|(&l, &r)| if l == 1 { r } else { l })
+            .collect(),
+    }
+}
+
+/// Two operands ready to be walked.
+struct Pair<'a, T: Element> {
+    left: Cow<'a, [T]>,
+    right: Cow<'a, [T]>,
+    walk: Walk,
+    layout: Layout,
+}
+
+fn pair<'a, T: Element>(left: &'a Typed<T>, right: &'a Typed<T>) -> Pair<'a, T> {
+    let alike = left.shape() == right.shape() && left.strides() == right.strides();
+    // Without broadcasting of axes the result can keep the operands' layout.
+    if let (true, Some(l), Some(r)) = (alike, memory_slice(left), memory_slice(right)) {
+        let walk = Walk::flat(l.len(), Repeats::Neither);
+        return Pair {
+            left: l.into(),
+            right: r.into(),
+            walk,
+            layout: Layout::of(left),
+        };
+    }
+    if left.ndim() == 0 {
+        let (right, layout) = operand(right);
+        return Pair {
+            left: elements(left),
+            walk: Walk::flat(right.len(), Repeats::Left),
+            right,
+            layout,
+        };
+    }
+    if right.ndim() == 0 {
+        let (left, layout) = operand(left);
+        return Pair {
+            right: elements(right),
+            walk: Walk::flat(left.len(), Repeats::Right),
+            left,
+            layout,
+        };
+    }
+    let shape = result_shape(left.shape(), right.shape());
+    let walk = Walk::new(&shape, left.shape(), right.shape());
+    Pair {
+        left: elements(left),
+        right: elements(right),
+        walk,
+        layout: Layout {
+            shape,
+            strides: None,
+        },
+    }
+}
+
+/// Applies a function to pairs of elements, broadcasting axes of length 1 and rank-0 operands.
+pub(crate) fn zip<T: Element, R: Element>(
+    left: &Typed<T>,
+    right: &Typed<T>,
+    f: impl Fn(T, T) -> R,
+) -> Array {
+    if let (0, 0, Some(&l), Some(&r)) = (left.ndim(), right.ndim(), left.first(), right.first()) {
+        return Array::scalar(f(l, r));
+    }
+    let Pair {
+        left,
+        right,
+        walk,
+        layout,
+    } = pair(left, right);
+    let (run, repeats) = (walk.run, walk.repeats);
+    let mut out = Vec::with_capacity(layout.shape.iter().product());
+    for (i, j) in walk {
+        match repeats {
+            Repeats::Neither => {
+                out.extend(
+                    left[i..i + run]
+                        .iter()
+                        .zip(&right[j..j + run])
+                        .map(|(&l, &r)| f(l, r)),
+                );
+            }
+            Repeats::Left => {
+                let l = left[i];
+                out.extend(right[j..j + run].iter().map(|&r| f(l, r)));
+            }
+            Repeats::Right => {
+                let r = right[j];
+                out.extend(left[i..i + run].iter().map(|&l| f(l, r)));
+            }
+        }
+    }
+    layout.array(out)
+}
+
+/// Applies a function to triples of elements of three arrays of one shape.
+pub(crate) fn zip3<S: Element, T: Element>(
+    first: &Typed<S>,
+    second: &Typed<T>,
+    third: &Typed<T>,
+    f: impl Fn(S, T, T) -> T,
+) -> Array {
+    let (a, b, c) = (elements(first), elements(second), elements(third));
+    let out = a
+        .iter()
+        .zip(b.iter().zip(c.iter()))
+        .map(|(&a, (&b, &c))| f(a, b, c))
+        .collect();
+    row_major(first.shape(), out)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use ndarray::Array as NdArray;
+
+    fn counting(shape: &[usize]) -> Typed<i64> {
+        let count: usize = shape.iter().product();
+        NdArray::from_shape_vec(IxDyn(shape), (0..count as i64).collect())
+            .unwrap()
+            .into_shared()
+    }
+
+    /// Element by element through ndarray's own broadcasting.
+    fn reference(left: &Typed<i64>, right: &Typed<i64>) -> Vec<i64> {
+        let shape = result_shape(left.shape(), right.shape());
+        let (l, r) = (
+            left.broadcast(IxDyn(&shape)).unwrap(),
+            right.broadcast(IxDyn(&shape)).unwrap(),
+        );
+        l.iter().zip(r.iter()).map(|(&l, &r)| 100 * l - r).collect()
+    }
+
+    #[test]
+    fn every_pattern_of_broadcasting_matches_ndarray() {
+        // Each axis: both full, left repeats, right repeats, length 1, and (rarely) length 0.
+        let patterns = [(3, 3), (1, 3), (3, 1), (1, 1), (0, 0), (1, 0)];
+        for a in patterns {
+            for b in patterns {
+                for c in patterns {
+                    for d in [(2, 2), (1, 2), (2, 1)] {
+                        let axes = [a, b, c, d];
+                        let left = counting(&axes.map(|p| p.0));
+                        let right = counting(&axes.map(|p| p.1));
+                        let got = zip(&left, &right, |l, r| 100 * l - r);
+                        assert_eq!(got.shape(), &result_shape(left.shape(), right.shape())[..]);
+                        assert_eq!(
+                            got.to_vec::<i64>().unwrap(),
+                            reference(&left, &right),
+                            "{axes:?}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn layouts_do_not_change_values() {
+        let base = counting(&[2, 3, 4]);
+        let permuted = base.clone().permuted_axes(IxDyn(&[2, 0, 1]));
+        let mut reversed = counting(&[4, 2, 3]);
+        reversed.invert_axis(ndarray::Axis(1));
+        let mut stepped = counting(&[4, 2, 6]);
+        stepped.slice_axis_inplace(ndarray::Axis(2), ndarray::Slice::new(1, None, 2));
+        let scalar = counting(&[]);
+        let arrays = [counting(&[4, 2, 3]), permuted, reversed, stepped];
+        for a in &arrays {
+            let want: Vec<i64> = a.iter().map(|&x| 2 * x).collect();
+            assert_eq!(map(a, |x| 2 * x).to_vec::<i64>().unwrap(), want);
+            assert_eq!(
+                zip(a, &scalar, |l, r| 2 * l + r).to_vec::<i64>().unwrap(),
+                want
+            );
+            assert_eq!(
+                zip(&scalar, a, |l, r| l + 2 * r).to_vec::<i64>().unwrap(),
+                want
+            );
+            for b in &arrays {
+                let got = zip(a, b, |l, r| 100 * l - r);
+                assert_eq!(got.to_vec::<i64>().unwrap(), reference(a, b));
+                let want: Vec<i64> = a.iter().zip(b).map(|(&x, &y)| x * y + y).collect();
+                assert_eq!(
+                    zip3(a, b, b, |x, y, z| x * y + z).to_vec::<i64>().unwrap(),
+                    want
+                );
+            }
+        }
+        // What lies in memory without gaps keeps its layout.
+        let kept = map(&arrays[1], |x| x).into_shared::<i64>().unwrap();
+        assert_eq!(kept.strides(), arrays[1].strides());
+    }
+}
