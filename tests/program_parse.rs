@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use elimap::{
-    ArgReduceOp, Array, Atom, BinaryOp, Callback, CallbackKind, CumulativeOp, DType, DotDims, Element, GatherDims,
-    IndexMode, Op, PadAxis, Program, ProgramBuilder, ProgramParser, ReduceOp, ScatterDims, ScatterOp, Shape,
-    SubProgram, TensorType, UnaryOp, Var, VmapMethod,
+    ArgReduceOp, Array, Atom, BinaryOp, Callback, CallbackKind, CumulativeOp, DType, DotDims,
+    Element, GatherDims, IndexMode, Op, PadAxis, Program, ProgramBuilder, ProgramParser, ReduceOp,
+    ScatterDims, ScatterOp, Shape, SubProgram, TensorType, UnaryOp, Var, VmapMethod,
 };
 use insta::assert_snapshot;
 use proptest::prelude::*;
@@ -32,8 +32,10 @@ fn errors(texts: &[&str]) -> String {
 
 /// The errors of equations after `a:f32[3] b:i32[]`.
 fn equation_errors(equations: &[&str]) -> String {
-    let texts: Vec<String> =
-        equations.iter().map(|e| format!("{{ lambda ; a:f32[3] b:i32[]. let\n    {e}\n  in (a,) }}")).collect();
+    let texts: Vec<String> = equations
+        .iter()
+        .map(|e| format!("{{ lambda ; a:f32[3] b:i32[]. let\n    {e}\n  in (a,) }}"))
+        .collect();
     errors(&texts.iter().map(|t| &t[..]).collect::<Vec<_>>())
 }
 
@@ -237,7 +239,8 @@ fn programs_must_fit_operands_and_results() {
 
 #[test]
 fn columns_count_characters() {
-    let error = Program::parse("{ lambda ; . let\n  a:f32[] = jit[name='äöü' jaxpr=?]").unwrap_err();
+    let error =
+        Program::parse("{ lambda ; . let\n  a:f32[] = jit[name='äöü' jaxpr=?]").unwrap_err();
     assert_snapshot!(error, @"line 2, column 34: expected program text, found the character '?'");
     assert_eq!(error.position(), (2, 34));
 }
@@ -268,12 +271,24 @@ impl Tape<'_> {
     }
 
     fn name(&mut self) -> &'static str {
-        self.pick(&["f", "g", "<lambda>", "my model", "let", "in", "None", "naïve", "it's", "a"])
+        self.pick(&[
+            "f", "g", "<lambda>", "my model", "let", "in", "None", "naïve", "it's", "a",
+        ])
     }
 
     fn literal(&mut self) -> Atom {
         use elimap::Scalar;
-        let floats = [0.1, -0.0, 1e-5, 1e16, 123456789.0, f64::NAN, f64::INFINITY, f64::MIN_POSITIVE, -2.5e-300];
+        let floats = [
+            0.1,
+            -0.0,
+            1e-5,
+            1e16,
+            123456789.0,
+            f64::NAN,
+            f64::INFINITY,
+            f64::MIN_POSITIVE,
+            -2.5e-300,
+        ];
         let float = self.pick(&floats);
         let value = match self.below(6) {
             0 => Scalar::Bool(self.flag()),
@@ -292,34 +307,62 @@ impl Tape<'_> {
         match self.below(22) {
             0 => Op::Unary(self.pick(UnaryOp::ALL)),
             1 => Op::Binary(self.pick(BinaryOp::ALL)),
-            2 => Op::IntegerPow { y: self.below(256) as i32 - 128 },
-            3 => Op::ConvertElementType { dtype: result.dtype, weak: result.weak },
-            4 => Op::BroadcastInDim { shape: result.shape.clone(), dims: self.shape() },
-            5 => Op::Reshape { shape: self.shape() },
-            6 => Op::Transpose { permutation: self.shape() },
+            2 => Op::IntegerPow {
+                y: self.below(256) as i32 - 128,
+            },
+            3 => Op::ConvertElementType {
+                dtype: result.dtype,
+                weak: result.weak,
+            },
+            4 => Op::BroadcastInDim {
+                shape: result.shape.clone(),
+                dims: self.shape(),
+            },
+            5 => Op::Reshape {
+                shape: self.shape(),
+            },
+            6 => Op::Transpose {
+                permutation: self.shape(),
+            },
             7 => Op::Squeeze { dims: self.shape() },
-            8 => Op::Concatenate { dimension: self.below(9) },
+            8 => Op::Concatenate {
+                dimension: self.below(9),
+            },
             9 => {
                 let axis = |tape: &mut Self| PadAxis {
                     low: tape.below(9) as i64 - 4,
                     high: tape.below(9) as i64 - 4,
                     interior: tape.below(3),
                 };
-                Op::Pad { config: (0..self.below(3)).map(|_| axis(self)).collect() }
+                Op::Pad {
+                    config: (0..self.below(3)).map(|_| axis(self)).collect(),
+                }
             }
             10 => Op::Rev { dims: self.shape() },
             11 => {
                 let rank = self.below(3);
-                let mut some = |least: usize| (0..rank).map(|_| least + self.below(2)).collect::<Shape>();
-                Op::Slice { start: some(0), limit: some(3), strides: some(1) }
+                let mut some =
+                    |least: usize| (0..rank).map(|_| least + self.below(2)).collect::<Shape>();
+                Op::Slice {
+                    start: some(0),
+                    limit: some(3),
+                    strides: some(1),
+                }
             }
-            12 => Op::Reduce { kind: self.pick(ReduceOp::ALL), axes: self.shape() },
+            12 => Op::Reduce {
+                kind: self.pick(ReduceOp::ALL),
+                axes: self.shape(),
+            },
             13 => Op::ArgReduce {
                 kind: self.pick(ArgReduceOp::ALL),
                 axis: self.below(3),
                 index_dtype: self.pick(&DType::ALL),
             },
-            14 => Op::Cumulative { kind: self.pick(CumulativeOp::ALL), axis: self.below(3), reverse: self.flag() },
+            14 => Op::Cumulative {
+                kind: self.pick(CumulativeOp::ALL),
+                axis: self.below(3),
+                reverse: self.flag(),
+            },
             15 => Op::DotGeneral {
                 dims: DotDims {
                     lhs_contract: dims(self),
@@ -328,7 +371,11 @@ impl Tape<'_> {
                     rhs_batch: dims(self),
                 },
             },
-            16 => Op::Iota { dtype: result.dtype, shape: result.shape.clone(), dimension: self.below(3) },
+            16 => Op::Iota {
+                dtype: result.dtype,
+                shape: result.shape.clone(),
+                dimension: self.below(3),
+            },
             17 => Op::Gather {
                 dims: GatherDims {
                     offset_dims: dims(self),
@@ -357,27 +404,52 @@ impl Tape<'_> {
                 transpose_a: self.flag(),
                 unit_diagonal: self.flag(),
             },
-            20 => Op::DynamicSlice { sizes: self.shape() },
+            20 => Op::DynamicSlice {
+                sizes: self.shape(),
+            },
             _ => {
-                let more = [Op::SelectN, Op::Clamp, Op::DynamicUpdateSlice, Op::Cholesky, Op::Solve];
+                let more = [
+                    Op::SelectN,
+                    Op::Clamp,
+                    Op::DynamicUpdateSlice,
+                    Op::Cholesky,
+                    Op::Solve,
+                ];
                 more[self.below(more.len())].clone()
             }
         }
     }
 
     /// A program of the given inputs, and the programs it may share.
-    fn program(&mut self, inputs: &[TensorType], shared: &mut Vec<SubProgram>, depth: usize) -> Program {
+    fn program(
+        &mut self,
+        inputs: &[TensorType],
+        shared: &mut Vec<SubProgram>,
+        depth: usize,
+    ) -> Program {
         let mut builder = ProgramBuilder::new();
-        let mut atoms: Vec<Atom> = inputs.iter().map(|ty| Atom::Var(builder.input(ty.clone()))).collect();
+        let mut atoms: Vec<Atom> = inputs
+            .iter()
+            .map(|ty| Atom::Var(builder.input(ty.clone())))
+            .collect();
         for _ in 0..self.below(14) {
             let outputs: Vec<Var> = match self.below(8) {
                 0 if depth > 0 => {
                     let program = self.sub_program(shared, depth);
-                    let operands: Vec<Atom> = program.input_types().iter().map(|ty| self.operand(&mut builder, ty)).collect();
+                    let operands: Vec<Atom> = program
+                        .input_types()
+                        .iter()
+                        .map(|ty| self.operand(&mut builder, ty))
+                        .collect();
                     let types = program.output_types();
                     let op = match self.below(3) {
-                        0 => Op::Call { name: Arc::from(self.name()), program },
-                        1 => Op::Cond { branches: vec![program; self.below(2) + 1] },
+                        0 => Op::Call {
+                            name: Arc::from(self.name()),
+                            program,
+                        },
+                        1 => Op::Cond {
+                            branches: vec![program; self.below(2) + 1],
+                        },
                         _ => Op::Scan {
                             body: program,
                             length: 2,
@@ -393,19 +465,34 @@ impl Tape<'_> {
                         operands.insert(0, Atom::Literal(1_i32.into(), false));
                     }
                     let stack = |ty: TensorType| match op {
-                        Op::Scan { .. } => TensorType::new(ty.dtype, [2].into_iter().chain(ty.shape)),
+                        Op::Scan { .. } => {
+                            TensorType::new(ty.dtype, [2].into_iter().chain(ty.shape))
+                        }
                         _ => ty,
                     };
                     let types: Vec<TensorType> = types.into_iter().map(stack).collect();
-                    builder.push(op, operands.into_iter().collect(), types, None).to_vec()
+                    builder
+                        .push(op, operands.into_iter().collect(), types, None)
+                        .to_vec()
                 }
                 1 => {
                     let method = self.pick(&VmapMethod::ALL);
-                    let lanes: Shape = if method == VmapMethod::Parallel { self.shape() } else { Shape::new() };
+                    let lanes: Shape = if method == VmapMethod::Parallel {
+                        self.shape()
+                    } else {
+                        Shape::new()
+                    };
                     let ty = TensorType::new(DType::F32, lanes.iter().copied().chain([3]));
                     let results = [ty.clone()].into_iter().collect();
-                    let op = Op::Callback { callback: host(method), results, lanes, kind: CallbackKind::Pure };
-                    builder.push(op, atoms.iter().copied().take(3).collect(), [ty], None).to_vec()
+                    let op = Op::Callback {
+                        callback: host(method),
+                        results,
+                        lanes,
+                        kind: CallbackKind::Pure,
+                    };
+                    builder
+                        .push(op, atoms.iter().copied().take(3).collect(), [ty], None)
+                        .to_vec()
                 }
                 _ => {
                     let mut ty = self.ty();
@@ -427,7 +514,9 @@ impl Tape<'_> {
                 atoms.push(self.literal());
             }
         }
-        let outputs = (0..self.below(4)).filter_map(|_| atoms.get(self.below(atoms.len().max(1))).copied()).collect();
+        let outputs = (0..self.below(4))
+            .filter_map(|_| atoms.get(self.below(atoms.len().max(1))).copied())
+            .collect();
         builder.finish(outputs)
     }
 
@@ -443,7 +532,10 @@ impl Tape<'_> {
 
     /// A value of the given type, out of nowhere.
     fn operand(&mut self, builder: &mut ProgramBuilder, ty: &TensorType) -> Atom {
-        let op = Op::BroadcastInDim { shape: ty.shape.clone(), dims: Shape::new() };
+        let op = Op::BroadcastInDim {
+            shape: ty.shape.clone(),
+            dims: Shape::new(),
+        };
         let literal = self.literal();
         Atom::Var(builder.push(op, [literal].into_iter().collect(), [ty.clone()], None)[0])
     }
@@ -457,7 +549,10 @@ fn parser() -> ProgramParser {
 /// Programs as the printer writes them, to be damaged.
 fn corpus() -> Vec<&'static str> {
     let text = include_str!("reference/jaxprs.txt");
-    text.split("## ").skip(1).map(|case| case.split_once('\n').unwrap().1).collect()
+    text.split("## ")
+        .skip(1)
+        .map(|case| case.split_once('\n').unwrap().1)
+        .collect()
 }
 
 #[derive(Clone, Debug)]
@@ -470,7 +565,9 @@ enum Damage {
 
 /// Applies damage at word boundaries of the text.
 fn damaged(text: &str, damage: &[Damage]) -> String {
-    let mut words: Vec<&str> = text.split_inclusive(|c: char| !c.is_ascii_alphanumeric()).collect();
+    let mut words: Vec<&str> = text
+        .split_inclusive(|c: char| !c.is_ascii_alphanumeric())
+        .collect();
     for damage in damage {
         let n = words.len();
         if n == 0 {
@@ -497,15 +594,53 @@ fn damaged(text: &str, damage: &[Damage]) -> String {
 
 fn damage() -> impl Strategy<Value = Damage> {
     let words = vec![
-        "{", "}", "(", ")", "[", "]", ":", ";", ",", ".", "=", "'", "\\", "\n", " ", "-", "0", "1", "-1", "3.5", "1e999",
-        "18446744073709551615", "18446744073709551616", "in", "let", "lambda", "nan", "None", "True", "a", "_", "<", ">",
-        "f32[]", "f32[3]", "ShapedArray(", "np.int64(", "é", "\u{0}",
+        "{",
+        "}",
+        "(",
+        ")",
+        "[",
+        "]",
+        ":",
+        ";",
+        ",",
+        ".",
+        "=",
+        "'",
+        "\\",
+        "\n",
+        " ",
+        "-",
+        "0",
+        "1",
+        "-1",
+        "3.5",
+        "1e999",
+        "18446744073709551615",
+        "18446744073709551616",
+        "in",
+        "let",
+        "lambda",
+        "nan",
+        "None",
+        "True",
+        "a",
+        "_",
+        "<",
+        ">",
+        "f32[]",
+        "f32[3]",
+        "ShapedArray(",
+        "np.int64(",
+        "é",
+        "\u{0}",
     ];
     prop_oneof![
         (any::<usize>(), 1..6_usize).prop_map(|(at, n)| Damage::Delete(at, n)),
         (any::<usize>(), 1..9_usize).prop_map(|(at, n)| Damage::Repeat(at, n)),
-        (any::<usize>(), 1..6_usize, any::<usize>()).prop_map(|(at, n, to)| Damage::Move(at, n, to)),
-        (any::<usize>(), proptest::sample::select(words)).prop_map(|(at, word)| Damage::Insert(at, word)),
+        (any::<usize>(), 1..6_usize, any::<usize>())
+            .prop_map(|(at, n, to)| Damage::Move(at, n, to)),
+        (any::<usize>(), proptest::sample::select(words))
+            .prop_map(|(at, word)| Damage::Insert(at, word)),
     ]
 }
 

@@ -17,8 +17,8 @@ pub(super) fn check_declared(
         return Err(ParseError::mismatch(
             at,
             what("the number of results"),
-            types.len(),
-            declared.len(),
+            &types.len(),
+            &declared.len(),
         ));
     }
     for (i, (declared, ty)) in declared.iter().zip(types).enumerate() {
@@ -26,8 +26,8 @@ pub(super) fn check_declared(
             return Err(ParseError::mismatch(
                 at,
                 what(&format!("result {i}")),
-                ty,
-                declared,
+                &ty,
+                &declared,
             ));
         }
     }
@@ -46,8 +46,8 @@ pub(super) fn check_types(
         return Err(ParseError::mismatch(
             at,
             format!("the number of {item}s of `{owner}`"),
-            expected.len(),
-            found.len(),
+            &expected.len(),
+            &found.len(),
         ));
     }
     for (i, (expected, found)) in expected.iter().zip(found).enumerate() {
@@ -55,8 +55,8 @@ pub(super) fn check_types(
             return Err(ParseError::mismatch(
                 at,
                 format!("{item} {i} of `{owner}`"),
-                expected,
-                found,
+                &expected,
+                &found,
             ));
         }
     }
@@ -79,8 +79,8 @@ pub(super) fn check_programs(
             Err(ParseError::mismatch(
                 at,
                 what,
-                format!("{count} or more"),
-                operands.len(),
+                &format!("{count} or more"),
+                &operands.len(),
             ))
         }
         false => Ok(()),
@@ -93,11 +93,7 @@ pub(super) fn check_programs(
         Op::Cond { branches } => {
             enough(1)?;
             for branch in branches {
-                check(
-                    "branch operand",
-                    &branch.input_types(),
-                    &operands[1..],
-                )?;
+                check("branch operand", &branch.input_types(), &operands[1..])?;
                 check("result", &branch.output_types(), results)?;
             }
             Ok(())
@@ -157,8 +153,8 @@ fn stacked(
         return Err(ParseError::mismatch(
             at,
             what,
-            format!("{whole} or more"),
-            types.len(),
+            &format!("{whole} or more"),
+            &types.len(),
         ));
     }
     let stack = |(i, ty): (usize, &TensorType)| {

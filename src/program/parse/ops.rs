@@ -88,8 +88,8 @@ impl Parser<'_, '_> {
                     return Err(ParseError::mismatch(
                         p.at(),
                         "the result's element type",
-                        dtype,
-                        result.dtype,
+                        &dtype,
+                        &result.dtype,
                     ));
                 }
                 Op::ConvertElementType { dtype, weak }
@@ -164,8 +164,8 @@ impl Parser<'_, '_> {
                         return Err(ParseError::mismatch(
                             p.at(),
                             "the result's element type",
-                            dtype,
-                            result.dtype,
+                            &dtype,
+                            &result.dtype,
                         ));
                     }
                 }
@@ -326,7 +326,12 @@ impl Parser<'_, '_> {
             }
             _ if callback.kind() != CallbackKind::Pure => {
                 let what = format!("the given callback {name:?}");
-                return Err(ParseError::mismatch(at, what, "pure", "declared with `io`"));
+                return Err(ParseError::mismatch(
+                    at,
+                    what,
+                    &"pure",
+                    &"declared with `io`",
+                ));
             }
             _ => {
                 callback = with_method(callback, p, at)?;
@@ -370,7 +375,7 @@ fn with_method(callback: Callback, p: &mut Params, at: At) -> Result<Callback, P
                 "the vmap_method of the given callback {:?}",
                 callback.name()
             );
-            Err(ParseError::mismatch(at, what, "None", given))
+            Err(ParseError::mismatch(at, what, &"None", &given))
         }
     }
 }
@@ -382,8 +387,8 @@ fn single<'r>(results: &'r [TensorType], p: &Params) -> Result<&'r TensorType, P
         _ => Err(ParseError::mismatch(
             p.at(),
             "the number of results",
-            1,
-            results.len(),
+            &1,
+            &results.len(),
         )),
     }
 }
@@ -524,8 +529,8 @@ fn collective(name: &str, p: &mut Params) -> Result<Option<Op>, ParseError> {
         return Err(ParseError::mismatch(
             p.at(),
             "the number of axis_sizes",
-            names.len(),
-            sizes.len(),
+            &names.len(),
+            &sizes.len(),
         ));
     }
     let axes = names

@@ -292,7 +292,10 @@ pub(in crate::program) fn looks_like_lanes(body: &Program, num_carry: usize) -> 
         Op::Callback { callback, kind, .. } => {
             let method = callback.method();
             *kind != CallbackKind::Pure
-                || matches!(method, Some(VmapMethod::Sequential | VmapMethod::SequentialUnrolled))
+                || matches!(
+                    method,
+                    Some(VmapMethod::Sequential | VmapMethod::SequentialUnrolled)
+                )
         }
         Op::Scan { lanes, .. } => *lanes,
         _ => false,
@@ -300,7 +303,10 @@ pub(in crate::program) fn looks_like_lanes(body: &Program, num_carry: usize) -> 
     let moves = |op: &Op| matches!(op, Op::Transpose { .. } | Op::BroadcastInDim { .. });
     num_carry == 0
         && body.equations.iter().any(|e| per_lane(&e.op))
-        && body.equations.iter().all(|e| per_lane(&e.op) || moves(&e.op))
+        && body
+            .equations
+            .iter()
+            .all(|e| per_lane(&e.op) || moves(&e.op))
 }
 
 fn record<'a>(
