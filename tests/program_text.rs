@@ -631,3 +631,49 @@ fn blanks_are_free_but_for_an_indented_line_that_continues_an_equation() {
       in (c, d) }
     ");
 }
+
+#[test]
+fn traces_of_vmap_print_as_in_jax() {
+    use elimap::prelude::*;
+    let reference = include_str!("reference/jaxprs.txt");
+    let check = |title: &str, program: Program| {
+        let case = reference
+            .split("## ")
+            .find_map(|c| c.strip_prefix(title)?.strip_prefix('\n'));
+        assert_eq!(
+            program.to_string(),
+            case.unwrap().trim_end_matches('\n'),
+            "{title}"
+        );
+    };
+    for method in VmapMethod::ALL
+        .into_iter()
+        .filter(|&m| m != VmapMethod::Parallel)
+    {
+        let callback = host([f32::spec([])]).vmap_method(method);
+        let f = vmap(move |x: Tensor, y: Tensor| callback.call((x, y))).in_axes((0, None));
+        let program = f.trace((f32::spec([3]), f32::spec([]))).unwrap();
+        check(&format!("batched callback, {method}"), program);
+    }
+    let callback = host([f32::spec([])]).vmap_method(VmapMethod::Sequential);
+    let f = vmap(vmap(move |x: Tensor| callback.call((x,)))).in_axes(1);
+    check(
+        "nested batched callback",
+        f.trace((f32::spec([2, 3]),)).unwrap(),
+    );
+    let callback = host([f32::spec([])]).vmap_method(VmapMethod::ExpandDims);
+    let f = vmap(move |x: Tensor, y: Tensor| callback.call((x, y))).in_axes((None, 0));
+    let outer = vmap(f).in_axes((0, None));
+    check(
+        "outer product by callback",
+        outer.trace((f32::spec([2]), f32::spec([3]))).unwrap(),
+    );
+    let f = vmap(|x: Tensor, y: Tensor| x + y).in_axes((0, None));
+    check(
+        "batched add",
+        f.trace((f32::spec([2, 3]), f32::spec([3]))).unwrap(),
+    );
+    let step = |c: Tensor, y: Tensor| (&c + &y, c * y);
+    let f = vmap(move |x: Tensor| scan(step, Tensor::from(0_f32), x, ScanOptions::default()));
+    check("batched scan", f.trace((f32::spec([2, 3]),)).unwrap());
+}
