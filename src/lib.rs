@@ -27,7 +27,7 @@ pub use callback::{
     BoxError, CallLog, CallRecord, Callback, CallbackError, CallbackKind, HostOutput, LaneIndex,
     UnknownVmapMethod, VmapMethod,
 };
-//DERIVE
+pub use elimap_derive::Tree;
 pub use error::Error;
 pub use ops::{BatchDim, OpError, OpErrorKind};
 pub use program::{

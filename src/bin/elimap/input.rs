@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use elimap::phase::{Eliminator, Graph, PhaseType};
+use elimap::phase::{Eliminator, Graph, PhaseError, PhaseType};
 use indicatif::ProgressBar;
 
 /// A model and the parameters to evaluate it at.
@@ -41,7 +41,11 @@ impl ModelAtTheta {
 /// Reads a model from a file, or from stdin where the path is `-`.
 pub(crate) fn read_graph(path: &Path) -> Result<Graph> {
     if path != Path::new("-") {
-        return Graph::read(path).with_context(|| format!("{}", path.display()));
+        return match Graph::read(path) {
+            // This one names the file itself.
+            Err(error @ PhaseError::Io { .. }) => Err(error.into()),
+            outcome => outcome.with_context(|| path.display().to_string()),
+        };
     }
     let mut text = String::new();
     std::io::stdin()

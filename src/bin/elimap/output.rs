@@ -38,10 +38,19 @@ pub(crate) fn ignore_closed_pipe(outcome: std::io::Result<()>) -> Result<()> {
     }
 }
 
-/// Says on stderr why a run failed, with every cause.
+/// Says on stderr why a run failed, with every cause that the messages before it do not already tell.
 pub(crate) fn failure(error: &anyhow::Error) {
+    let mut message = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !message.contains(&cause) {
+            if !message.is_empty() {
+                message.push_str(": ");
+            }
+            message.push_str(&cause);
+        }
+    }
     // There is nowhere left to report to if stderr is closed.
-    let _ = writeln!(std::io::stderr(), "elimap: error: {error:#}");
+    let _ = writeln!(std::io::stderr(), "elimap: error: {message}");
 }
 
 /// A number in JSON, which has no infinities: those are the strings `"inf"`, `"-inf"` and `"nan"`.
