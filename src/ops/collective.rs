@@ -47,6 +47,17 @@ fn share(ty: &TensorType, axis: usize, n: usize) -> Result<usize, OpErrorKind> {
     Ok(ty.shape[axis] / n)
 }
 
+/// Checks that an axis has one entry for each of `n` lanes.
+fn one_per_lane(ty: &TensorType, axis: usize, n: usize) -> Result<(), OpErrorKind> {
+    if ty.shape[axis] == n {
+        return Ok(());
+    }
+    Err(OpErrorKind::shapes(
+        [ty],
+        format!("axis {axis} must have length {n}, one per lane"),
+    ))
+}
+
 pub(super) fn infer(
     op: &CollectiveOp,
     axes: &[(AxisName, usize)],
@@ -88,18 +99,12 @@ pub(super) fn infer(
         } => {
             check_axis(*split_axis, ty.rank())?;
             check_axis(*concat_axis, ty.rank())?;
-            let part = share(&ty, *split_axis, n)?;
             let mut out = ty.clone();
             if *tiled {
-                out.shape[*split_axis] = part;
+                out.shape[*split_axis] = share(&ty, *split_axis, n)?;
                 out.shape[*concat_axis] *= n;
             } else {
-                if part != 1 {
-                    return Err(OpErrorKind::shapes(
-                        [&ty],
-                        format!("axis {split_axis} must have length {n}, one per lane"),
-                    ));
-                }
+                one_per_lane(&ty, *split_axis, n)?;
                 out.shape.remove(*split_axis);
                 out.shape.insert(*concat_axis, n);
             }
@@ -107,17 +112,11 @@ pub(super) fn infer(
         }
         CollectiveOp::PsumScatter { axis, tiled } => {
             check_axis(*axis, ty.rank())?;
-            let part = share(&ty, *axis, n)?;
             let mut out = ty.clone();
             if *tiled {
-                out.shape[*axis] = part;
+                out.shape[*axis] = share(&ty, *axis, n)?;
             } else {
-                if part != 1 {
-                    return Err(OpErrorKind::shapes(
-                        [&ty],
-                        format!("axis {axis} must have length {n}, one per lane"),
-                    ));
-                }
+                one_per_lane(&ty, *axis, n)?;
                 out.shape.remove(*axis);
             }
             out
@@ -169,16 +168,22 @@ pub(super) fn batch(
             };
             emit_rest(cx, op, rest, Batched::unbatched(reduced))
         }
-        // The remaining collectives rearrange lanes over exactly one axis at a time; several names act as one
-        // row-major axis, so the names further out are applied to what this level gathered.
+        // Several names act as one axis, row-major in the order given, whatever order the vmaps nest in.
         CollectiveOp::AllGather { axis, tiled } => {
-            let gathered = cx.materialize_at(&x, *axis)?;
-            let gathered = if *tiled {
-                merge_axes(cx, gathered, *axis)?
-            } else {
-                gathered
-            };
-            emit_rest(cx, op, rest, Batched::unbatched(gathered))
+            let mut gathered = cx.materialize_at(&x, *axis)?;
+            for name in rest.iter().rev() {
+                let op = CollectiveOp::AllGather {
+                    axis: *axis,
+                    tiled: false,
+                };
+                let axes = smallvec![name.clone()];
+                gathered = cx.emit1(Op::Collective { op, axes }, smallvec![gathered])?;
+            }
+            gathered = cx.move_axis(gathered, axis + rest.len(), axis + position)?;
+            for _ in 0..rest.len() + usize::from(*tiled) {
+                gathered = merge_axes(cx, gathered, *axis)?;
+            }
+            Ok(smallvec![Batched::unbatched(gathered)])
         }
         CollectiveOp::Ppermute { pairs } => {
             // A lane nothing is sent to reads lane 0; of several senders the last wins (rule V49).
@@ -282,7 +287,7 @@ fn times(cx: &mut BatchContext<'_>, x: Atom, n: usize) -> Result<Atom, Error> {
     cx.emit1(Op::Binary(BinaryOp::Mul), smallvec![x, factor])
 }
 
-/// The same collective over the names further out, or its operand where none is left.
+/// The same reduction over the names further out, or its operand where none is left.
 fn emit_rest(
     cx: &mut BatchContext<'_>,
     op: &CollectiveOp,
@@ -292,14 +297,7 @@ fn emit_rest(
     if rest.is_empty() {
         return Ok(smallvec![x]);
     }
-    let op = match op {
-        // Further lanes lie outside the ones already gathered: row-major over the names.
-        CollectiveOp::AllGather { axis, .. } => CollectiveOp::AllGather {
-            axis: *axis,
-            tiled: true,
-        },
-        op => op.clone(),
-    };
+    let op = op.clone();
     Ok(smallvec![Batched::unbatched(cx.emit1(
         Op::Collective { op, axes: rest },
         smallvec![x.atom]
