@@ -114,14 +114,14 @@ fn another_structure_is_an_error_that_says_where() {
     };
     let mut leaves = Vec::new();
     let def = Pair::<Line, Nothing>(line(1.0, 2.0), Some(Nothing)).flatten(&mut leaves);
-    assert_snapshot!(error(&TreeDef::Leaf, 1), @r#"at args: expected a struct Pair with fields ["0", "1"], found a tensor"#);
-    assert_snapshot!(error(&line(1.0, 2.0).flatten(&mut leaves), 2), @r#"at args: expected a struct Pair with fields ["0", "1"], found a struct Line with fields ["slope", "offset"]"#);
-    assert_snapshot!(error(&def, 1), @"at args.0.offset: expected a tensor, found None");
+    assert_snapshot!(error(&TreeDef::Leaf, 1), @r#"at args: expected a struct Pair with fields ["0", "1"], found a tensor; give the structure that the parameter's type names"#);
+    assert_snapshot!(error(&line(1.0, 2.0).flatten(&mut leaves), 2), @r#"at args: expected a struct Pair with fields ["0", "1"], found a struct Line with fields ["slope", "offset"]; give the structure that the parameter's type names"#);
+    assert_snapshot!(error(&def, 1), @"at args.0.offset: expected a tensor, found None; give the structure that the parameter's type names");
     let TreeDef::Struct(name, mut fields) = def else {
         unreachable!()
     };
     fields[1].1 = TreeDef::Leaf;
-    assert_snapshot!(error(&TreeDef::Struct(name.clone(), fields.clone()), 3), @"at args.1: expected a struct Nothing without fields, found a tensor");
+    assert_snapshot!(error(&TreeDef::Struct(name.clone(), fields.clone()), 3), @"at args.1: expected a struct Nothing without fields, found a tensor; give the structure that the parameter's type names");
     fields[0].1 = TreeDef::Struct(
         "Line".into(),
         vec![
@@ -129,10 +129,10 @@ fn another_structure_is_an_error_that_says_where() {
             ("slope".into(), TreeDef::Leaf),
         ],
     );
-    assert_snapshot!(error(&TreeDef::Struct(name.clone(), fields.clone()), 3), @r#"at args.0: expected a struct Line with fields ["slope", "offset"], found a struct Line with fields ["offset", "slope"]"#);
+    assert_snapshot!(error(&TreeDef::Struct(name.clone(), fields.clone()), 3), @r#"at args.0: expected a struct Line with fields ["slope", "offset"], found a struct Line with fields ["offset", "slope"]; give the structure that the parameter's type names"#);
     fields.pop();
-    assert_snapshot!(error(&TreeDef::Struct(name, fields), 3), @r#"at args: expected a struct Pair with fields ["0", "1"], found a struct Pair with fields ["0"]"#);
-    assert_snapshot!(unflatten::<Nothing>(&TreeDef::Struct("Nothing".into(), vec![("x".into(), TreeDef::Leaf)]), vec![]).map(|_| ()).unwrap_err(), @r#"at args: expected a struct Nothing without fields, found a struct Nothing with fields ["x"]"#);
+    assert_snapshot!(error(&TreeDef::Struct(name, fields), 3), @r#"at args: expected a struct Pair with fields ["0", "1"], found a struct Pair with fields ["0"]; give the structure that the parameter's type names"#);
+    assert_snapshot!(unflatten::<Nothing>(&TreeDef::Struct("Nothing".into(), vec![("x".into(), TreeDef::Leaf)]), vec![]).map(|_| ()).unwrap_err(), @r#"at args: expected a struct Nothing without fields, found a struct Nothing with fields ["x"]; give the structure that the parameter's type names"#);
 }
 
 #[test]

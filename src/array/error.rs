@@ -26,7 +26,7 @@ pub enum ArrayError {
         shape: Shape,
     },
     /// The number of elements is not the product of the shape.
-    #[error("shape {} takes {} elements, but {count} were given", ShapeTuple(shape), shape.iter().product::<usize>())]
+    #[error("shape {} takes {} elements, but {count} were given; give one per position, in row-major order", ShapeTuple(shape), shape.iter().product::<usize>())]
     ElementCount {
         /// The shape asked for.
         shape: Shape,

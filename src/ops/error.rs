@@ -84,7 +84,7 @@ pub enum OpErrorKind {
         detail: String,
     },
     /// Another number of operands than the operation takes.
-    #[error("takes {expected} operands, got {actual}")]
+    #[error("takes {expected} operands, got {actual}; give exactly as many as it takes")]
     OperandCount {
         /// Operands the operation takes.
         expected: usize,
@@ -126,7 +126,7 @@ pub enum OpErrorKind {
     },
     /// Branches return different types.
     #[error(
-        "branches must return equal types: at {path} branch 0 returns {expected} but branch {branch} returns {actual}"
+        "branches must return equal types: at {path} branch 0 returns {expected} but branch {branch} returns {actual}; convert or reshape inside the branches"
     )]
     BranchMismatch {
         /// Which part of the result.

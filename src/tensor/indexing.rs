@@ -236,7 +236,7 @@ impl Tensor {
     ///
     /// # Errors
     ///
-    /// [`OpErrorKind::InvalidParameter`] where `k` exceeds the axis.
+    /// [`OpErrorKind::ShapeMismatch`] where `k` exceeds the axis.
     #[track_caller]
     pub fn top_k(&self, k: usize) -> Result<(Tensor, Tensor), Error> {
         let mut out = apply(Op::TopK { k }, &[self], Location::caller())?.into_iter();

@@ -228,8 +228,10 @@ impl Tensor {
             let axis = resolve("index", &[axis], self.rank(), location)?[0];
             let n = self.shape()[axis];
             let Some(i) = resolve_axis(index, n) else {
-                let detail =
-                    format!("index {index} is out of bounds for axis {axis} of length {n}");
+                let detail = format!(
+                    "index {index} is out of bounds for axis {axis}; its indices run from -{n} to {}",
+                    n as isize - 1
+                );
                 let kind = OpErrorKind::shapes([&self.ty], detail);
                 return Err(OpError {
                     op: "index",

@@ -29,7 +29,7 @@ pub enum VmapError {
         axis_size: Option<usize>,
     },
     /// An `in_axes` entry lies outside its argument.
-    #[error("vmap was requested to map {path} along axis {axis}, which implies that its rank should be at least {}, but is only {} (its shape is {})", least_rank(*axis), shape.len(), ShapeTuple(shape))]
+    #[error("vmap was requested to map {path} along axis {axis}, which implies that its rank should be at least {}, but is only {} (its shape is {}); give an axis it has, or None to share it between the lanes", least_rank(*axis), shape.len(), ShapeTuple(shape))]
     InAxisOutOfBounds {
         /// Which leaf of the arguments.
         path: Path,

@@ -242,7 +242,9 @@ pub enum TreeError {
         args: usize,
     },
     /// A value had another structure than the one asked for.
-    #[error("at {path}: expected {expected}, found {found}")]
+    #[error(
+        "at {path}: expected {expected}, found {found}; give the structure that the parameter's type names"
+    )]
     Structure {
         /// Where.
         path: Path,
