@@ -3,7 +3,7 @@
 //! This file holds the three exhaustive matches. The invariants: [`infer`] is total over operand types (it accepts or
 //! names what is wrong, per lane, in the user's terms); [`eval`] may assume what `infer` accepted; and a batching rule
 //! gets at least one batched operand and emits equations whose lanes equal the operation applied lane by lane, which
-//! `tests/batching_rules.rs` checks for every operation.
+//! `tests/batching_rules` checks for every operation.
 
 pub(crate) mod batch;
 pub(crate) mod callback;
