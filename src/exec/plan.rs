@@ -178,7 +178,9 @@ impl Action {
                 results: results.clone(),
                 lanes: lanes.clone(),
             },
-            Op::Call { program, .. } => Action::Call(Plan::new(program)),
+            Op::Call { program, .. } | Op::CustomVmap { program, .. } => {
+                Action::Call(Plan::new(program))
+            }
             Op::Cond { branches } => Action::Cond(branches.iter().map(|b| Plan::new(b)).collect()),
             Op::While {
                 cond,

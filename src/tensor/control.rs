@@ -311,7 +311,33 @@ pub fn scan<C: Tree, X: Tree, Y: Tree, R>(
 where
     R: Output<Tree = (C, Y)>,
 {
-    let location = Location::caller();
+    scan_with(body, init, xs, options, (Location::caller(), false))
+}
+
+/// A [`scan`] whose steps are lanes, by which failures name them.
+pub(crate) fn scan_lanes<C: Tree, X: Tree, Y: Tree, R>(
+    body: impl Fn(C, X) -> R,
+    init: impl Flatten,
+    xs: impl Flatten,
+    options: ScanOptions,
+    location: Caller,
+) -> Result<(C, Y), Error>
+where
+    R: Output<Tree = (C, Y)>,
+{
+    scan_with(body, init, xs, options, (location, true))
+}
+
+fn scan_with<C: Tree, X: Tree, Y: Tree, R>(
+    body: impl Fn(C, X) -> R,
+    init: impl Flatten,
+    xs: impl Flatten,
+    options: ScanOptions,
+    (location, lanes): (Caller, bool),
+) -> Result<(C, Y), Error>
+where
+    R: Output<Tree = (C, Y)>,
+{
     let (carry_def, mut carry) = flatten(&init);
     let (xs_def, xs) = flatten(&xs);
     let length = scan_length(&xs, options.length, location)?;
@@ -340,7 +366,7 @@ where
         num_carry,
         reverse: options.reverse,
         unroll: 1,
-        lanes: false,
+        lanes,
     };
     let operands: Vec<&Tensor> = captures.iter().chain(&carry).chain(&xs).collect();
     let mut outputs = apply(op, &operands, location)?.into_iter();
