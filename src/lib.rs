@@ -1,3 +1,46 @@
-//! elimap: array transforms with JAX's `vmap` semantics, and exact elimination of phase-type models on top of them.
+//! Array transforms with JAX's `vmap` semantics, and exact elimination of phase-type models on top of them.
+//!
+#![doc = "```"]
+#![doc = include_str!("../examples/quickstart.rs")]
+#![doc = "```"]
+
+// The derive macro names this crate from outside and, in its own tests, from inside.
+#[allow(unused_extern_crates)]
+extern crate self as elimap;
+
+mod array;
+mod callback;
+mod error;
+mod exec;
+mod ops;
+mod program;
+mod tensor;
+mod transform;
+mod tree;
 
 pub mod phase;
+pub mod prelude;
+
+pub use array::{Array, ArrayError, DType, Element, Scalar, Shape, TensorType, promote_types};
+pub use callback::{
+    BoxError, CallLog, CallRecord, Callback, CallbackError, CallbackKind, HostOutput, LaneIndex, UnknownVmapMethod,
+    VmapMethod,
+};
+//DERIVE
+pub use error::Error;
+pub use ops::{BatchDim, OpError, OpErrorKind};
+pub use program::{
+    ArgReduceOp, Atom, Atoms, AxisName, BinaryOp, CollectiveOp, CumulativeOp, DotDims, Equation, GatherDims, IndexMode,
+    Op, PadAxis, ParseError, Program, ProgramBuilder, ProgramParser, ReduceOp, ScatterDims, ScatterOp, SubProgram,
+    UnaryOp, Var,
+};
+pub use tensor::{
+    Arguments, At, AxisList, AxisNames, Flatten, Func, Output, ScanOptions, Slicing, TakeMode, Tensor, TraceError, Tree, TreeValue,
+    Triangle, sort_by_key,
+    all_gather, all_to_all, arange, axis_index, axis_size, concatenate, cond, fori_loop, full, iota, ones, pmax, pmean,
+    pmin, ppermute, pshuffle, psum, psum_scatter, scan, stack, switch, where_, while_loop, zeros,
+};
+pub use transform::{
+    Jit, PmapError, VerifyError, Violation, Vmap, VmapError, jit, pmap, shard_map, vmap, xmap,
+};
+pub use tree::{Axes, IntoAxes, Path, Step, TreeDef, TreeError};

@@ -150,6 +150,8 @@ pub trait Element: sealed::Sealed + Copy + PartialEq + fmt::Debug + Send + Sync 
     #[doc(hidden)]
     fn unwrap_ref(data: &Data) -> Option<&ArcArray<Self, IxDyn>>;
     #[doc(hidden)]
+    fn unwrap_mut(data: &mut Data) -> Option<&mut ArcArray<Self, IxDyn>>;
+    #[doc(hidden)]
     fn unwrap_owned(data: Data) -> Option<ArcArray<Self, IxDyn>>;
 }
 
@@ -162,6 +164,9 @@ macro_rules! elements {
                 Data::$variant(array)
             }
             fn unwrap_ref(data: &Data) -> Option<&ArcArray<Self, IxDyn>> {
+                if let Data::$variant(a) = data { Some(a) } else { None }
+            }
+            fn unwrap_mut(data: &mut Data) -> Option<&mut ArcArray<Self, IxDyn>> {
                 if let Data::$variant(a) = data { Some(a) } else { None }
             }
             fn unwrap_owned(data: Data) -> Option<ArcArray<Self, IxDyn>> {

@@ -9,9 +9,11 @@ mod error;
 mod promote;
 mod types;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use ndarray::{ArcArray, ArrayViewD, Axis, Dimension, IxDyn};
+use smallvec::SmallVec;
 
 pub use dtype::{DType, Element, Scalar};
 pub use error::ArrayError;
@@ -144,6 +146,10 @@ impl Array {
         &self.data
     }
 
+    pub(crate) fn data_mut(&mut self) -> &mut Data {
+        &mut self.data
+    }
+
     /// The element type.
     #[must_use]
     pub fn dtype(&self) -> DType {
@@ -190,7 +196,7 @@ impl Array {
     /// [`ArrayError::DType`] where the array holds another element type.
     pub fn view<T: Element>(&self) -> Result<ArrayViewD<'_, T>, ArrayError> {
         T::unwrap_ref(&self.data)
-            .map(ArcArray::view)
+            .map(|a| a.view())
             .ok_or(ArrayError::DType { expected: T::DTYPE, actual: self.dtype() })
     }
 
@@ -294,7 +300,7 @@ impl Array {
 
     /// A view broadcast to a larger shape with stride-0 axes: `dims[i]` says where axis `i` goes.
     pub(crate) fn broadcast_in_dim(&self, shape: &[usize], dims: &[usize]) -> Array {
-        let mut padded: Shape = smallvec::SmallVec::from_elem(1, shape.len());
+        let mut padded: Shape = SmallVec::from_elem(1, shape.len());
         for (&d, &n) in dims.iter().zip(self.shape()) {
             padded[d] = n;
         }
@@ -304,6 +310,44 @@ impl Array {
             || a.clone(),
             |view| view.to_owned().into_shared(),
         )))
+    }
+
+    /// The elements in row-major order, borrowed where they lie that way; none where the array holds another type.
+    pub(crate) fn elements<T: Element>(&self) -> Cow<'_, [T]> {
+        debug_assert_eq!(self.dtype(), T::DTYPE);
+        match T::unwrap_ref(&self.data) {
+            Some(a) => match a.as_slice() {
+                Some(slice) => Cow::Borrowed(slice),
+                None => Cow::Owned(a.iter().copied().collect()),
+            },
+            None => Cow::Borrowed(&[]),
+        }
+    }
+
+    /// An array over as many row-major elements as its shape holds.
+    ///
+    /// For results whose size the type rule has settled; what a caller gives goes through [`Array::from_vec`].
+    pub(crate) fn from_elements<T: Element>(shape: &[usize], elements: Vec<T>) -> Array {
+        Array::from(
+            ndarray::Array::from_shape_vec(IxDyn(shape), elements)
+                .expect("an operation makes as many elements as its type rule says"),
+        )
+    }
+
+    /// Where the first element lies in memory, to tell buffers apart cheaply.
+    pub(crate) fn buffer_address(&self) -> usize {
+        dispatch!(&self.data, a => a.as_ptr().addr())
+    }
+
+    /// Whether both are the same view of the same buffer.
+    pub(crate) fn same_view(&self, other: &Array) -> bool {
+        let strides = |array: &Array| -> SmallVec<[isize; 4]> {
+            dispatch!(&array.data, a => a.strides().iter().copied().collect())
+        };
+        self.buffer_address() == other.buffer_address()
+            && self.dtype() == other.dtype()
+            && self.shape() == other.shape()
+            && strides(self) == strides(other)
     }
 
     /// Whether dtype, shape and every element agree, a NaN being equal to itself.

@@ -71,10 +71,15 @@ pub(crate) fn promote_all<'a>(types: impl IntoIterator<Item = &'a TensorType>) -
         .unwrap_or((DType::F64, true))
 }
 
-/// The floating type that arithmetic such as true division computes in.
+/// The floating type that arithmetic such as true division computes in: 64-bit integers as `float64`, narrower ones
+/// and bools as `float32`.
 #[must_use]
 pub(crate) fn to_inexact((dtype, weak): (DType, bool)) -> (DType, bool) {
-    if dtype.is_float() { (dtype, weak) } else { (DType::F64, weak) }
+    match dtype {
+        DType::F32 | DType::F64 => (dtype, weak),
+        DType::I64 | DType::U64 => (DType::F64, weak),
+        DType::Bool | DType::U8 | DType::U32 | DType::I32 => (DType::F32, weak),
+    }
 }
 
 #[cfg(test)]

@@ -54,15 +54,10 @@ impl Callback {
         results: &[TensorType],
         lane: &[usize],
     ) -> Result<Vec<Array>, CallbackError> {
+        let out = self.run(args, lane)?;
         // The lane is only spelled out on failure.
         let lane = || LaneIndex(SmallVec::from_slice(lane));
         let name = || self.name.to_string();
-        if let Some(log) = &self.log {
-            log.push(&self.name, args);
-        }
-        let outcome = catch_unwind(AssertUnwindSafe(|| (self.host)(args)))
-            .unwrap_or_else(|payload| Err(HostPanic::from_payload(payload.as_ref()).into()));
-        let out = outcome.map_err(|source| CallbackError::Failed { name: name(), lane: lane(), source })?;
         if out.len() != results.len() {
             let (expected, actual) = (results.len(), out.len());
             return Err(CallbackError::ResultCount { name: name(), lane: lane(), expected, actual });
@@ -83,6 +78,27 @@ impl Callback {
             }
         }
         Ok(out)
+    }
+
+    /// Calls the host with zeros of the given types to learn the types of its results.
+    pub(crate) fn probe(mut self, inputs: &[TensorType]) -> Result<Callback, CallbackError> {
+        let args: Vec<Array> = inputs.iter().map(|ty| Array::zeros(ty.dtype, &ty.shape)).collect();
+        self.results = self.run(&args, &[])?.iter().map(Array::ty).collect();
+        Ok(self)
+    }
+
+    /// Calls the host, turning its error or panic into a typed one.
+    fn run(&self, args: &[Array], lane: &[usize]) -> Result<Vec<Array>, CallbackError> {
+        if let Some(log) = &self.log {
+            log.push(&self.name, args);
+        }
+        catch_unwind(AssertUnwindSafe(|| (self.host)(args)))
+            .unwrap_or_else(|payload| Err(HostPanic::from_payload(payload.as_ref()).into()))
+            .map_err(|source| CallbackError::Failed {
+                name: self.name.to_string(),
+                lane: LaneIndex(SmallVec::from_slice(lane)),
+                source,
+            })
     }
 
     /// Calls the host once per lane on rayon's threads; `args` and `results` lead with the axes `lanes`, on which an

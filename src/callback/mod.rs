@@ -99,6 +99,20 @@ impl std::str::FromStr for VmapMethod {
     }
 }
 
+/// What a host call does beside returning its results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CallbackKind {
+    /// Without side effects: may be dropped under `jit` where its results are not used.
+    Pure,
+    /// With side effects: never dropped.
+    Io {
+        /// Whether calls keep program order, also against other ordered calls.
+        ordered: bool,
+    },
+    /// For looking at values; never dropped.
+    Debug,
+}
+
 type HostFn = dyn Fn(&[Array]) -> Result<Vec<Array>, BoxError> + Send + Sync;
 
 /// A host function that can be called from traced code.
@@ -121,6 +135,7 @@ pub struct Callback {
     results: Arc<[TensorType]>,
     host: Arc<HostFn>,
     method: Option<VmapMethod>,
+    kind: CallbackKind,
     log: Option<CallLog>,
 }
 
@@ -139,6 +154,7 @@ impl Callback {
             results: results.into_iter().map(|ty| ty.with_weak(false)).collect(),
             host: Arc::new(move |args| host(args).into_arrays()),
             method: None,
+            kind: CallbackKind::Pure,
             log: None,
         }
     }
@@ -148,6 +164,20 @@ impl Callback {
     pub fn vmap_method(mut self, method: VmapMethod) -> Callback {
         self.method = Some(method);
         self
+    }
+
+    /// Declares side effects: such a callback is never dropped, and under `vmap` it is called lane by lane whatever its
+    /// method; an ordered one cannot be batched (JAX's `io_callback`, rules C40 to C42).
+    #[must_use]
+    pub fn io(mut self, ordered: bool) -> Callback {
+        self.kind = CallbackKind::Io { ordered };
+        self
+    }
+
+    /// What it does beside returning its results.
+    #[must_use]
+    pub fn kind(&self) -> CallbackKind {
+        self.kind
     }
 
     /// Records every host call in `log`.

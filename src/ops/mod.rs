@@ -5,6 +5,7 @@
 //! gets at least one batched operand and emits equations whose lanes equal the operation applied lane by lane, which
 //! `tests/batching_rules.rs` checks for every operation.
 
+pub(crate) mod batch;
 pub(crate) mod callback;
 pub(crate) mod collective;
 pub(crate) mod control;
@@ -20,6 +21,8 @@ mod reduce;
 mod scatter;
 mod shape;
 mod sort;
+#[cfg(test)]
+mod testkit;
 
 use std::panic::Location;
 
@@ -32,7 +35,7 @@ use crate::program::{Atom, Atoms, Op, ProgramBuilder};
 pub use error::{OpError, OpErrorKind};
 
 /// Types or arrays of one equation's results.
-pub type Outputs<T> = SmallVec<[T; 2]>;
+pub(crate) type Outputs<T> = SmallVec<[T; 2]>;
 
 /// Whether, and over which of its axes, a value is batched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,11 +56,11 @@ impl BatchDim {
 
 /// An operand under batching.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Batched {
+pub(crate) struct Batched {
     /// The value, batch axis included.
-    pub atom: Atom,
+    pub(crate) atom: Atom,
     /// Where the batch axis is.
-    pub dim: BatchDim,
+    pub(crate) dim: BatchDim,
 }
 
 impl Batched {

@@ -1,1 +1,57 @@
 //! Exact elimination of phase-type models.
+//!
+//! A model is a [`Graph`]: vertices, edges whose rates are linear in theta, a start distribution. The time until an
+//! absorbing vertex is reached has a phase-type distribution. Its mean, moments and waiting times are solutions of
+//! linear systems with one matrix, and this module takes that matrix apart once per graph:
+//!
+//! ```
+//! use elimap::phase::{EliminationTrace, Graph, models};
+//!
+//! let graph: Graph = models::islands(4)?;                    // or Graph::read("model.json")?
+//! let trace = EliminationTrace::record(&graph);              // once
+//! for migration in [0.1, 1.0, 10.0] {
+//!     let time = trace.at(&[1.0, 1.0, migration])?;          // for every theta
+//!     assert!(time.expectation() > 1.5 && time.variance() > 0.0);
+//! }
+//! # Ok::<(), elimap::phase::PhaseError>(())
+//! ```
+//!
+//! 1. **Analyze** ([`Analysis`]). Strongly connected components in topological order make the matrix block
+//!    triangular. Only blocks of more than one vertex need elimination, and what it does depends on a block's
+//!    *topology* alone: where its edges and exits are. Equal topologies make one [`WorkUnit`].
+//! 2. **Eliminate** ([`eliminate_unit`]). Each unit gives a [`BlockTrace`]: a fill-reducing order and the pattern of the
+//!    factors. Units are independent and travel as JSON ([`WorkStore`]).
+//! 3. **Assemble** ([`Analysis::assemble`]) into an [`EliminationTrace`].
+//! 4. **Replay** ([`EliminationTrace::at`]) at a theta: a factorization without subtraction (Grassmann, Taksar and
+//!    Heyman 1985), then one solve per moment. The result is a [`PhaseType`].
+//!
+//! Results depend on the graph and theta alone: neither on who computed the block traces nor on how many threads did.
+
+mod analysis;
+mod arith;
+mod blocks;
+mod canonical;
+mod eliminate;
+mod error;
+mod factor;
+mod graph;
+mod json;
+mod key;
+mod linear;
+pub mod models;
+mod operations;
+mod order;
+mod reach;
+mod replay;
+mod trace;
+mod work;
+
+pub use analysis::Analysis;
+pub use eliminate::{BlockTrace, eliminate_unit};
+pub use error::PhaseError;
+pub use graph::{Edge, Graph, GraphBuilder, VertexId};
+pub use key::BlockKey;
+pub use operations::{OpId, Operation, Operations, Role, Step};
+pub use replay::PhaseType;
+pub use trace::{EliminationTrace, Summary};
+pub use work::{WorkStore, WorkUnit};

@@ -9,6 +9,7 @@ mod builder;
 mod op;
 mod parse;
 mod text;
+pub(crate) use crate::callback::CallbackKind;
 
 use std::panic::Location;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use crate::array::{Array, Scalar, TensorType};
 
 pub use builder::ProgramBuilder;
 pub use op::{
-    ArgReduceOp, AxisName, BinaryOp, CallbackKind, CollectiveOp, CumulativeOp, DotDims, GatherDims, IndexMode, Op,
+    ArgReduceOp, AxisName, BinaryOp, CollectiveOp, CumulativeOp, DotDims, GatherDims, IndexMode, Op,
     PadAxis, ReduceOp, ScatterDims, ScatterOp, UnaryOp,
 };
 pub use parse::{ParseError, ProgramParser};

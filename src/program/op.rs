@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use super::SubProgram;
 use crate::array::{DType, Shape, TensorType};
-use crate::callback::{Callback, VmapMethod};
+use crate::callback::{Callback, CallbackKind, VmapMethod};
 
 /// The name `axis_name` gives to a mapped axis.
 pub type AxisName = Arc<str>;
@@ -150,20 +150,6 @@ pub struct ScatterDims {
     pub operand_batching_dims: Shape,
     /// Index axes that run together with `operand_batching_dims`.
     pub scatter_indices_batching_dims: Shape,
-}
-
-/// What kind of host call an [`Op::Callback`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CallbackKind {
-    /// Without side effects: may be dropped under `jit` where its results are not used.
-    Pure,
-    /// With side effects: never dropped.
-    Io {
-        /// Whether calls keep program order, also against other ordered calls.
-        ordered: bool,
-    },
-    /// For looking at values; never dropped.
-    Debug,
 }
 
 /// Operations over named axes.

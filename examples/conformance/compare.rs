@@ -1,0 +1,183 @@
+//! Running a case and holding the outcome against the reference's.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use elimap::prelude::*;
+use elimap::{Array, CallLog, CallbackError, Error, OpErrorKind, VmapError};
+use serde_json::{Value, json};
+
+use crate::case::{Case, decode_array, decode_tree, encode_array, encode_tree, is_array};
+use crate::interp;
+
+/// What became of a case.
+pub(crate) struct Outcome {
+    /// How it differs from the reference, if it does.
+    pub(crate) difference: Option<String>,
+    /// `{"id", "output" | "error", "calls", "message"}`.
+    pub(crate) result: Value,
+}
+
+/// Runs a case and compares.
+pub(crate) fn run(case: &Case) -> Outcome {
+    let log = CallLog::new();
+    let outcome = execute(case, &log);
+    let calls: Vec<Value> = log
+        .records()
+        .iter()
+        .map(|r| json!({"fn": r.name, "args": r.args.iter().map(encode_array).collect::<Vec<_>>()}))
+        .collect();
+    let (mut result, difference) = match outcome {
+        Ok(output) => {
+            let difference = match case.expect["error"].as_str() {
+                Some(kind) => Some(format!("error {kind} expected, got {}", brief(&output))),
+                None => difference(case, &output, &calls),
+            };
+            (json!({"id": case.id, "output": output}), difference)
+        }
+        Err((kind, message)) => {
+            let expected = case.expect["error"].as_str();
+            let difference =
+                (expected != Some(kind.as_str())).then(|| format!("error {kind} ({message}), expected {}", expected.unwrap_or("an output")));
+            (json!({"id": case.id, "error": kind, "message": message}), difference)
+        }
+    };
+    result["calls"] = Value::Array(calls);
+    Outcome { difference, result }
+}
+
+fn execute(case: &Case, log: &CallLog) -> Result<Value, (String, String)> {
+    let fail = |e: Error| (kind(&e).to_owned(), e.to_string());
+    let runner = |e: String| ("Runner".to_owned(), e);
+    let mut f = interp::function(&case.fun, &Rc::new(HashMap::new()), log);
+    for spec in case.vmap.iter().rev() {
+        f = interp::mapped(f, spec).map_err(fail)?;
+    }
+    let args = case.inputs.iter().map(decode_tree).collect::<Result<Vec<_>, _>>().map_err(runner)?;
+    let args = TreeValue::Tuple(args);
+    let out = if case.mode == "jit" { jit(move |args: TreeValue| f(args)).call((args,)) } else { f(args) };
+    out.and_then(|out| encode_tree(&out)).map_err(fail)
+}
+
+/// The case file's name for an error.
+fn kind(error: &Error) -> &'static str {
+    match error.root() {
+        Error::Vmap(e) => match e {
+            VmapError::InconsistentAxisSize { .. } => "InconsistentAxisSize",
+            VmapError::InAxisOutOfBounds { .. } | VmapError::OutAxisOutOfBounds { .. } => "AxisOutOfBounds",
+            VmapError::NoMappedArgument { .. } => "NoMappedArgument",
+            VmapError::OutAxesNone { .. } => "OutAxesNone",
+            VmapError::InAxesType { .. } => "TreeMismatch",
+            _ => "Vmap",
+        },
+        Error::Tree(_) => "TreeMismatch",
+        Error::Op(e) => match &e.kind {
+            OpErrorKind::ShapeMismatch { .. } => "ShapeMismatch",
+            OpErrorKind::UnboundAxisName { .. } => "UnboundAxisName",
+            OpErrorKind::CarryMismatch { .. } => "CarryMismatch",
+            OpErrorKind::BranchMismatch { .. } => "BranchMismatch",
+            _ => "Op",
+        },
+        Error::Callback(e) => match e {
+            CallbackError::VmapMethodRequired { .. } => "VmapMethodRequired",
+            CallbackError::Ordered { .. } => "OrderedCallback",
+            CallbackError::ResultCount { .. } | CallbackError::ResultShape { .. } => "CallbackShape",
+            CallbackError::ResultDtype { .. } => "CallbackDtype",
+            CallbackError::Failed { .. } => "CallbackFailed",
+            _ => "Callback",
+        },
+        Error::Pmap(_) => "PmapUnsupported",
+        Error::Function(_) => "Runner",
+        _ => "Other",
+    }
+}
+
+fn difference(case: &Case, output: &Value, calls: &[Value]) -> Option<String> {
+    if !close(output, &case.expect["output"]) {
+        return Some(format!("output {}, expected {}", brief(output), brief(&case.expect["output"])));
+    }
+    let expected = case.expect["calls"].as_array().cloned().unwrap_or_default();
+    let equal = if order_is_free(case) { same_calls(calls, &expected) } else { all_close(calls, &expected) };
+    (!equal).then(|| {
+        format!("{} calls {}, expected {}: {}", calls.len(), brief(&json!(calls)), expected.len(), brief(&json!(expected)))
+    })
+}
+
+/// Whether the reference promises no order of host calls here.
+fn order_is_free(case: &Case) -> bool {
+    fn visit(value: &Value, found: &mut dyn FnMut(&Value)) {
+        match value {
+            Value::Object(items) => {
+                found(value);
+                items.values().for_each(|v| visit(v, found));
+            }
+            Value::Array(items) => items.iter().for_each(|v| visit(v, found)),
+            _ => {}
+        }
+    }
+    let (mut unrolled, mut unordered, mut vmaps) = (false, false, case.vmap.len());
+    for equation in &case.fun.body {
+        visit(equation, &mut |e| match e["op"].as_str() {
+            Some("callback") => unrolled |= e["method"] == "sequential_unrolled",
+            Some("io_callback") => unordered |= e["ordered"] == false,
+            Some("vmap") => vmaps += 1,
+            _ => {}
+        });
+    }
+    case.mode == "jit" || unordered || (unrolled && vmaps >= 2)
+}
+
+fn same_calls(calls: &[Value], expected: &[Value]) -> bool {
+    let mut left: Vec<&Value> = expected.iter().collect();
+    calls.len() == expected.len()
+        && calls.iter().all(|call| match left.iter().position(|e| close(call, e)) {
+            Some(i) => {
+                left.swap_remove(i);
+                true
+            }
+            None => false,
+        })
+}
+
+fn all_close(a: &[Value], b: &[Value]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| close(a, b))
+}
+
+/// Equality of trees: exact for integers and bools, 1e-11 for float64 and 1e-5 for float32.
+fn close(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (a, b) if is_array(a) && is_array(b) => match (decode_array(a), decode_array(b)) {
+            (Ok(a), Ok(b)) => close_arrays(&a, &b),
+            _ => false,
+        },
+        (Value::Array(a), Value::Array(b)) => all_close(a, b),
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(k, v)| b.get(k).is_some_and(|w| close(v, w)))
+        }
+        (a, b) => a == b,
+    }
+}
+
+fn close_arrays(a: &Array, b: &Array) -> bool {
+    if a.dtype() != b.dtype() || a.shape() != b.shape() {
+        return false;
+    }
+    let floats = |x: &Array| -> Option<(Vec<f64>, f64)> {
+        match x.dtype() {
+            DType::F64 => x.to_vec::<f64>().ok().map(|v| (v, 1e-11)),
+            DType::F32 => x.to_vec::<f32>().ok().map(|v| (v.into_iter().map(f64::from).collect(), 1e-5)),
+            _ => None,
+        }
+    };
+    match (floats(a), floats(b)) {
+        (Some((a, tol)), Some((b, _))) => a.iter().zip(&b).all(|(&x, &y)| {
+            x == y || (x.is_nan() && y.is_nan()) || (x - y).abs() <= tol + tol * y.abs()
+        }),
+        _ => a == b,
+    }
+}
+
+fn brief(value: &Value) -> String {
+    let text = value.to_string();
+    if text.len() > 400 { format!("{}...", &text[..400]) } else { text }
+}

@@ -1,0 +1,251 @@
+//! Running conditionals and loops.
+
+use smallvec::SmallVec;
+
+use super::plan::{Plan, ScanPlan, WhilePlan};
+use super::RunContext;
+use crate::array::{Array, Data, Element, TensorType, dispatch_dtype};
+use crate::error::Error;
+use crate::ops::{self, Outputs};
+use crate::program::{Atom, Op, Program, ProgramBuilder};
+
+pub(super) fn run_cond(branches: &[Plan], mut operands: SmallVec<[Array; 4]>, cx: &mut RunContext) -> Result<Outputs<Array>, Error> {
+    let index = operands.remove(0);
+    // Out of range picks the nearest branch (rule N26).
+    let taken = scalar_index(&index).clamp(0, branches.len() as i128 - 1);
+    Ok(branches[taken as usize].run(operands, cx)?.into())
+}
+
+/// The value of a scalar bool or integer.
+fn scalar_index(array: &Array) -> i128 {
+    fn first<T: Copy>(a: &ndarray::ArcArray<T, ndarray::IxDyn>, f: impl Fn(T) -> i128) -> i128 {
+        a.first().map_or(0, |&x| f(x))
+    }
+    match array.data() {
+        Data::Bool(a) => first(a, i128::from),
+        Data::U8(a) => first(a, i128::from),
+        Data::U32(a) => first(a, i128::from),
+        Data::U64(a) => first(a, i128::from),
+        Data::I32(a) => first(a, i128::from),
+        Data::I64(a) => first(a, i128::from),
+        Data::F32(_) | Data::F64(_) => 0,
+    }
+}
+
+fn any(pred: &Array) -> bool {
+    match pred.data() {
+        Data::Bool(a) => a.iter().any(|&b| b),
+        _ => false,
+    }
+}
+
+pub(super) fn run_while(plan: &WhilePlan, operands: SmallVec<[Array; 4]>, cx: &mut RunContext) -> Result<Outputs<Array>, Error> {
+    let consts = plan.cond_consts + plan.body_consts;
+    let (cond_consts, body_consts) = operands[..consts].split_at(plan.cond_consts);
+    let mut carry: Vec<Array> = operands[consts..].to_vec();
+    let predicate = |carry: &[Array], cx: &mut RunContext| -> Result<Array, Error> {
+        let args = cond_consts.iter().chain(carry).cloned();
+        Ok(plan.cond.run(args, cx)?.swap_remove(0))
+    };
+    while any(&predicate(&carry, cx)?) {
+        let args = body_consts.iter().chain(&carry).cloned();
+        let next = plan.body.run(args, cx)?;
+        if plan.masked {
+            // A second look at the predicate masks the update, so finished lanes keep their carry (rules C33 and C34).
+            let keep_going = predicate(&carry, cx)?;
+            for (old, new) in carry.iter_mut().zip(next) {
+                let which = keep_going.broadcast_in_dim(old.shape(), &(0..keep_going.rank()).collect::<Vec<_>>());
+                *old = ops::eval(&Op::SelectN, &[which, old.clone(), new])?.swap_remove(0);
+            }
+        } else {
+            carry = next;
+        }
+    }
+    Ok(carry.into())
+}
+
+pub(super) fn run_scan(plan: &ScanPlan, operands: SmallVec<[Array; 4]>, cx: &mut RunContext) -> Result<Outputs<Array>, Error> {
+    let fixed = plan.num_consts + plan.num_carry;
+    let mut consts: Vec<Array> = operands[..plan.num_consts].to_vec();
+    let mut carry: Vec<Array> = operands[plan.num_consts..fixed].to_vec();
+    let xs = &operands[fixed..];
+    let mut ys: Vec<Stack> = plan.ys.iter().map(Stack::new).collect();
+    if plan.length > 0
+        && let Some(invariant) = &plan.invariant
+    {
+        let found = invariant.run(consts.iter().cloned(), cx)?;
+        consts.extend(found);
+    }
+    for step in 0..plan.length {
+        let i = if plan.reverse { plan.length - 1 - step } else { step };
+        let slices = xs.iter().map(|x| x.index_axis(0, i).unwrap_or_else(|| x.clone()));
+        let args: SmallVec<[Array; 8]> = consts.iter().cloned().chain(carry.drain(..)).chain(slices).collect();
+        if plan.lanes {
+            cx.lanes.push(i);
+        }
+        let mut out = plan.body.run(args, cx)?;
+        if plan.lanes {
+            cx.lanes.pop();
+        }
+        for (stack, y) in ys.iter_mut().zip(out.drain(plan.num_carry..)) {
+            stack.put(i, &y);
+        }
+        carry = out;
+    }
+    Ok(carry.into_iter().chain(ys.into_iter().map(Stack::finish)).collect())
+}
+
+/// A result of a scan, filled one step at a time.
+struct Stack {
+    array: Array,
+}
+
+impl Stack {
+    fn new(ty: &TensorType) -> Stack {
+        Stack { array: Array::zeros(ty.dtype, &ty.shape) }
+    }
+
+    fn put(&mut self, index: usize, value: &Array) {
+        fn copy<T: Element>(to: &mut ndarray::ArcArray<T, ndarray::IxDyn>, index: usize, value: &Array) {
+            if let Some(from) = T::unwrap_ref(value.data()) {
+                // The stack is this array's only holder, so nothing is copied here but the step.
+                to.index_axis_mut(ndarray::Axis(0), index).assign(from);
+            }
+        }
+        dispatch_dtype!(self.array.dtype(), T => {
+            if let Some(to) = T::unwrap_mut(self.array.data_mut()) {
+                copy::<T>(to, index, value);
+            }
+        });
+    }
+
+    fn finish(self) -> Array {
+        self.array
+    }
+}
+
+/// Splits a scan body into what depends on its constants alone and the rest, which takes the found values as further
+/// constants. `None` twice where nothing is invariant.
+///
+/// Only bodies with an invariant pure callback are split: the host is then called once instead of once per step, as
+/// in the reference, where compilation hoists it.
+pub(super) fn split_invariant(body: &Program, num_consts: usize) -> (Option<Program>, Option<Program>) {
+    let mut invariant = vec![false; body.types().len()];
+    for (var, _) in body.constants() {
+        invariant[var.index()] = true;
+    }
+    for var in &body.inputs()[..num_consts] {
+        invariant[var.index()] = true;
+    }
+    let mut chosen = vec![false; body.equations().len()];
+    let mut any_callback = false;
+    for (flag, equation) in chosen.iter_mut().zip(body.equations()) {
+        let fixed = equation.inputs.iter().all(|a| match a {
+            Atom::Var(var) => invariant[var.index()],
+            Atom::Literal(..) => true,
+        });
+        if fixed && !equation.op.has_effects() {
+            *flag = true;
+            any_callback |= has_callback(&equation.op);
+            for var in &equation.outputs {
+                invariant[var.index()] = true;
+            }
+        }
+    }
+    if !any_callback {
+        return (None, None);
+    }
+    // What the rest reads of the invariant equations becomes an extra constant.
+    let mut first = Rebuild::new(body);
+    for var in &body.inputs()[..num_consts] {
+        first.input(*var);
+    }
+    first.constants();
+    let mut needed: Vec<crate::program::Var> = Vec::new();
+    let computed: std::collections::HashSet<u32> = body
+        .equations()
+        .iter()
+        .zip(&chosen)
+        .filter(|&(_, &c)| c)
+        .flat_map(|(e, _)| e.outputs.iter().map(|v| v.0))
+        .collect();
+    let mut need = |atom: &Atom| {
+        if let Atom::Var(var) = atom
+            && computed.contains(&var.0)
+            && !needed.contains(var)
+        {
+            needed.push(*var);
+        }
+    };
+    for (equation, _) in body.equations().iter().zip(&chosen).filter(|&(_, &c)| !c) {
+        equation.inputs.iter().for_each(&mut need);
+    }
+    body.outputs().iter().for_each(&mut need);
+
+    let mut rest = Rebuild::new(body);
+    for var in &body.inputs()[..num_consts] {
+        rest.input(*var);
+    }
+    for var in &needed {
+        rest.input(*var);
+    }
+    for var in &body.inputs()[num_consts..] {
+        rest.input(*var);
+    }
+    rest.constants();
+    for (equation, &c) in body.equations().iter().zip(&chosen) {
+        if c { first.equation(equation) } else { rest.equation(equation) }
+    }
+    let found: Vec<Atom> = needed.iter().map(|&v| Atom::Var(v)).collect();
+    (Some(first.finish(&found)), Some(rest.finish(body.outputs())))
+}
+
+fn has_callback(op: &Op) -> bool {
+    matches!(op, Op::Callback { .. })
+        || op.sub_programs().iter().any(|p| p.equations().iter().any(|e| has_callback(&e.op)))
+}
+
+/// Copies parts of a program under new variables.
+struct Rebuild<'a> {
+    source: &'a Program,
+    builder: ProgramBuilder,
+    env: Vec<Option<Atom>>,
+}
+
+impl<'a> Rebuild<'a> {
+    fn new(source: &'a Program) -> Rebuild<'a> {
+        Rebuild { source, builder: ProgramBuilder::new(), env: vec![None; source.types().len()] }
+    }
+
+    fn input(&mut self, var: crate::program::Var) {
+        let new = self.builder.input(self.source.var_type(var).clone());
+        self.env[var.index()] = Some(Atom::Var(new));
+    }
+
+    fn constants(&mut self) {
+        for (var, array) in self.source.constants() {
+            self.env[var.index()] = Some(self.builder.constant(array));
+        }
+    }
+
+    fn read(&self, atom: &Atom) -> Atom {
+        match atom {
+            Atom::Var(var) => self.env[var.index()].unwrap_or(*atom),
+            Atom::Literal(..) => *atom,
+        }
+    }
+
+    fn equation(&mut self, equation: &crate::program::Equation) {
+        let inputs = equation.inputs.iter().map(|a| self.read(a)).collect();
+        let types: Vec<TensorType> = equation.outputs.iter().map(|&v| self.source.var_type(v).clone()).collect();
+        let outputs = self.builder.push(equation.op.clone(), inputs, types, equation.location);
+        for (var, out) in equation.outputs.iter().zip(outputs) {
+            self.env[var.index()] = Some(Atom::Var(out));
+        }
+    }
+
+    fn finish(self, outputs: &[Atom]) -> Program {
+        let outputs = outputs.iter().map(|a| self.read(a)).collect();
+        self.builder.finish(outputs)
+    }
+}

@@ -1,0 +1,274 @@
+//! Windows read from an operand at positions given by indices, as in XLA.
+//!
+//! Dimension numbers are XLA's; the batching rule is JAX's (its semantics, section 5, item 9). A window outside the
+//! bounds is filled with the element type's out-of-band value (rule N22) or moved inside.
+
+pub(super) mod window;
+
+use std::borrow::Cow;
+
+use ndarray::{ArcArray, IxDyn};
+use smallvec::{SmallVec, smallvec};
+
+use super::error::expect_operands;
+use super::shape::{addressable, all_past, check_axes, check_increasing};
+use super::{BatchContext, Batched, OpErrorKind, Outputs, batched_at};
+use crate::array::{Array, Element, Shape, ShapeTuple, TensorType, dispatch};
+use crate::error::Error;
+use crate::program::{GatherDims, IndexMode, Op};
+use window::{Addressing, Windows, row_major_strides};
+
+pub(super) fn infer(
+    dims: &GatherDims,
+    slice_sizes: &[usize],
+    inputs: &[TensorType],
+) -> Result<Outputs<TensorType>, OpErrorKind> {
+    expect_operands(inputs, 2)?;
+    let (operand, indices) = (&inputs[0], &inputs[1]);
+    let addressing = Addressing {
+        flat: ("collapsed_slice_dims", &dims.collapsed_slice_dims),
+        index_map: ("start_index_map", &dims.start_index_map),
+        operand_batching: &dims.operand_batching_dims,
+        indices_batching: (
+            "start_indices_batching_dims",
+            &dims.start_indices_batching_dims,
+        ),
+    };
+    addressing.check(operand, indices, dims.offset_dims.len())?;
+    check_axes(
+        &dims.offset_dims,
+        dims.offset_dims.len() + indices.rank() - 1,
+    )?;
+    check_increasing("offset_dims", &dims.offset_dims)?;
+    let fits = slice_sizes.len() == operand.rank()
+        && slice_sizes
+            .iter()
+            .zip(&operand.shape)
+            .all(|(size, n)| size <= n);
+    if !fits {
+        return Err(OpErrorKind::shapes(
+            inputs,
+            format!(
+                "slice_sizes {} must lie inside the operand, axis by axis",
+                ShapeTuple(slice_sizes)
+            ),
+        ));
+    }
+    if let Some(&axis) = dims
+        .collapsed_slice_dims
+        .iter()
+        .find(|&&a| slice_sizes[a] != 1)
+    {
+        return Err(OpErrorKind::parameter(format!(
+            "only axes of slice size 1 can be collapsed, but slice_sizes has {} at axis {axis}",
+            slice_sizes[axis]
+        )));
+    }
+    // An empty axis admits no window of size 1, and has no lane that would need one.
+    if let Some(&axis) = dims
+        .operand_batching_dims
+        .iter()
+        .find(|&&a| slice_sizes[a] != operand.shape[a].min(1))
+    {
+        return Err(OpErrorKind::parameter(format!(
+            "operand_batching_dims have slice size 1 (0 along an empty axis), but slice_sizes has {} at axis {axis}",
+            slice_sizes[axis]
+        )));
+    }
+    addressable(operand.with_shape(result_shape(dims, slice_sizes, &indices.shape)))
+}
+
+/// The sizes of a window's axes that appear in the result.
+fn offset_sizes<'a>(
+    dims: &'a GatherDims,
+    slice_sizes: &'a [usize],
+) -> impl Iterator<Item = usize> + 'a {
+    slice_sizes
+        .iter()
+        .enumerate()
+        .filter(|(a, _)| {
+            !dims.collapsed_slice_dims.contains(a) && !dims.operand_batching_dims.contains(a)
+        })
+        .map(|(_, &size)| size)
+}
+
+fn result_shape(dims: &GatherDims, slice_sizes: &[usize], indices: &[usize]) -> Shape {
+    let mut offsets = offset_sizes(dims, slice_sizes);
+    let mut grid = indices[..indices.len() - 1].iter().copied();
+    let rank = dims.offset_dims.len() + indices.len() - 1;
+    (0..rank)
+        .filter_map(|axis| {
+            if dims.offset_dims.contains(&axis) {
+                offsets.next()
+            } else {
+                grid.next()
+            }
+        })
+        .collect()
+}
+
+/// An element type's value for what lies outside an array.
+trait Fill: Element {
+    const FILL: Self;
+}
+
+macro_rules! fill {
+    ($($ty:ty = $value:expr),*) => {$(impl Fill for $ty { const FILL: $ty = $value; })*};
+}
+fill!(
+    bool = true,
+    u8 = u8::MAX,
+    u32 = u32::MAX,
+    u64 = u64::MAX,
+    i32 = i32::MIN,
+    i64 = i64::MIN,
+    f32 = f32::NAN,
+    f64 = f64::NAN
+);
+
+/// Elements as they lie in memory, with the distance between neighbours along each axis and where the first is.
+struct Source<'a, T: Clone> {
+    elements: Cow<'a, [T]>,
+    strides: SmallVec<[isize; 4]>,
+    first: isize,
+}
+
+impl<'a, T: Element> Source<'a, T> {
+    /// Borrows what is contiguous in any order of axes, so that a transposed operand is not copied for a few reads.
+    fn new(array: &'a ArcArray<T, IxDyn>) -> Source<'a, T> {
+        match array.as_slice_memory_order() {
+            Some(slice) => {
+                let first = array
+                    .shape()
+                    .iter()
+                    .zip(array.strides())
+                    .map(|(&n, &stride)| {
+                        if stride < 0 {
+                            (n as isize - 1).max(0) * -stride
+                        } else {
+                            0
+                        }
+                    })
+                    .sum();
+                Source {
+                    elements: Cow::Borrowed(slice),
+                    strides: SmallVec::from_slice(array.strides()),
+                    first,
+                }
+            }
+            None => Source {
+                elements: Cow::Owned(array.iter().copied().collect()),
+                strides: row_major_strides(array.shape()),
+                first: 0,
+            },
+        }
+    }
+}
+
+pub(super) fn eval(
+    dims: &GatherDims,
+    slice_sizes: &[usize],
+    mode: IndexMode,
+    operand: &Array,
+    indices: &Array,
+) -> Array {
+    dispatch!(operand.data(), a => eval_typed(dims, slice_sizes, mode, a, indices))
+}
+
+fn eval_typed<T: Fill>(
+    dims: &GatherDims,
+    slice_sizes: &[usize],
+    mode: IndexMode,
+    operand: &ArcArray<T, IxDyn>,
+    indices: &Array,
+) -> Array {
+    let source = Source::new(operand);
+    let windows = Windows {
+        operand: operand.shape(),
+        strides: &source.strides,
+        sizes: slice_sizes,
+        index_map: &dims.start_index_map,
+        operand_batching: &dims.operand_batching_dims,
+        grid_batching: &dims.start_indices_batching_dims,
+        mode,
+    };
+    let grid = &indices.shape()[..indices.rank() - 1];
+    let mut shape = Shape::from_slice(grid);
+    shape.extend(offset_sizes(dims, slice_sizes));
+    let window_size: usize = shape[grid.len()..].iter().product();
+    let (runs, run) = windows.runs();
+    let mut out: Vec<T> = Vec::with_capacity(shape.iter().product());
+    windows.for_each(indices, |start| match start {
+        Some(start) => {
+            for offset in &runs {
+                let from = (source.first + start + offset) as usize;
+                out.extend_from_slice(&source.elements[from..from + run]);
+            }
+        }
+        None => out.extend(std::iter::repeat_n(T::FILL, window_size)),
+    });
+    // The grid leads in memory; the dimension numbers say where its axes are in the result.
+    let (mut next_grid, mut next_offset) = (0, grid.len());
+    let permutation: Shape = (0..shape.len())
+        .map(|axis| {
+            let next = if dims.offset_dims.contains(&axis) {
+                &mut next_offset
+            } else {
+                &mut next_grid
+            };
+            *next += 1;
+            *next - 1
+        })
+        .collect();
+    Array::from_elements(&shape, out).permute(&permutation)
+}
+
+pub(super) fn batch(
+    cx: &mut BatchContext<'_>,
+    dims: &GatherDims,
+    slice_sizes: &[usize],
+    mode: IndexMode,
+    inputs: &[Batched],
+) -> Result<Outputs<Batched>, Error> {
+    let operand = cx.to_front(&inputs[0])?;
+    let indices = cx.to_front(&inputs[1])?;
+    let (operand_batched, indices_batched) =
+        (inputs[0].dim.is_batched(), inputs[1].dim.is_batched());
+    let mut dims = dims.clone();
+    let mut slice_sizes = Shape::from_slice(slice_sizes);
+    dims.offset_dims = all_past(&dims.offset_dims, 0);
+    if operand_batched {
+        dims.collapsed_slice_dims = all_past(&dims.collapsed_slice_dims, 0);
+        dims.start_index_map = all_past(&dims.start_index_map, 0);
+        dims.operand_batching_dims = all_past(&dims.operand_batching_dims, 0);
+    }
+    if indices_batched {
+        dims.start_indices_batching_dims = all_past(&dims.start_indices_batching_dims, 0);
+    }
+    match (operand_batched, indices_batched) {
+        // Every lane reads the same windows: the lanes become an axis of the window.
+        (true, false) => {
+            dims.offset_dims.insert(0, 0);
+            slice_sizes.insert(0, cx.size);
+        }
+        // Every lane reads the same operand: the lanes become an axis of the grid, with nothing more to say.
+        (false, _) => {}
+        (true, true) => {
+            dims.operand_batching_dims.insert(0, 0);
+            dims.start_indices_batching_dims.insert(0, 0);
+            slice_sizes.insert(0, cx.size.min(1));
+        }
+    }
+    let out = cx.emit1(
+        Op::Gather {
+            dims,
+            slice_sizes,
+            mode,
+        },
+        smallvec![operand, indices],
+    )?;
+    Ok(batched_at(out, 0))
+}
+
+#[cfg(test)]
+mod tests;

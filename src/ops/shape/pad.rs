@@ -1,0 +1,170 @@
+//! Padding, which also crops and spreads elements apart.
+
+use ndarray::{Axis, IxDyn, Slice};
+use smallvec::{SmallVec, smallvec};
+
+use super::super::error::expect_operands;
+use super::{addressable, all_weak, check_entries, placed};
+use crate::array::{Array, DType, Scalar, Shape, TensorType, dispatch};
+use crate::error::Error;
+use crate::ops::{BatchContext, Batched, OpErrorKind, Outputs, batched_at};
+use crate::program::{Atom, Op, PadAxis};
+
+pub(crate) fn infer_pad(
+    config: &[PadAxis],
+    inputs: &[TensorType],
+) -> Result<Outputs<TensorType>, OpErrorKind> {
+    expect_operands(inputs, 2)?;
+    let operand = &inputs[0];
+    if operand.dtype != inputs[1].dtype {
+        return Err(OpErrorKind::dtypes(
+            inputs,
+            "the padding value must have the operand's element type",
+        ));
+    }
+    if inputs[1].rank() != 0 {
+        return Err(OpErrorKind::shapes(
+            inputs,
+            "the padding value must be a scalar",
+        ));
+    }
+    check_entries("padding_config", config.len(), operand)?;
+    let mut shape = Shape::new();
+    for (axis, (&n, pad)) in operand.shape.iter().zip(config).enumerate() {
+        // 128 bits hold every product and sum of the 64-bit parts.
+        let dilated = n as i128 + pad.interior as i128 * (n as i128 - 1).max(0);
+        let padded = dilated + i128::from(pad.low) + i128::from(pad.high);
+        if padded < 0 {
+            return Err(OpErrorKind::shapes(
+                [operand],
+                format!(
+                    "padding must not crop more than there is, but axis {axis} of length {n} with low {}, high {} \
+                     and interior {} comes to {padded}",
+                    pad.low, pad.high, pad.interior
+                ),
+            ));
+        }
+        shape.push(usize::try_from(padded).unwrap_or(usize::MAX));
+    }
+    addressable(operand.with_shape(shape).with_weak(all_weak(inputs)))
+}
+
+/// Which operand elements survive along one padded axis, and where they go.
+struct PadRun {
+    /// The first surviving element.
+    first: usize,
+    /// How many survive.
+    count: usize,
+    /// Where the first goes.
+    at: usize,
+    /// The distance between neighbours in the result.
+    step: usize,
+    /// The result's length.
+    length: usize,
+}
+
+impl PadRun {
+    fn new(n: usize, pad: &PadAxis) -> PadRun {
+        let (n, low, step) = (n as i128, i128::from(pad.low), pad.interior as i128 + 1);
+        let length =
+            ((n - 1).max(0) * step + i128::from(n > 0) + low + i128::from(pad.high)).max(0);
+        // Element i goes to low + i * step; both ends of the range inside 0..length follow by division.
+        let first = if low < 0 { (-low + step - 1) / step } else { 0 }.min(n);
+        let end = if length > low {
+            ((length - low - 1) / step + 1).min(n)
+        } else {
+            0
+        };
+        let count = (end - first).max(0);
+        let narrow = |x: i128| usize::try_from(x).unwrap_or(0);
+        PadRun {
+            first: narrow(first),
+            count: narrow(count),
+            at: narrow(low + first * step),
+            // With fewer than two elements the distance means nothing and might not fit.
+            step: if count > 1 { narrow(step) } else { 1 },
+            length: narrow(length),
+        }
+    }
+}
+
+pub(crate) fn eval_pad(config: &[PadAxis], operand: &Array, value: &Array) -> Array {
+    let runs: SmallVec<[PadRun; 4]> = operand
+        .shape()
+        .iter()
+        .zip(config)
+        .map(|(&n, pad)| PadRun::new(n, pad))
+        .collect();
+    let shape: Shape = runs.iter().map(|r| r.length).collect();
+    dispatch!(operand.data(), a => {
+        let Some(&fill) = value.elements().first() else { return operand.clone() };
+        let mut out = ndarray::Array::from_elem(IxDyn(&shape), fill);
+        if runs.iter().all(|r| r.count > 0) {
+            let mut source = a.view();
+            let mut target = out.view_mut();
+            for (axis, run) in runs.iter().enumerate() {
+                source.slice_axis_inplace(Axis(axis), Slice::from(run.first..run.first + run.count));
+                let end = run.at + (run.count - 1) * run.step + 1;
+                target.slice_axis_inplace(Axis(axis), Slice::from(run.at..end).step_by(run.step as isize));
+            }
+            target.assign(&source);
+        }
+        Array::from(out)
+    })
+}
+
+pub(crate) fn batch_pad(
+    cx: &mut BatchContext<'_>,
+    config: &[PadAxis],
+    inputs: &[Batched],
+) -> Result<Outputs<Batched>, Error> {
+    let (operand, bd) = placed(cx, &inputs[0])?;
+    let mut config: SmallVec<[PadAxis; 4]> = SmallVec::from_slice(config);
+    config.insert(bd, PadAxis::default());
+    let value = inputs[1];
+    if !value.dim.is_batched() {
+        let out = cx.emit1(Op::Pad { config }, smallvec![operand, value.atom])?;
+        return Ok(batched_at(out, bd));
+    }
+    // One primitive takes one value: pad with zeros, and put each lane's value where no element went.
+    let ty = cx.builder.atom_type(&operand);
+    let zero = Atom::Literal(zero(ty.dtype), false);
+    let padded = cx.emit1(
+        Op::Pad {
+            config: config.clone(),
+        },
+        smallvec![operand, zero],
+    )?;
+    let truth = Atom::Literal(Scalar::Bool(true), false);
+    let everywhere = Op::BroadcastInDim {
+        shape: ty.shape,
+        dims: Shape::new(),
+    };
+    let everywhere = cx.emit1(everywhere, smallvec![truth])?;
+    let falsity = Atom::Literal(Scalar::Bool(false), false);
+    let is_element = cx.emit1(Op::Pad { config }, smallvec![everywhere, falsity])?;
+    let shape = cx.builder.atom_type(&padded).shape;
+    let value = cx.emit1(
+        Op::BroadcastInDim {
+            shape,
+            dims: smallvec![bd],
+        },
+        smallvec![value.atom],
+    )?;
+    let out = cx.emit1(Op::SelectN, smallvec![is_element, value, padded])?;
+    Ok(batched_at(out, bd))
+}
+
+/// The zero of an element type.
+fn zero(dtype: DType) -> Scalar {
+    match dtype {
+        DType::Bool => Scalar::Bool(false),
+        DType::U8 => Scalar::U8(0),
+        DType::U32 => Scalar::U32(0),
+        DType::U64 => Scalar::U64(0),
+        DType::I32 => Scalar::I32(0),
+        DType::I64 => Scalar::I64(0),
+        DType::F32 => Scalar::F32(0.0),
+        DType::F64 => Scalar::F64(0.0),
+    }
+}

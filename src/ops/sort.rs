@@ -1,0 +1,433 @@
+//! Sorting, and the greatest elements with their positions.
+//!
+//! Elements are compared by a key that turns every element type into `u64`: NaN is the greatest whatever its sign, and
+//! `-0.0` equals `0.0` (rule N13). So one comparison serves all types, and stability decides what is left.
+
+use std::cmp::{Ordering, Reverse};
+
+use rayon::prelude::*;
+use smallvec::{SmallVec, smallvec};
+
+use super::error::expect_operands;
+use super::shape::{check_axes, past};
+use super::{BatchContext, BatchDim, Batched, OpErrorKind, Outputs};
+use crate::array::{Array, DType, Element, Shape, TensorType, dispatch_dtype};
+use crate::error::Error;
+use crate::program::{Atoms, Op};
+
+/// Elements worth handing to another thread; fewer take less time than waking it.
+const PARALLEL_ELEMENTS: usize = 1 << 14;
+
+/// An element type with a total order.
+trait SortKey: Element {
+    /// A number that orders as the element does.
+    fn key(self) -> u64;
+}
+
+macro_rules! sort_key {
+    ($($ty:ty, $x:ident => $key:expr;)*) => {$(
+        impl SortKey for $ty {
+            fn key(self) -> u64 {
+                let $x = self;
+                $key
+            }
+        }
+    )*};
+}
+sort_key! {
+    bool, x => u64::from(x);
+    u8, x => u64::from(x);
+    u32, x => u64::from(x);
+    u64, x => x;
+    i32, x => i64::from(x).key();
+    i64, x => (x as u64) ^ (1 << 63);
+    f32, x => f64::from(x).key();
+    f64, x => {
+        if x.is_nan() {
+            u64::MAX
+        } else {
+            // Adding zero makes -0 into 0. The bits of positive floats ascend with them, those of negative ones descend.
+            let bits = (x + 0.0).to_bits();
+            if bits >> 63 == 0 { bits | (1 << 63) } else { !bits }
+        }
+    };
+}
+
+/// The axis order with `axis` moved to the end, and its inverse.
+fn axis_last(rank: usize, axis: usize) -> (Shape, Shape) {
+    let mut forth: Shape = (0..rank).filter(|&a| a != axis).collect();
+    forth.push(axis);
+    let mut back: Shape = (0..rank - 1).collect();
+    back.insert(axis, rank - 1);
+    (forth, back)
+}
+
+/// The length of the last axis as a chunk size, and how many such chunks are worth a thread.
+fn chunking(length: usize) -> (usize, usize) {
+    let length = length.max(1);
+    (length, PARALLEL_ELEMENTS.div_ceil(length))
+}
+
+// ---------------------------------------------------------------------------------------------------------- sort
+
+pub(super) fn infer_sort(
+    dimension: usize,
+    num_keys: usize,
+    inputs: &[TensorType],
+) -> Result<Outputs<TensorType>, OpErrorKind> {
+    let Some(first) = inputs.first() else {
+        return Err(OpErrorKind::OperandCount {
+            expected: 1,
+            actual: 0,
+        });
+    };
+    if inputs.iter().any(|t| t.shape != first.shape) {
+        return Err(OpErrorKind::shapes(
+            inputs,
+            "operands that are sorted together must have one shape",
+        ));
+    }
+    check_axes(&[dimension], first.rank())?;
+    if num_keys == 0 || num_keys > inputs.len() {
+        return Err(OpErrorKind::parameter(format!(
+            "num_keys must be at least 1 and at most the number of operands, {}, got {num_keys}",
+            inputs.len()
+        )));
+    }
+    Ok(inputs.iter().cloned().collect())
+}
+
+pub(super) fn eval_sort(dimension: usize, num_keys: usize, inputs: &[Array]) -> Outputs<Array> {
+    let (forth, back) = axis_last(inputs[0].rank(), dimension);
+    let lanes: SmallVec<[Array; 2]> = inputs.iter().map(|a| a.permute(&forth)).collect();
+    if let [only] = lanes.as_slice() {
+        return smallvec![dispatch_dtype!(only.dtype(), T => sort_lanes::<T>(only)).permute(&back)];
+    }
+    let order = sorted_order(&lanes[..num_keys]);
+    lanes
+        .iter()
+        .map(|lane| dispatch_dtype!(lane.dtype(), T => reorder::<T>(lane, &order)).permute(&back))
+        .collect()
+}
+
+/// Sorts along the last axis.
+fn sort_lanes<T: SortKey>(array: &Array) -> Array {
+    let mut elements = array.elements::<T>().into_owned();
+    let (length, lanes) = chunking(array.shape()[array.rank() - 1]);
+    elements
+        .par_chunks_mut(length)
+        .with_min_len(lanes)
+        .for_each(|lane| lane.sort_by_key(|x| x.key()));
+    Array::from_elements(array.shape(), elements)
+}
+
+/// For each place along the last axis, which place of the same lane belongs there.
+fn sorted_order(keys: &[Array]) -> Vec<usize> {
+    let (length, lanes) = chunking(keys[0].shape()[keys[0].rank() - 1]);
+    let keys: SmallVec<[Vec<u64>; 2]> = keys
+        .iter()
+        .map(|a| dispatch_dtype!(a.dtype(), T => a.elements::<T>().iter().map(|x| x.key()).collect()))
+        .collect();
+    let mut order: Vec<usize> = (0..keys[0].len()).map(|i| i % length).collect();
+    order
+        .par_chunks_mut(length)
+        .with_min_len(lanes)
+        .enumerate()
+        .for_each(|(lane, order)| {
+            let first = lane * length;
+            order.sort_by(|&a, &b| {
+                let mut compared = keys.iter().map(|k| k[first + a].cmp(&k[first + b]));
+                compared.find(|c| c.is_ne()).unwrap_or(Ordering::Equal)
+            });
+        });
+    order
+}
+
+/// Takes each lane's elements in the given order.
+fn reorder<T: Element>(array: &Array, order: &[usize]) -> Array {
+    let elements = array.elements::<T>();
+    let length = array.shape()[array.rank() - 1].max(1);
+    let taken = order
+        .iter()
+        .enumerate()
+        .map(|(at, &from)| elements[at / length * length + from])
+        .collect();
+    Array::from_elements(array.shape(), taken)
+}
+
+pub(super) fn batch_sort(
+    cx: &mut BatchContext<'_>,
+    dimension: usize,
+    num_keys: usize,
+    inputs: &[Batched],
+) -> Result<Outputs<Batched>, Error> {
+    let first = inputs.iter().find_map(|x| match x.dim {
+        BatchDim::At(bd) => Some(bd),
+        BatchDim::Unbatched => None,
+    });
+    let bd = first.unwrap_or(0);
+    let operands = inputs
+        .iter()
+        .map(|x| cx.materialize_at(x, bd))
+        .collect::<Result<Atoms, _>>()?;
+    let outs = cx.emit(
+        Op::Sort {
+            dimension: past(dimension, bd),
+            num_keys,
+        },
+        operands,
+    )?;
+    Ok(outs.into_iter().map(|out| Batched::at(out, bd)).collect())
+}
+
+// --------------------------------------------------------------------------------------------------------- top_k
+
+pub(super) fn infer_top_k(
+    k: usize,
+    inputs: &[TensorType],
+) -> Result<Outputs<TensorType>, OpErrorKind> {
+    expect_operands(inputs, 1)?;
+    let operand = &inputs[0];
+    let Some((&length, leading)) = operand.shape.split_last() else {
+        return Err(OpErrorKind::shapes(
+            [operand],
+            "a scalar has no axis to take the greatest along",
+        ));
+    };
+    if k > length {
+        return Err(OpErrorKind::shapes(
+            [operand],
+            format!("k must be at most the last axis' length, {length}, got {k}"),
+        ));
+    }
+    let mut shape = Shape::from_slice(leading);
+    shape.push(k);
+    Ok(smallvec![
+        operand.with_shape(shape.iter().copied()),
+        i32::spec(shape)
+    ])
+}
+
+pub(super) fn eval_top_k(k: usize, operand: &Array) -> Outputs<Array> {
+    let mut shape = Shape::from_slice(operand.shape());
+    let length = shape.pop().unwrap_or(0);
+    shape.push(k);
+    if shape.iter().product::<usize>() == 0 {
+        return smallvec![
+            Array::zeros(operand.dtype(), &shape),
+            Array::zeros(DType::I32, &shape)
+        ];
+    }
+    dispatch_dtype!(operand.dtype(), T => {
+        let elements = operand.elements::<T>();
+        let mut values: Vec<T> = Vec::with_capacity(shape.iter().product());
+        let mut indices: Vec<i32> = Vec::with_capacity(values.capacity());
+        let mut ranked: Vec<(Reverse<u64>, usize)> = Vec::with_capacity(length);
+        for lane in elements.chunks_exact(length) {
+            ranked.clear();
+            ranked.extend(lane.iter().enumerate().map(|(i, x)| (Reverse(x.key()), i)));
+            if k < length {
+                // Only the k greatest need sorting; the pairs are distinct, so which these are is settled.
+                ranked.select_nth_unstable(k - 1);
+            }
+            ranked[..k].sort_unstable();
+            values.extend(ranked[..k].iter().map(|&(_, i)| lane[i]));
+            indices.extend(ranked[..k].iter().map(|&(_, i)| i as i32));
+        }
+        smallvec![Array::from_elements(&shape, values), Array::from_elements(&shape, indices)]
+    })
+}
+
+pub(super) fn batch_top_k(
+    cx: &mut BatchContext<'_>,
+    k: usize,
+    inputs: &[Batched],
+) -> Result<Outputs<Batched>, Error> {
+    let operand = inputs[0];
+    let (atom, bd) = match operand.dim {
+        BatchDim::At(bd) if bd < cx.lane_rank(&operand) => (operand.atom, bd),
+        // The last axis is the one searched.
+        _ => (cx.materialize_at(&operand, 0)?, 0),
+    };
+    let outs = cx.emit(Op::TopK { k }, smallvec![atom])?;
+    Ok(outs.into_iter().map(|out| Batched::at(out, bd)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testkit::{check_batching, counting, refusal, run, run1, strided};
+    use super::*;
+
+    fn sort(dimension: usize, num_keys: usize) -> Op {
+        Op::Sort {
+            dimension,
+            num_keys,
+        }
+    }
+
+    /// Bits, which tell `-0.0` from `0.0` and one NaN from another.
+    fn bits(array: &Array) -> Vec<u64> {
+        array
+            .elements::<f64>()
+            .iter()
+            .map(|x| x.to_bits())
+            .collect()
+    }
+
+    #[test]
+    fn nan_is_last_and_zeros_keep_their_order() {
+        // Rule N13.
+        let nan = f64::NAN;
+        let inf = f64::INFINITY;
+        let x = vec![nan, 1.0, 0.0, -0.0, -inf, -nan, 0.0, inf, -1.0, -0.0];
+        let want = [-inf, -1.0, 0.0, -0.0, 0.0, -0.0, 1.0, inf, nan, -nan];
+        let got = run1(&sort(0, 1), &[Array::from(x)]);
+        assert_eq!(bits(&got), want.map(f64::to_bits));
+        let single = Array::from(vec![
+            f32::NAN,
+            f32::MAX,
+            -1.0f32,
+            f32::MIN_POSITIVE,
+            f32::MIN,
+        ]);
+        let got = run1(&sort(0, 1), &[single]).elements::<f32>().to_vec();
+        assert_eq!(got[..4], [f32::MIN, -1.0, f32::MIN_POSITIVE, f32::MAX]);
+        assert!(got[4].is_nan());
+    }
+
+    #[test]
+    fn every_element_type_sorts_ascending() {
+        let sorted = |x: Array| run1(&sort(0, 1), &[x]);
+        assert_eq!(
+            sorted(Array::from(vec![3, i32::MIN, -1, i32::MAX])),
+            Array::from(vec![i32::MIN, -1, 3, i32::MAX])
+        );
+        assert_eq!(
+            sorted(Array::from(vec![0, i64::MAX, i64::MIN])),
+            Array::from(vec![i64::MIN, 0, i64::MAX])
+        );
+        assert_eq!(
+            sorted(Array::from(vec![u64::MAX, 0, 1 << 63])),
+            Array::from(vec![0, 1 << 63, u64::MAX])
+        );
+        assert_eq!(
+            sorted(Array::from(vec![9u32, 0])),
+            Array::from(vec![0u32, 9])
+        );
+        assert_eq!(sorted(Array::from(vec![9u8, 0])), Array::from(vec![0u8, 9]));
+        assert_eq!(
+            sorted(Array::from(vec![true, false])),
+            Array::from(vec![false, true])
+        );
+    }
+
+    #[test]
+    fn operands_follow_the_keys_and_ties_keep_their_order() {
+        let keys = Array::from(vec![1.0, f64::NAN, 0.0, -0.0, 1.0]);
+        let places = Array::from(vec![0i32, 1, 2, 3, 4]);
+        let outs = run(&sort(0, 1), &[keys.clone(), places.clone()]);
+        assert_eq!(outs[1], Array::from(vec![2i32, 3, 0, 4, 1]));
+        assert_eq!(bits(&outs[0])[..2], [0.0f64.to_bits(), (-0.0f64).to_bits()]);
+        let second = Array::from(vec![5u8, 0, 7, 6, 4]);
+        let outs = run(&sort(0, 2), &[keys, second, places]);
+        assert_eq!(outs[2], Array::from(vec![3i32, 2, 4, 0, 1]));
+    }
+
+    #[test]
+    fn any_axis_and_any_strides() {
+        let x = Array::from(ndarray::array![[3.0, 1.0, 2.0], [0.0, 5.0, 4.0]]);
+        let rows = run1(&sort(1, 1), &[x.clone()]);
+        assert_eq!(rows.elements::<f64>()[..], [1.0, 2.0, 3.0, 0.0, 4.0, 5.0]);
+        let columns = run1(&sort(0, 1), &[x.clone()]);
+        assert_eq!(
+            columns.elements::<f64>()[..],
+            [0.0, 1.0, 2.0, 3.0, 5.0, 4.0]
+        );
+        let transposed = run1(&sort(0, 1), &[x.permute(&[1, 0])]);
+        assert_eq!(transposed, rows.permute(&[1, 0]));
+        for shape in [[0, 3], [3, 0]] {
+            for dimension in [0, 1] {
+                assert_eq!(
+                    run(&sort(dimension, 1), &[counting(&shape), counting(&shape)])[1].shape(),
+                    shape
+                );
+                assert_eq!(
+                    run1(&sort(dimension, 1), &[counting(&shape)]).shape(),
+                    shape
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn top_k_descends_from_nan() {
+        let top = |k: usize, x: Vec<f64>| {
+            let outs = run(&Op::TopK { k }, &[Array::from(x)]);
+            (
+                outs[0].elements::<f64>().to_vec(),
+                outs[1].elements::<i32>().to_vec(),
+            )
+        };
+        let (values, places) = top(3, vec![1.0, 3.0, f64::NAN, 3.0, 2.0]);
+        assert!(values[0].is_nan());
+        assert_eq!((&values[1..], places), (&[3.0, 3.0][..], vec![2, 1, 3]));
+        assert_eq!(top(2, vec![-0.0, 0.0]), (vec![0.0, 0.0], vec![0, 1]));
+        assert_eq!(top(0, vec![1.0]), (vec![], vec![]));
+        assert_eq!(top(0, vec![]), (vec![], vec![]));
+        let rows = run(&Op::TopK { k: 1 }, &[strided(&[2, 3])]);
+        assert_eq!(
+            (rows[0].elements::<f64>()[..].to_vec(), rows[0].shape()),
+            (vec![4.0, 5.0], &[2, 1][..])
+        );
+        assert_eq!(
+            run(&Op::TopK { k: 2 }, &[counting(&[0, 3])])[1].shape(),
+            [0, 2]
+        );
+    }
+
+    #[test]
+    fn batching_rules_equal_a_loop_over_lanes() {
+        let scrambled = |shape: &[usize]| {
+            let count: usize = shape.iter().product();
+            Array::from_elements(shape, (0..count).map(|n| (n * 7 % 5) as f64).collect())
+        };
+        for size in [0, 1, 3] {
+            let at = |dim: Option<usize>| {
+                let mut shape = vec![4, 2];
+                if let Some(d) = dim {
+                    shape.insert(d, size);
+                }
+                (scrambled(&shape), dim)
+            };
+            for bd in 0..3 {
+                for dimension in 0..2 {
+                    check_batching(&sort(dimension, 1), size, &[at(Some(bd))]);
+                    check_batching(
+                        &sort(dimension, 1),
+                        size,
+                        &[at(None), at(Some(bd)), at(Some(2 - bd))],
+                    );
+                    check_batching(&sort(dimension, 2), size, &[at(Some(bd)), at(None)]);
+                }
+                check_batching(&Op::TopK { k: 2 }, size, &[at(Some(bd))]);
+            }
+        }
+    }
+
+    #[test]
+    fn bad_parameters_are_refused() {
+        let has = |op: &Op, inputs: &[TensorType], part: &str| {
+            let text = refusal(op, inputs).to_string();
+            assert!(text.contains(part), "{text:?} lacks {part:?}");
+        };
+        let x = f64::spec([3]);
+        has(&sort(0, 1), &[], "takes 1 operands");
+        has(&sort(1, 1), &[x.clone()], "out of bounds");
+        has(&sort(0, 1), &[f64::spec([])], "out of bounds");
+        has(&sort(0, 0), &[x.clone()], "num_keys");
+        has(&sort(0, 2), &[x.clone()], "num_keys");
+        has(&sort(0, 1), &[x.clone(), f64::spec([4])], "one shape");
+        has(&Op::TopK { k: 4 }, &[x], "at most");
+        has(&Op::TopK { k: 0 }, &[f64::spec([])], "scalar");
+    }
+}

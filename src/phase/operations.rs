@@ -1,0 +1,523 @@
+//! A replay written out as single operations, in phasic's vocabulary.
+//!
+//! The list is what [`super::EliminationTrace::at`] and [`super::PhaseType::expectation`] compute, operation by operation
+//! and in the same order of summation, from theta to the waiting time of every vertex and the expectation. It is
+//! produced as it is read and holds one block's indices at a time, so printing the beginning of a long list costs
+//! little.
+//!
+//! Every operation names earlier values only, so one pass in order evaluates the list.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use super::eliminate::BlockTrace;
+use super::graph::{Edge, VertexId};
+use super::trace::EliminationTrace;
+
+/// The value an operation produces: its position in the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OpId(u64);
+
+impl OpId {
+    /// The position in the list.
+    pub fn index(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for OpId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "%{}", self.0)
+    }
+}
+
+/// One operation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Operation {
+    /// A number.
+    Const(f64),
+    /// An entry of theta.
+    Param(usize),
+    /// A sum of coefficients times entries of theta, as pairs (parameter, coefficient).
+    Dot(Vec<(usize, f64)>),
+    /// The sum of two values.
+    Add(OpId, OpId),
+    /// The product of two values.
+    Mul(OpId, OpId),
+    /// The quotient of two values. Part of the vocabulary; the elimination multiplies by [`Inv`](Self::Inv) instead.
+    Div(OpId, OpId),
+    /// One over a value.
+    Inv(OpId),
+    /// The sum of values, from the first to the last.
+    Sum(Vec<OpId>),
+}
+
+/// What a value is, where it has a name in the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Role {
+    /// A step on the way.
+    Intermediate,
+    /// The rate from one vertex to another, parallel edges together.
+    Rate(VertexId, VertexId),
+    /// The total rate at which a vertex leaves its block.
+    Exit(VertexId),
+    /// One over what a vertex is divided by when it is eliminated.
+    InversePivot(VertexId),
+    /// The expected time to absorption from a vertex.
+    WaitingTime(VertexId),
+    /// The expected time to absorption, the last value of the list.
+    Expectation,
+}
+
+/// An operation with its place in the list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// The value it produces.
+    pub id: OpId,
+    /// What it computes.
+    pub operation: Operation,
+    /// What the value is.
+    pub role: Role,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Const(value) => write!(f, "CONST {value:?}"),
+            Self::Param(index) => write!(f, "PARAM theta[{index}]"),
+            Self::Dot(terms) => {
+                f.write_str("DOT")?;
+                for (position, (index, coefficient)) in terms.iter().enumerate() {
+                    let plus = if position == 0 { "" } else { " +" };
+                    write!(f, "{plus} {coefficient:?} theta[{index}]")?;
+                }
+                Ok(())
+            }
+            Self::Add(a, b) => write!(f, "ADD {a} {b}"),
+            Self::Mul(a, b) => write!(f, "MUL {a} {b}"),
+            Self::Div(a, b) => write!(f, "DIV {a} {b}"),
+            Self::Inv(a) => write!(f, "INV {a}"),
+            Self::Sum(terms) => {
+                f.write_str("SUM")?;
+                terms.iter().try_for_each(|term| write!(f, " {term}"))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = {}", self.id, self.operation)?;
+        match self.role {
+            Role::Intermediate => Ok(()),
+            Role::Rate(from, to) => write!(f, "  # rate {} -> {}", from.index(), to.index()),
+            Role::Exit(vertex) => write!(f, "  # exit of {vertex}"),
+            Role::InversePivot(vertex) => write!(f, "  # 1 / pivot of {vertex}"),
+            Role::WaitingTime(vertex) => write!(f, "  # waiting time of {vertex}"),
+            Role::Expectation => f.write_str("  # expectation"),
+        }
+    }
+}
+
+/// What the iterator does when its buffer runs empty.
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    /// The rates of one vertex.
+    Rates(usize),
+    /// The exits of one block, and all of a single vertex.
+    Enter(usize),
+    /// One row of a block's elimination.
+    Row(usize, usize),
+    /// One row of the forward substitution.
+    Forward(usize, usize),
+    /// One row of the backward substitution, counted down.
+    Backward(usize, usize),
+    Expectation,
+    Done,
+}
+
+/// The operations of a replay, in order.
+///
+/// Vertices that can never be absorbed are left out: there is no finite value to compute.
+///
+/// ```
+/// use elimap::phase::{EliminationTrace, models};
+///
+/// let trace = EliminationTrace::record(&models::erlang(1)?);
+/// let list: Vec<String> = trace.operations().map(|step| step.to_string()).collect();
+/// assert_eq!(list, [
+///     "%0 = PARAM theta[0]  # rate 1 -> 2",
+///     "%1 = CONST 1.0",
+///     "%2 = INV %0  # 1 / pivot of vertex 1",
+///     "%3 = MUL %1 %2  # waiting time of vertex 1",
+///     "%4 = CONST 1.0",
+///     "%5 = MUL %4 %3  # expectation",
+/// ]);
+/// # Ok::<(), elimap::phase::PhaseError>(())
+/// ```
+#[derive(Debug)]
+pub struct Operations<'t> {
+    trace: &'t EliminationTrace,
+    stage: Stage,
+    buffer: VecDeque<Step>,
+    next: u64,
+    one: Option<OpId>,
+    rates: Vec<OpId>,
+    waiting: Vec<Option<OpId>>,
+    block: BlockValues,
+}
+
+/// The values of the block that is being eliminated, by position.
+#[derive(Debug, Default)]
+struct BlockValues {
+    leaving: Vec<Option<OpId>>,
+    row: Vec<Option<OpId>>,
+    lower: Vec<OpId>,
+    upper: Vec<OpId>,
+    exit: Vec<Option<OpId>>,
+    inverse: Vec<OpId>,
+    solution: Vec<OpId>,
+}
+
+impl<'t> Operations<'t> {
+    pub(crate) fn new(trace: &'t EliminationTrace) -> Self {
+        let layout = &trace.0.layout;
+        Self {
+            trace,
+            stage: Stage::Rates(0),
+            buffer: VecDeque::new(),
+            next: 0,
+            one: None,
+            rates: Vec::with_capacity(layout.slot_count()),
+            waiting: vec![None; layout.transient.len()],
+            block: BlockValues::default(),
+        }
+    }
+
+    fn emit(&mut self, operation: Operation, role: Role) -> OpId {
+        let id = OpId(self.next);
+        self.next += 1;
+        self.buffer.push_back(Step {
+            id,
+            operation,
+            role,
+        });
+        id
+    }
+
+    /// A sum of any number of values but zero; a single value is its own sum and keeps its role.
+    fn sum(&mut self, terms: Vec<OpId>, role: Role) -> Option<OpId> {
+        match terms[..] {
+            [] => None,
+            [only] => Some(only),
+            [a, b] => Some(self.emit(Operation::Add(a, b), role)),
+            _ => Some(self.emit(Operation::Sum(terms), role)),
+        }
+    }
+
+    fn edge_rate(&mut self, edge: Edge<'_>, role: Role) -> OpId {
+        let operation = match (edge.parameters, edge.coefficients) {
+            ([], _) => Operation::Const(edge.constant),
+            (&[parameter], &[1.0]) => Operation::Param(parameter as usize),
+            (parameters, coefficients) => Operation::Dot(
+                parameters
+                    .iter()
+                    .map(|&index| index as usize)
+                    .zip(coefficients.iter().copied())
+                    .collect(),
+            ),
+        };
+        self.emit(operation, role)
+    }
+
+    fn is_lost(&self, t: usize) -> bool {
+        self.trace
+            .0
+            .layout
+            .lost
+            .as_ref()
+            .is_some_and(|lost| lost[t])
+    }
+
+    fn rates_of(&mut self, t: usize) {
+        let layout = &self.trace.0.layout;
+        let from = layout.transient[t];
+        for slot in layout.slots(t) {
+            let edges = layout.edges_of_slot(slot);
+            let to = edges
+                .first()
+                .map_or(from, |&edge| layout.graph.edge_of(from, edge as usize).to);
+            let single = edges.len() == 1;
+            let role = if single {
+                Role::Rate(from, to)
+            } else {
+                Role::Intermediate
+            };
+            let terms: Vec<OpId> = edges
+                .iter()
+                .map(|&edge| self.edge_rate(layout.graph.edge_of(from, edge as usize), role))
+                .collect();
+            let rate = self.sum(terms, Role::Rate(from, to));
+            self.rates.extend(rate);
+        }
+    }
+
+    /// The value 1, made once.
+    fn one(&mut self) -> OpId {
+        match self.one {
+            Some(one) => one,
+            None => *self.one.insert({
+                let id = OpId(self.next);
+                self.next += 1;
+                self.buffer.push_back(Step {
+                    id,
+                    operation: Operation::Const(1.0),
+                    role: Role::Intermediate,
+                });
+                id
+            }),
+        }
+    }
+
+    /// The right-hand side of a vertex: 1, and what later blocks contribute.
+    fn right_hand_side(&mut self, t: usize) -> Vec<OpId> {
+        let layout = &self.trace.0.layout;
+        let mut terms = vec![self.one()];
+        for slot in layout.external(t) {
+            if let Some(time) = self.waiting[layout.slot_target[slot] as usize] {
+                terms.push(self.emit(Operation::Mul(self.rates[slot], time), Role::Intermediate));
+            }
+        }
+        terms
+    }
+
+    fn single(&mut self, t: usize) {
+        let vertex = self.trace.0.layout.transient[t];
+        let leaving: Vec<OpId> = self.rates[self.trace.0.layout.leaving(t)].to_vec();
+        let terms = self.right_hand_side(t);
+        let Some(pivot) = self.sum(leaving, Role::Exit(vertex)) else {
+            return;
+        };
+        let Some(right) = self.sum(terms, Role::Intermediate) else {
+            return;
+        };
+        let inverse = self.emit(Operation::Inv(pivot), Role::InversePivot(vertex));
+        self.waiting[t] =
+            Some(self.emit(Operation::Mul(right, inverse), Role::WaitingTime(vertex)));
+    }
+
+    fn enter(&mut self, block: usize) -> Stage {
+        let inner = &*self.trace.0;
+        let members = inner.layout.block(block);
+        if self.is_lost(members.start) {
+            return Stage::Enter(block).next_block();
+        }
+        let Some(trace) = inner.block_trace(block) else {
+            self.single(members.start);
+            return Stage::Enter(block).next_block();
+        };
+        let mut leaving = Vec::with_capacity(members.len());
+        for &local in &trace.order {
+            let t = members.start + local as usize;
+            let rates = self.rates[inner.layout.leaving(t)].to_vec();
+            leaving.push(self.sum(rates, Role::Exit(inner.layout.transient[t])));
+        }
+        self.block = BlockValues {
+            leaving,
+            row: vec![None; members.len()],
+            ..BlockValues::default()
+        };
+        Stage::Row(block, 0)
+    }
+
+    fn row(&mut self, block: usize, trace: &BlockTrace, p: usize) {
+        let layout = &self.trace.0.layout;
+        let t = layout.block(block).start + trace.order[p] as usize;
+        for &column in trace.lower.row(p).iter().chain(trace.upper.row(p)) {
+            self.block.row[column as usize] = None;
+        }
+        for slot in layout.internal(t) {
+            self.block.row[trace.position[layout.slot_target[slot] as usize] as usize] =
+                Some(self.rates[slot]);
+        }
+        let mut exit = self.block.leaving[p];
+        for &v in trace.lower.row(p) {
+            // The pattern says that there is a value.
+            let Some(weight) = self.block.row[v as usize] else {
+                continue;
+            };
+            self.block.lower.push(weight);
+            for (entry, &u) in trace
+                .upper
+                .range(v as usize)
+                .zip(trace.upper.row(v as usize))
+            {
+                if u as usize != p {
+                    let product = self.emit(
+                        Operation::Mul(weight, self.block.upper[entry]),
+                        Role::Intermediate,
+                    );
+                    self.block.row[u as usize] =
+                        Some(self.accumulate(self.block.row[u as usize], product));
+                }
+            }
+            if let Some(chance) = self.block.exit[v as usize] {
+                let product = self.emit(Operation::Mul(weight, chance), Role::Intermediate);
+                exit = Some(self.accumulate(exit, product));
+            }
+        }
+        let later: Vec<OpId> = trace
+            .upper
+            .row(p)
+            .iter()
+            .filter_map(|&u| self.block.row[u as usize])
+            .collect();
+        let pivot_terms = exit.iter().chain(&later).copied().collect();
+        // A block of a graph reaches absorption, so every vertex leads somewhere.
+        let Some(pivot) = self.sum(pivot_terms, Role::Intermediate) else {
+            return;
+        };
+        let inverse = self.emit(
+            Operation::Inv(pivot),
+            Role::InversePivot(layout.transient[t]),
+        );
+        for rate in later {
+            let chance = self.emit(Operation::Mul(rate, inverse), Role::Intermediate);
+            self.block.upper.push(chance);
+        }
+        let chance = exit.map(|exit| self.emit(Operation::Mul(exit, inverse), Role::Intermediate));
+        self.block.exit.push(chance);
+        self.block.inverse.push(inverse);
+    }
+
+    fn accumulate(&mut self, sum: Option<OpId>, term: OpId) -> OpId {
+        match sum {
+            Some(sum) => self.emit(Operation::Add(sum, term), Role::Intermediate),
+            None => term,
+        }
+    }
+
+    fn forward(&mut self, block: usize, trace: &BlockTrace, p: usize) {
+        let layout = &self.trace.0.layout;
+        let t = layout.block(block).start + trace.order[p] as usize;
+        let role = self.solution_role(trace, p, t);
+        let mut terms = self.right_hand_side(t);
+        for (entry, &v) in trace.lower.range(p).zip(trace.lower.row(p)) {
+            let product = Operation::Mul(self.block.lower[entry], self.block.solution[v as usize]);
+            terms.push(self.emit(product, Role::Intermediate));
+        }
+        if let Some(right) = self.sum(terms, Role::Intermediate) {
+            let value = self.emit(Operation::Mul(right, self.block.inverse[p]), role);
+            self.block.solution.push(value);
+        }
+    }
+
+    /// A row without upper entries is solved by the forward substitution.
+    fn solution_role(&self, trace: &BlockTrace, p: usize, t: usize) -> Role {
+        if trace.upper.row(p).is_empty() {
+            Role::WaitingTime(self.trace.0.layout.transient[t])
+        } else {
+            Role::Intermediate
+        }
+    }
+
+    fn backward(&mut self, block: usize, trace: &BlockTrace, p: usize) {
+        let layout = &self.trace.0.layout;
+        let t = layout.block(block).start + trace.order[p] as usize;
+        let mut terms = vec![self.block.solution[p]];
+        for (entry, &u) in trace.upper.range(p).zip(trace.upper.row(p)) {
+            let product = Operation::Mul(self.block.upper[entry], self.block.solution[u as usize]);
+            terms.push(self.emit(product, Role::Intermediate));
+        }
+        if let Some(time) = self.sum(terms, Role::WaitingTime(layout.transient[t])) {
+            self.block.solution[p] = time;
+            self.waiting[t] = Some(time);
+        }
+    }
+
+    fn expectation(&mut self) {
+        let mut terms = Vec::new();
+        let start = &self.trace.0.start;
+        for &(t, probability) in start {
+            if let Some(time) = self.waiting[t as usize] {
+                let weight = self.emit(Operation::Const(probability), Role::Intermediate);
+                let role = if start.len() == 1 {
+                    Role::Expectation
+                } else {
+                    Role::Intermediate
+                };
+                terms.push(self.emit(Operation::Mul(weight, time), role));
+            }
+        }
+        if self.sum(terms, Role::Expectation).is_none() {
+            self.emit(Operation::Const(0.0), Role::Expectation);
+        }
+    }
+
+    /// Fills the buffer with the next group of operations.
+    fn refill(&mut self) {
+        let inner = &*self.trace.0;
+        let layout = &inner.layout;
+        self.stage = match self.stage {
+            Stage::Rates(t) if t < layout.transient.len() => {
+                self.rates_of(t);
+                Stage::Rates(t + 1)
+            }
+            Stage::Rates(_) => Stage::Enter(layout.block_count()).next_block(),
+            Stage::Enter(block) => self.enter(block),
+            Stage::Row(block, p) => match inner.block_trace(block) {
+                Some(trace) if p < trace.size() => {
+                    self.row(block, trace, p);
+                    Stage::Row(block, p + 1)
+                }
+                _ => Stage::Forward(block, 0),
+            },
+            Stage::Forward(block, p) => match inner.block_trace(block) {
+                Some(trace) if p < trace.size() => {
+                    self.forward(block, trace, p);
+                    Stage::Forward(block, p + 1)
+                }
+                _ => Stage::Backward(block, p),
+            },
+            Stage::Backward(block, left) => match (left.checked_sub(1), inner.block_trace(block)) {
+                (Some(p), Some(trace)) => {
+                    self.backward(block, trace, p);
+                    Stage::Backward(block, p)
+                }
+                _ => Stage::Enter(block).next_block(),
+            },
+            Stage::Expectation => {
+                self.expectation();
+                Stage::Done
+            }
+            Stage::Done => Stage::Done,
+        };
+    }
+}
+
+impl Stage {
+    /// The block before this one; blocks are solved from the last to the first.
+    fn next_block(self) -> Self {
+        match self {
+            Self::Enter(block) if block > 0 => Self::Enter(block - 1),
+            _ => Self::Expectation,
+        }
+    }
+}
+
+impl Iterator for Operations<'_> {
+    type Item = Step;
+
+    fn next(&mut self) -> Option<Step> {
+        loop {
+            if let Some(step) = self.buffer.pop_front() {
+                return Some(step);
+            }
+            if matches!(self.stage, Stage::Done) {
+                return None;
+            }
+            self.refill();
+        }
+    }
+}

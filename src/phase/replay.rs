@@ -1,0 +1,271 @@
+//! Replaying a trace at a theta: the distribution of the time to absorption.
+//!
+//! # How each quantity is computed
+//!
+//! With A the rates of the transient vertices (A = -S, S the sub-intensity matrix) and alpha the start probabilities,
+//! the expected waiting times solve A x = 1, and the k-th moments from every vertex solve A x_k = k x_{k-1}. One
+//! factorization serves all of them, and all of them are sums and products of nonnegative numbers, so each entry has a
+//! small relative error whatever the range of the rates (see [`super::eliminate`]).
+//!
+//! Start probabilities that sum to less than 1 leave mass at time zero. Moments are weighted by alpha as it stands:
+//! nothing is renormalized, the missing mass contributes a time of 0 to expectation, moments and variance alike.
+//!
+//! The variance is m2 - m1^2. A phase-type time of n phases has a variance of at least m1^2 / n (Aldous and Shepp 1987,
+//! *The least variable phase type distribution is Erlang*), and mass at zero only adds to it, so the subtraction loses at
+//! most a factor of n + 1. Where it loses more than a factor of 32 both moments are computed again with 106 bits.
+//!
+//! # Range
+//!
+//! The replay runs in `f64`. If any number in it is so large or small that a product could overflow or underflow
+//! ([`super::arith`]), the replay runs again with an unbounded exponent: then a result is infinite only if the quantity
+//! itself exceeds the range of `f64`.
+//!
+//! Vertices with an infinite waiting time at this theta are allowed where the start does not reach them. They are found
+//! by search, not by a pivot of zero, and left out.
+
+use std::sync::OnceLock;
+
+use super::arith::{Extended, Range, Scalar, exponent, power_of_two, scale};
+use super::error::PhaseError;
+use super::factor::Factor;
+use super::graph::VertexId;
+use super::linear;
+use super::trace::EliminationTrace;
+
+/// Below this share of the second moment, a variance is computed with more digits.
+const CANCELLATION: f64 = 1.0 / 32.0;
+
+/// The time to absorption at one theta.
+///
+/// ```
+/// use elimap::phase::{EliminationTrace, models};
+///
+/// let trace = EliminationTrace::record(&models::erlang(4)?);
+/// let time = trace.at(&[2.0])?;
+/// assert_eq!(time.moments(2), [2.0, 5.0]);
+/// assert_eq!((time.expectation(), time.variance()), (2.0, 1.0));
+/// # Ok::<(), elimap::phase::PhaseError>(())
+/// ```
+#[derive(Debug)]
+pub struct PhaseType {
+    trace: EliminationTrace,
+    theta: Box<[f64]>,
+    /// By transient number, the vertices with an infinite waiting time, if there are any.
+    lost: Option<Vec<bool>>,
+    /// Absent if the range of `f64` does not suffice.
+    double: Option<Factor<f64>>,
+    extended: OnceLock<Factor<Extended>>,
+    /// Expected waiting times by transient number, 0 where infinite.
+    waiting: Vec<f64>,
+    expectation: f64,
+}
+
+/// A vector in `f64` with a common power of two.
+struct Scaled {
+    values: Vec<f64>,
+    exponent: i64,
+}
+
+impl PhaseType {
+    pub(crate) fn new(trace: &EliminationTrace, theta: &[f64]) -> Result<Self, PhaseError> {
+        let layout = &trace.0.layout;
+        let rates = linear::rates(layout, theta)?;
+        let lost = lost(trace, &rates)?;
+        let factor = Factor::new(trace, rates, lost.as_deref());
+        let mut time = Self {
+            trace: trace.clone(),
+            theta: theta.into(),
+            lost,
+            double: factor.range().is_safe().then_some(factor),
+            extended: OnceLock::new(),
+            waiting: Vec::new(),
+            expectation: 0.0,
+        };
+        match time.double_moment(&time.ones(), 1) {
+            Some(first) => {
+                time.expectation = scale(time.weigh(&first.values), first.exponent);
+                time.waiting = first
+                    .values
+                    .iter()
+                    .map(|&value| scale(value, first.exponent))
+                    .collect();
+            }
+            None => {
+                // What does not fit the first time will not fit later either.
+                time.double = None;
+                let first =
+                    time.extended_moment(&vec![Extended::from_f64(1.0); time.transient_count()], 1);
+                time.expectation = time.weigh_extended(&first).to_f64();
+                time.waiting = first.into_iter().map(Extended::to_f64).collect();
+            }
+        }
+        Ok(time)
+    }
+
+    fn transient_count(&self) -> usize {
+        self.trace.0.layout.transient.len()
+    }
+
+    fn ones(&self) -> Scaled {
+        Scaled {
+            values: vec![1.0; self.transient_count()],
+            exponent: 0,
+        }
+    }
+
+    fn extended(&self) -> &Factor<Extended> {
+        self.extended.get_or_init(|| {
+            let rates = linear::extended_rates(&self.trace.0.layout, &self.theta);
+            Factor::new(&self.trace, rates, self.lost.as_deref())
+        })
+    }
+
+    /// The vector of k-th moments from the vector of moments before it, or `None` if it leaves the safe range.
+    fn double_moment(&self, previous: &Scaled, k: usize) -> Option<Scaled> {
+        let right: Vec<f64> = previous
+            .values
+            .iter()
+            .map(|&value| value * k as f64)
+            .collect();
+        let mut values = self.double.as_ref()?.solve(&self.trace, &right);
+        let range = Range::EMPTY.include(&right).include(&values);
+        if !range.is_safe() {
+            return None;
+        }
+        if range.largest() == 0.0 {
+            return Some(Scaled {
+                values,
+                exponent: 0,
+            });
+        }
+        // Powers of two are exact, so the common exponent costs nothing and keeps high moments in range.
+        let shift = exponent(range.largest());
+        let factor = power_of_two(-shift);
+        for value in &mut values {
+            *value *= factor;
+        }
+        Some(Scaled {
+            values,
+            exponent: previous.exponent + shift,
+        })
+    }
+
+    fn extended_moment(&self, previous: &[Extended], k: usize) -> Vec<Extended> {
+        let k = Extended::from_f64(k as f64);
+        let right: Vec<Extended> = previous.iter().map(|&value| value * k).collect();
+        self.extended().solve(&self.trace, &right)
+    }
+
+    fn weigh(&self, values: &[f64]) -> f64 {
+        self.trace
+            .0
+            .start
+            .iter()
+            .map(|&(t, probability)| probability * values[t as usize])
+            .sum()
+    }
+
+    fn weigh_extended(&self, values: &[Extended]) -> Extended {
+        self.trace
+            .0
+            .start
+            .iter()
+            .fold(Extended::ZERO, |sum, &(t, probability)| {
+                sum + Extended::from_f64(probability) * values[t as usize]
+            })
+    }
+
+    /// The first moments with 106 bits.
+    fn extended_moments(&self, order: usize) -> Vec<Extended> {
+        let mut values = vec![Extended::from_f64(1.0); self.transient_count()];
+        (1..=order)
+            .map(|k| {
+                values = self.extended_moment(&values, k);
+                self.weigh_extended(&values)
+            })
+            .collect()
+    }
+
+    /// The theta of this replay.
+    pub fn theta(&self) -> &[f64] {
+        &self.theta
+    }
+
+    /// The trace that was replayed.
+    pub fn trace(&self) -> &EliminationTrace {
+        &self.trace
+    }
+
+    /// The expected time to absorption.
+    pub fn expectation(&self) -> f64 {
+        self.expectation
+    }
+
+    /// The moments of orders 1 to `order` of the time to absorption.
+    ///
+    /// A moment is infinite only if it exceeds the range of `f64`.
+    pub fn moments(&self, order: usize) -> Vec<f64> {
+        let mut moments = Vec::with_capacity(order);
+        if order > 0 {
+            moments.push(self.expectation);
+        }
+        let mut current = self.ones();
+        for k in 1..=order {
+            let Some(next) = self.double_moment(&current, k) else {
+                break;
+            };
+            current = next;
+            if k > 1 {
+                moments.push(scale(self.weigh(&current.values), current.exponent));
+            }
+        }
+        if moments.len() < order {
+            let rest = self.extended_moments(order).into_iter().skip(moments.len());
+            moments.extend(rest.map(Extended::to_f64));
+        }
+        moments
+    }
+
+    /// The variance of the time to absorption, mass at time zero included.
+    pub fn variance(&self) -> f64 {
+        let moments = self.moments(2);
+        let (first, second) = (moments[0], moments[1]);
+        let difference = second - first * first;
+        let doubtful =
+            difference < second * CANCELLATION || second < f64::MIN_POSITIVE / f64::EPSILON;
+        if second == 0.0 && first == 0.0 || !doubtful && second.is_finite() {
+            return difference;
+        }
+        let moments = self.extended_moments(2);
+        (moments[1] + -(moments[0] * moments[0])).to_f64()
+    }
+
+    /// The expected time to absorption from every vertex.
+    ///
+    /// The entry of the start is the expectation, that of an absorbing vertex 0. It is infinite for a vertex that may
+    /// never be absorbed at this theta; the start reaches none of those.
+    pub fn expected_waiting_times(&self) -> Vec<f64> {
+        let layout = &self.trace.0.layout;
+        let mut times = vec![0.0; layout.graph.vertex_count()];
+        times[VertexId::START.index()] = self.expectation;
+        for (t, vertex) in layout.transient.iter().enumerate() {
+            let lost = self.lost.as_ref().is_some_and(|lost| lost[t]);
+            times[vertex.index()] = if lost { f64::INFINITY } else { self.waiting[t] };
+        }
+        times
+    }
+}
+
+/// Marks the vertices with an infinite waiting time at these rates.
+fn lost(trace: &EliminationTrace, rates: &[f64]) -> Result<Option<Vec<bool>>, PhaseError> {
+    let layout = &trace.0.layout;
+    if !rates.contains(&0.0) {
+        return Ok(layout.lost.clone());
+    }
+    layout
+        .lost(&layout.pairs(|slot| rates[slot] > 0.0))
+        .map_err(|vertex| PhaseError::NoAbsorptionAtTheta {
+            vertex,
+            state: layout.graph.state(vertex).to_vec(),
+        })
+}

@@ -1,0 +1,144 @@
+//! Values as Python's `repr` shows them, which is how jaxprs show parameters.
+
+use std::fmt::Display;
+
+use crate::array::{Scalar, TensorType};
+
+/// `()`, `(3,)`, `(2, 3)`.
+pub(super) fn tuple<T: Display>(items: impl IntoIterator<Item = T>) -> String {
+    let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
+    match &items[..] {
+        [item] => format!("({item},)"),
+        items => format!("({})", items.join(", ")),
+    }
+}
+
+/// `[]`, `[3]`, `[2, 3]`.
+pub(super) fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
+    let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
+    format!("[{}]", items.join(", "))
+}
+
+/// `True` or `False`.
+pub(super) fn boolean(value: bool) -> &'static str {
+    if value { "True" } else { "False" }
+}
+
+/// The shortest digits that read back as the same number, with `.0` or an exponent.
+pub(super) fn float(value: f64) -> String {
+    if value.is_nan() {
+        return "nan".to_owned();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 { "inf" } else { "-inf" }.to_owned();
+    }
+    let scientific = format!("{value:e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    // Python leaves positional notation below 1e-4 and from 1e16 on.
+    match exponent.parse::<i32>().unwrap_or(0) {
+        exponent if (-4..16).contains(&exponent) => format!("{value:?}"),
+        exponent if exponent < 0 => format!("{mantissa}e-{:02}", -exponent),
+        exponent => format!("{mantissa}e+{exponent:02}"),
+    }
+}
+
+/// A rank-0 value; a `float32` shows the digits of its exact value as a `float64`, as in JAX.
+pub(super) fn scalar(value: Scalar) -> String {
+    match value {
+        Scalar::Bool(x) => boolean(x).to_owned(),
+        Scalar::U8(x) => x.to_string(),
+        Scalar::U32(x) => x.to_string(),
+        Scalar::U64(x) => x.to_string(),
+        Scalar::I32(x) => x.to_string(),
+        Scalar::I64(x) => x.to_string(),
+        Scalar::F32(x) => float(f64::from(x)),
+        Scalar::F64(x) => float(x),
+    }
+}
+
+/// `ShapedArray(float32[3])`.
+pub(super) fn shaped_array(ty: &TensorType) -> String {
+    let dims: Vec<String> = ty.shape.iter().map(ToString::to_string).collect();
+    format!("ShapedArray({}[{}])", ty.dtype.name(), dims.join(","))
+}
+
+/// A string in single quotes.
+pub(super) fn quoted(text: &str) -> String {
+    let mut out = String::from("'");
+    for c in text.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '\'' => out.push_str("\\'"),
+            c if c.is_control() => out.extend(c.escape_unicode()),
+            c => out.push(c),
+        }
+    }
+    out.push('\'');
+    out
+}
+
+/// A name: bare where the parser reads it back as one word, in quotes otherwise.
+pub(super) fn name(text: &str) -> String {
+    let bare = text
+        .strip_prefix('<')
+        .and_then(|t| t.strip_suffix('>'))
+        .unwrap_or(text);
+    if is_identifier(bare) && !matches!(text, "None" | "True" | "False") {
+        text.to_owned()
+    } else {
+        quoted(text)
+    }
+}
+
+/// Whether the text is a letter or `_`, then letters, digits and `_`, all of them ASCII.
+pub(super) fn is_identifier(text: &str) -> bool {
+    !text.starts_with(|c: char| c.is_ascii_digit())
+        && !text.is_empty()
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{float, name};
+
+    #[test]
+    fn floats_read_as_in_python() {
+        let cases = [
+            (1.0, "1.0"),
+            (-0.0, "-0.0"),
+            (0.1, "0.1"),
+            (1e-4, "0.0001"),
+            (1e-5, "1e-05"),
+            (-1.5e-7, "-1.5e-07"),
+            (123456789.0, "123456789.0"),
+            (9007199254740993.0, "9007199254740992.0"),
+            (1e15, "1000000000000000.0"),
+            (1e16, "1e+16"),
+            (1.25e100, "1.25e+100"),
+            (5e-324, "5e-324"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            (f64::NAN, "nan"),
+            (f64::NEG_INFINITY, "-inf"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(float(value), text);
+        }
+        assert_eq!(float(f64::from(0.1_f32)), "0.10000000149011612");
+    }
+
+    #[test]
+    fn names_that_are_no_word_are_quoted() {
+        let cases = [
+            ("host2", "host2"),
+            ("<lambda>", "<lambda>"),
+            ("None", "'None'"),
+            ("2d", "'2d'"),
+            ("it's", "'it\\'s'"),
+            ("a\nb", "'a\\u{a}b'"),
+            ("", "''"),
+        ];
+        for (text, shown) in cases {
+            assert_eq!(name(text), shown);
+        }
+    }
+}

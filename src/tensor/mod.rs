@@ -1,0 +1,277 @@
+//! From closures to programs.
+//!
+//! A [`Tensor`] is a value a traced function works with. While a function is being traced, every operation on the
+//! thread is recorded in the innermost trace; with no trace active, operations on concrete tensors are evaluated at once, so
+//! the same code runs either way.
+//!
+//! Traces nest as vmaps and loops do. A tensor of an enclosing trace used inside an inner one is a *capture*: it becomes
+//! an extra, unbatched input of the inner program. A tensor whose trace has ended is refused. Operators never fail on the spot:
+//! the first error is kept, with the caller's location, and returned by whatever started the trace.
+
+mod call;
+mod collective;
+mod context;
+mod control;
+mod creation;
+mod func;
+mod indexing;
+mod linalg;
+mod methods;
+mod operators;
+mod shape;
+mod tree;
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::array::{Array, DType, Scalar, TensorType};
+use crate::error::Error;
+use crate::exec::{Plan, RunContext};
+use crate::ops::{OpError, Outputs};
+use crate::program::{Op, ProgramBuilder, Var};
+
+pub use collective::{
+    AxisNames, all_gather, all_to_all, axis_index, axis_size, pmax, pmean, pmin, ppermute, pshuffle, psum,
+    psum_scatter,
+};
+pub use control::{ScanOptions, cond, fori_loop, scan, switch, while_loop};
+pub(crate) use call::flatten_args;
+pub(crate) use context::{Traced, active as is_tracing, concrete_arrays, lift_vars, run_or_inline, trace_dynamic};
+pub use creation::{arange, concatenate, full, iota, ones, stack, where_, zeros};
+pub use func::{Arguments, Func, Output};
+pub(crate) use func::trace;
+pub use indexing::{At, TakeMode, sort_by_key};
+pub use linalg::Triangle;
+pub use shape::{AxisList, Slicing};
+pub use tree::{Flatten, Tree, TreeValue};
+
+/// A value in a traced function: an array that will exist when the program runs, or a concrete one.
+///
+/// Cheap to clone; operators take tensors, references to them, arrays and numbers, with numpy's broadcasting and JAX's
+/// promotion. Tensors belong to the thread that traces and cannot be sent.
+///
+/// ```
+/// use elimap::prelude::*;
+/// let x = Tensor::from(Array::from(vec![1.0, 2.0]));
+/// let y = (&x * 3.0 + 1.0).tanh();
+/// assert_eq!(y.ty().to_string(), "f64[2]");
+/// assert_eq!(y.to_array()?.to_vec::<f64>()?, [4_f64.tanh(), 7_f64.tanh()]);
+/// # Ok::<(), elimap::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Tensor {
+    repr: Repr,
+    ty: TensorType,
+    /// Traces live in thread-local storage.
+    not_send: PhantomData<Rc<()>>,
+}
+
+#[derive(Clone)]
+enum Repr {
+    /// A value known now.
+    Concrete(Array),
+    /// A variable of an active or ended trace.
+    Traced { frame: u64, var: Var },
+    /// A type without a value, as [`Func`]s are traced with.
+    Spec,
+    /// The result of an operation that failed.
+    Poisoned(Arc<Error>),
+}
+
+/// A tensor was used where it has no meaning.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TraceError {
+    /// A tensor outlived the trace it belongs to.
+    #[error("a tensor of type {ty} was used after the traced function it belongs to returned{}; return it from the function instead of storing it outside", at(location))]
+    Leaked {
+        /// The tensor's type.
+        ty: TensorType,
+        /// Where it was used.
+        location: Option<&'static Location<'static>>,
+    },
+    /// A traced tensor was asked for its value.
+    #[error("a traced tensor of type {ty} has no value yet{}; compute with it, or read values after the function was called", at(location))]
+    NotConcrete {
+        /// The tensor's type.
+        ty: TensorType,
+        /// Where its value was asked for.
+        location: Option<&'static Location<'static>>,
+    },
+    /// A type was given where a value is needed.
+    #[error("the type {ty} was given where a value is needed{}; use .trace(..) for types and .call(..) for values", at(location))]
+    NoValue {
+        /// The type.
+        ty: TensorType,
+        /// Where a value was needed.
+        location: Option<&'static Location<'static>>,
+    },
+}
+
+fn at(location: &Option<&'static Location<'static>>) -> String {
+    location.map_or_else(String::new, |l| format!(" (at {}:{}:{})", l.file(), l.line(), l.column()))
+}
+
+impl Tensor {
+    fn new(repr: Repr, ty: TensorType) -> Tensor {
+        Tensor { repr, ty, not_send: PhantomData }
+    }
+
+    /// A concrete tensor, weakly typed or not.
+    pub(crate) fn concrete(array: Array, weak: bool) -> Tensor {
+        let ty = array.ty().with_weak(weak);
+        Tensor::new(Repr::Concrete(array), ty)
+    }
+
+    /// A bare number: weakly typed, giving way to the other operand's type.
+    pub(crate) fn literal(value: Scalar) -> Tensor {
+        Tensor::concrete(value.to_array(), true)
+    }
+
+    /// A type standing for a value, for [`Vmap::trace`](crate::Vmap::trace).
+    pub(crate) fn spec(ty: TensorType) -> Tensor {
+        Tensor::new(Repr::Spec, ty)
+    }
+
+    pub(crate) fn poisoned(error: Arc<Error>) -> Tensor {
+        // The type is never looked at: operations on a poisoned tensor return the error.
+        Tensor::new(Repr::Poisoned(error), TensorType::new(DType::F64, []))
+    }
+
+    /// The element type and shape, per lane inside a vmapped function.
+    #[must_use]
+    pub fn ty(&self) -> &TensorType {
+        &self.ty
+    }
+
+    /// The element type.
+    #[must_use]
+    pub fn dtype(&self) -> DType {
+        self.ty.dtype
+    }
+
+    /// The length of each axis, per lane inside a vmapped function.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        &self.ty.shape
+    }
+
+    /// The number of axes.
+    #[must_use]
+    pub fn rank(&self) -> usize {
+        self.ty.rank()
+    }
+
+    /// The value, where it is known now.
+    ///
+    /// # Errors
+    ///
+    /// [`TraceError::NotConcrete`] inside a traced function, and the first error of the operations that led here.
+    #[track_caller]
+    pub fn to_array(&self) -> Result<Array, Error> {
+        let location = Some(Location::caller());
+        match &self.repr {
+            Repr::Concrete(array) => Ok(array.clone()),
+            Repr::Poisoned(error) => Err(Error::Shared(error.clone())),
+            Repr::Traced { .. } => Err(TraceError::NotConcrete { ty: self.ty.clone(), location }.into()),
+            Repr::Spec => Err(TraceError::NoValue { ty: self.ty.clone(), location }.into()),
+        }
+    }
+
+    /// The tensor itself, or the first error of the operations that led to it.
+    ///
+    /// Operators keep errors for later; this is the way to see one at once.
+    ///
+    /// # Errors
+    ///
+    /// That error.
+    pub fn check(self) -> Result<Tensor, Error> {
+        match self.repr {
+            Repr::Poisoned(error) => Err(Error::Shared(error)),
+            _ => Ok(self),
+        }
+    }
+}
+
+impl fmt::Debug for Tensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.repr {
+            Repr::Concrete(array) => write!(f, "Tensor({array:?})"),
+            Repr::Traced { .. } => write!(f, "Tensor(traced {})", self.ty),
+            Repr::Spec => write!(f, "Tensor(type {})", self.ty),
+            Repr::Poisoned(error) => write!(f, "Tensor(error: {error})"),
+        }
+    }
+}
+
+impl From<&Tensor> for Tensor {
+    fn from(tensor: &Tensor) -> Tensor {
+        tensor.clone()
+    }
+}
+impl From<Array> for Tensor {
+    fn from(array: Array) -> Tensor {
+        Tensor::concrete(array, false)
+    }
+}
+impl From<&Array> for Tensor {
+    fn from(array: &Array) -> Tensor {
+        Tensor::concrete(array.clone(), false)
+    }
+}
+
+/// Applies an operation: recorded where a trace is active, evaluated at once otherwise.
+pub(crate) fn apply(op: Op, operands: &[&Tensor], location: &'static Location<'static>) -> Result<Outputs<Tensor>, Error> {
+    for operand in operands {
+        if let Repr::Poisoned(error) = &operand.repr {
+            return Err(Error::Shared(error.clone()));
+        }
+    }
+    if context::active() {
+        return context::record(op, operands, location);
+    }
+    let mut arrays: SmallVec<[Array; 4]> = SmallVec::new();
+    for operand in operands {
+        match &operand.repr {
+            Repr::Concrete(array) => arrays.push(array.clone()),
+            _ => return Err(context::dead(operand, location).into()),
+        }
+    }
+    let types: SmallVec<[TensorType; 4]> = operands.iter().map(|t| t.ty.clone()).collect();
+    let results =
+        crate::ops::infer(&op, &types).map_err(|kind| OpError::new(&op, kind, Some(location)))?;
+    let needs_run = matches!(op, Op::Callback { .. } | Op::Collective { .. }) || !op.sub_programs().is_empty();
+    let outputs: Outputs<Array> = if needs_run {
+        // A program of this one equation.
+        let mut builder = ProgramBuilder::new();
+        let inputs = types.iter().map(|ty| builder.input(ty.clone()).into()).collect();
+        let out = builder.push(op, inputs, results.iter().cloned(), Some(location));
+        let program = builder.finish(out.into_iter().map(Into::into).collect());
+        Plan::new(&program).run(arrays, &mut RunContext::default())?.into()
+    } else {
+        crate::ops::eval(&op, &arrays)?
+    };
+    Ok(outputs.into_iter().zip(results).map(|(array, ty)| Tensor::concrete(array, ty.weak)).collect())
+}
+
+/// Applies an operation with one result, keeping an error in the result and in the active trace.
+pub(crate) fn apply1(op: Op, operands: &[&Tensor], location: &'static Location<'static>) -> Tensor {
+    settle(apply(op, operands, location).map(|mut out| out.swap_remove(0)))
+}
+
+/// A result, or a tensor that carries the error on.
+pub(crate) fn settle(result: Result<Tensor, Error>) -> Tensor {
+    result.unwrap_or_else(|error| {
+        let error = match error {
+            Error::Shared(error) => error,
+            error => Arc::new(error),
+        };
+        context::note_error(&error);
+        Tensor::poisoned(error)
+    })
+}

@@ -1,0 +1,243 @@
+//! Rearranging axes.
+
+use std::panic::Location;
+
+use smallvec::SmallVec;
+
+use super::operators::{broadcast_to, expand};
+use super::{Repr, Tensor, apply1, settle};
+use crate::array::{Shape, resolve_axis};
+use crate::error::Error;
+use crate::ops::{OpError, OpErrorKind};
+use crate::program::Op;
+
+/// One or several axes: `0`, `-1`, `[0, 2]`, or `..` for all.
+pub trait AxisList {
+    /// The axes for an operand of the given rank, negative ones counting from the end.
+    fn axes(&self, rank: usize) -> SmallVec<[isize; 4]>;
+}
+
+impl AxisList for isize {
+    fn axes(&self, _rank: usize) -> SmallVec<[isize; 4]> {
+        SmallVec::from_elem(*self, 1)
+    }
+}
+impl AxisList for std::ops::RangeFull {
+    fn axes(&self, rank: usize) -> SmallVec<[isize; 4]> {
+        (0..rank as isize).collect()
+    }
+}
+impl<const N: usize> AxisList for [isize; N] {
+    fn axes(&self, _rank: usize) -> SmallVec<[isize; 4]> {
+        SmallVec::from_slice(self)
+    }
+}
+impl AxisList for &[isize] {
+    fn axes(&self, _rank: usize) -> SmallVec<[isize; 4]> {
+        SmallVec::from_slice(self)
+    }
+}
+impl AxisList for Vec<isize> {
+    fn axes(&self, _rank: usize) -> SmallVec<[isize; 4]> {
+        SmallVec::from_slice(self)
+    }
+}
+
+/// Resolves negative axes and refuses those outside the rank or named twice.
+pub(super) fn resolve(op: &'static str, axes: &[isize], rank: usize, location: &'static Location<'static>) -> Result<Shape, Error> {
+    let mut out = Shape::new();
+    for &axis in axes {
+        let error = |kind| Error::from(OpError { op, kind, location: Some(location) });
+        let resolved = resolve_axis(axis, rank).ok_or_else(|| error(OpErrorKind::AxisOutOfBounds { axis, rank }))?;
+        if out.contains(&resolved) {
+            return Err(error(OpErrorKind::parameter(format!("axis {axis} is named twice in {axes:?}; name each once"))));
+        }
+        out.push(resolved);
+    }
+    Ok(out)
+}
+
+impl Tensor {
+    fn poison(&self) -> Result<(), Error> {
+        match &self.repr {
+            Repr::Poisoned(error) => Err(Error::Shared(error.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same elements in another shape, row-major; one length may be -1 and is worked out.
+    #[track_caller]
+    #[must_use]
+    pub fn reshape(&self, shape: impl IntoIterator<Item = isize>) -> Tensor {
+        let location = Location::caller();
+        let wanted: SmallVec<[isize; 4]> = shape.into_iter().collect();
+        settle(self.poison().and_then(|()| {
+            let known: usize = wanted.iter().filter(|&&n| n >= 0).map(|&n| n as usize).product();
+            let shape: Option<Shape> = wanted
+                .iter()
+                .map(|&n| match usize::try_from(n) {
+                    Ok(n) => Some(n),
+                    Err(_) if n == -1 => self.ty.size().checked_div(known),
+                    Err(_) => None,
+                })
+                .collect();
+            match shape {
+                Some(shape) if wanted.iter().filter(|&&n| n < 0).count() <= 1 => {
+                    Ok(apply1(Op::Reshape { shape }, &[self], location))
+                }
+                _ => {
+                    let detail = format!("cannot reshape into {wanted:?}; lengths are not negative, save for one -1");
+                    let kind = OpErrorKind::shapes([&self.ty], detail);
+                    Err(OpError { op: "reshape", kind, location: Some(location) }.into())
+                }
+            }
+        }))
+    }
+
+    /// Reorders axes: axis `i` of the result is axis `permutation[i]`.
+    #[track_caller]
+    #[must_use]
+    pub fn transpose(&self, permutation: impl IntoIterator<Item = isize>) -> Tensor {
+        let location = Location::caller();
+        let permutation: SmallVec<[isize; 4]> = permutation.into_iter().collect();
+        settle(self.poison().and_then(|()| {
+            let permutation = resolve("transpose", &permutation, self.rank(), location)?;
+            Ok(apply1(Op::Transpose { permutation }, &[self], location))
+        }))
+    }
+
+    /// Reverses the order of all axes.
+    #[track_caller]
+    #[must_use]
+    pub fn t(&self) -> Tensor {
+        let permutation = (0..self.rank()).rev().collect();
+        apply1(Op::Transpose { permutation }, &[self], Location::caller())
+    }
+
+    /// Moves one axis to another position.
+    #[track_caller]
+    #[must_use]
+    pub fn moveaxis(&self, from: isize, to: isize) -> Tensor {
+        let location = Location::caller();
+        settle(self.poison().and_then(|()| {
+            let from = resolve("moveaxis", &[from], self.rank(), location)?[0];
+            let to = resolve("moveaxis", &[to], self.rank(), location)?[0];
+            let mut permutation: Shape = (0..self.rank()).filter(|&a| a != from).collect();
+            permutation.insert(to, from);
+            Ok(apply1(Op::Transpose { permutation }, &[self], location))
+        }))
+    }
+
+    /// Inserts axes of length 1 at these positions of the result.
+    #[track_caller]
+    #[must_use]
+    pub fn expand_dims(&self, axes: impl AxisList) -> Tensor {
+        let location = Location::caller();
+        settle(self.poison().and_then(|()| {
+            let axes = axes.axes(self.rank());
+            let axes = resolve("expand_dims", &axes, self.rank() + axes.len(), location)?;
+            Ok(expand(self, &axes, location))
+        }))
+    }
+
+    /// Removes axes of length 1.
+    #[track_caller]
+    #[must_use]
+    pub fn squeeze(&self, axes: impl AxisList) -> Tensor {
+        let location = Location::caller();
+        settle(self.poison().and_then(|()| {
+            let mut dims = resolve("squeeze", &axes.axes(self.rank()), self.rank(), location)?;
+            dims.sort_unstable();
+            Ok(apply1(Op::Squeeze { dims }, &[self], location))
+        }))
+    }
+
+    /// Repeats along new or length-1 axes up to a shape, by numpy's rule.
+    #[track_caller]
+    #[must_use]
+    pub fn broadcast_to(&self, shape: impl IntoIterator<Item = usize>) -> Tensor {
+        let location = Location::caller();
+        let shape: Shape = shape.into_iter().collect();
+        settle(self.poison().map(|()| broadcast_to(self, &shape, location)))
+    }
+
+    /// Places axis `i` at `dims[i]` of a larger shape and repeats along the others (JAX's `lax.broadcast_in_dim`).
+    #[track_caller]
+    #[must_use]
+    pub fn broadcast_in_dim(&self, shape: impl IntoIterator<Item = usize>, dims: impl IntoIterator<Item = usize>) -> Tensor {
+        let op = Op::BroadcastInDim { shape: shape.into_iter().collect(), dims: dims.into_iter().collect() };
+        apply1(op, &[self], Location::caller())
+    }
+
+    /// A box with static bounds: first index, one past the last, and step of each axis.
+    #[track_caller]
+    #[must_use]
+    pub fn slice(&self, slicing: Slicing) -> Tensor {
+        let strides = slicing.strides.unwrap_or_else(|| SmallVec::from_elem(1, slicing.start.len()));
+        apply1(Op::Slice { start: slicing.start, limit: slicing.limit, strides }, &[self], Location::caller())
+    }
+
+    /// The sub-tensor at one static index of an axis; negative indices count from the end.
+    #[track_caller]
+    #[must_use]
+    pub fn index(&self, axis: isize, index: isize) -> Tensor {
+        let location = Location::caller();
+        settle(self.poison().and_then(|()| {
+            let axis = resolve("index", &[axis], self.rank(), location)?[0];
+            let n = self.shape()[axis];
+            let Some(i) = resolve_axis(index, n) else {
+                let detail = format!("index {index} is out of bounds for axis {axis} of length {n}");
+                let kind = OpErrorKind::shapes([&self.ty], detail);
+                return Err(OpError { op: "index", kind, location: Some(location) }.into());
+            };
+            let mut start: Shape = SmallVec::from_elem(0, self.rank());
+            let mut limit = self.ty.shape.clone();
+            (start[axis], limit[axis]) = (i, i + 1);
+            let strides = SmallVec::from_elem(1, self.rank());
+            let one = apply1(Op::Slice { start, limit, strides }, &[self], location);
+            Ok(apply1(Op::Squeeze { dims: SmallVec::from_elem(axis, 1) }, &[&one], location))
+        }))
+    }
+
+    /// Reverses the order of elements along axes.
+    #[track_caller]
+    #[must_use]
+    pub fn rev(&self, axes: impl AxisList) -> Tensor {
+        let location = Location::caller();
+        settle(self.poison().and_then(|()| {
+            let dims = resolve("rev", &axes.axes(self.rank()), self.rank(), location)?;
+            Ok(apply1(Op::Rev { dims }, &[self], location))
+        }))
+    }
+}
+
+/// The bounds of [`Tensor::slice`].
+///
+/// ```
+/// use elimap::prelude::*;
+/// let x = Tensor::from(Array::from(vec![0, 10, 20, 30, 40]));
+/// let odd = x.slice(Slicing::new([1], [5]).strides([2]));
+/// assert_eq!(odd.to_array()?.to_vec::<i32>()?, [10, 30]);
+/// # Ok::<(), elimap::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Slicing {
+    start: Shape,
+    limit: Shape,
+    strides: Option<Shape>,
+}
+
+impl Slicing {
+    /// From the first index to one past the last, per axis.
+    #[must_use]
+    pub fn new(start: impl IntoIterator<Item = usize>, limit: impl IntoIterator<Item = usize>) -> Slicing {
+        Slicing { start: start.into_iter().collect(), limit: limit.into_iter().collect(), strides: None }
+    }
+
+    /// Steps per axis, 1 or more.
+    #[must_use]
+    pub fn strides(mut self, strides: impl IntoIterator<Item = usize>) -> Slicing {
+        self.strides = Some(strides.into_iter().collect());
+        self
+    }
+}

@@ -1,0 +1,137 @@
+//! `jit`: traced once per input types, simplified, and reused.
+
+use std::panic::Location;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::array::TensorType;
+use crate::error::Error;
+use crate::exec::{Plan, RunContext};
+use crate::program::{Op, Program};
+use crate::tensor::{Arguments, Func, Tensor, Tree, apply, concrete_arrays, flatten_args, is_tracing, lift_vars, trace};
+use crate::transform::simplify;
+use crate::tree::{Path, TreeDef};
+
+/// A function that is traced once per structure and types of its arguments; see [`jit`].
+#[derive(Debug)]
+pub struct Jit<F> {
+    function: F,
+    name: Arc<str>,
+    cache: Mutex<Vec<(Key, Arc<Compiled>)>>,
+}
+
+type Key = (TreeDef, Vec<TensorType>);
+
+#[derive(Debug)]
+struct Compiled {
+    plan: Plan,
+    types: Vec<TensorType>,
+    out_def: TreeDef,
+}
+
+/// Compiles a function: traced once per input types, without what its results do not need.
+///
+/// The difference to calling the function itself that a user can see: a pure callback whose result is not used is
+/// not called (rule C18), and the function runs only when it meets new types.
+///
+/// ```
+/// use elimap::prelude::*;
+/// let traced = std::cell::Cell::new(0);
+/// let f = jit(vmap(|x: Tensor| { traced.set(traced.get() + 1); x.square() }));
+/// for _ in 0..3 {
+///     f.call((Array::from(vec![1.0, 2.0]),))?;
+/// }
+/// assert_eq!(traced.get(), 1);
+/// # Ok::<(), elimap::Error>(())
+/// ```
+pub fn jit<F>(function: F) -> Jit<F> {
+    Jit { function, name: Arc::from("fun"), cache: Mutex::new(Vec::new()) }
+}
+
+impl<F> Jit<F> {
+    /// The name shown in program text where the function is called from another trace.
+    #[must_use]
+    pub fn name(mut self, name: &str) -> Jit<F> {
+        self.name = Arc::from(name);
+        self
+    }
+
+    /// Runs the function on a tuple of arguments, compiling it first where their types are new.
+    ///
+    /// # Errors
+    ///
+    /// Whatever goes wrong in the function.
+    #[track_caller]
+    pub fn call<A: Tree, T: Arguments<A>>(&self, args: T) -> Result<F::Out, Error>
+    where
+        F: Func<A>,
+    {
+        let (def, leaves) = flatten_args::<A>(&args);
+        self.apply::<A>(def, leaves, Location::caller())
+    }
+
+    /// The program for arguments of these types, as it would be called from another trace.
+    ///
+    /// # Errors
+    ///
+    /// Whatever goes wrong in the function.
+    #[track_caller]
+    pub fn trace<A: Tree, T: Arguments<A>>(&self, args: T) -> Result<Program, Error>
+    where
+        F: Func<A>,
+    {
+        let (def, leaves) = flatten_args::<A>(&args);
+        let types: Vec<TensorType> = leaves.iter().map(|t| t.ty().clone()).collect();
+        let (traced, _) = trace::<A, F>(&self.function, &def, &types, None, Location::caller())?;
+        Ok(simplify::dead_code(traced.program))
+    }
+
+    fn apply<A: Tree>(&self, def: TreeDef, leaves: Vec<Tensor>, location: &'static Location<'static>) -> Result<F::Out, Error>
+    where
+        F: Func<A>,
+    {
+        let types: Vec<TensorType> = leaves.iter().map(|t| t.ty().clone()).collect();
+        if is_tracing() {
+            // Part of an enclosing trace: a call of a sub-program, which may use that trace's tensors.
+            let (mut traced, out_def) = trace::<A, F>(&self.function, &def, &types, None, location)?;
+            traced.program.inputs.rotate_right(traced.captures.len());
+            let captured = lift_vars(&traced.captures);
+            let program = Arc::new(simplify::dead_code(traced.program));
+            let operands: Vec<&Tensor> = captured.iter().chain(&leaves).collect();
+            let outputs = apply(Op::Call { name: self.name.clone(), program }, &operands, location)?;
+            return Ok(F::Out::unflatten(&out_def, &mut outputs.into_iter(), &Path::root("result"))?);
+        }
+        let arrays = concrete_arrays(&leaves, location)?;
+        let compiled = self.compiled::<A>((def, types), location)?;
+        let outputs = compiled.plan.run(arrays, &mut RunContext::default())?;
+        let outputs = outputs.into_iter().zip(&compiled.types).map(|(array, ty)| Tensor::concrete(array, ty.weak));
+        Ok(F::Out::unflatten(&compiled.out_def, &mut outputs.into_iter(), &Path::root("result"))?)
+    }
+
+    fn compiled<A: Tree>(&self, key: Key, location: &'static Location<'static>) -> Result<Arc<Compiled>, Error>
+    where
+        F: Func<A>,
+    {
+        let find = |cache: &[(Key, Arc<Compiled>)]| cache.iter().find(|(k, _)| *k == key).map(|(_, c)| c.clone());
+        if let Some(found) = find(&self.cache.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(found);
+        }
+        // Traced without holding the lock: the function may call itself on other types.
+        let (traced, out_def) = trace::<A, F>(&self.function, &key.0, &key.1, None, location)?;
+        let program = simplify::dead_code(traced.program);
+        #[cfg(debug_assertions)]
+        program.verify()?;
+        let compiled = Arc::new(Compiled { plan: Plan::new(&program), types: program.output_types(), out_def });
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).push((key, compiled.clone()));
+        Ok(compiled)
+    }
+}
+
+impl<A: Tree, F: Func<A>> Func<A> for Jit<F> {
+    type Out = F::Out;
+    #[track_caller]
+    fn invoke(&self, args: A) -> Result<F::Out, Error> {
+        let mut leaves = Vec::new();
+        let def = args.flatten(&mut leaves);
+        self.apply::<A>(def, leaves, Location::caller())
+    }
+}

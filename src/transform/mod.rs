@@ -1,0 +1,12 @@
+//! Transforms: programs to programs, and the functions users call them by.
+
+mod jit;
+mod pmap;
+pub(crate) mod simplify;
+mod verify;
+mod vmap;
+
+pub use jit::{Jit, jit};
+pub use pmap::{PmapError, pmap, shard_map, xmap};
+pub use verify::{Violation, VerifyError};
+pub use vmap::{VmapError, Vmap, vmap};

@@ -1,0 +1,317 @@
+//! `vmap`: a function for one example becomes a function for a batch.
+//!
+//! The order of what is checked is JAX's (rules V3 to V8): the number of entries in `in_axes`, its structure, ranks and
+//! bounds, sizes; then the function is traced exactly once, whatever the batch size; then the structure and bounds of
+//! `out_axes`.
+
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+
+use crate::array::{Shape, ShapeTuple, TensorType, resolve_axis};
+use crate::error::Error;
+use crate::ops::BatchDim;
+use crate::ops::batch::{MappedAxis, batch_program};
+use crate::program::{AxisName, Program, Var};
+use crate::tensor::{Arguments, Func, Tensor, Traced, Tree, run_or_inline, trace};
+use crate::tree::{Axes, IntoAxes, Path, TreeDef};
+
+/// `vmap` was asked for something impossible.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VmapError {
+    /// Mapped axes have different lengths, or another than `axis_size`.
+    #[error("vmap got inconsistent sizes for array axes to be mapped:{}\nmap axes of equal length, or give None for the arguments all lanes share", InconsistentSizes(axes, *axis_size))]
+    InconsistentAxisSize {
+        /// Every mapped leaf: where it is, the axis, and its type.
+        axes: Vec<(Path, usize, TensorType)>,
+        /// The `axis_size` given.
+        axis_size: Option<usize>,
+    },
+    /// An `in_axes` entry lies outside its argument.
+    #[error("vmap was requested to map {path} along axis {axis}, which implies that its rank should be at least {}, but is only {} (its shape is {})", least_rank(*axis), shape.len(), ShapeTuple(shape))]
+    InAxisOutOfBounds {
+        /// Which leaf of the arguments.
+        path: Path,
+        /// The axis given.
+        axis: isize,
+        /// The leaf's shape.
+        shape: Shape,
+    },
+    /// An `out_axes` entry lies outside its result.
+    #[error("out_axes {axis} is out of bounds for {path}, which has {rank} dimensions with its batch axis; give an axis from -{rank} to {}", *rank as isize - 1)]
+    OutAxisOutOfBounds {
+        /// Which leaf of the results.
+        path: Path,
+        /// The axis given.
+        axis: isize,
+        /// The result's rank with its batch axis.
+        rank: usize,
+    },
+    /// Nothing says how many lanes there are.
+    #[error("vmap must have at least one argument with a mapped axis, or axis_size must be given (there are {leaves} array arguments, none of them mapped)")]
+    NoMappedArgument {
+        /// The number of leaves of the arguments.
+        leaves: usize,
+    },
+    /// `out_axes` is `None` for a result that differs between lanes.
+    #[error("at {path}, got axis spec None but the output is batched on axis {axis}; give an axis, or return a value that is the same in every lane, such as a psum")]
+    OutAxesNone {
+        /// Which leaf of the results.
+        path: Path,
+        /// Where the batch axis is.
+        axis: usize,
+    },
+    /// `in_axes` is a dictionary at the top.
+    #[error("in_axes must be an axis, None, or a tuple of entries corresponding to the positional arguments, but got {axes}")]
+    InAxesType {
+        /// The axes given.
+        axes: String,
+    },
+}
+
+fn least_rank(axis: isize) -> usize {
+    if axis < 0 { axis.unsigned_abs() } else { axis.unsigned_abs() + 1 }
+}
+
+/// The list of sizes in an [`VmapError::InconsistentAxisSize`], the most common first.
+struct InconsistentSizes<'a>(&'a [(Path, usize, TensorType)], Option<usize>);
+
+impl fmt::Display for InconsistentSizes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let InconsistentSizes(axes, axis_size) = self;
+        let mut groups: Vec<(usize, Vec<&(Path, usize, TensorType)>)> = Vec::new();
+        for entry in *axes {
+            let size = entry.2.shape[entry.1];
+            match groups.iter_mut().find(|(n, _)| *n == size) {
+                Some((_, members)) => members.push(entry),
+                None => groups.push((size, vec![entry])),
+            }
+        }
+        groups.sort_by_key(|(_, members)| std::cmp::Reverse(members.len()));
+        if let Some(n) = axis_size {
+            write!(f, "\n  * the `axis_size` argument was {n};")?;
+        }
+        let unique_most = groups.len() > 1 && groups[0].1.len() > groups[1].1.len();
+        for (k, (size, members)) in groups.iter().enumerate() {
+            let (path, axis, ty) = members[0];
+            let end = if k + 1 == groups.len() { "" } else { ";" };
+            match members.len() {
+                1 => write!(f, "\n  * one axis had size {size}: axis {axis} of {path} of type {ty}{end}")?,
+                n => {
+                    let who = if k == 0 && unique_most { "most" } else { "some" };
+                    write!(f, "\n  * {who} axes ({n} of them) had size {size}, e.g. axis {axis} of {path} of type {ty}{end}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A function mapped over a batch axis of its arguments; see [`vmap`].
+#[derive(Clone, Debug)]
+pub struct Vmap<F> {
+    function: F,
+    in_axes: Axes,
+    out_axes: Axes,
+    axis_size: Option<usize>,
+    axis_name: Option<AxisName>,
+}
+
+/// Maps a function over axis 0 of every argument; the builder's methods choose other axes.
+///
+/// The result is a value that is a function again, so it composes: `vmap(vmap(f))`. Nothing runs until
+/// [`call`](Vmap::call).
+///
+/// ```
+/// use elimap::prelude::*;
+/// let f = vmap(|x: Tensor, y: Tensor| x * y).in_axes((0, None)).out_axes(-1);
+/// let x = ndarray::array![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]];
+/// let out = f.call((x, Array::from(vec![1.0, 10.0, 100.0])))?;
+/// assert_eq!(out.shape(), [3, 2]);
+/// assert_eq!(out.to_array()?.to_vec::<f64>()?, [1.0, 4.0, 20.0, 50.0, 300.0, 600.0]);
+/// # Ok::<(), elimap::Error>(())
+/// ```
+pub fn vmap<F>(function: F) -> Vmap<F> {
+    Vmap { function, in_axes: Axes::Axis(0), out_axes: Axes::Axis(0), axis_size: None, axis_name: None }
+}
+
+impl<F> Vmap<F> {
+    /// Which axis of each argument is mapped: an axis for all, or a tuple with an entry per argument, each a prefix
+    /// tree of the argument; `None` is not mapped (rules V9 and V10).
+    #[must_use]
+    pub fn in_axes(mut self, axes: impl IntoAxes) -> Vmap<F> {
+        self.in_axes = axes.into_axes();
+        self
+    }
+
+    /// Where the mapped axis goes in each result; `None` only for results that are the same in every lane (rule V40).
+    #[must_use]
+    pub fn out_axes(mut self, axes: impl IntoAxes) -> Vmap<F> {
+        self.out_axes = axes.into_axes();
+        self
+    }
+
+    /// The number of lanes, for calls without a mapped argument.
+    #[must_use]
+    pub fn axis_size(mut self, size: usize) -> Vmap<F> {
+        self.axis_size = Some(size);
+        self
+    }
+
+    /// The name by which collectives such as [`psum`](crate::psum) know the mapped axis.
+    #[must_use]
+    pub fn axis_name(mut self, name: &str) -> Vmap<F> {
+        self.axis_name = Some(Arc::from(name));
+        self
+    }
+
+    /// Traces, batches and runs the function on a tuple of arguments.
+    ///
+    /// Inside a traced function the arguments may be its tensors, and the call becomes part of that trace.
+    ///
+    /// # Errors
+    ///
+    /// [`VmapError`] and [`TreeError`](crate::TreeError) for axes that do not fit, and whatever goes wrong in the function.
+    #[track_caller]
+    pub fn call<A: Tree, T: Arguments<A>>(&self, args: T) -> Result<F::Out, Error>
+    where
+        F: Func<A>,
+    {
+        let (def, leaves) = crate::tensor::flatten_args::<A>(&args);
+        self.apply::<A>(&def, &leaves, Location::caller())
+    }
+
+    /// The batched program for arguments of these types, without running it: `f.trace((f64::spec([8, 3]),))`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Vmap::call`].
+    #[track_caller]
+    pub fn trace<A: Tree, T: Arguments<A>>(&self, args: T) -> Result<Program, Error>
+    where
+        F: Func<A>,
+    {
+        let location = Location::caller();
+        let (def, leaves) = crate::tensor::flatten_args::<A>(&args);
+        let types: Vec<TensorType> = leaves.iter().map(|t| t.ty().clone()).collect();
+        // Traced as part of an outer trace of the same types, so that constants and captures have their place.
+        let (traced, ()) = crate::tensor::trace_dynamic(&types, None, location, |inputs| {
+            let out = self.apply::<A>(&def, &inputs, location)?;
+            let mut leaves = Vec::new();
+            crate::tensor::Flatten::flatten(&out, &mut leaves);
+            Ok((leaves, ()))
+        })?;
+        Ok(traced.program)
+    }
+
+    fn apply<A: Tree>(&self, def: &TreeDef, leaves: &[Tensor], location: &'static Location<'static>) -> Result<F::Out, Error>
+    where
+        F: Func<A>,
+    {
+        let batched = self.batch::<A>(def, leaves, location)?;
+        let outputs = run_or_inline(&batched.program, leaves, &batched.captures, location)?;
+        Ok(F::Out::unflatten(&batched.out_def, &mut outputs.into_iter(), &Path::root("result"))?)
+    }
+
+    fn batch<A: Tree>(&self, def: &TreeDef, leaves: &[Tensor], location: &'static Location<'static>) -> Result<BatchedFunction, Error>
+    where
+        F: Func<A>,
+    {
+        for leaf in leaves {
+            leaf.clone().check()?;
+        }
+        let mapped = self.mapped_axes(def, leaves)?;
+        let size = self.lane_count(def, leaves, &mapped)?;
+        let lane_types: Vec<TensorType> = leaves
+            .iter()
+            .zip(&mapped)
+            .map(|(leaf, dim)| match dim {
+                BatchDim::At(d) => leaf.ty().remove_axis(*d),
+                BatchDim::Unbatched => leaf.ty().clone(),
+            })
+            .collect();
+        let binding = self.axis_name.clone().map(|name| (name, size));
+        let (Traced { program, captures }, out_def) = trace::<A, F>(&self.function, def, &lane_types, binding, location)?;
+        let out_axes = self.out_axes.broadcast(&out_def, "out_axes")?;
+
+        let axis = MappedAxis { size, name: self.axis_name.as_ref() };
+        let dims: Vec<BatchDim> =
+            mapped.into_iter().chain(std::iter::repeat_n(BatchDim::Unbatched, captures.len())).collect();
+        let body = batch_program(&program, axis, &dims)?;
+        let paths = out_def.leaf_paths(&Path::root("result"));
+        let mut places = Vec::with_capacity(paths.len());
+        for ((output, wanted), path) in body.outputs.iter().zip(out_axes).zip(paths) {
+            let rank = body.builder.atom_type(&output.atom).rank() + usize::from(!output.dim.is_batched());
+            places.push(match (wanted, output.dim) {
+                (None, BatchDim::Unbatched) => None,
+                (None, BatchDim::At(axis)) => return Err(VmapError::OutAxesNone { path, axis }.into()),
+                (Some(axis), _) => Some(
+                    resolve_axis(axis, rank).ok_or(VmapError::OutAxisOutOfBounds { path, axis, rank })?,
+                ),
+            });
+        }
+        let program = body.finish(axis, &places)?;
+        #[cfg(debug_assertions)]
+        program.verify()?;
+        Ok(BatchedFunction { program, captures, out_def })
+    }
+
+    /// The mapped axis of each leaf, resolved (rules V3 to V5).
+    fn mapped_axes(&self, def: &TreeDef, leaves: &[Tensor]) -> Result<Vec<BatchDim>, Error> {
+        if let Axes::Dict(_) = self.in_axes {
+            return Err(VmapError::InAxesType { axes: self.in_axes.to_string() }.into());
+        }
+        let axes = self.in_axes.broadcast_args(def)?;
+        let mut out = Vec::with_capacity(axes.len());
+        for (k, (axis, leaf)) in axes.into_iter().zip(leaves).enumerate() {
+            out.push(match axis {
+                None => BatchDim::Unbatched,
+                Some(axis) => BatchDim::At(resolve_axis(axis, leaf.rank()).ok_or_else(|| {
+                    let path = def.leaf_paths(&Path::root("args")).swap_remove(k);
+                    VmapError::InAxisOutOfBounds { path, axis, shape: leaf.ty().shape.clone() }
+                })?),
+            });
+        }
+        Ok(out)
+    }
+
+    /// The one length of all mapped axes and `axis_size` (rule V16).
+    fn lane_count(&self, def: &TreeDef, leaves: &[Tensor], mapped: &[BatchDim]) -> Result<usize, Error> {
+        let mut size = self.axis_size;
+        for (leaf, dim) in leaves.iter().zip(mapped) {
+            let BatchDim::At(d) = dim else { continue };
+            let n = leaf.shape()[*d];
+            if *size.get_or_insert(n) != n {
+                let axes = def
+                    .leaf_paths(&Path::root("args"))
+                    .into_iter()
+                    .zip(leaves.iter().zip(mapped))
+                    .filter_map(|(path, (leaf, dim))| match dim {
+                        BatchDim::At(d) => Some((path, *d, leaf.ty().clone())),
+                        BatchDim::Unbatched => None,
+                    })
+                    .collect();
+                return Err(VmapError::InconsistentAxisSize { axes, axis_size: self.axis_size }.into());
+            }
+        }
+        size.ok_or_else(|| VmapError::NoMappedArgument { leaves: leaves.len() }.into())
+    }
+}
+
+/// A traced and batched function.
+struct BatchedFunction {
+    program: Program,
+    captures: Vec<Var>,
+    out_def: TreeDef,
+}
+
+impl<A: Tree, F: Func<A>> Func<A> for Vmap<F> {
+    type Out = F::Out;
+    #[track_caller]
+    fn invoke(&self, args: A) -> Result<F::Out, Error> {
+        let mut leaves = Vec::new();
+        let def = args.flatten(&mut leaves);
+        self.apply::<A>(&def, &leaves, Location::caller())
+    }
+}
