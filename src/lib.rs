@@ -3,6 +3,7 @@
 #![doc = "```"]
 #![doc = include_str!("../examples/quickstart.rs")]
 #![doc = "```"]
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 // The derive macro names this crate from outside and, in its own tests, from inside.
 #[allow(unused_extern_crates)]
@@ -23,22 +24,22 @@ pub mod prelude;
 
 pub use array::{Array, ArrayError, DType, Element, Scalar, Shape, TensorType, promote_types};
 pub use callback::{
-    BoxError, CallLog, CallRecord, Callback, CallbackError, CallbackKind, HostOutput, LaneIndex, UnknownVmapMethod,
-    VmapMethod,
+    BoxError, CallLog, CallRecord, Callback, CallbackError, CallbackKind, HostOutput, LaneIndex,
+    UnknownVmapMethod, VmapMethod,
 };
-//DERIVE
+pub use elimap_derive::Tree;
 pub use error::Error;
 pub use ops::{BatchDim, OpError, OpErrorKind};
 pub use program::{
-    ArgReduceOp, Atom, Atoms, AxisName, BinaryOp, CollectiveOp, CumulativeOp, DotDims, Equation, GatherDims, IndexMode,
-    Op, PadAxis, ParseError, Program, ProgramBuilder, ProgramParser, ReduceOp, ScatterDims, ScatterOp, SubProgram,
-    UnaryOp, Var,
+    ArgReduceOp, Atom, Atoms, AxisName, BinaryOp, CollectiveOp, CumulativeOp, DotDims, Equation,
+    GatherDims, IndexMode, Op, PadAxis, ParseError, Program, ProgramBuilder, ProgramParser,
+    ReduceOp, ScatterDims, ScatterOp, SubProgram, UnaryOp, Var,
 };
 pub use tensor::{
-    Arguments, At, AxisList, AxisNames, Flatten, Func, Output, ScanOptions, Slicing, TakeMode, Tensor, TraceError, Tree, TreeValue,
-    Triangle, sort_by_key,
-    all_gather, all_to_all, arange, axis_index, axis_size, concatenate, cond, fori_loop, full, iota, ones, pmax, pmean,
-    pmin, ppermute, pshuffle, psum, psum_scatter, scan, stack, switch, where_, while_loop, zeros,
+    Arguments, At, AxisList, AxisNames, Flatten, Func, Output, ScanOptions, Slicing, TakeMode,
+    Tensor, TraceError, Tree, TreeValue, Triangle, all_gather, all_to_all, arange, axis_index,
+    axis_size, concatenate, cond, fori_loop, full, iota, ones, pmax, pmean, pmin, ppermute,
+    pshuffle, psum, psum_scatter, scan, sort_by_key, stack, switch, where_, while_loop, zeros,
 };
 pub use transform::{
     Jit, PmapError, VerifyError, Violation, Vmap, VmapError, jit, pmap, shard_map, vmap, xmap,

@@ -49,7 +49,11 @@ pub(crate) fn read(text: &str) -> Result<Vec<Case>, String> {
         .into_iter()
         .enumerate()
         .map(|(i, value)| {
-            let value = if value.get("nest_innermost_first").is_some() { from_vector(i, &value) } else { value };
+            let value = if value.get("nest_innermost_first").is_some() {
+                from_vector(i, &value)
+            } else {
+                value
+            };
             serde_json::from_value(value).map_err(|e| format!("case {i}: {e}"))
         })
         .collect()
@@ -64,9 +68,17 @@ fn from_vector(i: usize, vector: &Value) -> Value {
         }
         array
     };
-    let inputs: Vec<Value> = vector["args"].as_array().into_iter().flatten().map(typed).collect();
+    let inputs: Vec<Value> = vector["args"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(typed)
+        .collect();
     let names: Vec<String> = (0..inputs.len()).map(|k| format!("x{k}")).collect();
-    let nest = vector["nest_innermost_first"].as_array().cloned().unwrap_or_default();
+    let nest = vector["nest_innermost_first"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     // The result type is that of one lane: the first argument that is mapped everywhere it can be tells its shape.
     let lane = lane_shape(&inputs, &nest);
     let calls: Vec<Value> = vector["calls"]
@@ -99,12 +111,23 @@ fn from_vector(i: usize, vector: &Value) -> Value {
 fn lane_shape(inputs: &[Value], nest: &[Value]) -> Vec<i64> {
     let mut shapes: Vec<Vec<i64>> = inputs
         .iter()
-        .map(|a| a["shape"].as_array().into_iter().flatten().filter_map(Value::as_i64).collect())
+        .map(|a| {
+            a["shape"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_i64)
+                .collect()
+        })
         .collect();
     for level in nest.iter().rev() {
         for (k, shape) in shapes.iter_mut().enumerate() {
             if let Some(axis) = level["in_axes"][k].as_i64() {
-                let axis = if axis < 0 { axis + shape.len() as i64 } else { axis };
+                let axis = if axis < 0 {
+                    axis + shape.len() as i64
+                } else {
+                    axis
+                };
                 shape.remove(axis as usize);
             }
         }
@@ -114,15 +137,24 @@ fn lane_shape(inputs: &[Value], nest: &[Value]) -> Vec<i64> {
 
 /// Whether a JSON object is an array.
 pub(crate) fn is_array(value: &Value) -> bool {
-    value.as_object().is_some_and(|o| o.len() == 3 && ["dtype", "shape", "data"].iter().all(|k| o.contains_key(*k)))
+    value.as_object().is_some_and(|o| {
+        o.len() == 3
+            && ["dtype", "shape", "data"]
+                .iter()
+                .all(|k| o.contains_key(*k))
+    })
 }
 
 /// An array from `{"dtype", "shape", "data"}`.
 pub(crate) fn decode_array(value: &Value) -> Result<Array, String> {
     let name = value["dtype"].as_str().unwrap_or("");
     let dtype = DType::from_name(name).ok_or_else(|| format!("unknown dtype {name:?}"))?;
-    let shape: Vec<usize> =
-        value["shape"].as_array().into_iter().flatten().filter_map(|n| n.as_u64().map(|n| n as usize)).collect();
+    let shape: Vec<usize> = value["shape"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|n| n.as_u64().map(|n| n as usize))
+        .collect();
     let data = value["data"].as_array().ok_or("an array without data")?;
     let float = |v: &Value| match v.as_str() {
         Some("nan") => Ok(f64::NAN),
@@ -131,17 +163,53 @@ pub(crate) fn decode_array(value: &Value) -> Result<Array, String> {
         _ => v.as_f64().ok_or_else(|| format!("{v} is not a number")),
     };
     let int = |v: &Value| {
-        v.as_i64().map(i128::from).or_else(|| v.as_u64().map(i128::from)).ok_or_else(|| format!("{v} is not an integer"))
+        v.as_i64()
+            .map(i128::from)
+            .or_else(|| v.as_u64().map(i128::from))
+            .ok_or_else(|| format!("{v} is not an integer"))
     };
     let array = match dtype {
-        DType::Bool => Array::from_vec(shape, data.iter().map(|v| v.as_bool().unwrap_or(false)).collect()),
-        DType::F32 => Array::from_vec(shape, data.iter().map(|v| float(v).map(|x| x as f32)).collect::<Result<_, _>>()?),
+        DType::Bool => Array::from_vec(
+            shape,
+            data.iter().map(|v| v.as_bool().unwrap_or(false)).collect(),
+        ),
+        DType::F32 => Array::from_vec(
+            shape,
+            data.iter()
+                .map(|v| float(v).map(|x| x as f32))
+                .collect::<Result<_, _>>()?,
+        ),
         DType::F64 => Array::from_vec(shape, data.iter().map(float).collect::<Result<_, _>>()?),
-        DType::U8 => Array::from_vec(shape, data.iter().map(|v| int(v).map(|x| x as u8)).collect::<Result<_, _>>()?),
-        DType::U32 => Array::from_vec(shape, data.iter().map(|v| int(v).map(|x| x as u32)).collect::<Result<_, _>>()?),
-        DType::U64 => Array::from_vec(shape, data.iter().map(|v| int(v).map(|x| x as u64)).collect::<Result<_, _>>()?),
-        DType::I32 => Array::from_vec(shape, data.iter().map(|v| int(v).map(|x| x as i32)).collect::<Result<_, _>>()?),
-        DType::I64 => Array::from_vec(shape, data.iter().map(|v| int(v).map(|x| x as i64)).collect::<Result<_, _>>()?),
+        DType::U8 => Array::from_vec(
+            shape,
+            data.iter()
+                .map(|v| int(v).map(|x| x as u8))
+                .collect::<Result<_, _>>()?,
+        ),
+        DType::U32 => Array::from_vec(
+            shape,
+            data.iter()
+                .map(|v| int(v).map(|x| x as u32))
+                .collect::<Result<_, _>>()?,
+        ),
+        DType::U64 => Array::from_vec(
+            shape,
+            data.iter()
+                .map(|v| int(v).map(|x| x as u64))
+                .collect::<Result<_, _>>()?,
+        ),
+        DType::I32 => Array::from_vec(
+            shape,
+            data.iter()
+                .map(|v| int(v).map(|x| x as i32))
+                .collect::<Result<_, _>>()?,
+        ),
+        DType::I64 => Array::from_vec(
+            shape,
+            data.iter()
+                .map(|v| int(v).map(|x| x as i64))
+                .collect::<Result<_, _>>()?,
+        ),
     };
     array.map_err(|e| e.to_string())
 }
@@ -158,7 +226,12 @@ pub(crate) fn encode_array(array: &Array) -> Value {
         }
     }
     fn list<T: elimap::Element>(array: &Array, f: impl Fn(T) -> Value) -> Vec<Value> {
-        array.to_vec::<T>().unwrap_or_default().into_iter().map(f).collect()
+        array
+            .to_vec::<T>()
+            .unwrap_or_default()
+            .into_iter()
+            .map(f)
+            .collect()
     }
     let data = match array.dtype() {
         DType::Bool => list::<bool>(array, |x| json!(x)),
@@ -177,10 +250,15 @@ pub(crate) fn encode_array(array: &Array) -> Value {
 pub(crate) fn decode_tree(value: &Value) -> Result<TreeValue, String> {
     Ok(match value {
         Value::Null => TreeValue::None,
-        Value::Array(items) => TreeValue::Tuple(items.iter().map(decode_tree).collect::<Result<_, _>>()?),
+        Value::Array(items) => {
+            TreeValue::Tuple(items.iter().map(decode_tree).collect::<Result<_, _>>()?)
+        }
         value if is_array(value) => TreeValue::Leaf(Tensor::from(decode_array(value)?)),
         Value::Object(items) => TreeValue::Dict(
-            items.iter().map(|(k, v)| Ok((k.clone(), decode_tree(v)?))).collect::<Result<BTreeMap<_, _>, String>>()?,
+            items
+                .iter()
+                .map(|(k, v)| Ok((k.clone(), decode_tree(v)?)))
+                .collect::<Result<BTreeMap<_, _>, String>>()?,
         ),
         other => return Err(format!("{other} is not a tree")),
     })
@@ -194,12 +272,18 @@ pub(crate) fn encode_tree(value: &TreeValue) -> Result<Value, elimap::Error> {
         TreeValue::Tuple(items) | TreeValue::List(items) => {
             Value::Array(items.iter().map(encode_tree).collect::<Result<_, _>>()?)
         }
-        TreeValue::Dict(items) => {
-            Value::Object(items.iter().map(|(k, v)| Ok((k.clone(), encode_tree(v)?))).collect::<Result<_, elimap::Error>>()?)
-        }
-        TreeValue::Struct(_, items) => {
-            Value::Object(items.iter().map(|(k, v)| Ok((k.clone(), encode_tree(v)?))).collect::<Result<_, elimap::Error>>()?)
-        }
+        TreeValue::Dict(items) => Value::Object(
+            items
+                .iter()
+                .map(|(k, v)| Ok((k.clone(), encode_tree(v)?)))
+                .collect::<Result<_, elimap::Error>>()?,
+        ),
+        TreeValue::Struct(_, items) => Value::Object(
+            items
+                .iter()
+                .map(|(k, v)| Ok((k.clone(), encode_tree(v)?)))
+                .collect::<Result<_, elimap::Error>>()?,
+        ),
     })
 }
 
@@ -207,11 +291,18 @@ pub(crate) fn encode_tree(value: &TreeValue) -> Result<Value, elimap::Error> {
 pub(crate) fn decode_axes(value: &Value) -> Result<Axes, String> {
     Ok(match value {
         Value::Null => Axes::None,
-        Value::Number(n) => Axes::Axis(n.as_i64().ok_or_else(|| format!("{n} is not an axis"))? as isize),
-        Value::Array(items) => Axes::Tuple(items.iter().map(decode_axes).collect::<Result<_, _>>()?),
-        Value::Object(items) => {
-            Axes::Dict(items.iter().map(|(k, v)| Ok((k.clone(), decode_axes(v)?))).collect::<Result<_, String>>()?)
+        Value::Number(n) => {
+            Axes::Axis(n.as_i64().ok_or_else(|| format!("{n} is not an axis"))? as isize)
         }
+        Value::Array(items) => {
+            Axes::Tuple(items.iter().map(decode_axes).collect::<Result<_, _>>()?)
+        }
+        Value::Object(items) => Axes::Dict(
+            items
+                .iter()
+                .map(|(k, v)| Ok((k.clone(), decode_axes(v)?)))
+                .collect::<Result<_, String>>()?,
+        ),
         other => return Err(format!("{other} is not an axes tree")),
     })
 }

@@ -37,9 +37,16 @@ pub(crate) fn run(case: &Case) -> Outcome {
         }
         Err((kind, message)) => {
             let expected = case.expect["error"].as_str();
-            let difference =
-                (expected != Some(kind.as_str())).then(|| format!("error {kind} ({message}), expected {}", expected.unwrap_or("an output")));
-            (json!({"id": case.id, "error": kind, "message": message}), difference)
+            let difference = (expected != Some(kind.as_str())).then(|| {
+                format!(
+                    "error {kind} ({message}), expected {}",
+                    expected.unwrap_or("an output")
+                )
+            });
+            (
+                json!({"id": case.id, "error": kind, "message": message}),
+                difference,
+            )
         }
     };
     result["calls"] = Value::Array(calls);
@@ -53,9 +60,18 @@ fn execute(case: &Case, log: &CallLog) -> Result<Value, (String, String)> {
     for spec in case.vmap.iter().rev() {
         f = interp::mapped(f, spec).map_err(fail)?;
     }
-    let args = case.inputs.iter().map(decode_tree).collect::<Result<Vec<_>, _>>().map_err(runner)?;
+    let args = case
+        .inputs
+        .iter()
+        .map(decode_tree)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(runner)?;
     let args = TreeValue::Tuple(args);
-    let out = if case.mode == "jit" { jit(move |args: TreeValue| f(args)).call((args,)) } else { f(args) };
+    let out = if case.mode == "jit" {
+        jit(move |args: TreeValue| f(args)).call((args,))
+    } else {
+        f(args)
+    };
     out.and_then(|out| encode_tree(&out)).map_err(fail)
 }
 
@@ -64,7 +80,9 @@ fn kind(error: &Error) -> &'static str {
     match error.root() {
         Error::Vmap(e) => match e {
             VmapError::InconsistentAxisSize { .. } => "InconsistentAxisSize",
-            VmapError::InAxisOutOfBounds { .. } | VmapError::OutAxisOutOfBounds { .. } => "AxisOutOfBounds",
+            VmapError::InAxisOutOfBounds { .. } | VmapError::OutAxisOutOfBounds { .. } => {
+                "AxisOutOfBounds"
+            }
             VmapError::NoMappedArgument { .. } => "NoMappedArgument",
             VmapError::OutAxesNone { .. } => "OutAxesNone",
             VmapError::InAxesType { .. } => "TreeMismatch",
@@ -81,7 +99,9 @@ fn kind(error: &Error) -> &'static str {
         Error::Callback(e) => match e {
             CallbackError::VmapMethodRequired { .. } => "VmapMethodRequired",
             CallbackError::Ordered { .. } => "OrderedCallback",
-            CallbackError::ResultCount { .. } | CallbackError::ResultShape { .. } => "CallbackShape",
+            CallbackError::ResultCount { .. } | CallbackError::ResultShape { .. } => {
+                "CallbackShape"
+            }
             CallbackError::ResultDtype { .. } => "CallbackDtype",
             CallbackError::Failed { .. } => "CallbackFailed",
             _ => "Callback",
@@ -94,12 +114,26 @@ fn kind(error: &Error) -> &'static str {
 
 fn difference(case: &Case, output: &Value, calls: &[Value]) -> Option<String> {
     if !close(output, &case.expect["output"]) {
-        return Some(format!("output {}, expected {}", brief(output), brief(&case.expect["output"])));
+        return Some(format!(
+            "output {}, expected {}",
+            brief(output),
+            brief(&case.expect["output"])
+        ));
     }
     let expected = case.expect["calls"].as_array().cloned().unwrap_or_default();
-    let equal = if order_is_free(case) { same_calls(calls, &expected) } else { all_close(calls, &expected) };
+    let equal = if order_is_free(case) {
+        same_calls(calls, &expected)
+    } else {
+        all_close(calls, &expected)
+    };
     (!equal).then(|| {
-        format!("{} calls {}, expected {}: {}", calls.len(), brief(&json!(calls)), expected.len(), brief(&json!(expected)))
+        format!(
+            "{} calls {}, expected {}: {}",
+            calls.len(),
+            brief(&json!(calls)),
+            expected.len(),
+            brief(&json!(expected))
+        )
     })
 }
 
@@ -130,13 +164,15 @@ fn order_is_free(case: &Case) -> bool {
 fn same_calls(calls: &[Value], expected: &[Value]) -> bool {
     let mut left: Vec<&Value> = expected.iter().collect();
     calls.len() == expected.len()
-        && calls.iter().all(|call| match left.iter().position(|e| close(call, e)) {
-            Some(i) => {
-                left.swap_remove(i);
-                true
-            }
-            None => false,
-        })
+        && calls
+            .iter()
+            .all(|call| match left.iter().position(|e| close(call, e)) {
+                Some(i) => {
+                    left.swap_remove(i);
+                    true
+                }
+                None => false,
+            })
 }
 
 fn all_close(a: &[Value], b: &[Value]) -> bool {
@@ -165,7 +201,10 @@ fn close_arrays(a: &Array, b: &Array) -> bool {
     let floats = |x: &Array| -> Option<(Vec<f64>, f64)> {
         match x.dtype() {
             DType::F64 => x.to_vec::<f64>().ok().map(|v| (v, 1e-11)),
-            DType::F32 => x.to_vec::<f32>().ok().map(|v| (v.into_iter().map(f64::from).collect(), 1e-5)),
+            DType::F32 => x
+                .to_vec::<f32>()
+                .ok()
+                .map(|v| (v.into_iter().map(f64::from).collect(), 1e-5)),
             _ => None,
         }
     };
@@ -179,5 +218,9 @@ fn close_arrays(a: &Array, b: &Array) -> bool {
 
 fn brief(value: &Value) -> String {
     let text = value.to_string();
-    if text.len() > 400 { format!("{}...", &text[..400]) } else { text }
+    if text.len() > 400 {
+        format!("{}...", &text[..400])
+    } else {
+        text
+    }
 }

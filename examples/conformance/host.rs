@@ -17,7 +17,12 @@ pub(crate) fn find(name: &str) -> Option<HostFn> {
         "cumsum_last" => |a| one(t(&a[0]).cumsum(-1, false)),
         "outer" => |a| one(t(&a[0]).expand_dims(-1) * t(&a[1]).expand_dims(-2)),
         "matvec" => |a| one(t(&a[0]).matmul(t(&a[1]).expand_dims(-1)).squeeze(-1)),
-        "minmax_last" => |a| Ok(vec![t(&a[0]).min(-1).to_array()?, t(&a[0]).max(-1).to_array()?]),
+        "minmax_last" => |a| {
+            Ok(vec![
+                t(&a[0]).min(-1).to_array()?,
+                t(&a[0]).max(-1).to_array()?,
+            ])
+        },
         "ndim_like" => |a| Ok(vec![Array::full(a[0].shape(), (a[0].rank() as i64).into())]),
         "raise" => |_| Err("host function refused its input".into()),
         "wrong_shape" => |a| {
@@ -41,4 +46,3 @@ fn one(result: Tensor) -> Result<Vec<Array>, BoxError> {
         Err(error) => Err(error.into()),
     }
 }
-

@@ -39,14 +39,24 @@ pub(crate) fn function(spec: &Function, scope: &Scope, log: &CallLog) -> Fun {
             return Err(unsupported("arguments come as a tuple"));
         };
         if args.len() != spec.args.len() {
-            return Err(unsupported(format!("{} arguments for {}", args.len(), spec.args.len())));
+            return Err(unsupported(format!(
+                "{} arguments for {}",
+                args.len(),
+                spec.args.len()
+            )));
         }
         scope.extend(spec.args.iter().cloned().zip(args));
         for equation in &spec.body {
-            let results = Equation { json: equation, scope: &scope, log: &log }.run()?;
+            let results = Equation {
+                json: equation,
+                scope: &scope,
+                log: &log,
+            }
+            .run()?;
             match &equation["out"] {
                 Value::String(name) => {
-                    let [value] = <[TreeValue; 1]>::try_from(results).map_err(|_| unsupported("one result expected"))?;
+                    let [value] = <[TreeValue; 1]>::try_from(results)
+                        .map_err(|_| unsupported("one result expected"))?;
                     scope.insert(name.clone(), value);
                 }
                 Value::Array(names) => {
@@ -65,14 +75,18 @@ pub(crate) fn function(spec: &Function, scope: &Scope, log: &CallLog) -> Fun {
 pub(crate) fn mapped(f: Fun, spec: &VmapSpec) -> Result<Fun, Error> {
     // Arguments travel as one tuple, so a tuple of in_axes describes that one argument.
     let in_axes = match decode_axes(&spec.in_axes).map_err(unsupported)? {
-        axes @ (elimap::Axes::Tuple(_) | elimap::Axes::List(_) | elimap::Axes::Dict(_)) => (axes,).into_axes(),
+        axes @ (elimap::Axes::Tuple(_) | elimap::Axes::List(_) | elimap::Axes::Dict(_)) => {
+            (axes,).into_axes()
+        }
         axis => axis,
     };
     let out_axes = decode_axes(&spec.out_axes).map_err(unsupported)?;
     let (axis_size, axis_name) = (spec.axis_size, spec.axis_name.clone());
     Ok(Rc::new(move |args| {
         let f = f.clone();
-        let mut f = vmap(move |args: TreeValue| f(args)).in_axes(in_axes.clone()).out_axes(out_axes.clone());
+        let mut f = vmap(move |args: TreeValue| f(args))
+            .in_axes(in_axes.clone())
+            .out_axes(out_axes.clone());
         if let Some(size) = axis_size {
             f = f.axis_size(size);
         }
@@ -87,10 +101,18 @@ fn tree(json: &Value, scope: &HashMap<String, TreeValue>) -> Result<TreeValue, E
     Ok(match json {
         Value::String(path) => read(path, scope)?,
         Value::Null => TreeValue::None,
-        Value::Array(items) => TreeValue::Tuple(items.iter().map(|v| tree(v, scope)).collect::<Result<_, _>>()?),
+        Value::Array(items) => TreeValue::Tuple(
+            items
+                .iter()
+                .map(|v| tree(v, scope))
+                .collect::<Result<_, _>>()?,
+        ),
         value if is_array(value) => Tensor::from(decode_array(value).map_err(unsupported)?).into(),
         Value::Object(items) => TreeValue::Dict(
-            items.iter().map(|(k, v)| Ok((k.clone(), tree(v, scope)?))).collect::<Result<_, Error>>()?,
+            items
+                .iter()
+                .map(|(k, v)| Ok((k.clone(), tree(v, scope)?)))
+                .collect::<Result<_, Error>>()?,
         ),
         other => return Err(unsupported(format!("{other} is not a tree"))),
     })
@@ -100,11 +122,16 @@ fn tree(json: &Value, scope: &HashMap<String, TreeValue>) -> Result<TreeValue, E
 fn read(path: &str, scope: &HashMap<String, TreeValue>) -> Result<TreeValue, Error> {
     let missing = || unsupported(format!("unknown name {path:?}"));
     let mut steps = path.split('/');
-    let mut value = steps.next().and_then(|name| scope.get(name)).ok_or_else(missing)?;
+    let mut value = steps
+        .next()
+        .and_then(|name| scope.get(name))
+        .ok_or_else(missing)?;
     for step in steps {
         value = match value {
             TreeValue::Dict(items) => items.get(step),
-            TreeValue::Tuple(items) | TreeValue::List(items) => step.parse().ok().and_then(|i: usize| items.get(i)),
+            TreeValue::Tuple(items) | TreeValue::List(items) => {
+                step.parse().ok().and_then(|i: usize| items.get(i))
+            }
             _ => None,
         }
         .ok_or_else(missing)?;
@@ -138,7 +165,12 @@ impl Equation<'_> {
     }
 
     fn values(&self, key: &str) -> Result<Vec<TreeValue>, Error> {
-        self.json[key].as_array().into_iter().flatten().map(|v| self.value(v)).collect()
+        self.json[key]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|v| self.value(v))
+            .collect()
     }
 
     fn tensors(&self, key: &str) -> Result<Vec<Tensor>, Error> {
@@ -152,14 +184,23 @@ impl Equation<'_> {
     }
 
     fn ints<T: TryFrom<i64>>(&self, key: &str) -> Result<Vec<T>, Error> {
-        let list = self.json[key].as_array().ok_or_else(|| unsupported(format!("{key} is missing")))?;
+        let list = self.json[key]
+            .as_array()
+            .ok_or_else(|| unsupported(format!("{key} is missing")))?;
         list.iter()
-            .map(|v| v.as_i64().and_then(|x| T::try_from(x).ok()).ok_or_else(|| unsupported(format!("{key}: {v}"))))
+            .map(|v| {
+                v.as_i64()
+                    .and_then(|x| T::try_from(x).ok())
+                    .ok_or_else(|| unsupported(format!("{key}: {v}")))
+            })
             .collect()
     }
 
     fn int(&self, key: &str) -> Result<isize, Error> {
-        self.json[key].as_i64().map(|x| x as isize).ok_or_else(|| unsupported(format!("{key} is missing")))
+        self.json[key]
+            .as_i64()
+            .map(|x| x as isize)
+            .ok_or_else(|| unsupported(format!("{key} is missing")))
     }
 
     fn flag(&self, key: &str) -> bool {
@@ -173,7 +214,10 @@ impl Equation<'_> {
 
     fn axis_names(&self) -> Names {
         Names(match &self.json["axis_name"] {
-            Value::Array(names) => names.iter().filter_map(|n| n.as_str().map(str::to_owned)).collect(),
+            Value::Array(names) => names
+                .iter()
+                .filter_map(|n| n.as_str().map(str::to_owned))
+                .collect(),
             name => name.as_str().map(str::to_owned).into_iter().collect(),
         })
     }
@@ -183,7 +227,8 @@ impl Equation<'_> {
     }
 
     fn function_from(&self, json: &Value) -> Result<Fun, Error> {
-        let spec: Function = serde_json::from_value(json.clone()).map_err(|e| unsupported(e.to_string()))?;
+        let spec: Function =
+            serde_json::from_value(json.clone()).map_err(|e| unsupported(e.to_string()))?;
         Ok(function(&spec, &Rc::new(self.scope.clone()), self.log))
     }
 
@@ -204,7 +249,10 @@ impl Equation<'_> {
     }
 
     fn elementwise(&self, op: &str, a: &[Tensor]) -> Result<Option<Tensor>, Error> {
-        let unary = || a.first().ok_or_else(|| unsupported(format!("{op} without operands")));
+        let unary = || {
+            a.first()
+                .ok_or_else(|| unsupported(format!("{op} without operands")))
+        };
         let binary = || match a {
             [x, y] => Ok((x, y)),
             _ => Err(unsupported(format!("{op} takes two operands"))),
@@ -230,18 +278,36 @@ impl Equation<'_> {
         Ok(None)
     }
 
-    fn array_op(&self, op: &str, a: &[Tensor], first: Option<&Tensor>) -> Result<Option<Vec<Tensor>>, Error> {
+    fn array_op(
+        &self,
+        op: &str,
+        a: &[Tensor],
+        first: Option<&Tensor>,
+    ) -> Result<Option<Vec<Tensor>>, Error> {
         let x = || first.ok_or_else(|| unsupported(format!("{op} without operands")));
         let json = self.json;
         let axes = |x: &Tensor| -> Result<Vec<isize>, Error> {
-            if json["axes"].is_null() { Ok((0..x.rank() as isize).collect()) } else { self.ints("axes") }
+            if json["axes"].is_null() {
+                Ok((0..x.rank() as isize).collect())
+            } else {
+                self.ints("axes")
+            }
         };
         let triples = |key: &str| -> Vec<(i64, i64, usize)> {
             let item = |t: &Value, i: usize| t[i].as_i64().unwrap_or(0);
-            json[key].as_array().into_iter().flatten().map(|t| (item(t, 0), item(t, 1), item(t, 2) as usize)).collect()
+            json[key]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|t| (item(t, 0), item(t, 1), item(t, 2) as usize))
+                .collect()
         };
         let list = |v: &Value| -> elimap::Shape {
-            v.as_array().into_iter().flatten().filter_map(|n| n.as_u64().map(|n| n as usize)).collect()
+            v.as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|n| n.as_u64().map(|n| n as usize))
+                .collect()
         };
         let one = |t: Tensor| Ok(Some(vec![t.check()?]));
         match op {
@@ -264,10 +330,25 @@ impl Equation<'_> {
             "pmin" => one(elimap::pmin(x()?, &self.axis_names())?),
             "axis_index" => one(elimap::axis_index(&self.axis_names())?),
             "axis_size" => one(Tensor::from(elimap::axis_size(&self.axis_names())? as i64)),
-            "all_gather" => one(all_gather(x()?, &self.axis_names(), json["axis"].as_i64().unwrap_or(0) as isize, false)?),
+            "all_gather" => one(all_gather(
+                x()?,
+                &self.axis_names(),
+                json["axis"].as_i64().unwrap_or(0) as isize,
+                false,
+            )?),
             "ppermute" => {
-                let pair = |p: &Value| (p[0].as_u64().unwrap_or(0) as usize, p[1].as_u64().unwrap_or(0) as usize);
-                let pairs: Vec<_> = json["perm"].as_array().into_iter().flatten().map(pair).collect();
+                let pair = |p: &Value| {
+                    (
+                        p[0].as_u64().unwrap_or(0) as usize,
+                        p[1].as_u64().unwrap_or(0) as usize,
+                    )
+                };
+                let pairs: Vec<_> = json["perm"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .map(pair)
+                    .collect();
                 one(ppermute(x()?, &self.axis_names(), &pairs)?)
             }
             "integer_pow" => one(x()?.integer_pow(self.int("y")? as i32)),
@@ -282,7 +363,10 @@ impl Equation<'_> {
             },
             "reshape" => one(x()?.reshape(self.ints::<isize>("shape")?)),
             "transpose" => one(x()?.transpose(self.ints::<isize>("perm")?)),
-            "broadcast_in_dim" => one(x()?.broadcast_in_dim(self.ints::<usize>("shape")?, self.ints::<usize>("dims")?)),
+            "broadcast_in_dim" => {
+                one(x()?
+                    .broadcast_in_dim(self.ints::<usize>("shape")?, self.ints::<usize>("dims")?))
+            }
             "expand_dims" => one(x()?.expand_dims(self.ints::<isize>("dims")?)),
             "squeeze" => one(x()?.squeeze(self.ints::<isize>("dims")?)),
             "concatenate" => one(concatenate(a, self.int("axis")?)?),
@@ -299,7 +383,9 @@ impl Equation<'_> {
                 one(x()?.slice(slicing))
             }
             "dynamic_slice" => one(x()?.dynamic_slice(&a[1..], self.ints::<usize>("sizes")?)),
-            "dynamic_update_slice" if a.len() >= 2 => one(x()?.dynamic_update_slice(&a[1], &a[2..])),
+            "dynamic_update_slice" if a.len() >= 2 => {
+                one(x()?.dynamic_update_slice(&a[1], &a[2..]))
+            }
             "take" if a.len() == 2 => {
                 let mode = match json["mode"].as_str().unwrap_or("fill") {
                     "clip" => TakeMode::Clip,
@@ -310,7 +396,11 @@ impl Equation<'_> {
             }
             "scatter_add" if a.len() == 3 => one(x()?.at(&a[1]).add(&a[2])),
             "scatter_set" if a.len() == 3 => one(x()?.at(&a[1]).set(&a[2])),
-            "iota" => one(iota(self.dtype(json)?, self.ints::<usize>("shape")?, self.int("dimension")? as usize)),
+            "iota" => one(iota(
+                self.dtype(json)?,
+                self.ints::<usize>("shape")?,
+                self.int("dimension")? as usize,
+            )),
             "dot_general" if a.len() == 2 => {
                 let dims = DotDims {
                     lhs_contract: list(&json["contract"][0]),
@@ -323,11 +413,18 @@ impl Equation<'_> {
             "matmul" if a.len() == 2 => one(x()?.matmul(&a[1])),
             "sort" => one(x()?.sort(self.int("axis")?)),
             "argsort" => one(x()?.argsort(self.int("axis")?)),
-            "sort_by_key" => Ok(Some(sort_by_key(&a.iter().collect::<Vec<_>>(), self.int("axis")?)?)),
+            "sort_by_key" => Ok(Some(sort_by_key(
+                &a.iter().collect::<Vec<_>>(),
+                self.int("axis")?,
+            )?)),
             "cholesky" => one(x()?.cholesky()),
             "solve" if a.len() == 2 => one(x()?.solve(&a[1])),
             "triangular_solve" if a.len() == 2 => {
-                let triangle = if self.flag("lower") { Triangle::LOWER } else { Triangle::UPPER };
+                let triangle = if self.flag("lower") {
+                    Triangle::LOWER
+                } else {
+                    Triangle::UPPER
+                };
                 one(x()?.triangular_solve(&a[1], triangle))
             }
             _ => Ok(None),
@@ -340,15 +437,29 @@ impl Equation<'_> {
             TreeValue::Tuple(items) => items,
             other => vec![other],
         };
-        let out = |v: TreeValue| if self.json["out"].is_array() { tuple(v) } else { vec![v] };
+        let out = |v: TreeValue| {
+            if self.json["out"].is_array() {
+                tuple(v)
+            } else {
+                vec![v]
+            }
+        };
         Ok(Some(match op {
             "callback" | "io_callback" => {
                 let name = self.json["fn"].as_str().unwrap_or("");
-                let host = host::find(name).ok_or_else(|| unsupported(format!("unknown host function {name:?}")))?;
+                let host = host::find(name)
+                    .ok_or_else(|| unsupported(format!("unknown host function {name:?}")))?;
                 let mut results = Vec::new();
                 for result in self.json["result"].as_array().into_iter().flatten() {
-                    let shape = result["shape"].as_array().into_iter().flatten().filter_map(Value::as_u64);
-                    results.push(TensorType::new(self.dtype(result)?, shape.map(|n| n as usize)));
+                    let shape = result["shape"]
+                        .as_array()
+                        .into_iter()
+                        .flatten()
+                        .filter_map(Value::as_u64);
+                    results.push(TensorType::new(
+                        self.dtype(result)?,
+                        shape.map(|n| n as usize),
+                    ));
                 }
                 let mut callback = Callback::new(name, results, host).log(self.log);
                 if op == "io_callback" {
@@ -356,16 +467,23 @@ impl Equation<'_> {
                 } else if let Some(method) = self.json["method"].as_str() {
                     callback = callback.vmap_method(method.parse().map_err(Error::function)?);
                 }
-                callback.call_vec(TreeValue::Tuple(self.values("args")?))?.into_iter().map(TreeValue::from).collect()
+                callback
+                    .call_vec(TreeValue::Tuple(self.values("args")?))?
+                    .into_iter()
+                    .map(TreeValue::from)
+                    .collect()
             }
             "vmap" => {
-                let spec: VmapSpec =
-                    serde_json::from_value(self.json.clone()).map_err(|e| unsupported(e.to_string()))?;
-                out(mapped(self.function("fun")?, &spec)?(TreeValue::Tuple(self.values("args")?))?)
+                let spec: VmapSpec = serde_json::from_value(self.json.clone())
+                    .map_err(|e| unsupported(e.to_string()))?;
+                out(mapped(self.function("fun")?, &spec)?(TreeValue::Tuple(
+                    self.values("args")?,
+                ))?)
             }
             "jit" => {
                 let f = self.function("fun")?;
-                out(jit(move |args: TreeValue| f(args)).call((TreeValue::Tuple(self.values("args")?),))?)
+                out(jit(move |args: TreeValue| f(args))
+                    .call((TreeValue::Tuple(self.values("args")?),))?)
             }
             "pmap" => {
                 pmap(self.function("fun")?)?;
@@ -376,7 +494,12 @@ impl Equation<'_> {
                 let predicate = args.remove(0);
                 let (on_true, on_false) = (self.function("true")?, self.function("false")?);
                 let operands = TreeValue::Tuple(args.into_iter().map(TreeValue::from).collect());
-                out(cond(predicate, move |a: TreeValue| on_true(a), move |a: TreeValue| on_false(a), (operands,))?)
+                out(cond(
+                    predicate,
+                    move |a: TreeValue| on_true(a),
+                    move |a: TreeValue| on_false(a),
+                    (operands,),
+                )?)
             }
             "switch" => {
                 let mut args = self.tensors("args")?;
@@ -387,7 +510,10 @@ impl Equation<'_> {
                     .flatten()
                     .map(|b| self.function_from(b))
                     .collect::<Result<Vec<_>, _>>()?;
-                let closures: Vec<_> = branches.into_iter().map(|f| move |a: TreeValue| f(a)).collect();
+                let closures: Vec<_> = branches
+                    .into_iter()
+                    .map(|f| move |a: TreeValue| f(a))
+                    .collect();
                 let refs: Vec<&dyn elimap::Func<(TreeValue,), Out = TreeValue>> =
                     closures.iter().map(|c| c as _).collect();
                 let operands = TreeValue::Tuple(args.into_iter().map(TreeValue::from).collect());
@@ -396,16 +522,32 @@ impl Equation<'_> {
             "while" => {
                 let (test, body) = (self.function("cond")?, self.function("body")?);
                 let init = TreeValue::Tuple(self.values("args")?);
-                tuple(while_loop(move |c: TreeValue| leaf(test(c)?), move |c: TreeValue| body(c), init)?)
+                tuple(while_loop(
+                    move |c: TreeValue| leaf(test(c)?),
+                    move |c: TreeValue| body(c),
+                    init,
+                )?)
             }
             "fori" => {
                 let body = self.function("body")?;
-                let (lower, upper) = (self.value(&self.json["lower"])?, self.value(&self.json["upper"])?);
+                let (lower, upper) = (
+                    self.value(&self.json["lower"])?,
+                    self.value(&self.json["upper"])?,
+                );
                 let step = move |i: Tensor, c: TreeValue| -> Result<TreeValue, Error> {
-                    let TreeValue::Tuple(carry) = c else { return Err(unsupported("the carry is a tuple")) };
-                    body(TreeValue::Tuple(std::iter::once(TreeValue::from(i)).chain(carry).collect()))
+                    let TreeValue::Tuple(carry) = c else {
+                        return Err(unsupported("the carry is a tuple"));
+                    };
+                    body(TreeValue::Tuple(
+                        std::iter::once(TreeValue::from(i)).chain(carry).collect(),
+                    ))
                 };
-                tuple(fori_loop(leaf(lower)?, leaf(upper)?, step, TreeValue::Tuple(self.values("args")?))?)
+                tuple(fori_loop(
+                    leaf(lower)?,
+                    leaf(upper)?,
+                    step,
+                    TreeValue::Tuple(self.values("args")?),
+                )?)
             }
             "scan" => {
                 let body = self.function("fun")?;
@@ -414,26 +556,38 @@ impl Equation<'_> {
                     length: self.json["length"].as_u64().map(|n| n as usize),
                     reverse: self.flag("reverse"),
                 };
-                let step = move |c: TreeValue, x: TreeValue| -> Result<(TreeValue, TreeValue), Error> {
-                    let args = [c, x].into_iter().flat_map(|v| match v {
-                        TreeValue::Tuple(items) => items,
-                        other => vec![other],
-                    });
-                    let TreeValue::Tuple(mut results) = body(TreeValue::Tuple(args.collect()))? else {
-                        return Err(unsupported("a scan body returns a tuple"));
+                let step =
+                    move |c: TreeValue, x: TreeValue| -> Result<(TreeValue, TreeValue), Error> {
+                        let args = [c, x].into_iter().flat_map(|v| match v {
+                            TreeValue::Tuple(items) => items,
+                            other => vec![other],
+                        });
+                        let TreeValue::Tuple(mut results) = body(TreeValue::Tuple(args.collect()))?
+                        else {
+                            return Err(unsupported("a scan body returns a tuple"));
+                        };
+                        let ys = results.split_off(n.min(results.len()));
+                        Ok((TreeValue::Tuple(results), TreeValue::Tuple(ys)))
                     };
-                    let ys = results.split_off(n.min(results.len()));
-                    Ok((TreeValue::Tuple(results), TreeValue::Tuple(ys)))
-                };
-                let (carry, ys): (TreeValue, TreeValue) =
-                    scan(step, TreeValue::Tuple(self.values("init")?), TreeValue::Tuple(self.values("xs")?), options)?;
+                let (carry, ys): (TreeValue, TreeValue) = scan(
+                    step,
+                    TreeValue::Tuple(self.values("init")?),
+                    TreeValue::Tuple(self.values("xs")?),
+                    options,
+                )?;
                 tuple(carry).into_iter().chain(tuple(ys)).collect()
             }
             "map" => {
                 let body = self.function("fun")?;
-                let step = move |(): (), x: TreeValue| -> Result<((), TreeValue), Error> { Ok(((), body(x)?)) };
-                let ((), ys): ((), TreeValue) =
-                    scan(step, (), TreeValue::Tuple(self.values("args")?), ScanOptions::default())?;
+                let step = move |(): (), x: TreeValue| -> Result<((), TreeValue), Error> {
+                    Ok(((), body(x)?))
+                };
+                let ((), ys): ((), TreeValue) = scan(
+                    step,
+                    (),
+                    TreeValue::Tuple(self.values("args")?),
+                    ScanOptions::default(),
+                )?;
                 out(ys)
             }
             _ => return Ok(None),

@@ -245,7 +245,9 @@ impl Scalar {
                 .first()
                 .copied()
                 .filter(|_| shape.is_empty())
-                .ok_or_else(|| ArrayError::NotScalar { shape: Shape::from_slice(shape) })
+                .ok_or_else(|| ArrayError::NotScalar {
+                    shape: Shape::from_slice(shape),
+                })
         }
         let shape = array.shape();
         Ok(match array.data() {

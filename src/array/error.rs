@@ -7,7 +7,9 @@ use super::{DType, Shape, ShapeTuple};
 #[non_exhaustive]
 pub enum ArrayError {
     /// The array holds another element type than the one asked for.
-    #[error("the array holds {actual}, but {expected} was asked for; convert it first or read it as {actual}")]
+    #[error(
+        "the array holds {actual}, but {expected} was asked for; convert it first or read it as {actual}"
+    )]
     DType {
         /// The element type asked for.
         expected: DType,
@@ -15,7 +17,10 @@ pub enum ArrayError {
         actual: DType,
     },
     /// A single value was asked of an array that is not rank 0.
-    #[error("a scalar was asked of an array of shape {}; index it down to rank 0 first", ShapeTuple(shape))]
+    #[error(
+        "a scalar was asked of an array of shape {}; index it down to rank 0 first",
+        ShapeTuple(shape)
+    )]
     NotScalar {
         /// The array's shape.
         shape: Shape,

@@ -57,14 +57,38 @@ pub(crate) use dispatch;
 macro_rules! dispatch_dtype {
     ($dtype:expr, $T:ident => $body:expr) => {
         match $dtype {
-            $crate::array::DType::Bool => { type $T = bool; $body }
-            $crate::array::DType::U8 => { type $T = u8; $body }
-            $crate::array::DType::U32 => { type $T = u32; $body }
-            $crate::array::DType::U64 => { type $T = u64; $body }
-            $crate::array::DType::I32 => { type $T = i32; $body }
-            $crate::array::DType::I64 => { type $T = i64; $body }
-            $crate::array::DType::F32 => { type $T = f32; $body }
-            $crate::array::DType::F64 => { type $T = f64; $body }
+            $crate::array::DType::Bool => {
+                type $T = bool;
+                $body
+            }
+            $crate::array::DType::U8 => {
+                type $T = u8;
+                $body
+            }
+            $crate::array::DType::U32 => {
+                type $T = u32;
+                $body
+            }
+            $crate::array::DType::U64 => {
+                type $T = u64;
+                $body
+            }
+            $crate::array::DType::I32 => {
+                type $T = i32;
+                $body
+            }
+            $crate::array::DType::I64 => {
+                type $T = i64;
+                $body
+            }
+            $crate::array::DType::F32 => {
+                type $T = f32;
+                $body
+            }
+            $crate::array::DType::F64 => {
+                type $T = f64;
+                $body
+            }
         }
     };
 }
@@ -125,7 +149,10 @@ impl Array {
     #[must_use]
     pub fn zeros(dtype: DType, shape: &[usize]) -> Array {
         match dtype {
-            DType::Bool => Array::from(ndarray::Array::<bool, IxDyn>::from_elem(IxDyn(shape), false)),
+            DType::Bool => Array::from(ndarray::Array::<bool, IxDyn>::from_elem(
+                IxDyn(shape),
+                false,
+            )),
             DType::U8 => Array::from(ndarray::Array::<u8, IxDyn>::zeros(IxDyn(shape))),
             DType::U32 => Array::from(ndarray::Array::<u32, IxDyn>::zeros(IxDyn(shape))),
             DType::U64 => Array::from(ndarray::Array::<u64, IxDyn>::zeros(IxDyn(shape))),
@@ -139,7 +166,9 @@ impl Array {
     #[doc(hidden)]
     #[must_use]
     pub fn wrap<T: Element>(array: ArcArray<T, IxDyn>) -> Array {
-        Array { data: T::wrap(array) }
+        Array {
+            data: T::wrap(array),
+        }
     }
 
     pub(crate) fn data(&self) -> &Data {
@@ -197,7 +226,10 @@ impl Array {
     pub fn view<T: Element>(&self) -> Result<ArrayViewD<'_, T>, ArrayError> {
         T::unwrap_ref(&self.data)
             .map(|a| a.view())
-            .ok_or(ArrayError::DType { expected: T::DTYPE, actual: self.dtype() })
+            .ok_or(ArrayError::DType {
+                expected: T::DTYPE,
+                actual: self.dtype(),
+            })
     }
 
     /// The array as an owned ndarray, without copying where this is the buffer's only holder.
@@ -216,7 +248,10 @@ impl Array {
     /// [`ArrayError::DType`] where the array holds another element type.
     pub fn into_shared<T: Element>(self) -> Result<ndarray::ArcArray<T, IxDyn>, ArrayError> {
         let actual = self.dtype();
-        T::unwrap_owned(self.data).ok_or(ArrayError::DType { expected: T::DTYPE, actual })
+        T::unwrap_owned(self.data).ok_or(ArrayError::DType {
+            expected: T::DTYPE,
+            actual,
+        })
     }
 
     /// The elements in row-major order.
@@ -241,7 +276,9 @@ impl Array {
         let view = self.view::<T>()?;
         match (view.ndim(), view.first()) {
             (0, Some(&x)) => Ok(x),
-            _ => Err(ArrayError::NotScalar { shape: Shape::from_slice(self.shape()) }),
+            _ => Err(ArrayError::NotScalar {
+                shape: Shape::from_slice(self.shape()),
+            }),
         }
     }
 
@@ -273,7 +310,11 @@ impl Array {
     pub fn lane(&self, index: &[usize]) -> Option<Array> {
         let mut lane = self.clone();
         for &i in index {
-            let i = if lane.shape().first() == Some(&1) { 0 } else { i };
+            let i = if lane.shape().first() == Some(&1) {
+                0
+            } else {
+                i
+            };
             lane = lane.index_axis(0, i)?;
         }
         Some(lane)
@@ -357,8 +398,14 @@ impl Array {
             return false;
         }
         match (&self.data, &other.data) {
-            (Data::F32(a), Data::F32(b)) => a.iter().zip(b).all(|(x, y)| x == y || (x.is_nan() && y.is_nan())),
-            (Data::F64(a), Data::F64(b)) => a.iter().zip(b).all(|(x, y)| x == y || (x.is_nan() && y.is_nan())),
+            (Data::F32(a), Data::F32(b)) => a
+                .iter()
+                .zip(b)
+                .all(|(x, y)| x == y || (x.is_nan() && y.is_nan())),
+            (Data::F64(a), Data::F64(b)) => a
+                .iter()
+                .zip(b)
+                .all(|(x, y)| x == y || (x.is_nan() && y.is_nan())),
             (Data::Bool(a), Data::Bool(b)) => a == b,
             (Data::U8(a), Data::U8(b)) => a == b,
             (Data::U32(a), Data::U32(b)) => a == b,

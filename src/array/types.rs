@@ -53,7 +53,11 @@ impl TensorType {
     /// A strongly typed tensor type.
     #[must_use]
     pub fn new(dtype: DType, shape: impl IntoIterator<Item = usize>) -> TensorType {
-        TensorType { dtype, weak: false, shape: shape.into_iter().collect() }
+        TensorType {
+            dtype,
+            weak: false,
+            shape: shape.into_iter().collect(),
+        }
     }
 
     /// The same type with the given weakness.
@@ -66,13 +70,21 @@ impl TensorType {
     /// The same element type with another shape.
     #[must_use]
     pub fn with_shape(&self, shape: impl IntoIterator<Item = usize>) -> TensorType {
-        TensorType { dtype: self.dtype, weak: self.weak, shape: shape.into_iter().collect() }
+        TensorType {
+            dtype: self.dtype,
+            weak: self.weak,
+            shape: shape.into_iter().collect(),
+        }
     }
 
     /// The same shape with another, strong element type.
     #[must_use]
     pub fn with_dtype(&self, dtype: DType) -> TensorType {
-        TensorType { dtype, weak: false, shape: self.shape.clone() }
+        TensorType {
+            dtype,
+            weak: false,
+            shape: self.shape.clone(),
+        }
     }
 
     /// The number of axes.
@@ -125,8 +137,15 @@ impl fmt::Display for TensorType {
 
 /// The shape that several shapes broadcast to by numpy's rule, or `None` where they do not fit.
 #[must_use]
-pub(crate) fn broadcast_shapes<'a>(shapes: impl IntoIterator<Item = &'a [usize]> + Clone) -> Option<Shape> {
-    let rank = shapes.clone().into_iter().map(<[usize]>::len).max().unwrap_or(0);
+pub(crate) fn broadcast_shapes<'a>(
+    shapes: impl IntoIterator<Item = &'a [usize]> + Clone,
+) -> Option<Shape> {
+    let rank = shapes
+        .clone()
+        .into_iter()
+        .map(<[usize]>::len)
+        .max()
+        .unwrap_or(0);
     let mut out: Shape = SmallVec::from_elem(1, rank);
     for shape in shapes {
         let offset = rank - shape.len();
@@ -146,6 +165,10 @@ pub(crate) fn broadcast_shapes<'a>(shapes: impl IntoIterator<Item = &'a [usize]>
 /// Resolves a possibly negative axis against a rank.
 #[must_use]
 pub(crate) fn resolve_axis(axis: isize, rank: usize) -> Option<usize> {
-    let resolved = if axis < 0 { axis.checked_add_unsigned(rank)? } else { axis };
+    let resolved = if axis < 0 {
+        axis.checked_add_unsigned(rank)?
+    } else {
+        axis
+    };
     usize::try_from(resolved).ok().filter(|&a| a < rank)
 }

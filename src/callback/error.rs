@@ -38,7 +38,9 @@ pub enum CallbackError {
         source: BoxError,
     },
     /// The host function returned another number of results than declared.
-    #[error("callback `{name}`{lane} returned {actual} results, but {expected} are declared; return one array per declared result")]
+    #[error(
+        "callback `{name}`{lane} returned {actual} results, but {expected} are declared; return one array per declared result"
+    )]
     ResultCount {
         /// The callback.
         name: String,
@@ -50,7 +52,11 @@ pub enum CallbackError {
         actual: usize,
     },
     /// A result has another shape than declared.
-    #[error("callback `{name}`{lane}: incorrect output shape for return value #{result}: expected {}, actual {}; with a vectorizing vmap_method results carry the batch axes in front", ShapeTuple(expected), ShapeTuple(actual))]
+    #[error(
+        "callback `{name}`{lane}: incorrect output shape for return value #{result}: expected {}, actual {}; with a vectorizing vmap_method results carry the batch axes in front",
+        ShapeTuple(expected),
+        ShapeTuple(actual)
+    )]
     ResultShape {
         /// The callback.
         name: String,
@@ -78,13 +84,17 @@ pub enum CallbackError {
         actual: DType,
     },
     /// `vmap` met a callback that does not say how it batches.
-    #[error("callback `{name}` has no vmap_method, so it cannot be batched; give it one of sequential, sequential_unrolled, expand_dims, broadcast_all, legacy_vectorized or parallel")]
+    #[error(
+        "callback `{name}` has no vmap_method, so it cannot be batched; give it one of sequential, sequential_unrolled, expand_dims, broadcast_all, legacy_vectorized or parallel"
+    )]
     VmapMethodRequired {
         /// The callback.
         name: String,
     },
     /// `vmap` met an ordered io callback with a batched argument.
-    #[error("callback `{name}` is an ordered io_callback and cannot be batched; make it unordered, or call it outside of vmap")]
+    #[error(
+        "callback `{name}` is an ordered io_callback and cannot be batched; make it unordered, or call it outside of vmap"
+    )]
     Ordered {
         /// The callback.
         name: String,

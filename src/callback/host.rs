@@ -60,7 +60,12 @@ impl Callback {
         let name = || self.name.to_string();
         if out.len() != results.len() {
             let (expected, actual) = (results.len(), out.len());
-            return Err(CallbackError::ResultCount { name: name(), lane: lane(), expected, actual });
+            return Err(CallbackError::ResultCount {
+                name: name(),
+                lane: lane(),
+                expected,
+                actual,
+            });
         }
         for (result, (array, ty)) in out.iter().zip(results).enumerate() {
             if array.shape() != &ty.shape[..] {
@@ -74,7 +79,13 @@ impl Callback {
             }
             if array.dtype() != ty.dtype {
                 let (expected, actual) = (ty.dtype, array.dtype());
-                return Err(CallbackError::ResultDtype { name: name(), lane: lane(), result, expected, actual });
+                return Err(CallbackError::ResultDtype {
+                    name: name(),
+                    lane: lane(),
+                    result,
+                    expected,
+                    actual,
+                });
             }
         }
         Ok(out)
@@ -82,7 +93,10 @@ impl Callback {
 
     /// Calls the host with zeros of the given types to learn the types of its results.
     pub(crate) fn probe(mut self, inputs: &[TensorType]) -> Result<Callback, CallbackError> {
-        let args: Vec<Array> = inputs.iter().map(|ty| Array::zeros(ty.dtype, &ty.shape)).collect();
+        let args: Vec<Array> = inputs
+            .iter()
+            .map(|ty| Array::zeros(ty.dtype, &ty.shape))
+            .collect();
         self.results = self.run(&args, &[])?.iter().map(Array::ty).collect();
         Ok(self)
     }
@@ -113,8 +127,10 @@ impl Callback {
         lanes: &[usize],
     ) -> Result<Vec<Array>, CallbackError> {
         let count: usize = lanes.iter().product();
-        let lane_types: Vec<TensorType> =
-            results.iter().map(|ty| ty.with_shape(ty.shape[lanes.len()..].iter().copied())).collect();
+        let lane_types: Vec<TensorType> = results
+            .iter()
+            .map(|ty| ty.with_shape(ty.shape[lanes.len()..].iter().copied()))
+            .collect();
         let lowest_failure = AtomicUsize::new(usize::MAX);
         let outcomes: Vec<Option<Result<Vec<Array>, CallbackError>>> = (0..count)
             .into_par_iter()
@@ -123,8 +139,10 @@ impl Callback {
                     return None;
                 }
                 let index = unravel(flat, lanes);
-                let lane_args: Vec<Array> =
-                    args.iter().map(|a| a.lane(&index).unwrap_or_else(|| a.clone())).collect();
+                let lane_args: Vec<Array> = args
+                    .iter()
+                    .map(|a| a.lane(&index).unwrap_or_else(|| a.clone()))
+                    .collect();
                 let outcome = self.call_host(&lane_args, &lane_types, &index);
                 if outcome.is_err() {
                     lowest_failure.fetch_min(flat, Ordering::Relaxed);

@@ -43,13 +43,19 @@ impl CallLog {
     /// Everything recorded so far.
     #[must_use]
     pub fn records(&self) -> Vec<CallRecord> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.records
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// The number of calls so far.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.records
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
     }
 
     /// Whether nothing was called yet.
@@ -60,11 +66,20 @@ impl CallLog {
 
     /// Forgets everything recorded.
     pub fn clear(&self) {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.records
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 
     pub(crate) fn push(&self, name: &str, args: &[Array]) {
-        let record = CallRecord { name: name.to_owned(), args: args.to_vec() };
-        self.records.lock().unwrap_or_else(PoisonError::into_inner).push(record);
+        let record = CallRecord {
+            name: name.to_owned(),
+            args: args.to_vec(),
+        };
+        self.records
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(record);
     }
 }

@@ -83,7 +83,9 @@ impl fmt::Display for VmapMethod {
 
 /// A name that is no [`VmapMethod`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown vmap method {name:?}; use one of sequential, sequential_unrolled, expand_dims, broadcast_all, legacy_vectorized, parallel")]
+#[error(
+    "unknown vmap method {name:?}; use one of sequential, sequential_unrolled, expand_dims, broadcast_all, legacy_vectorized, parallel"
+)]
 pub struct UnknownVmapMethod {
     /// The name given.
     pub name: String,
@@ -95,7 +97,9 @@ impl std::str::FromStr for VmapMethod {
         VmapMethod::ALL
             .into_iter()
             .find(|m| m.name() == name)
-            .ok_or_else(|| UnknownVmapMethod { name: name.to_owned() })
+            .ok_or_else(|| UnknownVmapMethod {
+                name: name.to_owned(),
+            })
     }
 }
 

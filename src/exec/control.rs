@@ -2,14 +2,18 @@
 
 use smallvec::SmallVec;
 
-use super::plan::{Plan, ScanPlan, WhilePlan};
 use super::RunContext;
+use super::plan::{Plan, ScanPlan, WhilePlan};
 use crate::array::{Array, Data, Element, TensorType, dispatch_dtype};
 use crate::error::Error;
 use crate::ops::{self, Outputs};
 use crate::program::{Atom, Op, Program, ProgramBuilder};
 
-pub(super) fn run_cond(branches: &[Plan], mut operands: SmallVec<[Array; 4]>, cx: &mut RunContext) -> Result<Outputs<Array>, Error> {
+pub(super) fn run_cond(
+    branches: &[Plan],
+    mut operands: SmallVec<[Array; 4]>,
+    cx: &mut RunContext,
+) -> Result<Outputs<Array>, Error> {
     let index = operands.remove(0);
     // Out of range picks the nearest branch (rule N26).
     let taken = scalar_index(&index).clamp(0, branches.len() as i128 - 1);
@@ -39,7 +43,11 @@ fn any(pred: &Array) -> bool {
     }
 }
 
-pub(super) fn run_while(plan: &WhilePlan, operands: SmallVec<[Array; 4]>, cx: &mut RunContext) -> Result<Outputs<Array>, Error> {
+pub(super) fn run_while(
+    plan: &WhilePlan,
+    operands: SmallVec<[Array; 4]>,
+    cx: &mut RunContext,
+) -> Result<Outputs<Array>, Error> {
     let consts = plan.cond_consts + plan.body_consts;
     let (cond_consts, body_consts) = operands[..consts].split_at(plan.cond_consts);
     let mut carry: Vec<Array> = operands[consts..].to_vec();
@@ -54,7 +62,8 @@ pub(super) fn run_while(plan: &WhilePlan, operands: SmallVec<[Array; 4]>, cx: &m
             // A second look at the predicate masks the update, so finished lanes keep their carry (rules C33 and C34).
             let keep_going = predicate(&carry, cx)?;
             for (old, new) in carry.iter_mut().zip(next) {
-                let which = keep_going.broadcast_in_dim(old.shape(), &(0..keep_going.rank()).collect::<Vec<_>>());
+                let which = keep_going
+                    .broadcast_in_dim(old.shape(), &(0..keep_going.rank()).collect::<Vec<_>>());
                 *old = ops::eval(&Op::SelectN, &[which, old.clone(), new])?.swap_remove(0);
             }
         } else {
@@ -64,7 +73,11 @@ pub(super) fn run_while(plan: &WhilePlan, operands: SmallVec<[Array; 4]>, cx: &m
     Ok(carry.into())
 }
 
-pub(super) fn run_scan(plan: &ScanPlan, operands: SmallVec<[Array; 4]>, cx: &mut RunContext) -> Result<Outputs<Array>, Error> {
+pub(super) fn run_scan(
+    plan: &ScanPlan,
+    operands: SmallVec<[Array; 4]>,
+    cx: &mut RunContext,
+) -> Result<Outputs<Array>, Error> {
     let fixed = plan.num_consts + plan.num_carry;
     let mut consts: Vec<Array> = operands[..plan.num_consts].to_vec();
     let mut carry: Vec<Array> = operands[plan.num_consts..fixed].to_vec();
@@ -77,9 +90,20 @@ pub(super) fn run_scan(plan: &ScanPlan, operands: SmallVec<[Array; 4]>, cx: &mut
         consts.extend(found);
     }
     for step in 0..plan.length {
-        let i = if plan.reverse { plan.length - 1 - step } else { step };
-        let slices = xs.iter().map(|x| x.index_axis(0, i).unwrap_or_else(|| x.clone()));
-        let args: SmallVec<[Array; 8]> = consts.iter().cloned().chain(carry.drain(..)).chain(slices).collect();
+        let i = if plan.reverse {
+            plan.length - 1 - step
+        } else {
+            step
+        };
+        let slices = xs
+            .iter()
+            .map(|x| x.index_axis(0, i).unwrap_or_else(|| x.clone()));
+        let args: SmallVec<[Array; 8]> = consts
+            .iter()
+            .cloned()
+            .chain(carry.drain(..))
+            .chain(slices)
+            .collect();
         if plan.lanes {
             cx.lanes.push(i);
         }
@@ -92,7 +116,10 @@ pub(super) fn run_scan(plan: &ScanPlan, operands: SmallVec<[Array; 4]>, cx: &mut
         }
         carry = out;
     }
-    Ok(carry.into_iter().chain(ys.into_iter().map(Stack::finish)).collect())
+    Ok(carry
+        .into_iter()
+        .chain(ys.into_iter().map(Stack::finish))
+        .collect())
 }
 
 /// A result of a scan, filled one step at a time.
@@ -102,11 +129,17 @@ struct Stack {
 
 impl Stack {
     fn new(ty: &TensorType) -> Stack {
-        Stack { array: Array::zeros(ty.dtype, &ty.shape) }
+        Stack {
+            array: Array::zeros(ty.dtype, &ty.shape),
+        }
     }
 
     fn put(&mut self, index: usize, value: &Array) {
-        fn copy<T: Element>(to: &mut ndarray::ArcArray<T, ndarray::IxDyn>, index: usize, value: &Array) {
+        fn copy<T: Element>(
+            to: &mut ndarray::ArcArray<T, ndarray::IxDyn>,
+            index: usize,
+            value: &Array,
+        ) {
             if let Some(from) = T::unwrap_ref(value.data()) {
                 // The stack is this array's only holder, so nothing is copied here but the step.
                 to.index_axis_mut(ndarray::Axis(0), index).assign(from);
@@ -129,7 +162,10 @@ impl Stack {
 ///
 /// Only bodies with an invariant pure callback are split: the host is then called once instead of once per step, as
 /// in the reference, where compilation hoists it.
-pub(super) fn split_invariant(body: &Program, num_consts: usize) -> (Option<Program>, Option<Program>) {
+pub(super) fn split_invariant(
+    body: &Program,
+    num_consts: usize,
+) -> (Option<Program>, Option<Program>) {
     let mut invariant = vec![false; body.types().len()];
     for (var, _) in body.constants() {
         invariant[var.index()] = true;
@@ -194,15 +230,25 @@ pub(super) fn split_invariant(body: &Program, num_consts: usize) -> (Option<Prog
     }
     rest.constants();
     for (equation, &c) in body.equations().iter().zip(&chosen) {
-        if c { first.equation(equation) } else { rest.equation(equation) }
+        if c {
+            first.equation(equation)
+        } else {
+            rest.equation(equation)
+        }
     }
     let found: Vec<Atom> = needed.iter().map(|&v| Atom::Var(v)).collect();
-    (Some(first.finish(&found)), Some(rest.finish(body.outputs())))
+    (
+        Some(first.finish(&found)),
+        Some(rest.finish(body.outputs())),
+    )
 }
 
 fn has_callback(op: &Op) -> bool {
     matches!(op, Op::Callback { .. })
-        || op.sub_programs().iter().any(|p| p.equations().iter().any(|e| has_callback(&e.op)))
+        || op
+            .sub_programs()
+            .iter()
+            .any(|p| p.equations().iter().any(|e| has_callback(&e.op)))
 }
 
 /// Copies parts of a program under new variables.
@@ -214,7 +260,11 @@ struct Rebuild<'a> {
 
 impl<'a> Rebuild<'a> {
     fn new(source: &'a Program) -> Rebuild<'a> {
-        Rebuild { source, builder: ProgramBuilder::new(), env: vec![None; source.types().len()] }
+        Rebuild {
+            source,
+            builder: ProgramBuilder::new(),
+            env: vec![None; source.types().len()],
+        }
     }
 
     fn input(&mut self, var: crate::program::Var) {
@@ -237,8 +287,14 @@ impl<'a> Rebuild<'a> {
 
     fn equation(&mut self, equation: &crate::program::Equation) {
         let inputs = equation.inputs.iter().map(|a| self.read(a)).collect();
-        let types: Vec<TensorType> = equation.outputs.iter().map(|&v| self.source.var_type(v).clone()).collect();
-        let outputs = self.builder.push(equation.op.clone(), inputs, types, equation.location);
+        let types: Vec<TensorType> = equation
+            .outputs
+            .iter()
+            .map(|&v| self.source.var_type(v).clone())
+            .collect();
+        let outputs = self
+            .builder
+            .push(equation.op.clone(), inputs, types, equation.location);
         for (var, out) in equation.outputs.iter().zip(outputs) {
             self.env[var.index()] = Some(Atom::Var(out));
         }

@@ -41,13 +41,29 @@ impl Program {
     /// ```
     pub fn run(&self, args: &[Array]) -> Result<Vec<Array>, Error> {
         if args.len() != self.inputs.len() {
-            let kind = OpErrorKind::OperandCount { expected: self.inputs.len(), actual: args.len() };
-            return Err(OpError { op: "program", kind, location: None }.into());
+            let kind = OpErrorKind::OperandCount {
+                expected: self.inputs.len(),
+                actual: args.len(),
+            };
+            return Err(OpError {
+                op: "program",
+                kind,
+                location: None,
+            }
+            .into());
         }
         for (arg, ty) in args.iter().zip(self.input_types()) {
             if !arg.ty().same_layout(&ty) {
-                let kind = OpErrorKind::shapes([&ty, &arg.ty()], format!("an input takes {ty}, it was given {}", arg.ty()));
-                return Err(OpError { op: "program", kind, location: None }.into());
+                let kind = OpErrorKind::shapes(
+                    [&ty, &arg.ty()],
+                    format!("an input takes {ty}, it was given {}", arg.ty()),
+                );
+                return Err(OpError {
+                    op: "program",
+                    kind,
+                    location: None,
+                }
+                .into());
             }
         }
         Plan::new(self).run(args.iter().cloned(), &mut RunContext::default())
@@ -56,7 +72,11 @@ impl Program {
 
 impl Plan {
     /// Runs the plan on arrays whose types were checked.
-    pub(crate) fn run(&self, args: impl IntoIterator<Item = Array>, cx: &mut RunContext) -> Result<Vec<Array>, Error> {
+    pub(crate) fn run(
+        &self,
+        args: impl IntoIterator<Item = Array>,
+        cx: &mut RunContext,
+    ) -> Result<Vec<Array>, Error> {
         let mut table: Vec<Option<Array>> = vec![None; self.slots];
         for (slot, array) in &self.constants {
             table[*slot as usize] = Some(array.clone());
@@ -68,7 +88,11 @@ impl Plan {
             table[*slot as usize] = None;
         }
         for step in &self.steps {
-            let operands: SmallVec<[Array; 4]> = step.inputs.iter().map(|o| read(&table, o)).collect::<Result<_, _>>()?;
+            let operands: SmallVec<[Array; 4]> = step
+                .inputs
+                .iter()
+                .map(|o| read(&table, o))
+                .collect::<Result<_, _>>()?;
             // Dropping before running lets an operation reuse a buffer nobody else holds.
             for slot in &step.drops {
                 table[*slot as usize] = None;
@@ -83,11 +107,23 @@ impl Plan {
         self.outputs.iter().map(|o| read(&table, o)).collect()
     }
 
-    fn step(&self, step: &Step, operands: SmallVec<[Array; 4]>, cx: &mut RunContext) -> Result<Outputs<Array>, Error> {
+    fn step(
+        &self,
+        step: &Step,
+        operands: SmallVec<[Array; 4]>,
+        cx: &mut RunContext,
+    ) -> Result<Outputs<Array>, Error> {
         match &step.action {
             Action::Data(op) => ops::eval(op, &operands),
-            Action::Empty(results) => Ok(results.iter().map(|ty| Array::zeros(ty.dtype, &ty.shape)).collect()),
-            Action::Callback { callback, results, lanes } => call_host(callback, results, lanes, &operands, cx),
+            Action::Empty(results) => Ok(results
+                .iter()
+                .map(|ty| Array::zeros(ty.dtype, &ty.shape))
+                .collect()),
+            Action::Callback {
+                callback,
+                results,
+                lanes,
+            } => call_host(callback, results, lanes, &operands, cx),
             Action::Call(plan) => Ok(plan.run(operands, cx)?.into()),
             Action::Cond(branches) => control::run_cond(branches, operands, cx),
             Action::While(plan) => control::run_while(plan, operands, cx),
@@ -103,7 +139,12 @@ fn read(table: &[Option<Array>], operand: &Operand) -> Result<Array, Error> {
         // A verified program defines every variable before its use.
         Operand::Slot(slot) => table[*slot as usize].clone().ok_or_else(|| {
             let detail = "a variable is used before it is defined; verify() the program".to_owned();
-            OpError { op: "program", kind: OpErrorKind::InvalidParameter { detail }, location: None }.into()
+            OpError {
+                op: "program",
+                kind: OpErrorKind::InvalidParameter { detail },
+                location: None,
+            }
+            .into()
         }),
     }
 }

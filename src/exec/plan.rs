@@ -43,7 +43,11 @@ pub(super) struct Step {
 #[derive(Debug)]
 pub(super) enum Action {
     Data(Op),
-    Callback { callback: Callback, results: SmallVec<[TensorType; 2]>, lanes: Shape },
+    Callback {
+        callback: Callback,
+        results: SmallVec<[TensorType; 2]>,
+        lanes: Shape,
+    },
     /// A pure callback all of whose results are empty is not called (rule C19).
     Empty(SmallVec<[TensorType; 2]>),
     Call(Plan),
@@ -108,18 +112,36 @@ impl Plan {
                     }
                 }
                 Step {
-                    action: Action::new(&equation.op, program, &equation.outputs, equation.location),
+                    action: Action::new(
+                        &equation.op,
+                        program,
+                        &equation.outputs,
+                        equation.location,
+                    ),
                     inputs: equation.inputs.iter().map(operand).collect(),
-                    outputs: equation.outputs.iter().map(|v| last_use[v.index()].is_some().then_some(v.0)).collect(),
+                    outputs: equation
+                        .outputs
+                        .iter()
+                        .map(|v| last_use[v.index()].is_some().then_some(v.0))
+                        .collect(),
                     drops,
                 }
             })
             .collect();
         Plan {
             slots: program.types.len(),
-            constants: program.constants.iter().map(|(v, a)| (v.0, a.clone())).collect(),
+            constants: program
+                .constants
+                .iter()
+                .map(|(v, a)| (v.0, a.clone()))
+                .collect(),
             inputs: program.inputs.iter().map(|v| v.0).collect(),
-            unused_inputs: program.inputs.iter().filter(|v| last_use[v.index()].is_none()).map(|v| v.0).collect(),
+            unused_inputs: program
+                .inputs
+                .iter()
+                .filter(|v| last_use[v.index()].is_none())
+                .map(|v| v.0)
+                .collect(),
             steps,
             outputs: program.outputs.iter().map(operand).collect(),
         }
@@ -141,22 +163,47 @@ impl Action {
         location: Option<&'static Location<'static>>,
     ) -> Action {
         match op {
-            Op::Callback { results, kind: CallbackKind::Pure, .. } if results.iter().all(|ty| ty.size() == 0) => {
-                Action::Empty(results.clone())
-            }
-            Op::Callback { callback, results, lanes, .. } => {
-                Action::Callback { callback: callback.clone(), results: results.clone(), lanes: lanes.clone() }
-            }
+            Op::Callback {
+                results,
+                kind: CallbackKind::Pure,
+                ..
+            } if results.iter().all(|ty| ty.size() == 0) => Action::Empty(results.clone()),
+            Op::Callback {
+                callback,
+                results,
+                lanes,
+                ..
+            } => Action::Callback {
+                callback: callback.clone(),
+                results: results.clone(),
+                lanes: lanes.clone(),
+            },
             Op::Call { program, .. } => Action::Call(Plan::new(program)),
             Op::Cond { branches } => Action::Cond(branches.iter().map(|b| Plan::new(b)).collect()),
-            Op::While { cond, cond_consts, body, body_consts } => Action::While(WhilePlan {
+            Op::While {
+                cond,
+                cond_consts,
+                body,
+                body_consts,
+            } => Action::While(WhilePlan {
                 cond: Plan::new(cond),
                 cond_consts: *cond_consts,
                 body: Plan::new(body),
                 body_consts: *body_consts,
-                masked: cond.output_types().first().is_some_and(|ty| ty.dtype == DType::Bool && ty.rank() > 0),
+                masked: cond
+                    .output_types()
+                    .first()
+                    .is_some_and(|ty| ty.dtype == DType::Bool && ty.rank() > 0),
             }),
-            Op::Scan { body, length, num_consts, num_carry, reverse, lanes, .. } => {
+            Op::Scan {
+                body,
+                length,
+                num_consts,
+                num_carry,
+                reverse,
+                lanes,
+                ..
+            } => {
                 let (invariant, rest) = super::control::split_invariant(body, *num_consts);
                 Action::Scan(ScanPlan {
                     invariant: invariant.as_ref().map(Plan::new),
@@ -166,14 +213,22 @@ impl Action {
                     num_carry: *num_carry,
                     reverse: *reverse,
                     lanes: *lanes,
-                    ys: outputs[*num_carry..].iter().map(|&v| program.var_type(v).clone()).collect(),
+                    ys: outputs[*num_carry..]
+                        .iter()
+                        .map(|&v| program.var_type(v).clone())
+                        .collect(),
                 })
             }
             Op::Collective { axes, .. } => {
-                let name = axes.first().map_or_else(String::new, |(n, _)| n.to_string());
+                let name = axes
+                    .first()
+                    .map_or_else(String::new, |(n, _)| n.to_string());
                 Action::Unbound(OpError {
                     op: op.name(),
-                    kind: OpErrorKind::UnboundAxisName { name, bound: Vec::new() },
+                    kind: OpErrorKind::UnboundAxisName {
+                        name,
+                        bound: Vec::new(),
+                    },
                     location,
                 })
             }

@@ -28,8 +28,17 @@ pub(crate) struct BatchedBody {
 impl BatchedBody {
     /// Closes the program with the batch axis of result `i` moved (or broadcast) to `dims[i]`; `None` leaves a result
     /// as it is.
-    pub(crate) fn finish(mut self, axis: MappedAxis<'_>, dims: &[Option<usize>]) -> Result<Program, Error> {
-        let mut cx = BatchContext { builder: &mut self.builder, size: axis.size, axis_name: axis.name, location: None };
+    pub(crate) fn finish(
+        mut self,
+        axis: MappedAxis<'_>,
+        dims: &[Option<usize>],
+    ) -> Result<Program, Error> {
+        let mut cx = BatchContext {
+            builder: &mut self.builder,
+            size: axis.size,
+            axis_name: axis.name,
+            location: None,
+        };
         let mut outputs = Vec::with_capacity(self.outputs.len());
         for (value, dim) in self.outputs.iter().zip(dims) {
             outputs.push(match dim {
@@ -42,7 +51,11 @@ impl BatchedBody {
 }
 
 /// Batches `program` over one axis; `dims` says where each input carries it.
-pub(crate) fn batch_program(program: &Program, axis: MappedAxis<'_>, dims: &[BatchDim]) -> Result<BatchedBody, Error> {
+pub(crate) fn batch_program(
+    program: &Program,
+    axis: MappedAxis<'_>,
+    dims: &[BatchDim],
+) -> Result<BatchedBody, Error> {
     let mut builder = ProgramBuilder::new();
     let mut env: Vec<Option<Batched>> = vec![None; program.types().len()];
     for (&var, &dim) in program.inputs().iter().zip(dims) {
@@ -51,7 +64,10 @@ pub(crate) fn batch_program(program: &Program, axis: MappedAxis<'_>, dims: &[Bat
             BatchDim::At(d) => ty.insert_axis(d, axis.size),
             BatchDim::Unbatched => ty.clone(),
         };
-        env[var.index()] = Some(Batched { atom: Atom::Var(builder.input(ty)), dim });
+        env[var.index()] = Some(Batched {
+            atom: Atom::Var(builder.input(ty)),
+            dim,
+        });
     }
     for (var, array) in program.constants() {
         env[var.index()] = Some(Batched::unbatched(builder.constant(array)));
@@ -62,7 +78,8 @@ pub(crate) fn batch_program(program: &Program, axis: MappedAxis<'_>, dims: &[Bat
         Atom::Literal(..) => Batched::unbatched(*atom),
     };
     for equation in program.equations() {
-        let inputs: SmallVec<[Batched; 4]> = equation.inputs.iter().map(|a| read(&env, a)).collect();
+        let inputs: SmallVec<[Batched; 4]> =
+            equation.inputs.iter().map(|a| read(&env, a)).collect();
         let touches_axis = axis.name.is_some_and(|name| uses_axis(&equation.op, name));
         let outputs = if touches_axis || inputs.iter().any(|i| i.dim.is_batched()) {
             let mut cx = BatchContext {
@@ -74,10 +91,16 @@ pub(crate) fn batch_program(program: &Program, axis: MappedAxis<'_>, dims: &[Bat
             batch(&mut cx, &equation.op, &inputs)?
         } else {
             let atoms = inputs.iter().map(|i| i.atom).collect();
-            let types: SmallVec<[TensorType; 2]> =
-                equation.outputs.iter().map(|&v| program.var_type(v).clone()).collect();
+            let types: SmallVec<[TensorType; 2]> = equation
+                .outputs
+                .iter()
+                .map(|&v| program.var_type(v).clone())
+                .collect();
             let outputs = builder.push(equation.op.clone(), atoms, types, equation.location);
-            outputs.into_iter().map(|v| Batched::unbatched(Atom::Var(v))).collect()
+            outputs
+                .into_iter()
+                .map(|v| Batched::unbatched(Atom::Var(v)))
+                .collect()
         };
         for (var, out) in equation.outputs.iter().zip(outputs) {
             env[var.index()] = Some(out);
@@ -90,5 +113,8 @@ pub(crate) fn batch_program(program: &Program, axis: MappedAxis<'_>, dims: &[Bat
 /// Whether an operation, or a program it runs, speaks of the named axis.
 fn uses_axis(op: &Op, name: &AxisName) -> bool {
     collective::names(op).iter().any(|(n, _)| n == name)
-        || op.sub_programs().iter().any(|p| p.equations().iter().any(|e| uses_axis(&e.op, name)))
+        || op
+            .sub_programs()
+            .iter()
+            .any(|p| p.equations().iter().any(|e| uses_axis(&e.op, name)))
 }

@@ -17,34 +17,63 @@ use crate::program::{Atom, Atoms, Op, ProgramBuilder};
 /// What a vectorizing method does to an unbatched operand.
 type Unbatched = fn(&mut BatchContext<'_>, Atom) -> Result<Atom, Error>;
 
-pub(super) fn batch(cx: &mut BatchContext<'_>, op: &Op, inputs: &[Batched]) -> Result<Outputs<Batched>, Error> {
-    let Op::Callback { callback, results, lanes, kind } = op else {
+pub(super) fn batch(
+    cx: &mut BatchContext<'_>,
+    op: &Op,
+    inputs: &[Batched],
+) -> Result<Outputs<Batched>, Error> {
+    let Op::Callback {
+        callback,
+        results,
+        lanes,
+        kind,
+    } = op
+    else {
         return Ok(Outputs::new());
     };
     let name = || callback.name().to_owned();
     let method = match kind {
-        CallbackKind::Io { ordered: true } => return Err(CallbackError::Ordered { name: name() }.into()),
+        CallbackKind::Io { ordered: true } => {
+            return Err(CallbackError::Ordered { name: name() }.into());
+        }
         CallbackKind::Io { ordered: false } | CallbackKind::Debug => VmapMethod::Sequential,
-        CallbackKind::Pure => callback.method().ok_or_else(|| CallbackError::VmapMethodRequired { name: name() })?,
+        CallbackKind::Pure => callback
+            .method()
+            .ok_or_else(|| CallbackError::VmapMethodRequired { name: name() })?,
     };
     let size = cx.size;
     let vectorized = |cx: &mut BatchContext<'_>, lanes: Shape, unbatched: Unbatched| {
         let mut operands = Atoms::new();
         for input in inputs {
-            operands.push(if input.dim.is_batched() { cx.to_front(input)? } else { unbatched(cx, input.atom)? });
+            operands.push(if input.dim.is_batched() {
+                cx.to_front(input)?
+            } else {
+                unbatched(cx, input.atom)?
+            });
         }
-        let results: SmallVec<[TensorType; 2]> = results.iter().map(|ty| ty.insert_axis(0, size)).collect();
-        let op = Op::Callback { callback: callback.clone(), results, lanes, kind: *kind };
+        let results: SmallVec<[TensorType; 2]> =
+            results.iter().map(|ty| ty.insert_axis(0, size)).collect();
+        let op = Op::Callback {
+            callback: callback.clone(),
+            results,
+            lanes,
+            kind: *kind,
+        };
         let outputs = cx.emit(op, operands)?;
-        Ok(outputs.into_iter().map(|atom| Batched::at(atom, 0)).collect())
+        Ok(outputs
+            .into_iter()
+            .map(|atom| Batched::at(atom, 0))
+            .collect())
     };
     match method {
         VmapMethod::Sequential => sequential(cx, op, inputs, 1),
-        VmapMethod::SequentialUnrolled => {
-            sequential(cx, op, inputs, size)
-        }
-        VmapMethod::ExpandDims => vectorized(cx, lanes.clone(), |cx, atom| cx.broadcast_new_axis(atom, 0, 1)),
-        VmapMethod::BroadcastAll => vectorized(cx, lanes.clone(), |cx, atom| cx.broadcast_new_axis(atom, 0, cx.size)),
+        VmapMethod::SequentialUnrolled => sequential(cx, op, inputs, size),
+        VmapMethod::ExpandDims => vectorized(cx, lanes.clone(), |cx, atom| {
+            cx.broadcast_new_axis(atom, 0, 1)
+        }),
+        VmapMethod::BroadcastAll => vectorized(cx, lanes.clone(), |cx, atom| {
+            cx.broadcast_new_axis(atom, 0, cx.size)
+        }),
         VmapMethod::LegacyVectorized => vectorized(cx, lanes.clone(), |_, atom| Ok(atom)),
         VmapMethod::Parallel => {
             let mut lanes = lanes.clone();
@@ -55,7 +84,12 @@ pub(super) fn batch(cx: &mut BatchContext<'_>, op: &Op, inputs: &[Batched]) -> R
 }
 
 /// A scan without carry over the batched operands; unbatched ones are its constants (rule C2).
-fn sequential(cx: &mut BatchContext<'_>, op: &Op, inputs: &[Batched], unroll: usize) -> Result<Outputs<Batched>, Error> {
+fn sequential(
+    cx: &mut BatchContext<'_>,
+    op: &Op,
+    inputs: &[Batched],
+    unroll: usize,
+) -> Result<Outputs<Batched>, Error> {
     let mut body = ProgramBuilder::new();
     let mut in_body: SmallVec<[Atom; 4]> = inputs.iter().map(|i| i.atom).collect();
     let (mut constants, mut xs) = (Atoms::new(), Atoms::new());
@@ -88,5 +122,9 @@ fn sequential(cx: &mut BatchContext<'_>, op: &Op, inputs: &[Batched], unroll: us
         unroll,
         lanes: true,
     };
-    Ok(cx.emit(scan, constants)?.into_iter().map(|atom| Batched::at(atom, 0)).collect())
+    Ok(cx
+        .emit(scan, constants)?
+        .into_iter()
+        .map(|atom| Batched::at(atom, 0))
+        .collect())
 }

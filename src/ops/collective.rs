@@ -26,13 +26,23 @@ fn lanes(axes: &[(AxisName, usize)]) -> usize {
 }
 
 fn check_axis(axis: usize, rank: usize) -> Result<(), OpErrorKind> {
-    if axis < rank { Ok(()) } else { Err(OpErrorKind::AxisOutOfBounds { axis: axis as isize, rank }) }
+    if axis < rank {
+        Ok(())
+    } else {
+        Err(OpErrorKind::AxisOutOfBounds {
+            axis: axis as isize,
+            rank,
+        })
+    }
 }
 
 /// The extent of one lane's share of an axis split over `n` lanes.
 fn share(ty: &TensorType, axis: usize, n: usize) -> Result<usize, OpErrorKind> {
     if n == 0 || ty.shape[axis] % n != 0 {
-        return Err(OpErrorKind::shapes([ty], format!("axis {axis} must divide into {n} equal parts, one per lane")));
+        return Err(OpErrorKind::shapes(
+            [ty],
+            format!("axis {axis} must divide into {n} equal parts, one per lane"),
+        ));
     }
     Ok(ty.shape[axis] / n)
 }
@@ -50,7 +60,9 @@ pub(super) fn infer(
     let ty = inputs[0].clone();
     let n = lanes(axes);
     let out = match op {
-        CollectiveOp::Psum | CollectiveOp::Pmax | CollectiveOp::Pmin | CollectiveOp::AxisIndex => ty.with_weak(false),
+        CollectiveOp::Psum | CollectiveOp::Pmax | CollectiveOp::Pmin | CollectiveOp::AxisIndex => {
+            ty.with_weak(false)
+        }
         CollectiveOp::AllGather { axis, tiled: false } => {
             check_axis(*axis, ty.rank() + 1)?;
             ty.insert_axis(*axis, n)
@@ -69,7 +81,11 @@ pub(super) fn infer(
             }
             ty
         }
-        CollectiveOp::AllToAll { split_axis, concat_axis, tiled } => {
+        CollectiveOp::AllToAll {
+            split_axis,
+            concat_axis,
+            tiled,
+        } => {
             check_axis(*split_axis, ty.rank())?;
             check_axis(*concat_axis, ty.rank())?;
             let part = share(&ty, *split_axis, n)?;
@@ -79,7 +95,10 @@ pub(super) fn infer(
                 out.shape[*concat_axis] *= n;
             } else {
                 if part != 1 {
-                    return Err(OpErrorKind::shapes([&ty], format!("axis {split_axis} must have length {n}, one per lane")));
+                    return Err(OpErrorKind::shapes(
+                        [&ty],
+                        format!("axis {split_axis} must have length {n}, one per lane"),
+                    ));
                 }
                 out.shape.remove(*split_axis);
                 out.shape.insert(*concat_axis, n);
@@ -94,7 +113,10 @@ pub(super) fn infer(
                 out.shape[*axis] = part;
             } else {
                 if part != 1 {
-                    return Err(OpErrorKind::shapes([&ty], format!("axis {axis} must have length {n}, one per lane")));
+                    return Err(OpErrorKind::shapes(
+                        [&ty],
+                        format!("axis {axis} must have length {n}, one per lane"),
+                    ));
                 }
                 out.shape.remove(*axis);
             }
@@ -104,11 +126,17 @@ pub(super) fn infer(
     Ok(smallvec![out])
 }
 
-pub(super) fn batch(cx: &mut BatchContext<'_>, op: &Op, inputs: &[Batched]) -> Result<Outputs<Batched>, Error> {
+pub(super) fn batch(
+    cx: &mut BatchContext<'_>,
+    op: &Op,
+    inputs: &[Batched],
+) -> Result<Outputs<Batched>, Error> {
     let Op::Collective { op, axes } = op else {
         return Ok(Outputs::new());
     };
-    let here = cx.axis_name.and_then(|name| axes.iter().position(|(n, _)| n == name));
+    let here = cx
+        .axis_name
+        .and_then(|name| axes.iter().position(|(n, _)| n == name));
     let Some(position) = here else {
         return pass_through(cx, op, axes, inputs);
     };
@@ -128,7 +156,13 @@ pub(super) fn batch(cx: &mut BatchContext<'_>, op: &Op, inputs: &[Batched]) -> R
                         CollectiveOp::Pmax => ReduceOp::Max,
                         _ => ReduceOp::Min,
                     };
-                    cx.emit1(Op::Reduce { kind, axes: smallvec![d] }, smallvec![x.atom])?
+                    cx.emit1(
+                        Op::Reduce {
+                            kind,
+                            axes: smallvec![d],
+                        },
+                        smallvec![x.atom],
+                    )?
                 }
                 BatchDim::Unbatched if *op == CollectiveOp::Psum => times(cx, x.atom, size)?,
                 BatchDim::Unbatched => x.atom,
@@ -139,7 +173,11 @@ pub(super) fn batch(cx: &mut BatchContext<'_>, op: &Op, inputs: &[Batched]) -> R
         // row-major axis, so the names further out are applied to what this level gathered.
         CollectiveOp::AllGather { axis, tiled } => {
             let gathered = cx.materialize_at(&x, *axis)?;
-            let gathered = if *tiled { merge_axes(cx, gathered, *axis)? } else { gathered };
+            let gathered = if *tiled {
+                merge_axes(cx, gathered, *axis)?
+            } else {
+                gathered
+            };
             emit_rest(cx, op, rest, Batched::unbatched(gathered))
         }
         CollectiveOp::Ppermute { pairs } => {
@@ -149,11 +187,18 @@ pub(super) fn batch(cx: &mut BatchContext<'_>, op: &Op, inputs: &[Batched]) -> R
                 source[to] = from;
             }
             let front = cx.materialize_at(&x, 0)?;
-            let parts = source.iter().map(|&s| lane_slice(cx, front, 0, s, 1)).collect::<Result<_, _>>()?;
+            let parts = source
+                .iter()
+                .map(|&s| lane_slice(cx, front, 0, s, 1))
+                .collect::<Result<_, _>>()?;
             let permuted = cx.emit1(Op::Concatenate { dimension: 0 }, parts)?;
             Ok(smallvec![Batched::at(permuted, 0)])
         }
-        CollectiveOp::AllToAll { split_axis, concat_axis, tiled } => {
+        CollectiveOp::AllToAll {
+            split_axis,
+            concat_axis,
+            tiled,
+        } => {
             // [lane, .. split ..]: lane i's slice j becomes lane j's slice i, an exchange of two axes.
             let front = cx.materialize_at(&x, 0)?;
             let split = split_axis_of(cx, front, split_axis + 1, size, *tiled)?;
@@ -161,12 +206,22 @@ pub(super) fn batch(cx: &mut BatchContext<'_>, op: &Op, inputs: &[Batched]) -> R
             let split_to_front = cx.move_axis(split, split_axis + 1, 0)?;
             // Axis 1 is the sending lane; it goes where concat_axis is among the lane's remaining axes.
             let placed = cx.move_axis(split_to_front, 1, concat_axis + 1)?;
-            let out = if *tiled { merge_axes(cx, placed, concat_axis + 1)? } else { placed };
+            let out = if *tiled {
+                merge_axes(cx, placed, concat_axis + 1)?
+            } else {
+                placed
+            };
             Ok(smallvec![Batched::at(out, 0)])
         }
         CollectiveOp::PsumScatter { axis, tiled } => {
             let summed = match x.dim {
-                BatchDim::At(d) => cx.emit1(Op::Reduce { kind: ReduceOp::Sum, axes: smallvec![d] }, smallvec![x.atom])?,
+                BatchDim::At(d) => cx.emit1(
+                    Op::Reduce {
+                        kind: ReduceOp::Sum,
+                        axes: smallvec![d],
+                    },
+                    smallvec![x.atom],
+                )?,
                 BatchDim::Unbatched => times(cx, x.atom, size)?,
             };
             let split = split_axis_of(cx, summed, *axis, size, *tiled)?;
@@ -177,8 +232,17 @@ pub(super) fn batch(cx: &mut BatchContext<'_>, op: &Op, inputs: &[Batched]) -> R
 }
 
 /// The lane's index: this axis counts with the stride of the names after it, the rest is left to outer vmaps.
-fn axis_index(cx: &mut BatchContext<'_>, axes: &Axes, position: usize, rest: Axes) -> Result<Outputs<Batched>, Error> {
-    let iota = Op::Iota { dtype: DType::I32, shape: smallvec![cx.size], dimension: 0 };
+fn axis_index(
+    cx: &mut BatchContext<'_>,
+    axes: &Axes,
+    position: usize,
+    rest: Axes,
+) -> Result<Outputs<Batched>, Error> {
+    let iota = Op::Iota {
+        dtype: DType::I32,
+        shape: smallvec![cx.size],
+        dimension: 0,
+    };
     let own = cx.emit1(iota, smallvec![])?;
     if rest.is_empty() {
         return Ok(smallvec![Batched::at(own, 0)]);
@@ -186,7 +250,10 @@ fn axis_index(cx: &mut BatchContext<'_>, axes: &Axes, position: usize, rest: Axe
     // index = sum over axes of index(axis) * product of later sizes; each outer name stays a collective of its own.
     let mut total = cx.scale_i32(own, lanes(&axes[position + 1..]))?;
     for (k, axis) in axes.iter().enumerate().filter(|&(k, _)| k != position) {
-        let op = Op::Collective { op: CollectiveOp::AxisIndex, axes: smallvec![axis.clone()] };
+        let op = Op::Collective {
+            op: CollectiveOp::AxisIndex,
+            axes: smallvec![axis.clone()],
+        };
         let index = cx.emit1(op, smallvec![])?;
         let scaled = cx.scale_i32(index, lanes(&axes[k + 1..]))?;
         total = cx.emit1(Op::Binary(BinaryOp::Add), smallvec![total, scaled])?;
@@ -208,39 +275,82 @@ impl BatchContext<'_> {
 fn times(cx: &mut BatchContext<'_>, x: Atom, n: usize) -> Result<Atom, Error> {
     let dtype = cx.builder.atom_type(&x).dtype;
     let factor = Atom::Literal(Scalar::I64(n as i64), false);
-    let factor = cx.emit1(Op::ConvertElementType { dtype, weak: false }, smallvec![factor])?;
+    let factor = cx.emit1(
+        Op::ConvertElementType { dtype, weak: false },
+        smallvec![factor],
+    )?;
     cx.emit1(Op::Binary(BinaryOp::Mul), smallvec![x, factor])
 }
 
 /// The same collective over the names further out, or its operand where none is left.
-fn emit_rest(cx: &mut BatchContext<'_>, op: &CollectiveOp, rest: Axes, x: Batched) -> Result<Outputs<Batched>, Error> {
+fn emit_rest(
+    cx: &mut BatchContext<'_>,
+    op: &CollectiveOp,
+    rest: Axes,
+    x: Batched,
+) -> Result<Outputs<Batched>, Error> {
     if rest.is_empty() {
         return Ok(smallvec![x]);
     }
     let op = match op {
         // Further lanes lie outside the ones already gathered: row-major over the names.
-        CollectiveOp::AllGather { axis, .. } => CollectiveOp::AllGather { axis: *axis, tiled: true },
+        CollectiveOp::AllGather { axis, .. } => CollectiveOp::AllGather {
+            axis: *axis,
+            tiled: true,
+        },
         op => op.clone(),
     };
-    Ok(smallvec![Batched::unbatched(cx.emit1(Op::Collective { op, axes: rest }, smallvec![x.atom])?)])
+    Ok(smallvec![Batched::unbatched(cx.emit1(
+        Op::Collective { op, axes: rest },
+        smallvec![x.atom]
+    )?)])
 }
 
 /// A collective over other names acts lane by lane here: its axes move past the batch axis.
-fn pass_through(cx: &mut BatchContext<'_>, op: &CollectiveOp, axes: &Axes, inputs: &[Batched]) -> Result<Outputs<Batched>, Error> {
+fn pass_through(
+    cx: &mut BatchContext<'_>,
+    op: &CollectiveOp,
+    axes: &Axes,
+    inputs: &[Batched],
+) -> Result<Outputs<Batched>, Error> {
     let Some(x) = inputs.first() else {
-        let out = cx.emit1(Op::Collective { op: op.clone(), axes: axes.clone() }, smallvec![])?;
+        let out = cx.emit1(
+            Op::Collective {
+                op: op.clone(),
+                axes: axes.clone(),
+            },
+            smallvec![],
+        )?;
         return Ok(smallvec![Batched::unbatched(out)]);
     };
     let front = cx.to_front(x)?;
     let op = match op.clone() {
-        CollectiveOp::AllGather { axis, tiled } => CollectiveOp::AllGather { axis: axis + 1, tiled },
-        CollectiveOp::AllToAll { split_axis, concat_axis, tiled } => {
-            CollectiveOp::AllToAll { split_axis: split_axis + 1, concat_axis: concat_axis + 1, tiled }
-        }
-        CollectiveOp::PsumScatter { axis, tiled } => CollectiveOp::PsumScatter { axis: axis + 1, tiled },
+        CollectiveOp::AllGather { axis, tiled } => CollectiveOp::AllGather {
+            axis: axis + 1,
+            tiled,
+        },
+        CollectiveOp::AllToAll {
+            split_axis,
+            concat_axis,
+            tiled,
+        } => CollectiveOp::AllToAll {
+            split_axis: split_axis + 1,
+            concat_axis: concat_axis + 1,
+            tiled,
+        },
+        CollectiveOp::PsumScatter { axis, tiled } => CollectiveOp::PsumScatter {
+            axis: axis + 1,
+            tiled,
+        },
         op => op,
     };
-    let out = cx.emit1(Op::Collective { op, axes: axes.clone() }, smallvec![front])?;
+    let out = cx.emit1(
+        Op::Collective {
+            op,
+            axes: axes.clone(),
+        },
+        smallvec![front],
+    )?;
     Ok(smallvec![Batched::at(out, 0)])
 }
 
@@ -253,7 +363,13 @@ fn merge_axes(cx: &mut BatchContext<'_>, atom: Atom, at: usize) -> Result<Atom, 
 }
 
 /// Splits axis `at` into `n` parts where tiled; otherwise it already has one entry per lane.
-fn split_axis_of(cx: &mut BatchContext<'_>, atom: Atom, at: usize, n: usize, tiled: bool) -> Result<Atom, Error> {
+fn split_axis_of(
+    cx: &mut BatchContext<'_>,
+    atom: Atom,
+    at: usize,
+    n: usize,
+    tiled: bool,
+) -> Result<Atom, Error> {
     if !tiled {
         return Ok(atom);
     }
@@ -264,12 +380,25 @@ fn split_axis_of(cx: &mut BatchContext<'_>, atom: Atom, at: usize, n: usize, til
 }
 
 /// `len` entries of one axis from `start`.
-fn lane_slice(cx: &mut BatchContext<'_>, atom: Atom, axis: usize, start: usize, len: usize) -> Result<Atom, Error> {
+fn lane_slice(
+    cx: &mut BatchContext<'_>,
+    atom: Atom,
+    axis: usize,
+    start: usize,
+    len: usize,
+) -> Result<Atom, Error> {
     let shape = cx.builder.atom_type(&atom).shape;
     let mut low: Shape = SmallVec::from_elem(0, shape.len());
     let mut limit = shape.clone();
     low[axis] = start;
     limit[axis] = start + len;
     let strides = SmallVec::from_elem(1, shape.len());
-    cx.emit1(Op::Slice { start: low, limit, strides }, smallvec![atom])
+    cx.emit1(
+        Op::Slice {
+            start: low,
+            limit,
+            strides,
+        },
+        smallvec![atom],
+    )
 }

@@ -27,17 +27,28 @@ fn check_inputs(program: &Program, inputs: &[TensorType]) -> Result<(), OpErrorK
     Ok(())
 }
 
-pub(super) fn infer_call(program: &Program, inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
+pub(super) fn infer_call(
+    program: &Program,
+    inputs: &[TensorType],
+) -> Result<Outputs<TensorType>, OpErrorKind> {
     check_inputs(program, inputs)?;
     Ok(program.output_types().into())
 }
 
-pub(super) fn infer_cond(branches: &[SubProgram], inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
+pub(super) fn infer_cond(
+    branches: &[SubProgram],
+    inputs: &[TensorType],
+) -> Result<Outputs<TensorType>, OpErrorKind> {
     let Some(([index], operands)) = inputs.split_first_chunk::<1>() else {
-        return Err(OpErrorKind::OperandCount { expected: 1, actual: 0 });
+        return Err(OpErrorKind::OperandCount {
+            expected: 1,
+            actual: 0,
+        });
     };
     if !index.shape.is_empty() || index.dtype.is_float() {
-        return Err(OpErrorKind::parameter(format!("the index must be a scalar bool or integer, got {index}")));
+        return Err(OpErrorKind::parameter(format!(
+            "the index must be a scalar bool or integer, got {index}"
+        )));
     }
     let Some((first, rest)) = branches.split_first() else {
         return Err(OpErrorKind::parameter("at least one branch is needed"));
@@ -93,7 +104,10 @@ pub(super) fn infer_while(
 ) -> Result<Outputs<TensorType>, OpErrorKind> {
     let consts = cond_consts + body_consts;
     if inputs.len() < consts {
-        return Err(OpErrorKind::OperandCount { expected: consts, actual: inputs.len() });
+        return Err(OpErrorKind::OperandCount {
+            expected: consts,
+            actual: inputs.len(),
+        });
     }
     let carry = &inputs[consts..];
     check_inputs(cond, &[&inputs[..cond_consts], carry].concat())?;
@@ -124,12 +138,18 @@ pub(super) fn infer_scan(
 ) -> Result<Outputs<TensorType>, OpErrorKind> {
     let fixed = num_consts + num_carry;
     if inputs.len() < fixed {
-        return Err(OpErrorKind::OperandCount { expected: fixed, actual: inputs.len() });
+        return Err(OpErrorKind::OperandCount {
+            expected: fixed,
+            actual: inputs.len(),
+        });
     }
     let mut step_inputs: SmallVec<[TensorType; 4]> = inputs[..fixed].iter().cloned().collect();
     for xs in &inputs[fixed..] {
         if xs.shape.first() != Some(&length) {
-            return Err(OpErrorKind::shapes([xs], format!("the scanned axis 0 must have length {length}")));
+            return Err(OpErrorKind::shapes(
+                [xs],
+                format!("the scanned axis 0 must have length {length}"),
+            ));
         }
         step_inputs.push(xs.remove_axis(0));
     }
@@ -149,11 +169,18 @@ pub(super) fn infer_scan(
 }
 
 fn mapped_axis<'a>(cx: &BatchContext<'a>) -> MappedAxis<'a> {
-    MappedAxis { size: cx.size, name: cx.axis_name }
+    MappedAxis {
+        size: cx.size,
+        name: cx.axis_name,
+    }
 }
 
 fn to_dim(batched: bool) -> BatchDim {
-    if batched { BatchDim::At(0) } else { BatchDim::Unbatched }
+    if batched {
+        BatchDim::At(0)
+    } else {
+        BatchDim::Unbatched
+    }
 }
 
 /// Result dims for [`BatchedBody::finish`]: the batch axis at `at` where `batched`.
@@ -162,10 +189,18 @@ fn out_dims(batched: &[bool], at: usize) -> Vec<Option<usize>> {
 }
 
 /// Every value with a batch axis in front where `batched` says so.
-fn fronted(cx: &mut BatchContext<'_>, inputs: &[Batched], batched: &[bool]) -> Result<Atoms, Error> {
+fn fronted(
+    cx: &mut BatchContext<'_>,
+    inputs: &[Batched],
+    batched: &[bool],
+) -> Result<Atoms, Error> {
     let mut out = Atoms::new();
     for (input, &batched) in inputs.iter().zip(batched) {
-        out.push(if batched { cx.materialize_at(input, 0)? } else { input.atom });
+        out.push(if batched {
+            cx.materialize_at(input, 0)?
+        } else {
+            input.atom
+        });
     }
     Ok(out)
 }
@@ -187,22 +222,42 @@ pub(super) fn batch_call(
     let out_dims: SmallVec<[BatchDim; 2]> = body.outputs.iter().map(|o| o.dim).collect();
     let program = Arc::new(body.finish(axis, &vec![None; out_dims.len()])?);
     let atoms = inputs.iter().map(|i| i.atom).collect();
-    let outputs = cx.emit(Op::Call { name: name.clone(), program }, atoms)?;
-    Ok(outputs.into_iter().zip(out_dims).map(|(atom, dim)| Batched { atom, dim }).collect())
+    let outputs = cx.emit(
+        Op::Call {
+            name: name.clone(),
+            program,
+        },
+        atoms,
+    )?;
+    Ok(outputs
+        .into_iter()
+        .zip(out_dims)
+        .map(|(atom, dim)| Batched { atom, dim })
+        .collect())
 }
 
 /// Effects inside a conditional have no meaning once it becomes a select (rule C42).
 fn refuse_io(branches: &[SubProgram], cx: &BatchContext<'_>) -> Result<(), Error> {
     fn has_io(program: &Program) -> bool {
         program.equations().iter().any(|e| {
-            matches!(e.op, Op::Callback { kind: crate::callback::CallbackKind::Io { .. }, .. })
-                || e.op.sub_programs().iter().any(|p| has_io(p))
+            matches!(
+                e.op,
+                Op::Callback {
+                    kind: crate::callback::CallbackKind::Io { .. },
+                    ..
+                }
+            ) || e.op.sub_programs().iter().any(|p| has_io(p))
         })
     }
     if branches.iter().any(|b| has_io(b)) {
         let detail = "an io_callback inside a cond cannot be batched; call it outside, or use a pure callback".to_owned();
         let kind = OpErrorKind::UnsupportedEffect { detail };
-        return Err(OpError { op: "cond", kind, location: cx.location }.into());
+        return Err(OpError {
+            op: "cond",
+            kind,
+            location: cx.location,
+        }
+        .into());
     }
     Ok(())
 }
@@ -219,7 +274,10 @@ pub(super) fn batch_cond(
         // The index is shared: still a conditional, its branches batched alike.
         let flags: Vec<bool> = operands.iter().map(|o| o.dim.is_batched()).collect();
         let dims: Vec<BatchDim> = flags.iter().map(|&b| to_dim(b)).collect();
-        let bodies = branches.iter().map(|b| batch_program(b, axis, &dims)).collect::<Result<Vec<_>, _>>()?;
+        let bodies = branches
+            .iter()
+            .map(|b| batch_program(b, axis, &dims))
+            .collect::<Result<Vec<_>, _>>()?;
         let mut out = vec![false; bodies.first().map_or(0, |b| b.outputs.len())];
         for body in &bodies {
             for (slot, flag) in out.iter_mut().zip(output_flags(body)) {
@@ -233,7 +291,14 @@ pub(super) fn batch_cond(
         let mut atoms: Atoms = smallvec![index.atom];
         atoms.extend(fronted(cx, operands, &flags)?);
         let outputs = cx.emit(Op::Cond { branches }, atoms)?;
-        return Ok(outputs.into_iter().zip(out).map(|(atom, b)| Batched { atom, dim: to_dim(b) }).collect());
+        return Ok(outputs
+            .into_iter()
+            .zip(out)
+            .map(|(atom, b)| Batched {
+                atom,
+                dim: to_dim(b),
+            })
+            .collect());
     }
     // Each lane has its own index: every branch runs on every lane, in branch order, and a select keeps one (rule C30).
     let index = cx.to_front(index)?;
@@ -243,14 +308,23 @@ pub(super) fn batch_cond(
     for branch in branches {
         let body = batch_program(branch, axis, &dims)?;
         let everywhere = vec![Some(0); body.outputs.len()];
-        cases.push(body.finish(axis, &everywhere)?.inline(cx.builder, &operands));
+        cases.push(
+            body.finish(axis, &everywhere)?
+                .inline(cx.builder, &operands),
+        );
     }
     let mut outputs = Outputs::new();
     let index_ty = cx.builder.atom_type(&index);
     let index = if index_ty.dtype == DType::Bool || index_ty.dtype == DType::I32 {
         index
     } else {
-        cx.emit1(Op::ConvertElementType { dtype: DType::I32, weak: false }, smallvec![index])?
+        cx.emit1(
+            Op::ConvertElementType {
+                dtype: DType::I32,
+                weak: false,
+            },
+            smallvec![index],
+        )?
     };
     for k in 0..cases.first().map_or(0, Vec::len) {
         let ty = cx.builder.atom_type(&cases[0][k]);
@@ -258,12 +332,22 @@ pub(super) fn batch_cond(
         let which = if ty.rank() == 1 {
             index
         } else {
-            cx.emit1(Op::BroadcastInDim { shape: ty.shape, dims }, smallvec![index])?
+            cx.emit1(
+                Op::BroadcastInDim {
+                    shape: ty.shape,
+                    dims,
+                },
+                smallvec![index],
+            )?
         };
         let mut atoms: Atoms = smallvec![which];
         atoms.extend(cases.iter().map(|case| case[k]));
         // One branch is taken whatever the index says.
-        let chosen = if cases.len() == 1 { cases[0][k] } else { select(cx, index_ty.dtype, atoms)? };
+        let chosen = if cases.len() == 1 {
+            cases[0][k]
+        } else {
+            select(cx, index_ty.dtype, atoms)?
+        };
         outputs.push(Batched::at(chosen, 0));
     }
     Ok(outputs)
@@ -277,8 +361,18 @@ fn select(cx: &mut BatchContext<'_>, index: DType, mut atoms: Atoms) -> Result<A
     cx.emit1(Op::SelectN, atoms)
 }
 
-pub(super) fn batch_while(cx: &mut BatchContext<'_>, op: &Op, inputs: &[Batched]) -> Result<Outputs<Batched>, Error> {
-    let Op::While { cond, cond_consts, body, body_consts } = op else {
+pub(super) fn batch_while(
+    cx: &mut BatchContext<'_>,
+    op: &Op,
+    inputs: &[Batched],
+) -> Result<Outputs<Batched>, Error> {
+    let Op::While {
+        cond,
+        cond_consts,
+        body,
+        body_consts,
+    } = op
+    else {
         return Ok(Outputs::new());
     };
     let axis = mapped_axis(cx);
@@ -289,14 +383,27 @@ pub(super) fn batch_while(cx: &mut BatchContext<'_>, op: &Op, inputs: &[Batched]
     // A predicate that earlier levels made a vector keeps its axes in front of this level's, unless it is batched here.
     let pred_rank = cond.output_types().first().map_or(0, TensorType::rank);
     let dims = |consts: &[bool], carry: &[bool], at: usize| -> Vec<BatchDim> {
-        let carry = carry.iter().map(|&b| if b { BatchDim::At(at) } else { BatchDim::Unbatched });
+        let carry = carry.iter().map(|&b| {
+            if b {
+                BatchDim::At(at)
+            } else {
+                BatchDim::Unbatched
+            }
+        });
         consts.iter().map(|&b| to_dim(b)).chain(carry).collect()
     };
     let pred_batched = loop {
         let cond_batched = batch_program(cond, axis, &dims(cond_flags, &carry, 0))?;
-        let pred_batched = cond_batched.outputs.first().is_some_and(|o| o.dim.is_batched());
+        let pred_batched = cond_batched
+            .outputs
+            .first()
+            .is_some_and(|o| o.dim.is_batched());
         let body_batched = batch_program(body, axis, &dims(body_flags, &carry, 0))?;
-        let mut next: Vec<bool> = carry.iter().zip(output_flags(&body_batched)).map(|(&a, b)| a | b).collect();
+        let mut next: Vec<bool> = carry
+            .iter()
+            .zip(output_flags(&body_batched))
+            .map(|(&a, b)| a | b)
+            .collect();
         if pred_batched {
             next.fill(true);
         }
@@ -306,11 +413,17 @@ pub(super) fn batch_while(cx: &mut BatchContext<'_>, op: &Op, inputs: &[Batched]
         carry = next;
     };
     let at = if pred_batched { 0 } else { pred_rank };
-    let new_cond = batch_program(cond, axis, &dims(cond_flags, &carry, at))?.finish(axis, &[pred_batched.then_some(0)])?;
-    let new_body = batch_program(body, axis, &dims(body_flags, &carry, at))?.finish(axis, &out_dims(&carry, at))?;
+    let new_cond = batch_program(cond, axis, &dims(cond_flags, &carry, at))?
+        .finish(axis, &[pred_batched.then_some(0)])?;
+    let new_body = batch_program(body, axis, &dims(body_flags, &carry, at))?
+        .finish(axis, &out_dims(&carry, at))?;
     let mut atoms = fronted(cx, &inputs[..consts], &flags[..consts])?;
     for (input, &batched) in inputs[consts..].iter().zip(&carry) {
-        atoms.push(if batched { cx.materialize_at(input, at)? } else { input.atom });
+        atoms.push(if batched {
+            cx.materialize_at(input, at)?
+        } else {
+            input.atom
+        });
     }
     let op = Op::While {
         cond: Arc::new(new_cond),
@@ -319,12 +432,35 @@ pub(super) fn batch_while(cx: &mut BatchContext<'_>, op: &Op, inputs: &[Batched]
         body_consts: *body_consts,
     };
     let outputs = cx.emit(op, atoms)?;
-    let dim = |batched: bool| if batched { BatchDim::At(at) } else { BatchDim::Unbatched };
-    Ok(outputs.into_iter().zip(&carry).map(|(atom, &b)| Batched { atom, dim: dim(b) }).collect())
+    let dim = |batched: bool| {
+        if batched {
+            BatchDim::At(at)
+        } else {
+            BatchDim::Unbatched
+        }
+    };
+    Ok(outputs
+        .into_iter()
+        .zip(&carry)
+        .map(|(atom, &b)| Batched { atom, dim: dim(b) })
+        .collect())
 }
 
-pub(super) fn batch_scan(cx: &mut BatchContext<'_>, op: &Op, inputs: &[Batched]) -> Result<Outputs<Batched>, Error> {
-    let Op::Scan { body, length, num_consts, num_carry, reverse, unroll, lanes } = op else {
+pub(super) fn batch_scan(
+    cx: &mut BatchContext<'_>,
+    op: &Op,
+    inputs: &[Batched],
+) -> Result<Outputs<Batched>, Error> {
+    let Op::Scan {
+        body,
+        length,
+        num_consts,
+        num_carry,
+        reverse,
+        unroll,
+        lanes,
+    } = op
+    else {
         return Ok(Outputs::new());
     };
     let axis = mapped_axis(cx);
@@ -334,7 +470,10 @@ pub(super) fn batch_scan(cx: &mut BatchContext<'_>, op: &Op, inputs: &[Batched])
         let dims: Vec<BatchDim> = flags.iter().map(|&b| to_dim(b)).collect();
         let batched = batch_program(body, axis, &dims)?;
         let mut changed = false;
-        for (flag, out) in flags[*num_consts..fixed].iter_mut().zip(output_flags(&batched)) {
+        for (flag, out) in flags[*num_consts..fixed]
+            .iter_mut()
+            .zip(output_flags(&batched))
+        {
             changed |= out && !*flag;
             *flag |= out;
         }
@@ -348,7 +487,11 @@ pub(super) fn batch_scan(cx: &mut BatchContext<'_>, op: &Op, inputs: &[Batched])
     let mut atoms = fronted(cx, &inputs[..fixed], &flags[..fixed])?;
     for (input, &batched) in inputs[fixed..].iter().zip(&flags[fixed..]) {
         // Axis 0 is scanned; the lanes follow it.
-        atoms.push(if batched { cx.materialize_at(input, 1)? } else { input.atom });
+        atoms.push(if batched {
+            cx.materialize_at(input, 1)?
+        } else {
+            input.atom
+        });
     }
     let op = Op::Scan {
         body: Arc::new(new_body),
@@ -365,6 +508,13 @@ pub(super) fn batch_scan(cx: &mut BatchContext<'_>, op: &Op, inputs: &[Batched])
         .into_iter()
         .zip(out)
         .enumerate()
-        .map(|(k, (atom, b))| Batched { atom, dim: if b { BatchDim::At(place(k)) } else { BatchDim::Unbatched } })
+        .map(|(k, (atom, b))| Batched {
+            atom,
+            dim: if b {
+                BatchDim::At(place(k))
+            } else {
+                BatchDim::Unbatched
+            },
+        })
         .collect())
 }

@@ -18,8 +18,16 @@ pub struct OpError {
 }
 
 impl OpError {
-    pub(crate) fn new(op: &Op, kind: OpErrorKind, location: Option<&'static Location<'static>>) -> OpError {
-        OpError { op: op.name(), kind, location }
+    pub(crate) fn new(
+        op: &Op,
+        kind: OpErrorKind,
+        location: Option<&'static Location<'static>>,
+    ) -> OpError {
+        OpError {
+            op: op.name(),
+            kind,
+            location,
+        }
     }
 }
 
@@ -29,7 +37,13 @@ impl fmt::Display for OpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.op, self.kind)?;
         if let Some(location) = self.location {
-            write!(f, " (at {}:{}:{})", location.file(), location.line(), location.column())?;
+            write!(
+                f,
+                " (at {}:{}:{})",
+                location.file(),
+                location.line(),
+                location.column()
+            )?;
         }
         Ok(())
     }
@@ -78,7 +92,10 @@ pub enum OpErrorKind {
         actual: usize,
     },
     /// A reduction without identity over an empty axis.
-    #[error("zero-size array of shape {} has no extreme along axes {axes:?}; reduce a non-empty axis", ShapeTuple(shape))]
+    #[error(
+        "zero-size array of shape {} has no extreme along axes {axes:?}; reduce a non-empty axis",
+        ShapeTuple(shape)
+    )]
     EmptyReduction {
         /// The operand's shape.
         shape: Shape,
@@ -86,7 +103,9 @@ pub enum OpErrorKind {
         axes: Shape,
     },
     /// A collective over a name that no enclosing vmap binds.
-    #[error("unbound axis name {name:?}; bind it with vmap(..).axis_name({name:?}) around this function (bound here: {bound:?})")]
+    #[error(
+        "unbound axis name {name:?}; bind it with vmap(..).axis_name({name:?}) around this function (bound here: {bound:?})"
+    )]
     UnboundAxisName {
         /// The name.
         name: String,
@@ -94,7 +113,9 @@ pub enum OpErrorKind {
         bound: Vec<String>,
     },
     /// A loop's body returns a carry of another type than it takes.
-    #[error("the body must return the carry it takes: at {path} it takes {expected} but returns {actual}; convert or reshape inside the body or start from the other type")]
+    #[error(
+        "the body must return the carry it takes: at {path} it takes {expected} but returns {actual}; convert or reshape inside the body or start from the other type"
+    )]
     CarryMismatch {
         /// Which part of the carry.
         path: String,
@@ -104,7 +125,9 @@ pub enum OpErrorKind {
         actual: String,
     },
     /// Branches return different types.
-    #[error("branches must return equal types: at {path} branch 0 returns {expected} but branch {branch} returns {actual}")]
+    #[error(
+        "branches must return equal types: at {path} branch 0 returns {expected} but branch {branch} returns {actual}"
+    )]
     BranchMismatch {
         /// Which part of the result.
         path: String,
@@ -127,18 +150,32 @@ pub enum OpErrorKind {
 }
 
 impl OpErrorKind {
-    pub(crate) fn shapes<'a>(types: impl IntoIterator<Item = &'a TensorType>, detail: impl Into<String>) -> OpErrorKind {
+    pub(crate) fn shapes<'a>(
+        types: impl IntoIterator<Item = &'a TensorType>,
+        detail: impl Into<String>,
+    ) -> OpErrorKind {
         let shapes = types.into_iter().map(|t| t.shape.clone()).collect();
-        OpErrorKind::ShapeMismatch { shapes, detail: detail.into() }
+        OpErrorKind::ShapeMismatch {
+            shapes,
+            detail: detail.into(),
+        }
     }
 
-    pub(crate) fn dtypes<'a>(types: impl IntoIterator<Item = &'a TensorType>, detail: impl Into<String>) -> OpErrorKind {
+    pub(crate) fn dtypes<'a>(
+        types: impl IntoIterator<Item = &'a TensorType>,
+        detail: impl Into<String>,
+    ) -> OpErrorKind {
         let dtypes = types.into_iter().map(|t| t.dtype).collect();
-        OpErrorKind::DTypeMismatch { dtypes, detail: detail.into() }
+        OpErrorKind::DTypeMismatch {
+            dtypes,
+            detail: detail.into(),
+        }
     }
 
     pub(crate) fn parameter(detail: impl Into<String>) -> OpErrorKind {
-        OpErrorKind::InvalidParameter { detail: detail.into() }
+        OpErrorKind::InvalidParameter {
+            detail: detail.into(),
+        }
     }
 }
 
@@ -147,14 +184,25 @@ pub(crate) fn expect_operands(inputs: &[TensorType], expected: usize) -> Result<
     if inputs.len() == expected {
         Ok(())
     } else {
-        Err(OpErrorKind::OperandCount { expected, actual: inputs.len() })
+        Err(OpErrorKind::OperandCount {
+            expected,
+            actual: inputs.len(),
+        })
     }
 }
 
 fn shape_list(shapes: &[Shape]) -> String {
-    shapes.iter().map(|s| ShapeTuple(s).to_string()).collect::<Vec<_>>().join(", ")
+    shapes
+        .iter()
+        .map(|s| ShapeTuple(s).to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn dtype_list(dtypes: &[DType]) -> String {
-    dtypes.iter().map(|d| d.name()).collect::<Vec<_>>().join(", ")
+    dtypes
+        .iter()
+        .map(|d| d.name())
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -54,15 +54,23 @@ pub(super) fn infer(
             ),
         ));
     }
-    if let Some(&axis) = dims
-        .collapsed_slice_dims
-        .iter()
-        .find(|&&a| slice_sizes[a] != 1)
-    {
-        return Err(OpErrorKind::parameter(format!(
-            "only axes of slice size 1 can be collapsed, but slice_sizes has {} at axis {axis}",
-            slice_sizes[axis]
-        )));
+    for &axis in &dims.collapsed_slice_dims {
+        let (size, n) = (slice_sizes[axis], operand.shape[axis]);
+        // Reading nothing from an empty axis is fine: there is no window that would have to fit.
+        let reads_nothing = n == 0 && indices.shape[..indices.rank() - 1].contains(&0);
+        if size == 1 || (size == 0 && reads_nothing) {
+            continue;
+        }
+        return Err(OpErrorKind::shapes(
+            inputs,
+            if n == 0 {
+                format!("axis {axis} of the operand is empty, so there is nothing to read along it")
+            } else {
+                format!(
+                    "only axes of slice size 1 can be collapsed, but axis {axis} has slice size {size}"
+                )
+            },
+        ));
     }
     // An empty axis admits no window of size 1, and has no lane that would need one.
     if let Some(&axis) = dims

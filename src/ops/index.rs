@@ -380,6 +380,34 @@ mod tests {
     }
 
     #[test]
+    fn starts_of_every_integer_type_batch_alike() {
+        let columns = [
+            Array::from(vec![-1i32, i32::MIN, 3]),
+            Array::from(vec![-7i64, i64::MIN, i64::MAX]),
+            Array::from(vec![0u8, 255, 1]),
+            Array::from(vec![1u32, u32::MAX, 0]),
+            Array::from(vec![u64::MAX, 1 << 63, 2]),
+        ];
+        for first in &columns {
+            for second in &columns {
+                let starts = [(first.clone(), Some(0)), (second.clone(), Some(0))];
+                let [a, b] = starts.clone();
+                check_batching(&slice(&[2, 1]), 3, &[(counting(&[5, 4]), None), a, b]);
+                let [a, b] = starts;
+                let update = (counting(&[1, 2]), None);
+                let operands = [(counting(&[5, 4, 3]), Some(2)), update, a, b];
+                check_batching(&Op::DynamicUpdateSlice, 3, &operands);
+            }
+        }
+        let none = (Array::from(Vec::<i32>::new()), Some(0));
+        for operand in [(counting(&[3]), None), (counting(&[0, 3]), Some(0))] {
+            check_batching(&slice(&[2]), 0, &[operand.clone(), none.clone()]);
+            let operands = [operand, (counting(&[1]), None), none.clone()];
+            check_batching(&Op::DynamicUpdateSlice, 0, &operands);
+        }
+    }
+
+    #[test]
     fn lanes_of_an_operand_alone_stay_one_slice() {
         let fixed = (Array::scalar(-1), None);
         for bd in [0, 1, 2] {
@@ -412,7 +440,11 @@ mod tests {
             &[x.clone(), i.clone()],
             "slice_sizes (1, 1)",
         );
-        has(&slice(&[1]), &[x.clone()], "one for each of 1 axes");
+        has(
+            &slice(&[1]),
+            std::slice::from_ref(&x),
+            "one for each of 1 axes",
+        );
         has(&slice(&[1]), &[x.clone(), i32::spec([1])], "scalars");
         has(&slice(&[1]), &[x.clone(), f64::spec([])], "integers");
         has(&slice(&[1]), &[], "takes 2 operands");

@@ -523,7 +523,7 @@ mod tests {
         has(&Op::Cholesky, &[f64::spec([2, 3])], "square");
         has(&Op::Cholesky, &[f64::spec([3])], "square");
         has(&Op::Cholesky, &[i32::spec([3, 3])], "float");
-        has(&Op::Solve, &[a.clone()], "takes 2");
+        has(&Op::Solve, std::slice::from_ref(&a), "takes 2");
         has(&Op::Solve, &[a.clone(), f64::spec([2, 3])], "leading");
         has(&Op::Solve, &[a.clone(), f64::spec([1, 3, 1])], "leading");
         has(&Op::Solve, &[a.clone(), f64::spec([2, 4, 3])], "3 rows");

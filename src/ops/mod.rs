@@ -65,11 +65,17 @@ pub(crate) struct Batched {
 
 impl Batched {
     pub(crate) fn at(atom: Atom, dim: usize) -> Batched {
-        Batched { atom, dim: BatchDim::At(dim) }
+        Batched {
+            atom,
+            dim: BatchDim::At(dim),
+        }
     }
 
     pub(crate) fn unbatched(atom: Atom) -> Batched {
-        Batched { atom, dim: BatchDim::Unbatched }
+        Batched {
+            atom,
+            dim: BatchDim::Unbatched,
+        }
     }
 }
 
@@ -89,17 +95,34 @@ pub(crate) fn infer(op: &Op, inputs: &[TensorType]) -> Result<Outputs<TensorType
         Op::Concatenate { dimension } => shape::infer_concatenate(*dimension, inputs),
         Op::Pad { config } => shape::infer_pad(config, inputs),
         Op::Rev { dims } => shape::infer_rev(dims, inputs),
-        Op::Slice { start, limit, strides } => shape::infer_slice(start, limit, strides, inputs),
-        Op::Iota { dtype, shape, dimension } => shape::infer_iota(*dtype, shape, *dimension, inputs),
+        Op::Slice {
+            start,
+            limit,
+            strides,
+        } => shape::infer_slice(start, limit, strides, inputs),
+        Op::Iota {
+            dtype,
+            shape,
+            dimension,
+        } => shape::infer_iota(*dtype, shape, *dimension, inputs),
         Op::Reduce { kind, axes } => reduce::infer_reduce(*kind, axes, inputs),
-        Op::ArgReduce { kind, axis, index_dtype } => reduce::infer_arg_reduce(*kind, *axis, *index_dtype, inputs),
+        Op::ArgReduce {
+            kind,
+            axis,
+            index_dtype,
+        } => reduce::infer_arg_reduce(*kind, *axis, *index_dtype, inputs),
         Op::Cumulative { kind, axis, .. } => cumulative::infer(*kind, *axis, inputs),
         Op::DotGeneral { dims } => dot::infer(dims, inputs),
         Op::DynamicSlice { sizes } => index::infer_dynamic_slice(sizes, inputs),
         Op::DynamicUpdateSlice => index::infer_dynamic_update_slice(inputs),
-        Op::Gather { dims, slice_sizes, .. } => gather::infer(dims, slice_sizes, inputs),
+        Op::Gather {
+            dims, slice_sizes, ..
+        } => gather::infer(dims, slice_sizes, inputs),
         Op::Scatter { dims, .. } => scatter::infer(dims, inputs),
-        Op::Sort { dimension, num_keys } => sort::infer_sort(*dimension, *num_keys, inputs),
+        Op::Sort {
+            dimension,
+            num_keys,
+        } => sort::infer_sort(*dimension, *num_keys, inputs),
         Op::TopK { k } => sort::infer_top_k(*k, inputs),
         Op::Cholesky => linalg::infer_cholesky(inputs),
         Op::TriangularSolve { left_side, .. } => linalg::infer_triangular_solve(*left_side, inputs),
@@ -107,12 +130,19 @@ pub(crate) fn infer(op: &Op, inputs: &[TensorType]) -> Result<Outputs<TensorType
         Op::Callback { results, .. } => Ok(results.iter().cloned().collect()),
         Op::Call { program, .. } => control::infer_call(program, inputs),
         Op::Cond { branches } => control::infer_cond(branches, inputs),
-        Op::While { cond, cond_consts, body, body_consts } => {
-            control::infer_while(cond, *cond_consts, body, *body_consts, inputs)
-        }
-        Op::Scan { body, length, num_consts, num_carry, .. } => {
-            control::infer_scan(body, *length, *num_consts, *num_carry, inputs)
-        }
+        Op::While {
+            cond,
+            cond_consts,
+            body,
+            body_consts,
+        } => control::infer_while(cond, *cond_consts, body, *body_consts, inputs),
+        Op::Scan {
+            body,
+            length,
+            num_consts,
+            num_carry,
+            ..
+        } => control::infer_scan(body, *length, *num_consts, *num_carry, inputs),
         Op::Collective { op, axes } => collective::infer(op, axes, inputs),
     }
 }
@@ -134,22 +164,59 @@ pub(crate) fn eval(op: &Op, inputs: &[Array]) -> Result<Outputs<Array>, Error> {
         Op::Concatenate { dimension } => one(shape::eval_concatenate(*dimension, inputs)),
         Op::Pad { config } => one(shape::eval_pad(config, &inputs[0], &inputs[1])),
         Op::Rev { dims } => one(shape::eval_rev(dims, &inputs[0])),
-        Op::Slice { start, limit, strides } => one(shape::eval_slice(start, limit, strides, &inputs[0])),
-        Op::Iota { dtype, shape, dimension } => one(shape::eval_iota(*dtype, shape, *dimension)),
+        Op::Slice {
+            start,
+            limit,
+            strides,
+        } => one(shape::eval_slice(start, limit, strides, &inputs[0])),
+        Op::Iota {
+            dtype,
+            shape,
+            dimension,
+        } => one(shape::eval_iota(*dtype, shape, *dimension)),
         Op::Reduce { kind, axes } => one(reduce::eval_reduce(*kind, axes, &inputs[0])),
-        Op::ArgReduce { kind, axis, index_dtype } => {
-            one(reduce::eval_arg_reduce(*kind, *axis, *index_dtype, &inputs[0]))
-        }
-        Op::Cumulative { kind, axis, reverse } => one(cumulative::eval(*kind, *axis, *reverse, &inputs[0])),
+        Op::ArgReduce {
+            kind,
+            axis,
+            index_dtype,
+        } => one(reduce::eval_arg_reduce(
+            *kind,
+            *axis,
+            *index_dtype,
+            &inputs[0],
+        )),
+        Op::Cumulative {
+            kind,
+            axis,
+            reverse,
+        } => one(cumulative::eval(*kind, *axis, *reverse, &inputs[0])),
         Op::DotGeneral { dims } => one(dot::eval(dims, &inputs[0], &inputs[1])),
         Op::DynamicSlice { sizes } => one(index::eval_dynamic_slice(sizes, inputs)),
         Op::DynamicUpdateSlice => one(index::eval_dynamic_update_slice(inputs)),
-        Op::Gather { dims, slice_sizes, mode } => one(gather::eval(dims, slice_sizes, *mode, &inputs[0], &inputs[1])),
+        Op::Gather {
+            dims,
+            slice_sizes,
+            mode,
+        } => one(gather::eval(
+            dims,
+            slice_sizes,
+            *mode,
+            &inputs[0],
+            &inputs[1],
+        )),
         Op::Scatter { kind, dims, mode } => one(scatter::eval(*kind, dims, *mode, inputs)),
-        Op::Sort { dimension, num_keys } => sort::eval_sort(*dimension, *num_keys, inputs),
+        Op::Sort {
+            dimension,
+            num_keys,
+        } => sort::eval_sort(*dimension, *num_keys, inputs),
         Op::TopK { k } => sort::eval_top_k(*k, &inputs[0]),
         Op::Cholesky => one(linalg::eval_cholesky(&inputs[0])),
-        Op::TriangularSolve { left_side, lower, transpose_a, unit_diagonal } => one(linalg::eval_triangular_solve(
+        Op::TriangularSolve {
+            left_side,
+            lower,
+            transpose_a,
+            unit_diagonal,
+        } => one(linalg::eval_triangular_solve(
             *left_side,
             *lower,
             *transpose_a,
@@ -168,7 +235,11 @@ pub(crate) fn eval(op: &Op, inputs: &[Array]) -> Result<Outputs<Array>, Error> {
 }
 
 /// The batching rule: emits what computes every lane at once; at least one operand is batched.
-pub(crate) fn batch(cx: &mut BatchContext<'_>, op: &Op, inputs: &[Batched]) -> Result<Outputs<Batched>, Error> {
+pub(crate) fn batch(
+    cx: &mut BatchContext<'_>,
+    op: &Op,
+    inputs: &[Batched],
+) -> Result<Outputs<Batched>, Error> {
     match op {
         Op::Unary(_) | Op::IntegerPow { .. } | Op::ConvertElementType { .. } => {
             elementwise::batch_unary(cx, op, inputs)
@@ -176,25 +247,48 @@ pub(crate) fn batch(cx: &mut BatchContext<'_>, op: &Op, inputs: &[Batched]) -> R
         Op::Binary(_) => elementwise::batch_binary(cx, op, inputs),
         Op::SelectN => elementwise::batch_select_n(cx, inputs),
         Op::Clamp => elementwise::batch_clamp(cx, inputs),
-        Op::BroadcastInDim { shape, dims } => shape::batch_broadcast_in_dim(cx, shape, dims, inputs),
+        Op::BroadcastInDim { shape, dims } => {
+            shape::batch_broadcast_in_dim(cx, shape, dims, inputs)
+        }
         Op::Reshape { shape } => shape::batch_reshape(cx, shape, inputs),
         Op::Transpose { permutation } => shape::batch_transpose(cx, permutation, inputs),
         Op::Squeeze { dims } => shape::batch_squeeze(cx, dims, inputs),
         Op::Concatenate { dimension } => shape::batch_concatenate(cx, *dimension, inputs),
         Op::Pad { config } => shape::batch_pad(cx, config, inputs),
         Op::Rev { dims } => shape::batch_rev(cx, dims, inputs),
-        Op::Slice { start, limit, strides } => shape::batch_slice(cx, start, limit, strides, inputs),
+        Op::Slice {
+            start,
+            limit,
+            strides,
+        } => shape::batch_slice(cx, start, limit, strides, inputs),
         // Without operands nothing is batched, so the rule is never asked.
-        Op::Iota { .. } => cx.emit(op.clone(), smallvec![]).map(|outs| outs.into_iter().map(Batched::unbatched).collect()),
+        Op::Iota { .. } => cx
+            .emit(op.clone(), smallvec![])
+            .map(|outs| outs.into_iter().map(Batched::unbatched).collect()),
         Op::Reduce { kind, axes } => reduce::batch_reduce(cx, *kind, axes, inputs),
-        Op::ArgReduce { kind, axis, index_dtype } => reduce::batch_arg_reduce(cx, *kind, *axis, *index_dtype, inputs),
-        Op::Cumulative { kind, axis, reverse } => cumulative::batch(cx, *kind, *axis, *reverse, inputs),
+        Op::ArgReduce {
+            kind,
+            axis,
+            index_dtype,
+        } => reduce::batch_arg_reduce(cx, *kind, *axis, *index_dtype, inputs),
+        Op::Cumulative {
+            kind,
+            axis,
+            reverse,
+        } => cumulative::batch(cx, *kind, *axis, *reverse, inputs),
         Op::DotGeneral { dims } => dot::batch(cx, dims, inputs),
         Op::DynamicSlice { sizes } => index::batch_dynamic_slice(cx, sizes, inputs),
         Op::DynamicUpdateSlice => index::batch_dynamic_update_slice(cx, inputs),
-        Op::Gather { dims, slice_sizes, mode } => gather::batch(cx, dims, slice_sizes, *mode, inputs),
+        Op::Gather {
+            dims,
+            slice_sizes,
+            mode,
+        } => gather::batch(cx, dims, slice_sizes, *mode, inputs),
         Op::Scatter { kind, dims, mode } => scatter::batch(cx, *kind, dims, *mode, inputs),
-        Op::Sort { dimension, num_keys } => sort::batch_sort(cx, *dimension, *num_keys, inputs),
+        Op::Sort {
+            dimension,
+            num_keys,
+        } => sort::batch_sort(cx, *dimension, *num_keys, inputs),
         Op::TopK { k } => sort::batch_top_k(cx, *k, inputs),
         Op::Cholesky => linalg::batch_cholesky(cx, inputs),
         Op::TriangularSolve { .. } => linalg::batch_triangular_solve(cx, op, inputs),
@@ -217,7 +311,11 @@ pub(crate) fn emit(
 ) -> Result<Outputs<Atom>, OpError> {
     let types: SmallVec<[TensorType; 4]> = inputs.iter().map(|a| builder.atom_type(a)).collect();
     match infer(&op, &types) {
-        Ok(outputs) => Ok(builder.push(op, inputs, outputs, location).into_iter().map(Atom::Var).collect()),
+        Ok(outputs) => Ok(builder
+            .push(op, inputs, outputs, location)
+            .into_iter()
+            .map(Atom::Var)
+            .collect()),
         Err(kind) => Err(OpError::new(&op, kind, location)),
     }
 }
@@ -283,9 +381,16 @@ impl BatchContext<'_> {
     }
 
     /// Repeats a value along a new axis of the given length.
-    pub(crate) fn broadcast_new_axis(&mut self, atom: Atom, axis: usize, size: usize) -> Result<Atom, Error> {
+    pub(crate) fn broadcast_new_axis(
+        &mut self,
+        atom: Atom,
+        axis: usize,
+        size: usize,
+    ) -> Result<Atom, Error> {
         let ty = self.builder.atom_type(&atom);
-        let dims = (0..ty.rank()).map(|d| if d < axis { d } else { d + 1 }).collect();
+        let dims = (0..ty.rank())
+            .map(|d| if d < axis { d } else { d + 1 })
+            .collect();
         let shape = ty.insert_axis(axis, size).shape;
         self.emit1(Op::BroadcastInDim { shape, dims }, smallvec![atom])
     }

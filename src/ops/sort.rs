@@ -336,9 +336,9 @@ mod tests {
     #[test]
     fn any_axis_and_any_strides() {
         let x = Array::from(ndarray::array![[3.0, 1.0, 2.0], [0.0, 5.0, 4.0]]);
-        let rows = run1(&sort(1, 1), &[x.clone()]);
+        let rows = run1(&sort(1, 1), std::slice::from_ref(&x));
         assert_eq!(rows.elements::<f64>()[..], [1.0, 2.0, 3.0, 0.0, 4.0, 5.0]);
-        let columns = run1(&sort(0, 1), &[x.clone()]);
+        let columns = run1(&sort(0, 1), std::slice::from_ref(&x));
         assert_eq!(
             columns.elements::<f64>()[..],
             [0.0, 1.0, 2.0, 3.0, 5.0, 4.0]
@@ -422,10 +422,10 @@ mod tests {
         };
         let x = f64::spec([3]);
         has(&sort(0, 1), &[], "takes 1 operands");
-        has(&sort(1, 1), &[x.clone()], "out of bounds");
+        has(&sort(1, 1), std::slice::from_ref(&x), "out of bounds");
         has(&sort(0, 1), &[f64::spec([])], "out of bounds");
-        has(&sort(0, 0), &[x.clone()], "num_keys");
-        has(&sort(0, 2), &[x.clone()], "num_keys");
+        has(&sort(0, 0), std::slice::from_ref(&x), "num_keys");
+        has(&sort(0, 2), std::slice::from_ref(&x), "num_keys");
         has(&sort(0, 1), &[x.clone(), f64::spec([4])], "one shape");
         has(&Op::TopK { k: 4 }, &[x], "at most");
         has(&Op::TopK { k: 0 }, &[f64::spec([])], "scalar");

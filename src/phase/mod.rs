@@ -30,8 +30,10 @@
 mod analysis;
 mod arith;
 mod blocks;
+mod cache;
 mod canonical;
 mod eliminate;
+mod eliminator;
 mod error;
 mod factor;
 mod graph;
@@ -47,7 +49,9 @@ mod trace;
 mod work;
 
 pub use analysis::Analysis;
+pub use cache::TraceCache;
 pub use eliminate::{BlockTrace, eliminate_unit};
+pub use eliminator::{Elimination, Eliminator, Report, Strategy, eliminate_batch};
 pub use error::PhaseError;
 pub use graph::{Edge, Graph, GraphBuilder, VertexId};
 pub use key::BlockKey;

@@ -58,7 +58,12 @@ impl ProgramBuilder {
         location: Option<&'static Location<'static>>,
     ) -> SmallVec<[Var; 2]> {
         let outputs: SmallVec<[Var; 2]> = types.into_iter().map(|ty| self.fresh(ty)).collect();
-        self.program.equations.push(Equation { op, inputs, outputs: outputs.clone(), location });
+        self.program.equations.push(Equation {
+            op,
+            inputs,
+            outputs: outputs.clone(),
+            location,
+        });
         outputs
     }
 

@@ -20,8 +20,8 @@ use crate::array::{Array, Scalar, TensorType};
 
 pub use builder::ProgramBuilder;
 pub use op::{
-    ArgReduceOp, AxisName, BinaryOp, CollectiveOp, CumulativeOp, DotDims, GatherDims, IndexMode, Op,
-    PadAxis, ReduceOp, ScatterDims, ScatterOp, UnaryOp,
+    ArgReduceOp, AxisName, BinaryOp, CollectiveOp, CumulativeOp, DotDims, GatherDims, IndexMode,
+    Op, PadAxis, ReduceOp, ScatterDims, ScatterOp, UnaryOp,
 };
 pub use parse::{ParseError, ProgramParser};
 
@@ -141,7 +141,10 @@ impl Program {
     /// The types of the inputs, in order.
     #[must_use]
     pub fn input_types(&self) -> Vec<TensorType> {
-        self.inputs.iter().map(|&v| self.var_type(v).clone()).collect()
+        self.inputs
+            .iter()
+            .map(|&v| self.var_type(v).clone())
+            .collect()
     }
 
     /// The types of the results, in order.

@@ -32,7 +32,13 @@ impl Callback {
         let expected = self.results().len();
         let results = self.call_vec(args)?;
         results.try_into().map_err(|_| {
-            CallbackError::ResultCount { name: self.name().to_owned(), lane: Default::default(), expected, actual: N }.into()
+            CallbackError::ResultCount {
+                name: self.name().to_owned(),
+                lane: Default::default(),
+                expected,
+                actual: N,
+            }
+            .into()
         })
     }
 
@@ -86,7 +92,9 @@ callback_functions!(A0 A1 A2 A3 A4);
 callback_functions!(A0 A1 A2 A3 A4 A5);
 
 /// Flattens a tuple of arguments.
-pub(crate) fn flatten_args<A: Tree>(args: &impl Arguments<A>) -> (crate::tree::TreeDef, Vec<Tensor>) {
+pub(crate) fn flatten_args<A: Tree>(
+    args: &impl Arguments<A>,
+) -> (crate::tree::TreeDef, Vec<Tensor>) {
     let mut leaves = Vec::new();
     let def = args.flatten_args(&mut leaves);
     (def, leaves)

@@ -55,11 +55,23 @@ fn bound(op: &'static str, names: &impl AxisNames, location: Caller) -> Result<A
         .names()
         .into_iter()
         .map(|name| {
-            bindings.iter().find(|(n, _)| &**n == name).cloned().ok_or_else(|| {
-                let bound = bindings.iter().map(|(n, _)| n.to_string()).collect();
-                let kind = OpErrorKind::UnboundAxisName { name: name.to_owned(), bound };
-                OpError { op, kind, location: Some(location) }.into()
-            })
+            bindings
+                .iter()
+                .find(|(n, _)| &**n == name)
+                .cloned()
+                .ok_or_else(|| {
+                    let bound = bindings.iter().map(|(n, _)| n.to_string()).collect();
+                    let kind = OpErrorKind::UnboundAxisName {
+                        name: name.to_owned(),
+                        bound,
+                    };
+                    OpError {
+                        op,
+                        kind,
+                        location: Some(location),
+                    }
+                    .into()
+                })
         })
         .collect()
 }
@@ -69,13 +81,26 @@ fn single(op: &'static str, axes: &Axes, location: Caller) -> Result<usize, Erro
     match &axes[..] {
         [(_, size)] => Ok(*size),
         more => {
-            let detail = format!("takes one axis name, got {}; apply it once per name", more.len());
-            Err(OpError { op, kind: OpErrorKind::parameter(detail), location: Some(location) }.into())
+            let detail = format!(
+                "takes one axis name, got {}; apply it once per name",
+                more.len()
+            );
+            Err(OpError {
+                op,
+                kind: OpErrorKind::parameter(detail),
+                location: Some(location),
+            }
+            .into())
         }
     }
 }
 
-fn collective(op: CollectiveOp, axes: Axes, x: &[&Tensor], location: Caller) -> Result<Tensor, Error> {
+fn collective(
+    op: CollectiveOp,
+    axes: Axes,
+    x: &[&Tensor],
+    location: Caller,
+) -> Result<Tensor, Error> {
     Ok(apply(Op::Collective { op, axes }, x, location)?.swap_remove(0))
 }
 
@@ -98,7 +123,11 @@ pub fn psum(x: impl Into<Tensor>, axis_name: impl AxisNames) -> Result<Tensor, E
     let axes = bound("psum", &axis_name, location)?;
     let x = x.into().check()?;
     // Sums of bools count (rule V46).
-    let x = if x.dtype() == DType::Bool { convert(&x, (DType::I32, false), location) } else { x };
+    let x = if x.dtype() == DType::Bool {
+        convert(&x, (DType::I32, false), location)
+    } else {
+        x
+    };
     collective(CollectiveOp::Psum, axes, &[&x], location)
 }
 
@@ -124,7 +153,12 @@ pub fn pmean(x: impl Into<Tensor>, axis_name: impl AxisNames) -> Result<Tensor, 
 #[track_caller]
 pub fn pmax(x: impl Into<Tensor>, axis_name: impl AxisNames) -> Result<Tensor, Error> {
     let location = Location::caller();
-    collective(CollectiveOp::Pmax, bound("pmax", &axis_name, location)?, &[&x.into()], location)
+    collective(
+        CollectiveOp::Pmax,
+        bound("pmax", &axis_name, location)?,
+        &[&x.into()],
+        location,
+    )
 }
 
 /// The minimum over the lanes of the named axes.
@@ -135,7 +169,12 @@ pub fn pmax(x: impl Into<Tensor>, axis_name: impl AxisNames) -> Result<Tensor, E
 #[track_caller]
 pub fn pmin(x: impl Into<Tensor>, axis_name: impl AxisNames) -> Result<Tensor, Error> {
     let location = Location::caller();
-    collective(CollectiveOp::Pmin, bound("pmin", &axis_name, location)?, &[&x.into()], location)
+    collective(
+        CollectiveOp::Pmin,
+        bound("pmin", &axis_name, location)?,
+        &[&x.into()],
+        location,
+    )
 }
 
 /// The lane's index along the named axes, row-major, as `i32`.
@@ -146,7 +185,12 @@ pub fn pmin(x: impl Into<Tensor>, axis_name: impl AxisNames) -> Result<Tensor, E
 #[track_caller]
 pub fn axis_index(axis_name: impl AxisNames) -> Result<Tensor, Error> {
     let location = Location::caller();
-    collective(CollectiveOp::AxisIndex, bound("axis_index", &axis_name, location)?, &[], location)
+    collective(
+        CollectiveOp::AxisIndex,
+        bound("axis_index", &axis_name, location)?,
+        &[],
+        location,
+    )
 }
 
 /// The number of lanes of the named axes; known while tracing.
@@ -166,12 +210,27 @@ pub fn axis_size(axis_name: impl AxisNames) -> Result<usize, Error> {
 ///
 /// As for [`psum`], and [`OpErrorKind::AxisOutOfBounds`].
 #[track_caller]
-pub fn all_gather(x: impl Into<Tensor>, axis_name: impl AxisNames, axis: isize, tiled: bool) -> Result<Tensor, Error> {
+pub fn all_gather(
+    x: impl Into<Tensor>,
+    axis_name: impl AxisNames,
+    axis: isize,
+    tiled: bool,
+) -> Result<Tensor, Error> {
     let location = Location::caller();
     let x = x.into().check()?;
     let axes = bound("all_gather", &axis_name, location)?;
-    let axis = resolve("all_gather", &[axis], x.rank() + usize::from(!tiled), location)?[0];
-    collective(CollectiveOp::AllGather { axis, tiled }, axes, &[&x], location)
+    let axis = resolve(
+        "all_gather",
+        &[axis],
+        x.rank() + usize::from(!tiled),
+        location,
+    )?[0];
+    collective(
+        CollectiveOp::AllGather { axis, tiled },
+        axes,
+        &[&x],
+        location,
+    )
 }
 
 /// Sends each source lane's value to its destination lane; one pair `(source, destination)` per lane.
@@ -180,11 +239,22 @@ pub fn all_gather(x: impl Into<Tensor>, axis_name: impl AxisNames, axis: isize, 
 ///
 /// As for [`psum`], and [`OpErrorKind::InvalidParameter`] for another number of pairs than lanes.
 #[track_caller]
-pub fn ppermute(x: impl Into<Tensor>, axis_name: impl AxisNames, pairs: &[(usize, usize)]) -> Result<Tensor, Error> {
+pub fn ppermute(
+    x: impl Into<Tensor>,
+    axis_name: impl AxisNames,
+    pairs: &[(usize, usize)],
+) -> Result<Tensor, Error> {
     let location = Location::caller();
     let axes = bound("ppermute", &axis_name, location)?;
     single("ppermute", &axes, location)?;
-    collective(CollectiveOp::Ppermute { pairs: pairs.to_vec() }, axes, &[&x.into()], location)
+    collective(
+        CollectiveOp::Ppermute {
+            pairs: pairs.to_vec(),
+        },
+        axes,
+        &[&x.into()],
+        location,
+    )
 }
 
 /// Lane `j` gets the value of lane `permutation[j]`.
@@ -193,18 +263,38 @@ pub fn ppermute(x: impl Into<Tensor>, axis_name: impl AxisNames, pairs: &[(usize
 ///
 /// As for [`psum`], and [`OpErrorKind::InvalidParameter`] where `permutation` is none.
 #[track_caller]
-pub fn pshuffle(x: impl Into<Tensor>, axis_name: impl AxisNames, permutation: &[usize]) -> Result<Tensor, Error> {
+pub fn pshuffle(
+    x: impl Into<Tensor>,
+    axis_name: impl AxisNames,
+    permutation: &[usize],
+) -> Result<Tensor, Error> {
     let location = Location::caller();
     let axes = bound("pshuffle", &axis_name, location)?;
     let size = single("pshuffle", &axes, location)?;
     let mut sorted = permutation.to_vec();
     sorted.sort_unstable();
     if !sorted.into_iter().eq(0..size) {
-        let kind = OpErrorKind::parameter(format!("{permutation:?} is not a permutation of the {size} lanes"));
-        return Err(OpError { op: "pshuffle", kind, location: Some(location) }.into());
+        let kind = OpErrorKind::parameter(format!(
+            "{permutation:?} is not a permutation of the {size} lanes"
+        ));
+        return Err(OpError {
+            op: "pshuffle",
+            kind,
+            location: Some(location),
+        }
+        .into());
     }
-    let pairs = permutation.iter().enumerate().map(|(to, &from)| (from, to)).collect();
-    collective(CollectiveOp::Ppermute { pairs }, axes, &[&x.into()], location)
+    let pairs = permutation
+        .iter()
+        .enumerate()
+        .map(|(to, &from)| (from, to))
+        .collect();
+    collective(
+        CollectiveOp::Ppermute { pairs },
+        axes,
+        &[&x.into()],
+        location,
+    )
 }
 
 /// Splits `split_axis` over the lanes and lays what a lane receives along `concat_axis`.
@@ -226,7 +316,16 @@ pub fn all_to_all(
     single("all_to_all", &axes, location)?;
     let split_axis = resolve("all_to_all", &[split_axis], x.rank(), location)?[0];
     let concat_axis = resolve("all_to_all", &[concat_axis], x.rank(), location)?[0];
-    collective(CollectiveOp::AllToAll { split_axis, concat_axis, tiled }, axes, &[&x], location)
+    collective(
+        CollectiveOp::AllToAll {
+            split_axis,
+            concat_axis,
+            tiled,
+        },
+        axes,
+        &[&x],
+        location,
+    )
 }
 
 /// The sum over lanes, of which lane `i` keeps slice `i` of `axis`, or where `tiled` block `i`.
@@ -235,11 +334,21 @@ pub fn all_to_all(
 ///
 /// As for [`all_to_all`].
 #[track_caller]
-pub fn psum_scatter(x: impl Into<Tensor>, axis_name: impl AxisNames, axis: isize, tiled: bool) -> Result<Tensor, Error> {
+pub fn psum_scatter(
+    x: impl Into<Tensor>,
+    axis_name: impl AxisNames,
+    axis: isize,
+    tiled: bool,
+) -> Result<Tensor, Error> {
     let location = Location::caller();
     let x = x.into().check()?;
     let axes = bound("psum_scatter", &axis_name, location)?;
     single("psum_scatter", &axes, location)?;
     let axis = resolve("psum_scatter", &[axis], x.rank(), location)?[0];
-    collective(CollectiveOp::PsumScatter { axis, tiled }, axes, &[&x], location)
+    collective(
+        CollectiveOp::PsumScatter { axis, tiled },
+        axes,
+        &[&x],
+        location,
+    )
 }

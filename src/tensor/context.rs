@@ -60,7 +60,13 @@ pub(super) fn note_error(error: &Arc<Error>) {
 
 /// The named axes in scope, innermost first; an inner name hides an outer one.
 pub(crate) fn axis_bindings() -> Vec<(AxisName, usize)> {
-    with_stack(|s| s.frames.iter().rev().filter_map(|f| f.axis.clone()).collect())
+    with_stack(|s| {
+        s.frames
+            .iter()
+            .rev()
+            .filter_map(|f| f.axis.clone())
+            .collect()
+    })
 }
 
 /// Why a tensor cannot be used here.
@@ -68,13 +74,19 @@ pub(super) fn dead(tensor: &Tensor, location: &'static Location<'static>) -> Tra
     let (ty, location) = (tensor.ty.clone(), Some(location));
     match tensor.repr {
         Repr::Spec => TraceError::NoValue { ty, location },
-        Repr::Concrete(_) | Repr::Traced { .. } | Repr::Poisoned(_) => TraceError::Leaked { ty, location },
+        Repr::Concrete(_) | Repr::Traced { .. } | Repr::Poisoned(_) => {
+            TraceError::Leaked { ty, location }
+        }
     }
 }
 
 impl Stack {
     /// The operand a tensor is in the innermost frame.
-    fn lower(&mut self, tensor: &Tensor, location: &'static Location<'static>) -> Result<Atom, Error> {
+    fn lower(
+        &mut self,
+        tensor: &Tensor,
+        location: &'static Location<'static>,
+    ) -> Result<Atom, Error> {
         match &tensor.repr {
             Repr::Concrete(array) => {
                 if let Ok(value) = crate::array::Scalar::from_array(array) {
@@ -121,10 +133,18 @@ impl Stack {
         match (atom, self.frames.last()) {
             (Atom::Var(var), Some(frame)) => {
                 let ty = frame.builder.program().var_type(var).clone();
-                Tensor::new(Repr::Traced { frame: frame.id, var }, ty)
+                Tensor::new(
+                    Repr::Traced {
+                        frame: frame.id,
+                        var,
+                    },
+                    ty,
+                )
             }
             (Atom::Literal(value, weak), _) => Tensor::concrete(value.to_array(), weak),
-            (Atom::Var(_), None) => Tensor::new(Repr::Spec, TensorType::new(crate::array::DType::F64, [])),
+            (Atom::Var(_), None) => {
+                Tensor::new(Repr::Spec, TensorType::new(crate::array::DType::F64, []))
+            }
         }
     }
 }
@@ -145,7 +165,11 @@ impl Frame {
 }
 
 /// Records an operation in the innermost trace.
-pub(super) fn record(op: Op, operands: &[&Tensor], location: &'static Location<'static>) -> Result<Outputs<Tensor>, Error> {
+pub(super) fn record(
+    op: Op,
+    operands: &[&Tensor],
+    location: &'static Location<'static>,
+) -> Result<Outputs<Tensor>, Error> {
     with_stack(|s| {
         let mut atoms = Atoms::new();
         for operand in operands {
@@ -200,7 +224,12 @@ pub(crate) fn trace_dynamic<R>(
         };
         s.frames.push(frame);
         let inputs: Vec<Tensor> = vars.into_iter().map(|v| s.lift(Atom::Var(v))).collect();
-        (Guard { depth: s.frames.len() - 1 }, inputs)
+        (
+            Guard {
+                depth: s.frames.len() - 1,
+            },
+            inputs,
+        )
     });
     let outcome = f(inputs);
     let traced = with_stack(|s| {
@@ -216,10 +245,19 @@ pub(crate) fn trace_dynamic<R>(
             atoms.push(s.lower(output, location)?);
         }
         let Some(frame) = s.frames.pop() else {
-            return Err(Error::Trace(TraceError::Leaked { ty: TensorType::new(crate::array::DType::F64, []), location: Some(location) }));
+            return Err(Error::Trace(TraceError::Leaked {
+                ty: TensorType::new(crate::array::DType::F64, []),
+                location: Some(location),
+            }));
         };
         let captures = frame.captures.iter().map(|&(outer, _)| outer).collect();
-        Ok((Traced { program: frame.builder.finish(atoms), captures }, extra))
+        Ok((
+            Traced {
+                program: frame.builder.finish(atoms),
+                captures,
+            },
+            extra,
+        ))
     });
     drop(guard);
     traced
@@ -251,11 +289,18 @@ pub(crate) fn run_or_inline(
     let arrays = concrete_arrays(args, location)?;
     let outputs = Plan::new(program).run(arrays, &mut RunContext::default())?;
     let types = program.output_types();
-    Ok(outputs.into_iter().zip(types).map(|(array, ty)| Tensor::concrete(array, ty.weak)).collect())
+    Ok(outputs
+        .into_iter()
+        .zip(types)
+        .map(|(array, ty)| Tensor::concrete(array, ty.weak))
+        .collect())
 }
 
 /// The values of concrete tensors.
-pub(crate) fn concrete_arrays(args: &[Tensor], location: &'static Location<'static>) -> Result<SmallVec<[Array; 4]>, Error> {
+pub(crate) fn concrete_arrays(
+    args: &[Tensor],
+    location: &'static Location<'static>,
+) -> Result<SmallVec<[Array; 4]>, Error> {
     args.iter()
         .map(|arg| match &arg.repr {
             Repr::Concrete(array) => Ok(array.clone()),

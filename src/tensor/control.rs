@@ -16,7 +16,12 @@ use crate::tree::{Path, TreeDef};
 type Caller = &'static Location<'static>;
 
 fn op_error(op: &'static str, kind: OpErrorKind, location: Caller) -> Error {
-    OpError { op, kind, location: Some(location) }.into()
+    OpError {
+        op,
+        kind,
+        location: Some(location),
+    }
+    .into()
 }
 
 /// A sub-program without what its results do not need; what compiling a loop or branch drops (rule C18).
@@ -36,7 +41,10 @@ fn types(leaves: &[Tensor]) -> Vec<TensorType> {
 
 /// Puts captured inputs in front of a sub-program's own.
 fn captures_first(traced: Traced) -> (Program, Vec<Tensor>) {
-    let Traced { mut program, captures } = traced;
+    let Traced {
+        mut program,
+        captures,
+    } = traced;
     program.inputs.rotate_right(captures.len());
     (program, lift_vars(&captures))
 }
@@ -66,7 +74,10 @@ pub fn cond<A: Tree, T: Tree>(
     let location = Location::caller();
     let predicate = predicate.into().check()?;
     if predicate.rank() != 0 {
-        let detail = format!("the predicate must be a scalar, got {}; use where_ for elementwise choice", predicate.ty());
+        let detail = format!(
+            "the predicate must be a scalar, got {}; use where_ for elementwise choice",
+            predicate.ty()
+        );
         return Err(op_error("cond", OpErrorKind::parameter(detail), location));
     }
     // A number holds where it is not zero (rule N26).
@@ -128,7 +139,11 @@ fn run_branches<T: Tree>(
     location: Caller,
 ) -> Result<T, Error> {
     let Some((_, def)) = branches.first() else {
-        return Err(op_error(op, OpErrorKind::parameter("at least one branch is needed"), location));
+        return Err(op_error(
+            op,
+            OpErrorKind::parameter("at least one branch is needed"),
+            location,
+        ));
     };
     let def = def.clone();
     for (k, (_, other)) in branches.iter().enumerate() {
@@ -143,32 +158,48 @@ fn run_branches<T: Tree>(
         }
     }
     // Every branch takes every capture, so that all have the same inputs.
-    let all: Vec<_> = branches.iter().flat_map(|(t, _)| t.captures.iter().copied()).fold(Vec::new(), |mut all, v| {
-        if !all.contains(&v) {
-            all.push(v);
-        }
-        all
-    });
+    let all: Vec<_> = branches
+        .iter()
+        .flat_map(|(t, _)| t.captures.iter().copied())
+        .fold(Vec::new(), |mut all, v| {
+            if !all.contains(&v) {
+                all.push(v);
+            }
+            all
+        });
     let captured = lift_vars(&all);
     let weak_agrees = |k: usize| {
-        branches.iter().all(|(t, _)| t.program.atom_type(&t.program.outputs()[k]).weak)
+        branches
+            .iter()
+            .all(|(t, _)| t.program.atom_type(&t.program.outputs()[k]).weak)
     };
     let weak: Vec<bool> = (0..def.leaf_count()).map(weak_agrees).collect();
     let branches = branches
         .into_iter()
         .map(|(traced, _)| {
-            let inputs: Vec<TensorType> = captured.iter().chain(operands).map(|t| t.ty().clone()).collect();
+            let inputs: Vec<TensorType> = captured
+                .iter()
+                .chain(operands)
+                .map(|t| t.ty().clone())
+                .collect();
             // Rewire onto the common inputs by inlining.
             let mut builder = crate::program::ProgramBuilder::new();
             let vars: Vec<_> = inputs.into_iter().map(|ty| builder.input(ty)).collect();
             let own = vars[captured.len()..].iter().copied();
-            let mine = traced.captures.iter().filter_map(|c| all.iter().position(|v| v == c)).map(|i| vars[i]);
+            let mine = traced
+                .captures
+                .iter()
+                .filter_map(|c| all.iter().position(|v| v == c))
+                .map(|i| vars[i]);
             let atoms: Vec<_> = own.chain(mine).map(Into::into).collect();
             let outputs = traced.program.inline(&mut builder, &atoms);
             simplified(builder.finish(outputs))
         })
         .collect();
-    let operands: Vec<&Tensor> = std::iter::once(index).chain(&captured).chain(operands).collect();
+    let operands: Vec<&Tensor> = std::iter::once(index)
+        .chain(&captured)
+        .chain(operands)
+        .collect();
     let outputs = apply(Op::Cond { branches }, &operands, location)?;
     debug_assert_eq!(outputs.len(), weak.len());
     T::unflatten(&def, &mut outputs.into_iter(), &Path::root("result")).map_err(Error::from)
@@ -217,7 +248,11 @@ where
     let predicate = cond_traced.program.output_types().swap_remove(0);
     if predicate.dtype != DType::Bool || predicate.rank() != 0 {
         let detail = format!("the predicate must return a scalar bool, it returns {predicate}");
-        return Err(op_error("while_loop", OpErrorKind::parameter(detail), location));
+        return Err(op_error(
+            "while_loop",
+            OpErrorKind::parameter(detail),
+            location,
+        ));
     }
     let (cond, cond_captures) = captures_first(cond_traced);
     let (body, body_captures) = captures_first(body_traced);
@@ -227,9 +262,17 @@ where
         body: simplified(body),
         body_consts: body_captures.len(),
     };
-    let operands: Vec<&Tensor> = cond_captures.iter().chain(&body_captures).chain(&leaves).collect();
+    let operands: Vec<&Tensor> = cond_captures
+        .iter()
+        .chain(&body_captures)
+        .chain(&leaves)
+        .collect();
     let outputs = apply(op, &operands, location)?;
-    Ok(C::unflatten(&def, &mut outputs.into_iter(), &Path::root("carry"))?)
+    Ok(C::unflatten(
+        &def,
+        &mut outputs.into_iter(),
+        &Path::root("carry"),
+    )?)
 }
 
 /// Options of [`scan`].
@@ -273,14 +316,21 @@ where
     let (xs_def, xs) = flatten(&xs);
     let length = scan_length(&xs, options.length, location)?;
     let slices: Vec<TensorType> = xs.iter().map(|x| x.ty().remove_axis(0)).collect();
-    let (traced, ys_def) = trace_loop("scan", &carry_def, &mut carry, &slices, location, |carry, slices| {
-        let carry = C::unflatten(&carry_def, &mut carry.into_iter(), &Path::root("carry"))?;
-        let x = X::unflatten(&xs_def, &mut slices.into_iter(), &Path::root("x"))?;
-        let (carry, ys) = body(carry, x).into_result()?;
-        let (def, mut leaves) = flatten(&carry);
-        let ys_def = ys.flatten(&mut leaves);
-        Ok((def, leaves, ys_def))
-    })?;
+    let (traced, ys_def) = trace_loop(
+        "scan",
+        &carry_def,
+        &mut carry,
+        &slices,
+        location,
+        |carry, slices| {
+            let carry = C::unflatten(&carry_def, &mut carry.into_iter(), &Path::root("carry"))?;
+            let x = X::unflatten(&xs_def, &mut slices.into_iter(), &Path::root("x"))?;
+            let (carry, ys) = body(carry, x).into_result()?;
+            let (def, mut leaves) = flatten(&carry);
+            let ys_def = ys.flatten(&mut leaves);
+            Ok((def, leaves, ys_def))
+        },
+    )?;
     let num_carry = carry.len();
     let (body, captures) = captures_first(traced);
     let op = Op::Scan {
@@ -295,7 +345,10 @@ where
     let operands: Vec<&Tensor> = captures.iter().chain(&carry).chain(&xs).collect();
     let mut outputs = apply(op, &operands, location)?.into_iter();
     let carry = C::unflatten(&carry_def, &mut outputs, &Path::root("carry"))?;
-    Ok((carry, Y::unflatten(&ys_def, &mut outputs, &Path::root("ys"))?))
+    Ok((
+        carry,
+        Y::unflatten(&ys_def, &mut outputs, &Path::root("ys"))?,
+    ))
 }
 
 /// The one length of everything scanned over.
@@ -310,12 +363,20 @@ fn scan_length(xs: &[Tensor], given: Option<usize>, location: Caller) -> Result<
             (Some(&n), Some(m)) if n == m => {}
             _ => {
                 let detail = "everything scanned over must have the same leading length, and that of `length` where given";
-                return Err(op_error("scan", OpErrorKind::shapes(xs.iter().map(Tensor::ty), detail), location));
+                return Err(op_error(
+                    "scan",
+                    OpErrorKind::shapes(xs.iter().map(Tensor::ty), detail),
+                    location,
+                ));
             }
         }
     }
     length.ok_or_else(|| {
-        op_error("scan", OpErrorKind::parameter("nothing is scanned over, so `length` must be given"), location)
+        op_error(
+            "scan",
+            OpErrorKind::parameter("nothing is scanned over, so `length` must be given"),
+            location,
+        )
     })
 }
 
@@ -344,7 +405,11 @@ fn trace_loop<Extra>(
 ) -> Result<(Traced, Extra), Error> {
     // Each round strengthens at least one weak type, and then widens at most twice (bool to int to float).
     for _ in 0..=3 * carry.len() {
-        let inputs: Vec<TensorType> = carry.iter().map(|t| t.ty().clone()).chain(slices.iter().cloned()).collect();
+        let inputs: Vec<TensorType> = carry
+            .iter()
+            .map(|t| t.ty().clone())
+            .chain(slices.iter().cloned())
+            .collect();
         let (traced, (out_def, extra)) = trace_dynamic(&inputs, None, location, |mut inputs| {
             let slices = inputs.split_off(carry.len());
             let (def, leaves, extra) = step(inputs, slices)?;
@@ -360,7 +425,11 @@ fn trace_loop<Extra>(
         }
         let returned = traced.program.output_types();
         let mut again = false;
-        for ((value, out), path) in carry.iter_mut().zip(&returned).zip(def.leaf_paths(&Path::root("carry"))) {
+        for ((value, out), path) in carry
+            .iter_mut()
+            .zip(&returned)
+            .zip(def.leaf_paths(&Path::root("carry")))
+        {
             let takes = value.ty().clone();
             if takes.weak && takes.shape == out.shape && takes.dtype != out.dtype {
                 *value = convert(value, (out.dtype, out.weak), location);
@@ -378,7 +447,9 @@ fn trace_loop<Extra>(
             return Ok((traced, extra));
         }
     }
-    let kind = OpErrorKind::parameter("the carry's types do not settle; start from the types the body returns");
+    let kind = OpErrorKind::parameter(
+        "the carry's types do not settle; start from the types the body returns",
+    );
     Err(op_error(op, kind, location))
 }
 
@@ -404,16 +475,30 @@ where
     for bound in [&lower, &upper] {
         if bound.rank() != 0 || !bound.dtype().is_integer() {
             let detail = format!("the bounds must be scalar integers, got {}", bound.ty());
-            return Err(op_error("fori_loop", OpErrorKind::parameter(detail), location));
+            return Err(op_error(
+                "fori_loop",
+                OpErrorKind::parameter(detail),
+                location,
+            ));
         }
     }
-    let dtype = crate::array::promote_types((lower.dtype(), lower.ty().weak), (upper.dtype(), upper.ty().weak)).0;
-    let (lower, upper) = (convert(&lower, (dtype, false), location), convert(&upper, (dtype, false), location));
+    let dtype = crate::array::promote_types(
+        (lower.dtype(), lower.ty().weak),
+        (upper.dtype(), upper.ty().weak),
+    )
+    .0;
+    let (lower, upper) = (
+        convert(&lower, (dtype, false), location),
+        convert(&upper, (dtype, false), location),
+    );
     let (def, leaves) = flatten(&init);
     let init = Leaves(def, leaves);
     if let (Some(from), Some(to)) = (static_int(&lower), static_int(&upper)) {
         let length = usize::try_from(to.saturating_sub(from)).unwrap_or(0);
-        let options = ScanOptions { length: Some(length), reverse: false };
+        let options = ScanOptions {
+            length: Some(length),
+            reverse: false,
+        };
         let step = |(i, carry): (Tensor, C), (): ()| -> Result<((Tensor, C), ()), Error> {
             let next = body(i.clone(), carry).into_result()?;
             Ok(((i + 1, next), ()))

@@ -44,14 +44,30 @@ pub fn ones(dtype: DType, shape: impl IntoIterator<Item = usize>) -> Tensor {
 #[track_caller]
 #[must_use]
 pub fn iota(dtype: DType, shape: impl IntoIterator<Item = usize>, dimension: usize) -> Tensor {
-    apply1(Op::Iota { dtype, shape: shape.into_iter().collect(), dimension }, &[], Location::caller())
+    apply1(
+        Op::Iota {
+            dtype,
+            shape: shape.into_iter().collect(),
+            dimension,
+        },
+        &[],
+        Location::caller(),
+    )
 }
 
 /// `0, 1, .., n - 1`.
 #[track_caller]
 #[must_use]
 pub fn arange(dtype: DType, n: usize) -> Tensor {
-    apply1(Op::Iota { dtype, shape: Shape::from_elem(n, 1), dimension: 0 }, &[], Location::caller())
+    apply1(
+        Op::Iota {
+            dtype,
+            shape: Shape::from_elem(n, 1),
+            dimension: 0,
+        },
+        &[],
+        Location::caller(),
+    )
 }
 
 /// `x` where `condition` holds, `y` elsewhere, broadcast and promoted as in numpy (JAX's `jnp.where`).
@@ -74,13 +90,23 @@ pub(super) fn select(condition: &Tensor, x: &Tensor, y: &Tensor, location: Calle
         convert(condition, (DType::Bool, false), location)
     };
     let [x, y] = promote([x, y], location);
-    settle(match_ranks("select_n", [condition, x, y], location).map(|[condition, x, y]| {
-        let shape = broadcast_shapes([condition.shape(), x.shape(), y.shape()]).unwrap_or_default();
-        // A scalar condition chooses between whole cases.
-        let which = if condition.rank() == 0 { condition } else { broadcast_to(&condition, &shape, location) };
-        let (x, y) = (broadcast_to(&x, &shape, location), broadcast_to(&y, &shape, location));
-        apply1(Op::SelectN, &[&which, &y, &x], location)
-    }))
+    settle(
+        match_ranks("select_n", [condition, x, y], location).map(|[condition, x, y]| {
+            let shape =
+                broadcast_shapes([condition.shape(), x.shape(), y.shape()]).unwrap_or_default();
+            // A scalar condition chooses between whole cases.
+            let which = if condition.rank() == 0 {
+                condition
+            } else {
+                broadcast_to(&condition, &shape, location)
+            };
+            let (x, y) = (
+                broadcast_to(&x, &shape, location),
+                broadcast_to(&y, &shape, location),
+            );
+            apply1(Op::SelectN, &[&which, &y, &x], location)
+        }),
+    )
 }
 
 /// Joins tensors along an existing axis, promoted to one element type.
@@ -89,17 +115,30 @@ pub(super) fn select(condition: &Tensor, x: &Tensor, y: &Tensor, location: Calle
 ///
 /// [`OpErrorKind::ShapeMismatch`] where the other axes differ, [`OpErrorKind::AxisOutOfBounds`], or no tensors at all.
 #[track_caller]
-pub fn concatenate<'a>(tensors: impl IntoIterator<Item = &'a Tensor>, axis: isize) -> Result<Tensor, Error> {
+pub fn concatenate<'a>(
+    tensors: impl IntoIterator<Item = &'a Tensor>,
+    axis: isize,
+) -> Result<Tensor, Error> {
     let location = Location::caller();
     let tensors: Vec<&Tensor> = tensors.into_iter().collect();
     let Some(first) = tensors.first() else {
         let kind = OpErrorKind::parameter("at least one tensor is needed");
-        return Err(OpError { op: "concatenate", kind, location: Some(location) }.into());
+        return Err(OpError {
+            op: "concatenate",
+            kind,
+            location: Some(location),
+        }
+        .into());
     };
     let dimension = resolve("concatenate", &[axis], first.rank(), location)?[0];
     let to = promote_all(tensors.iter().map(|t| t.ty()));
     let converted: Vec<Tensor> = tensors.iter().map(|t| convert(t, to, location)).collect();
-    apply1(Op::Concatenate { dimension }, &converted.iter().collect::<Vec<_>>(), location).check()
+    apply1(
+        Op::Concatenate { dimension },
+        &converted.iter().collect::<Vec<_>>(),
+        location,
+    )
+    .check()
 }
 
 /// Joins tensors along a new axis, promoted to one element type.
@@ -108,7 +147,10 @@ pub fn concatenate<'a>(tensors: impl IntoIterator<Item = &'a Tensor>, axis: isiz
 ///
 /// [`OpErrorKind::ShapeMismatch`] where the shapes differ, [`OpErrorKind::AxisOutOfBounds`], or no tensors at all.
 #[track_caller]
-pub fn stack<'a>(tensors: impl IntoIterator<Item = &'a Tensor>, axis: isize) -> Result<Tensor, Error> {
+pub fn stack<'a>(
+    tensors: impl IntoIterator<Item = &'a Tensor>,
+    axis: isize,
+) -> Result<Tensor, Error> {
     let location = Location::caller();
     let tensors: Vec<Tensor> = tensors
         .into_iter()

@@ -31,8 +31,16 @@ fn integer_indices(op: &'static str, indices: &Tensor, location: Caller) -> Resu
     if indices.dtype().is_integer() {
         return Ok(());
     }
-    let kind = OpErrorKind::dtypes([indices.ty()], "indices must be integers; convert with astype");
-    Err(OpError { op, kind, location: Some(location) }.into())
+    let kind = OpErrorKind::dtypes(
+        [indices.ty()],
+        "indices must be integers; convert with astype",
+    );
+    Err(OpError {
+        op,
+        kind,
+        location: Some(location),
+    }
+    .into())
 }
 
 /// Negative indices counted from the end, once.
@@ -54,7 +62,13 @@ impl Tensor {
         settle(self.take_checked(indices.into(), axis, mode, location))
     }
 
-    fn take_checked(&self, indices: Tensor, axis: isize, mode: TakeMode, location: Caller) -> Result<Tensor, Error> {
+    fn take_checked(
+        &self,
+        indices: Tensor,
+        axis: isize,
+        mode: TakeMode,
+        location: Caller,
+    ) -> Result<Tensor, Error> {
         let (x, indices) = (self.clone().check()?, indices.check()?);
         integer_indices("take", &indices, location)?;
         let axis = resolve("take", &[axis], x.rank(), location)?[0];
@@ -66,7 +80,9 @@ impl Tensor {
         };
         let index_rank = indices.rank();
         let dims = GatherDims {
-            offset_dims: (0..x.rank() - 1).map(|d| if d < axis { d } else { d + index_rank }).collect(),
+            offset_dims: (0..x.rank() - 1)
+                .map(|d| if d < axis { d } else { d + index_rank })
+                .collect(),
             collapsed_slice_dims: smallvec![axis],
             start_index_map: smallvec![axis],
             ..GatherDims::default()
@@ -74,7 +90,15 @@ impl Tensor {
         let mut slice_sizes = x.ty().shape.clone();
         slice_sizes[axis] = 1.min(n);
         let indices = expand(&indices, &[index_rank], location);
-        Ok(apply1(Op::Gather { dims, slice_sizes, mode }, &[&x, &indices], location))
+        Ok(apply1(
+            Op::Gather {
+                dims,
+                slice_sizes,
+                mode,
+            },
+            &[&x, &indices],
+            location,
+        ))
     }
 
     /// The general gather of XLA, for what [`Tensor::take`] does not cover.
@@ -87,7 +111,11 @@ impl Tensor {
         slice_sizes: impl IntoIterator<Item = usize>,
         mode: IndexMode,
     ) -> Tensor {
-        let op = Op::Gather { dims, slice_sizes: slice_sizes.into_iter().collect(), mode };
+        let op = Op::Gather {
+            dims,
+            slice_sizes: slice_sizes.into_iter().collect(),
+            mode,
+        };
         apply1(op, &[self, &indices.into()], Location::caller())
     }
 
@@ -103,7 +131,11 @@ impl Tensor {
         mode: IndexMode,
     ) -> Tensor {
         let op = Op::Scatter { kind, dims, mode };
-        apply1(op, &[self, &indices.into(), &updates.into()], Location::caller())
+        apply1(
+            op,
+            &[self, &indices.into(), &updates.into()],
+            Location::caller(),
+        )
     }
 
     /// Names the rows along axis 0 that an update goes to: `x.at(indices).add(updates)`.
@@ -116,15 +148,28 @@ impl Tensor {
     /// # Ok::<(), elimap::Error>(())
     /// ```
     pub fn at(&self, indices: impl Into<Tensor>) -> At {
-        At { operand: self.clone(), indices: indices.into() }
+        At {
+            operand: self.clone(),
+            indices: indices.into(),
+        }
     }
 
     /// A box of static size at a position known at run time; the position is clamped so that the box fits (rule N24).
     #[track_caller]
     #[must_use]
-    pub fn dynamic_slice(&self, start: &[Tensor], sizes: impl IntoIterator<Item = usize>) -> Tensor {
+    pub fn dynamic_slice(
+        &self,
+        start: &[Tensor],
+        sizes: impl IntoIterator<Item = usize>,
+    ) -> Tensor {
         let operands: SmallVec<[&Tensor; 4]> = std::iter::once(self).chain(start).collect();
-        apply1(Op::DynamicSlice { sizes: sizes.into_iter().collect() }, &operands, Location::caller())
+        apply1(
+            Op::DynamicSlice {
+                sizes: sizes.into_iter().collect(),
+            },
+            &operands,
+            Location::caller(),
+        )
     }
 
     /// The tensor with a box at a position known at run time replaced; the position is clamped so that the box fits.
@@ -139,11 +184,26 @@ impl Tensor {
     /// Pads (or, where negative, crops) each axis: elements before, after, and between neighbours.
     #[track_caller]
     #[must_use]
-    pub fn pad(&self, value: impl Into<Tensor>, config: impl IntoIterator<Item = (i64, i64, usize)>) -> Tensor {
+    pub fn pad(
+        &self,
+        value: impl Into<Tensor>,
+        config: impl IntoIterator<Item = (i64, i64, usize)>,
+    ) -> Tensor {
         let location = Location::caller();
-        let config = config.into_iter().map(|(low, high, interior)| PadAxis { low, high, interior }).collect();
+        let config = config
+            .into_iter()
+            .map(|(low, high, interior)| PadAxis {
+                low,
+                high,
+                interior,
+            })
+            .collect();
         let value = value.into();
-        let value = if value.ty().weak { convert(&value, (self.dtype(), false), location) } else { value };
+        let value = if value.ty().weak {
+            convert(&value, (self.dtype(), false), location)
+        } else {
+            value
+        };
         apply1(Op::Pad { config }, &[self, &value], location)
     }
 
@@ -162,7 +222,11 @@ impl Tensor {
         let location = Location::caller();
         settle(self.clone().check().and_then(|x| {
             let dimension = resolve("argsort", &[axis], x.rank(), location)?[0];
-            let iota = Op::Iota { dtype: DType::I64, shape: x.ty().shape.clone(), dimension };
+            let iota = Op::Iota {
+                dtype: DType::I64,
+                shape: x.ty().shape.clone(),
+                dimension,
+            };
             let positions = apply1(iota, &[], location);
             Ok(sort_tensors(&[&x, &positions], axis, 1, location)?.swap_remove(1))
         }))
@@ -178,7 +242,12 @@ impl Tensor {
         let mut out = apply(Op::TopK { k }, &[self], Location::caller())?.into_iter();
         match (out.next(), out.next()) {
             (Some(values), Some(positions)) => Ok((values, positions)),
-            _ => Err(OpError { op: "top_k", kind: OpErrorKind::NotData, location: None }.into()),
+            _ => Err(OpError {
+                op: "top_k",
+                kind: OpErrorKind::NotData,
+                location: None,
+            }
+            .into()),
         }
     }
 }
@@ -193,13 +262,25 @@ pub fn sort_by_key(tensors: &[&Tensor], axis: isize) -> Result<Vec<Tensor>, Erro
     Ok(sort_tensors(tensors, axis, 1, Location::caller())?.into_vec())
 }
 
-fn sort_tensors(tensors: &[&Tensor], axis: isize, num_keys: usize, location: Caller) -> Result<SmallVec<[Tensor; 2]>, Error> {
+fn sort_tensors(
+    tensors: &[&Tensor],
+    axis: isize,
+    num_keys: usize,
+    location: Caller,
+) -> Result<SmallVec<[Tensor; 2]>, Error> {
     let rank = match tensors.first() {
         Some(first) => (*first).clone().check()?.rank(),
         None => 0,
     };
     let dimension = resolve("sort", &[axis], rank, location)?[0];
-    apply(Op::Sort { dimension, num_keys }, tensors, location)
+    apply(
+        Op::Sort {
+            dimension,
+            num_keys,
+        },
+        tensors,
+        location,
+    )
 }
 
 /// Rows named for an update; see [`Tensor::at`].
@@ -234,13 +315,26 @@ at_methods! {
 
 impl At {
     fn scatter(self, kind: ScatterOp, updates: Tensor, location: Caller) -> Result<Tensor, Error> {
-        let (x, indices, updates) = (self.operand.check()?, self.indices.check()?, updates.check()?);
+        let (x, indices, updates) = (
+            self.operand.check()?,
+            self.indices.check()?,
+            updates.check()?,
+        );
         integer_indices("scatter", &indices, location)?;
         resolve("scatter", &[0], x.rank(), location)?;
         let indices = wrap_once(&indices, x.shape()[0], location);
         let index_rank = indices.rank();
-        let shape: Shape = indices.shape().iter().chain(&x.shape()[1..]).copied().collect();
-        let updates = broadcast_to(&convert(&updates, (x.dtype(), false), location), &shape, location);
+        let shape: Shape = indices
+            .shape()
+            .iter()
+            .chain(&x.shape()[1..])
+            .copied()
+            .collect();
+        let updates = broadcast_to(
+            &convert(&updates, (x.dtype(), false), location),
+            &shape,
+            location,
+        );
         let dims = ScatterDims {
             update_window_dims: (index_rank..shape.len()).collect(),
             inserted_window_dims: smallvec![0],
@@ -248,7 +342,11 @@ impl At {
             ..ScatterDims::default()
         };
         let indices = expand(&indices, &[index_rank], location);
-        let op = Op::Scatter { kind, dims, mode: IndexMode::FillOrDrop };
+        let op = Op::Scatter {
+            kind,
+            dims,
+            mode: IndexMode::FillOrDrop,
+        };
         Ok(apply1(op, &[&x, &indices, &updates], location))
     }
 }

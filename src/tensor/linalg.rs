@@ -29,21 +29,45 @@ pub struct Triangle {
 
 impl Triangle {
     /// `a x = b` with a lower triangular matrix.
-    pub const LOWER: Triangle = Triangle { left_side: true, lower: true, transpose_a: false, unit_diagonal: false };
+    pub const LOWER: Triangle = Triangle {
+        left_side: true,
+        lower: true,
+        transpose_a: false,
+        unit_diagonal: false,
+    };
     /// `a x = b` with an upper triangular matrix.
-    pub const UPPER: Triangle = Triangle { left_side: true, lower: false, transpose_a: false, unit_diagonal: false };
+    pub const UPPER: Triangle = Triangle {
+        left_side: true,
+        lower: false,
+        transpose_a: false,
+        unit_diagonal: false,
+    };
 }
 
 /// Two stacks of matrices with their leading axes broadcast.
-fn match_leading(op: &'static str, a: &Tensor, b: &Tensor, location: Caller) -> Result<[Tensor; 2], Error> {
+fn match_leading(
+    op: &'static str,
+    a: &Tensor,
+    b: &Tensor,
+    location: Caller,
+) -> Result<[Tensor; 2], Error> {
     let error = |detail: &str| -> Error {
-        OpError { op, kind: OpErrorKind::shapes([a.ty(), b.ty()], detail), location: Some(location) }.into()
+        OpError {
+            op,
+            kind: OpErrorKind::shapes([a.ty(), b.ty()], detail),
+            location: Some(location),
+        }
+        .into()
     };
     if a.rank() < 2 || b.rank() < 2 {
         return Err(error("both need at least two axes"));
     }
-    let ((a_lead, a_matrix), (b_lead, b_matrix)) = (a.shape().split_at(a.rank() - 2), b.shape().split_at(b.rank() - 2));
-    let lead = broadcast_shapes([a_lead, b_lead]).ok_or_else(|| error("leading axes do not broadcast"))?;
+    let ((a_lead, a_matrix), (b_lead, b_matrix)) = (
+        a.shape().split_at(a.rank() - 2),
+        b.shape().split_at(b.rank() - 2),
+    );
+    let lead =
+        broadcast_shapes([a_lead, b_lead]).ok_or_else(|| error("leading axes do not broadcast"))?;
     let full = |x: &Tensor, matrix: &[usize]| {
         let shape: Vec<usize> = lead.iter().chain(matrix).copied().collect();
         broadcast_to(x, &shape, location)
@@ -70,8 +94,18 @@ impl Tensor {
         settle(self.clone().check().and_then(|a| {
             let [a, b] = promoted_floats(&a, &b.check()?, location);
             let [a, b] = match_leading("triangular_solve", &a, &b, location)?;
-            let Triangle { left_side, lower, transpose_a, unit_diagonal } = triangle;
-            let op = Op::TriangularSolve { left_side, lower, transpose_a, unit_diagonal };
+            let Triangle {
+                left_side,
+                lower,
+                transpose_a,
+                unit_diagonal,
+            } = triangle;
+            let op = Op::TriangularSolve {
+                left_side,
+                lower,
+                transpose_a,
+                unit_diagonal,
+            };
             Ok(apply1(op, &[&a, &b], location))
         }))
     }

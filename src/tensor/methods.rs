@@ -10,7 +10,7 @@ use super::{Repr, Tensor, apply1, settle};
 use crate::array::{DType, Scalar, Shape, promote_all, to_inexact};
 use crate::error::Error;
 use crate::ops::{OpError, OpErrorKind};
-use crate::program::{Atom, ArgReduceOp, BinaryOp, CumulativeOp, DotDims, Op, ReduceOp, UnaryOp};
+use crate::program::{ArgReduceOp, Atom, BinaryOp, CumulativeOp, DotDims, Op, ReduceOp, UnaryOp};
 
 macro_rules! unary_methods {
     ($($method:ident $op:ident $float:literal $doc:literal),* $(,)?) => {
@@ -169,7 +169,11 @@ impl Tensor {
     fn reduce(&self, kind: ReduceOp, axes: &impl AxisList) -> Tensor {
         let location = Location::caller();
         settle(self.reduce_axes(kind.name(), axes, location).map(|axes| {
-            if self.shape_is_identity(&axes) { self.clone() } else { apply1(Op::Reduce { kind, axes }, &[self], location) }
+            if self.shape_is_identity(&axes) {
+                self.clone()
+            } else {
+                apply1(Op::Reduce { kind, axes }, &[self], location)
+            }
         }))
     }
 
@@ -177,7 +181,12 @@ impl Tensor {
         axes.is_empty() && self.rank() > 0
     }
 
-    fn reduce_axes(&self, op: &'static str, axes: &impl AxisList, location: &'static Location<'static>) -> Result<Shape, Error> {
+    fn reduce_axes(
+        &self,
+        op: &'static str,
+        axes: &impl AxisList,
+        location: &'static Location<'static>,
+    ) -> Result<Shape, Error> {
         if let Repr::Poisoned(error) = &self.repr {
             return Err(Error::Shared(error.clone()));
         }
@@ -192,14 +201,16 @@ impl Tensor {
     #[track_caller]
     #[must_use]
     pub fn sum(&self, axes: impl AxisList) -> Tensor {
-        self.widened(Location::caller()).reduce(ReduceOp::Sum, &axes)
+        self.widened(Location::caller())
+            .reduce(ReduceOp::Sum, &axes)
     }
 
     /// Product over axes, widened as [`Tensor::sum`] is.
     #[track_caller]
     #[must_use]
     pub fn prod(&self, axes: impl AxisList) -> Tensor {
-        self.widened(Location::caller()).reduce(ReduceOp::Prod, &axes)
+        self.widened(Location::caller())
+            .reduce(ReduceOp::Prod, &axes)
     }
 
     /// What sums of this element type are computed in; sums are strongly typed.
@@ -230,17 +241,35 @@ impl Tensor {
         self.extreme(ReduceOp::Min, &axes, Location::caller())
     }
 
-    fn extreme(&self, kind: ReduceOp, axes: &impl AxisList, location: &'static Location<'static>) -> Tensor {
-        settle(self.reduce_axes(kind.name(), axes, location).and_then(|axes| {
-            if axes.iter().any(|&a| self.shape()[a] == 0) && self.ty.with_shape(kept(self.shape(), &axes)).size() > 0 {
-                let kind_of_error = OpErrorKind::EmptyReduction { shape: self.ty.shape.clone(), axes };
-                return Err(OpError { op: kind.name(), kind: kind_of_error, location: Some(location) }.into());
-            }
-            if self.shape_is_identity(&axes) {
-                return Ok(self.clone());
-            }
-            Ok(apply1(Op::Reduce { kind, axes }, &[self], location))
-        }))
+    fn extreme(
+        &self,
+        kind: ReduceOp,
+        axes: &impl AxisList,
+        location: &'static Location<'static>,
+    ) -> Tensor {
+        settle(
+            self.reduce_axes(kind.name(), axes, location)
+                .and_then(|axes| {
+                    if axes.iter().any(|&a| self.shape()[a] == 0)
+                        && self.ty.with_shape(kept(self.shape(), &axes)).size() > 0
+                    {
+                        let kind_of_error = OpErrorKind::EmptyReduction {
+                            shape: self.ty.shape.clone(),
+                            axes,
+                        };
+                        return Err(OpError {
+                            op: kind.name(),
+                            kind: kind_of_error,
+                            location: Some(location),
+                        }
+                        .into());
+                    }
+                    if self.shape_is_identity(&axes) {
+                        return Ok(self.clone());
+                    }
+                    Ok(apply1(Op::Reduce { kind, axes }, &[self], location))
+                }),
+        )
     }
 
     /// Whether all elements are true along axes.
@@ -271,15 +300,42 @@ impl Tensor {
         self.arg_reduce(ArgReduceOp::Min, axis, Location::caller())
     }
 
-    fn arg_reduce(&self, kind: ArgReduceOp, axis: isize, location: &'static Location<'static>) -> Tensor {
+    fn arg_reduce(
+        &self,
+        kind: ArgReduceOp,
+        axis: isize,
+        location: &'static Location<'static>,
+    ) -> Tensor {
         settle(self.reduce_axes(kind.name(), &axis, location).map(|axes| {
-            apply1(Op::ArgReduce { kind, axis: axes[0], index_dtype: DType::I64 }, &[self], location)
+            apply1(
+                Op::ArgReduce {
+                    kind,
+                    axis: axes[0],
+                    index_dtype: DType::I64,
+                },
+                &[self],
+                location,
+            )
         }))
     }
 
-    fn cumulative(&self, kind: CumulativeOp, axis: isize, reverse: bool, location: &'static Location<'static>) -> Tensor {
+    fn cumulative(
+        &self,
+        kind: CumulativeOp,
+        axis: isize,
+        reverse: bool,
+        location: &'static Location<'static>,
+    ) -> Tensor {
         settle(self.reduce_axes(kind.name(), &axis, location).map(|axes| {
-            apply1(Op::Cumulative { kind, axis: axes[0], reverse }, &[self], location)
+            apply1(
+                Op::Cumulative {
+                    kind,
+                    axis: axes[0],
+                    reverse,
+                },
+                &[self],
+                location,
+            )
         }))
     }
 
@@ -341,12 +397,21 @@ impl Tensor {
 
 /// A bound of [`Tensor::clamp`]: bare numbers take the tensor's type, others must have it.
 fn convert_weak(x: &Tensor, to: (DType, bool), location: &'static Location<'static>) -> Tensor {
-    if x.ty.weak { convert(x, (to.0, false), location) } else { x.clone() }
+    if x.ty.weak {
+        convert(x, (to.0, false), location)
+    } else {
+        x.clone()
+    }
 }
 
 /// The lengths that remain once axes are reduced.
 fn kept(shape: &[usize], axes: &[usize]) -> Shape {
-    shape.iter().enumerate().filter(|(a, _)| !axes.contains(a)).map(|(_, &n)| n).collect()
+    shape
+        .iter()
+        .enumerate()
+        .filter(|(a, _)| !axes.contains(a))
+        .map(|(_, &n)| n)
+        .collect()
 }
 
 fn matmul(a: &Tensor, b: &Tensor, location: &'static Location<'static>) -> Result<Tensor, Error> {
@@ -356,7 +421,12 @@ fn matmul(a: &Tensor, b: &Tensor, location: &'static Location<'static>) -> Resul
         }
     }
     let error = |detail: &str| -> Error {
-        OpError { op: "matmul", kind: OpErrorKind::shapes([a.ty(), b.ty()], detail), location: Some(location) }.into()
+        OpError {
+            op: "matmul",
+            kind: OpErrorKind::shapes([a.ty(), b.ty()], detail),
+            location: Some(location),
+        }
+        .into()
     };
     if a.rank() == 0 || b.rank() == 0 {
         return Err(error("operands need at least one axis; use `*` to scale"));
@@ -366,12 +436,15 @@ fn matmul(a: &Tensor, b: &Tensor, location: &'static Location<'static>) -> Resul
     let (a_rank, b_rank) = (a.rank(), b.rank());
     let (a_inner, b_inner) = (a_rank - 1, b_rank.saturating_sub(2));
     if a.shape()[a_inner] != b.shape()[b_inner] {
-        return Err(error("the last axis of the first must match the second-to-last (or only) axis of the second"));
+        return Err(error(
+            "the last axis of the first must match the second-to-last (or only) axis of the second",
+        ));
     }
     // Leading axes broadcast: an axis of length 1 (or missing) on one side is free on the other.
     let a_lead = &a.shape()[..a_rank.saturating_sub(2)];
     let b_lead = &b.shape()[..b_rank.saturating_sub(2)];
-    let lead = crate::array::broadcast_shapes([a_lead, b_lead]).ok_or_else(|| error("leading axes do not broadcast"))?;
+    let lead = crate::array::broadcast_shapes([a_lead, b_lead])
+        .ok_or_else(|| error("leading axes do not broadcast"))?;
     let full = |x: &Tensor, x_lead: &[usize], matrix: &[usize]| -> Tensor {
         // A vector or a single matrix needs no copies: it takes no part in the batch axes.
         if x_lead.is_empty() || x_lead == &lead[..] {
@@ -384,12 +457,23 @@ fn matmul(a: &Tensor, b: &Tensor, location: &'static Location<'static>) -> Resul
     let a = full(&a, a_lead, &a.shape()[a_lead.len()..]);
     let b = full(&b, b_lead, &b.shape()[b_lead.len()..]);
     let batched = lead.len();
-    let (a_batch, b_batch) = (a.rank() >= batched + 1 && !a_lead.is_empty(), !b_lead.is_empty());
+    let (a_batch, b_batch) = (
+        a.rank() >= batched + 1 && !a_lead.is_empty(),
+        !b_lead.is_empty(),
+    );
     let dims = DotDims {
         lhs_contract: smallvec![a.rank() - 1],
         rhs_contract: smallvec![b.rank().saturating_sub(2)],
-        lhs_batch: if a_batch && b_batch { (0..batched).collect() } else { SmallVec::new() },
-        rhs_batch: if a_batch && b_batch { (0..batched).collect() } else { SmallVec::new() },
+        lhs_batch: if a_batch && b_batch {
+            (0..batched).collect()
+        } else {
+            SmallVec::new()
+        },
+        rhs_batch: if a_batch && b_batch {
+            (0..batched).collect()
+        } else {
+            SmallVec::new()
+        },
     };
     let out = apply1(Op::DotGeneral { dims }, &[&a, &b], location);
     if b_batch && !a_batch && a_rank > 1 {

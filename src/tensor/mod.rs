@@ -35,16 +35,18 @@ use crate::exec::{Plan, RunContext};
 use crate::ops::{OpError, Outputs};
 use crate::program::{Op, ProgramBuilder, Var};
 
+pub(crate) use call::flatten_args;
 pub use collective::{
-    AxisNames, all_gather, all_to_all, axis_index, axis_size, pmax, pmean, pmin, ppermute, pshuffle, psum,
-    psum_scatter,
+    AxisNames, all_gather, all_to_all, axis_index, axis_size, pmax, pmean, pmin, ppermute,
+    pshuffle, psum, psum_scatter,
+};
+pub(crate) use context::{
+    Traced, active as is_tracing, concrete_arrays, lift_vars, run_or_inline, trace_dynamic,
 };
 pub use control::{ScanOptions, cond, fori_loop, scan, switch, while_loop};
-pub(crate) use call::flatten_args;
-pub(crate) use context::{Traced, active as is_tracing, concrete_arrays, lift_vars, run_or_inline, trace_dynamic};
 pub use creation::{arange, concatenate, full, iota, ones, stack, where_, zeros};
-pub use func::{Arguments, Func, Output};
 pub(crate) use func::trace;
+pub use func::{Arguments, Func, Output};
 pub use indexing::{At, TakeMode, sort_by_key};
 pub use linalg::Triangle;
 pub use shape::{AxisList, Slicing};
@@ -88,7 +90,10 @@ enum Repr {
 #[non_exhaustive]
 pub enum TraceError {
     /// A tensor outlived the trace it belongs to.
-    #[error("a tensor of type {ty} was used after the traced function it belongs to returned{}; return it from the function instead of storing it outside", at(location))]
+    #[error(
+        "a tensor of type {ty} was used after the traced function it belongs to returned{}; return it from the function instead of storing it outside",
+        at(location)
+    )]
     Leaked {
         /// The tensor's type.
         ty: TensorType,
@@ -96,7 +101,10 @@ pub enum TraceError {
         location: Option<&'static Location<'static>>,
     },
     /// A traced tensor was asked for its value.
-    #[error("a traced tensor of type {ty} has no value yet{}; compute with it, or read values after the function was called", at(location))]
+    #[error(
+        "a traced tensor of type {ty} has no value yet{}; compute with it, or read values after the function was called",
+        at(location)
+    )]
     NotConcrete {
         /// The tensor's type.
         ty: TensorType,
@@ -104,7 +112,10 @@ pub enum TraceError {
         location: Option<&'static Location<'static>>,
     },
     /// A type was given where a value is needed.
-    #[error("the type {ty} was given where a value is needed{}; use .trace(..) for types and .call(..) for values", at(location))]
+    #[error(
+        "the type {ty} was given where a value is needed{}; use .trace(..) for types and .call(..) for values",
+        at(location)
+    )]
     NoValue {
         /// The type.
         ty: TensorType,
@@ -114,12 +125,18 @@ pub enum TraceError {
 }
 
 fn at(location: &Option<&'static Location<'static>>) -> String {
-    location.map_or_else(String::new, |l| format!(" (at {}:{}:{})", l.file(), l.line(), l.column()))
+    location.map_or_else(String::new, |l| {
+        format!(" (at {}:{}:{})", l.file(), l.line(), l.column())
+    })
 }
 
 impl Tensor {
     fn new(repr: Repr, ty: TensorType) -> Tensor {
-        Tensor { repr, ty, not_send: PhantomData }
+        Tensor {
+            repr,
+            ty,
+            not_send: PhantomData,
+        }
     }
 
     /// A concrete tensor, weakly typed or not.
@@ -178,8 +195,16 @@ impl Tensor {
         match &self.repr {
             Repr::Concrete(array) => Ok(array.clone()),
             Repr::Poisoned(error) => Err(Error::Shared(error.clone())),
-            Repr::Traced { .. } => Err(TraceError::NotConcrete { ty: self.ty.clone(), location }.into()),
-            Repr::Spec => Err(TraceError::NoValue { ty: self.ty.clone(), location }.into()),
+            Repr::Traced { .. } => Err(TraceError::NotConcrete {
+                ty: self.ty.clone(),
+                location,
+            }
+            .into()),
+            Repr::Spec => Err(TraceError::NoValue {
+                ty: self.ty.clone(),
+                location,
+            }
+            .into()),
         }
     }
 
@@ -226,7 +251,11 @@ impl From<&Array> for Tensor {
 }
 
 /// Applies an operation: recorded where a trace is active, evaluated at once otherwise.
-pub(crate) fn apply(op: Op, operands: &[&Tensor], location: &'static Location<'static>) -> Result<Outputs<Tensor>, Error> {
+pub(crate) fn apply(
+    op: Op,
+    operands: &[&Tensor],
+    location: &'static Location<'static>,
+) -> Result<Outputs<Tensor>, Error> {
     for operand in operands {
         if let Repr::Poisoned(error) = &operand.repr {
             return Err(Error::Shared(error.clone()));
@@ -245,18 +274,28 @@ pub(crate) fn apply(op: Op, operands: &[&Tensor], location: &'static Location<'s
     let types: SmallVec<[TensorType; 4]> = operands.iter().map(|t| t.ty.clone()).collect();
     let results =
         crate::ops::infer(&op, &types).map_err(|kind| OpError::new(&op, kind, Some(location)))?;
-    let needs_run = matches!(op, Op::Callback { .. } | Op::Collective { .. }) || !op.sub_programs().is_empty();
+    let needs_run =
+        matches!(op, Op::Callback { .. } | Op::Collective { .. }) || !op.sub_programs().is_empty();
     let outputs: Outputs<Array> = if needs_run {
         // A program of this one equation.
         let mut builder = ProgramBuilder::new();
-        let inputs = types.iter().map(|ty| builder.input(ty.clone()).into()).collect();
+        let inputs = types
+            .iter()
+            .map(|ty| builder.input(ty.clone()).into())
+            .collect();
         let out = builder.push(op, inputs, results.iter().cloned(), Some(location));
         let program = builder.finish(out.into_iter().map(Into::into).collect());
-        Plan::new(&program).run(arrays, &mut RunContext::default())?.into()
+        Plan::new(&program)
+            .run(arrays, &mut RunContext::default())?
+            .into()
     } else {
         crate::ops::eval(&op, &arrays)?
     };
-    Ok(outputs.into_iter().zip(results).map(|(array, ty)| Tensor::concrete(array, ty.weak)).collect())
+    Ok(outputs
+        .into_iter()
+        .zip(results)
+        .map(|(array, ty)| Tensor::concrete(array, ty.weak))
+        .collect())
 }
 
 /// Applies an operation with one result, keeping an error in the result and in the active trace.

@@ -20,7 +20,10 @@ pub(super) fn convert(x: &Tensor, (dtype, weak): (DType, bool), location: Caller
     }
     if let Repr::Concrete(array) = &x.repr
         && array.rank() == 0
-        && let Ok(mut out) = crate::ops::eval(&Op::ConvertElementType { dtype, weak }, std::slice::from_ref(array))
+        && let Ok(mut out) = crate::ops::eval(
+            &Op::ConvertElementType { dtype, weak },
+            std::slice::from_ref(array),
+        )
     {
         return Tensor::concrete(out.swap_remove(0), weak);
     }
@@ -38,14 +41,23 @@ pub(super) fn promote<const N: usize>(operands: [&Tensor; N], location: Caller) 
 }
 
 /// Gives every operand the rank of the largest by leading axes of length 1; rank 0 mixes with any rank.
-pub(super) fn match_ranks<const N: usize>(op: &'static str, operands: [Tensor; N], location: Caller) -> Result<[Tensor; N], Error> {
+pub(super) fn match_ranks<const N: usize>(
+    op: &'static str,
+    operands: [Tensor; N],
+    location: Caller,
+) -> Result<[Tensor; N], Error> {
     let shapes: Vec<&[usize]> = operands.iter().map(Tensor::shape).collect();
     if broadcast_shapes(shapes.iter().copied()).is_none() {
         let kind = OpErrorKind::shapes(
             operands.iter().map(|t| &t.ty),
             "they do not broadcast: aligned from the last axis, lengths must be equal or 1",
         );
-        return Err(OpError { op, kind, location: Some(location) }.into());
+        return Err(OpError {
+            op,
+            kind,
+            location: Some(location),
+        }
+        .into());
     }
     let rank = operands.iter().map(Tensor::rank).max().unwrap_or(0);
     Ok(operands.map(|t| {
@@ -53,7 +65,9 @@ pub(super) fn match_ranks<const N: usize>(op: &'static str, operands: [Tensor; N
             return t;
         }
         let missing = rank - t.rank();
-        let shape = std::iter::repeat_n(1, missing).chain(t.shape().iter().copied()).collect();
+        let shape = std::iter::repeat_n(1, missing)
+            .chain(t.shape().iter().copied())
+            .collect();
         let dims = (missing..rank).collect();
         apply1(Op::BroadcastInDim { shape, dims }, &[&t], location)
     }))
@@ -71,7 +85,10 @@ pub(super) fn binary(op: BinaryOp, a: &Tensor, b: &Tensor, location: Caller) -> 
         to = to_inexact(to);
     }
     let operands = [convert(a, to, location), convert(b, to, location)];
-    settle(match_ranks(op.name(), operands, location).map(|[a, b]| apply1(Op::Binary(op), &[&a, &b], location)))
+    settle(
+        match_ranks(op.name(), operands, location)
+            .map(|[a, b]| apply1(Op::Binary(op), &[&a, &b], location)),
+    )
 }
 
 /// An elementwise operation of one operand; `float` says that integers are converted first.
@@ -100,7 +117,12 @@ fn remainder(x: &Tensor, y: &Tensor, location: Caller) -> Tensor {
         location,
     );
     let fix = binary(BinaryOp::And, &nonzero, &signs_differ, location);
-    let out = super::creation::select(&fix, &binary(BinaryOp::Add, &rem, &y, location), &rem, location);
+    let out = super::creation::select(
+        &fix,
+        &binary(BinaryOp::Add, &rem, &y, location),
+        &rem,
+        location,
+    );
     if x.dtype().is_float() {
         return out;
     }
@@ -115,7 +137,12 @@ pub(super) fn floor_divide(x: &Tensor, y: &Tensor, location: Caller) -> Tensor {
     if x.dtype().is_float() {
         // As numpy: from the remainder, so that quotient and remainder agree even where x / y rounds up.
         let rem = binary(BinaryOp::Rem, &x, &y, location);
-        let quotient = binary(BinaryOp::Div, &binary(BinaryOp::Sub, &x, &rem, location), &y, location);
+        let quotient = binary(
+            BinaryOp::Div,
+            &binary(BinaryOp::Sub, &x, &rem, location),
+            &y,
+            location,
+        );
         let zero = Tensor::from(0.0);
         let signs_differ = binary(
             BinaryOp::Ne,
@@ -123,8 +150,12 @@ pub(super) fn floor_divide(x: &Tensor, y: &Tensor, location: Caller) -> Tensor {
             &unary(UnaryOp::Sign, &rem, false, location),
             location,
         );
-        let correct =
-            binary(BinaryOp::And, &binary(BinaryOp::Ne, &rem, &zero, location), &signs_differ, location);
+        let correct = binary(
+            BinaryOp::And,
+            &binary(BinaryOp::Ne, &rem, &zero, location),
+            &signs_differ,
+            location,
+        );
         let lower = binary(BinaryOp::Sub, &quotient, &Tensor::from(1.0), location);
         let chosen = super::creation::select(&correct, &lower, &quotient, location);
         return unary(UnaryOp::RoundHalfAway, &chosen, false, location);
@@ -143,8 +174,12 @@ pub(super) fn floor_divide(x: &Tensor, y: &Tensor, location: Caller) -> Tensor {
         &unary(UnaryOp::Sign, &y, false, location),
         location,
     );
-    let correct =
-        binary(BinaryOp::And, &signs_differ, &binary(BinaryOp::Ne, &rem, &Tensor::from(0_i64), location), location);
+    let correct = binary(
+        BinaryOp::And,
+        &signs_differ,
+        &binary(BinaryOp::Ne, &rem, &Tensor::from(0_i64), location),
+        location,
+    );
     let lower = binary(BinaryOp::Sub, &quotient, &Tensor::from(1_i64), location);
     super::creation::select(&correct, &lower, &quotient, location)
 }
@@ -234,12 +269,23 @@ pub(super) fn broadcast_to(x: &Tensor, shape: &[usize], location: Caller) -> Ten
     }
     let target = TensorType::new(x.dtype(), shape.iter().copied());
     if broadcast_shapes([x.shape(), shape]).is_none_or(|s| &s[..] != shape) {
-        let kind = OpErrorKind::shapes([&x.ty, &target], "the first does not broadcast to the second");
-        return settle(Err(OpError { op: "broadcast_to", kind, location: Some(location) }.into()));
+        let kind = OpErrorKind::shapes(
+            [&x.ty, &target],
+            "the first does not broadcast to the second",
+        );
+        return settle(Err(OpError {
+            op: "broadcast_to",
+            kind,
+            location: Some(location),
+        }
+        .into()));
     }
     let offset = shape.len() - x.rank();
     let dims = (offset..shape.len()).collect();
-    let op = Op::BroadcastInDim { shape: target.shape, dims };
+    let op = Op::BroadcastInDim {
+        shape: target.shape,
+        dims,
+    };
     apply1(op, &[x], location)
 }
 

@@ -44,13 +44,27 @@ impl AxisList for Vec<isize> {
 }
 
 /// Resolves negative axes and refuses those outside the rank or named twice.
-pub(super) fn resolve(op: &'static str, axes: &[isize], rank: usize, location: &'static Location<'static>) -> Result<Shape, Error> {
+pub(super) fn resolve(
+    op: &'static str,
+    axes: &[isize],
+    rank: usize,
+    location: &'static Location<'static>,
+) -> Result<Shape, Error> {
     let mut out = Shape::new();
     for &axis in axes {
-        let error = |kind| Error::from(OpError { op, kind, location: Some(location) });
-        let resolved = resolve_axis(axis, rank).ok_or_else(|| error(OpErrorKind::AxisOutOfBounds { axis, rank }))?;
+        let error = |kind| {
+            Error::from(OpError {
+                op,
+                kind,
+                location: Some(location),
+            })
+        };
+        let resolved = resolve_axis(axis, rank)
+            .ok_or_else(|| error(OpErrorKind::AxisOutOfBounds { axis, rank }))?;
         if out.contains(&resolved) {
-            return Err(error(OpErrorKind::parameter(format!("axis {axis} is named twice in {axes:?}; name each once"))));
+            return Err(error(OpErrorKind::parameter(format!(
+                "axis {axis} is named twice in {axes:?}; name each once"
+            ))));
         }
         out.push(resolved);
     }
@@ -72,7 +86,11 @@ impl Tensor {
         let location = Location::caller();
         let wanted: SmallVec<[isize; 4]> = shape.into_iter().collect();
         settle(self.poison().and_then(|()| {
-            let known: usize = wanted.iter().filter(|&&n| n >= 0).map(|&n| n as usize).product();
+            let known: usize = wanted
+                .iter()
+                .filter(|&&n| n >= 0)
+                .map(|&n| n as usize)
+                .product();
             let shape: Option<Shape> = wanted
                 .iter()
                 .map(|&n| match usize::try_from(n) {
@@ -86,9 +104,16 @@ impl Tensor {
                     Ok(apply1(Op::Reshape { shape }, &[self], location))
                 }
                 _ => {
-                    let detail = format!("cannot reshape into {wanted:?}; lengths are not negative, save for one -1");
+                    let detail = format!(
+                        "cannot reshape into {wanted:?}; lengths are not negative, save for one -1"
+                    );
                     let kind = OpErrorKind::shapes([&self.ty], detail);
-                    Err(OpError { op: "reshape", kind, location: Some(location) }.into())
+                    Err(OpError {
+                        op: "reshape",
+                        kind,
+                        location: Some(location),
+                    }
+                    .into())
                 }
             }
         }))
@@ -164,8 +189,15 @@ impl Tensor {
     /// Places axis `i` at `dims[i]` of a larger shape and repeats along the others (JAX's `lax.broadcast_in_dim`).
     #[track_caller]
     #[must_use]
-    pub fn broadcast_in_dim(&self, shape: impl IntoIterator<Item = usize>, dims: impl IntoIterator<Item = usize>) -> Tensor {
-        let op = Op::BroadcastInDim { shape: shape.into_iter().collect(), dims: dims.into_iter().collect() };
+    pub fn broadcast_in_dim(
+        &self,
+        shape: impl IntoIterator<Item = usize>,
+        dims: impl IntoIterator<Item = usize>,
+    ) -> Tensor {
+        let op = Op::BroadcastInDim {
+            shape: shape.into_iter().collect(),
+            dims: dims.into_iter().collect(),
+        };
         apply1(op, &[self], Location::caller())
     }
 
@@ -173,8 +205,18 @@ impl Tensor {
     #[track_caller]
     #[must_use]
     pub fn slice(&self, slicing: Slicing) -> Tensor {
-        let strides = slicing.strides.unwrap_or_else(|| SmallVec::from_elem(1, slicing.start.len()));
-        apply1(Op::Slice { start: slicing.start, limit: slicing.limit, strides }, &[self], Location::caller())
+        let strides = slicing
+            .strides
+            .unwrap_or_else(|| SmallVec::from_elem(1, slicing.start.len()));
+        apply1(
+            Op::Slice {
+                start: slicing.start,
+                limit: slicing.limit,
+                strides,
+            },
+            &[self],
+            Location::caller(),
+        )
     }
 
     /// The sub-tensor at one static index of an axis; negative indices count from the end.
@@ -186,16 +228,36 @@ impl Tensor {
             let axis = resolve("index", &[axis], self.rank(), location)?[0];
             let n = self.shape()[axis];
             let Some(i) = resolve_axis(index, n) else {
-                let detail = format!("index {index} is out of bounds for axis {axis} of length {n}");
+                let detail =
+                    format!("index {index} is out of bounds for axis {axis} of length {n}");
                 let kind = OpErrorKind::shapes([&self.ty], detail);
-                return Err(OpError { op: "index", kind, location: Some(location) }.into());
+                return Err(OpError {
+                    op: "index",
+                    kind,
+                    location: Some(location),
+                }
+                .into());
             };
             let mut start: Shape = SmallVec::from_elem(0, self.rank());
             let mut limit = self.ty.shape.clone();
             (start[axis], limit[axis]) = (i, i + 1);
             let strides = SmallVec::from_elem(1, self.rank());
-            let one = apply1(Op::Slice { start, limit, strides }, &[self], location);
-            Ok(apply1(Op::Squeeze { dims: SmallVec::from_elem(axis, 1) }, &[&one], location))
+            let one = apply1(
+                Op::Slice {
+                    start,
+                    limit,
+                    strides,
+                },
+                &[self],
+                location,
+            );
+            Ok(apply1(
+                Op::Squeeze {
+                    dims: SmallVec::from_elem(axis, 1),
+                },
+                &[&one],
+                location,
+            ))
         }))
     }
 
@@ -230,8 +292,15 @@ pub struct Slicing {
 impl Slicing {
     /// From the first index to one past the last, per axis.
     #[must_use]
-    pub fn new(start: impl IntoIterator<Item = usize>, limit: impl IntoIterator<Item = usize>) -> Slicing {
-        Slicing { start: start.into_iter().collect(), limit: limit.into_iter().collect(), strides: None }
+    pub fn new(
+        start: impl IntoIterator<Item = usize>,
+        limit: impl IntoIterator<Item = usize>,
+    ) -> Slicing {
+        Slicing {
+            start: start.into_iter().collect(),
+            limit: limit.into_iter().collect(),
+            strides: None,
+        }
     }
 
     /// Steps per axis, 1 or more.

@@ -48,12 +48,20 @@ pub trait Tree: Flatten + Sized {
     /// # Errors
     ///
     /// [`TreeError::Structure`] where the structure is not this type's.
-    fn unflatten(def: &TreeDef, leaves: &mut dyn Iterator<Item = Tensor>, path: &Path) -> Result<Self, TreeError>;
+    fn unflatten(
+        def: &TreeDef,
+        leaves: &mut dyn Iterator<Item = Tensor>,
+        path: &Path,
+    ) -> Result<Self, TreeError>;
 }
 
 /// The error of an [`unflatten`](Tree::unflatten) that found another structure.
 fn mismatch(path: &Path, expected: impl Into<String>, found: &TreeDef) -> TreeError {
-    TreeError::Structure { path: path.clone(), expected: expected.into(), found: found.kind() }
+    TreeError::Structure {
+        path: path.clone(),
+        expected: expected.into(),
+        found: found.kind(),
+    }
 }
 
 impl<T: Flatten + ?Sized> Flatten for &T {
@@ -70,9 +78,15 @@ impl Flatten for Tensor {
 }
 
 impl Tree for Tensor {
-    fn unflatten(def: &TreeDef, leaves: &mut dyn Iterator<Item = Tensor>, path: &Path) -> Result<Tensor, TreeError> {
+    fn unflatten(
+        def: &TreeDef,
+        leaves: &mut dyn Iterator<Item = Tensor>,
+        path: &Path,
+    ) -> Result<Tensor, TreeError> {
         match def {
-            TreeDef::Leaf => leaves.next().ok_or_else(|| mismatch(path, "a tensor", &TreeDef::None)),
+            TreeDef::Leaf => leaves
+                .next()
+                .ok_or_else(|| mismatch(path, "a tensor", &TreeDef::None)),
             other => Err(mismatch(path, "a tensor", other)),
         }
     }
@@ -142,11 +156,16 @@ number_tensors! {
 
 impl<T: Flatten> Flatten for Option<T> {
     fn flatten(&self, leaves: &mut Vec<Tensor>) -> TreeDef {
-        self.as_ref().map_or(TreeDef::None, |value| value.flatten(leaves))
+        self.as_ref()
+            .map_or(TreeDef::None, |value| value.flatten(leaves))
     }
 }
 impl<T: Tree> Tree for Option<T> {
-    fn unflatten(def: &TreeDef, leaves: &mut dyn Iterator<Item = Tensor>, path: &Path) -> Result<Self, TreeError> {
+    fn unflatten(
+        def: &TreeDef,
+        leaves: &mut dyn Iterator<Item = Tensor>,
+        path: &Path,
+    ) -> Result<Self, TreeError> {
         match def {
             TreeDef::None => Ok(None),
             def => T::unflatten(def, leaves, path).map(Some),
@@ -165,11 +184,19 @@ impl<T: Flatten> Flatten for [T] {
     }
 }
 impl<T: Tree> Tree for Vec<T> {
-    fn unflatten(def: &TreeDef, leaves: &mut dyn Iterator<Item = Tensor>, path: &Path) -> Result<Self, TreeError> {
+    fn unflatten(
+        def: &TreeDef,
+        leaves: &mut dyn Iterator<Item = Tensor>,
+        path: &Path,
+    ) -> Result<Self, TreeError> {
         let TreeDef::List(items) = def else {
             return Err(mismatch(path, "a list", def));
         };
-        items.iter().enumerate().map(|(i, d)| T::unflatten(d, leaves, &path.join(Step::Index(i)))).collect()
+        items
+            .iter()
+            .enumerate()
+            .map(|(i, d)| T::unflatten(d, leaves, &path.join(Step::Index(i))))
+            .collect()
     }
 }
 
@@ -179,25 +206,44 @@ impl<T: Flatten, const N: usize> Flatten for [T; N] {
     }
 }
 impl<T: Tree, const N: usize> Tree for [T; N] {
-    fn unflatten(def: &TreeDef, leaves: &mut dyn Iterator<Item = Tensor>, path: &Path) -> Result<Self, TreeError> {
+    fn unflatten(
+        def: &TreeDef,
+        leaves: &mut dyn Iterator<Item = Tensor>,
+        path: &Path,
+    ) -> Result<Self, TreeError> {
         let items = Vec::<T>::unflatten(def, leaves, path)?;
-        items.try_into().map_err(|_| mismatch(path, format!("a list of {N}"), def))
+        items
+            .try_into()
+            .map_err(|_| mismatch(path, format!("a list of {N}"), def))
     }
 }
 
 impl<T: Flatten> Flatten for BTreeMap<String, T> {
     fn flatten(&self, leaves: &mut Vec<Tensor>) -> TreeDef {
-        TreeDef::Dict(self.iter().map(|(key, value)| (key.clone(), value.flatten(leaves))).collect())
+        TreeDef::Dict(
+            self.iter()
+                .map(|(key, value)| (key.clone(), value.flatten(leaves)))
+                .collect(),
+        )
     }
 }
 impl<T: Tree> Tree for BTreeMap<String, T> {
-    fn unflatten(def: &TreeDef, leaves: &mut dyn Iterator<Item = Tensor>, path: &Path) -> Result<Self, TreeError> {
+    fn unflatten(
+        def: &TreeDef,
+        leaves: &mut dyn Iterator<Item = Tensor>,
+        path: &Path,
+    ) -> Result<Self, TreeError> {
         let TreeDef::Dict(items) = def else {
             return Err(mismatch(path, "a dictionary", def));
         };
         items
             .iter()
-            .map(|(key, d)| Ok((key.clone(), T::unflatten(d, leaves, &path.join(Step::Key(key.clone())))?)))
+            .map(|(key, d)| {
+                Ok((
+                    key.clone(),
+                    T::unflatten(d, leaves, &path.join(Step::Key(key.clone())))?,
+                ))
+            })
             .collect()
     }
 }
@@ -273,29 +319,58 @@ impl Flatten for TreeValue {
         match self {
             TreeValue::Leaf(tensor) => tensor.flatten(leaves),
             TreeValue::None => TreeDef::None,
-            TreeValue::Tuple(items) => TreeDef::Tuple(items.iter().map(|v| v.flatten(leaves)).collect()),
-            TreeValue::List(items) => TreeDef::List(items.iter().map(|v| v.flatten(leaves)).collect()),
-            TreeValue::Dict(items) => {
-                TreeDef::Dict(items.iter().map(|(k, v)| (k.clone(), v.flatten(leaves))).collect())
+            TreeValue::Tuple(items) => {
+                TreeDef::Tuple(items.iter().map(|v| v.flatten(leaves)).collect())
             }
+            TreeValue::List(items) => {
+                TreeDef::List(items.iter().map(|v| v.flatten(leaves)).collect())
+            }
+            TreeValue::Dict(items) => TreeDef::Dict(
+                items
+                    .iter()
+                    .map(|(k, v)| (k.clone(), v.flatten(leaves)))
+                    .collect(),
+            ),
             TreeValue::Struct(name, fields) => TreeDef::Struct(
                 name.clone(),
-                fields.iter().map(|(k, v)| (k.clone(), v.flatten(leaves))).collect(),
+                fields
+                    .iter()
+                    .map(|(k, v)| (k.clone(), v.flatten(leaves)))
+                    .collect(),
             ),
         }
     }
 }
 
 impl Tree for TreeValue {
-    fn unflatten(def: &TreeDef, leaves: &mut dyn Iterator<Item = Tensor>, path: &Path) -> Result<Self, TreeError> {
-        let mut child = |(step, def): (Step, &TreeDef)| TreeValue::unflatten(def, leaves, &path.join(step));
+    fn unflatten(
+        def: &TreeDef,
+        leaves: &mut dyn Iterator<Item = Tensor>,
+        path: &Path,
+    ) -> Result<Self, TreeError> {
+        let mut child =
+            |(step, def): (Step, &TreeDef)| TreeValue::unflatten(def, leaves, &path.join(step));
         Ok(match def {
             TreeDef::Leaf => TreeValue::Leaf(Tensor::unflatten(def, leaves, path)?),
             TreeDef::None => TreeValue::None,
-            TreeDef::Tuple(_) => TreeValue::Tuple(def.children().into_iter().map(child).collect::<Result<_, _>>()?),
-            TreeDef::List(_) => TreeValue::List(def.children().into_iter().map(child).collect::<Result<_, _>>()?),
+            TreeDef::Tuple(_) => TreeValue::Tuple(
+                def.children()
+                    .into_iter()
+                    .map(child)
+                    .collect::<Result<_, _>>()?,
+            ),
+            TreeDef::List(_) => TreeValue::List(
+                def.children()
+                    .into_iter()
+                    .map(child)
+                    .collect::<Result<_, _>>()?,
+            ),
             TreeDef::Dict(items) => {
-                let values = def.children().into_iter().map(child).collect::<Result<Vec<_>, _>>()?;
+                let values = def
+                    .children()
+                    .into_iter()
+                    .map(child)
+                    .collect::<Result<Vec<_>, _>>()?;
                 TreeValue::Dict(items.keys().cloned().zip(values).collect())
             }
             TreeDef::Struct(name, fields) => {

@@ -7,7 +7,10 @@ use crate::array::TensorType;
 use crate::error::Error;
 use crate::exec::{Plan, RunContext};
 use crate::program::{Op, Program};
-use crate::tensor::{Arguments, Func, Tensor, Tree, apply, concrete_arrays, flatten_args, is_tracing, lift_vars, trace};
+use crate::tensor::{
+    Arguments, Func, Tensor, Tree, apply, concrete_arrays, flatten_args, is_tracing, lift_vars,
+    trace,
+};
 use crate::transform::simplify;
 use crate::tree::{Path, TreeDef};
 
@@ -44,7 +47,11 @@ struct Compiled {
 /// # Ok::<(), elimap::Error>(())
 /// ```
 pub fn jit<F>(function: F) -> Jit<F> {
-    Jit { function, name: Arc::from("fun"), cache: Mutex::new(Vec::new()) }
+    Jit {
+        function,
+        name: Arc::from("fun"),
+        cache: Mutex::new(Vec::new()),
+    }
 }
 
 impl<F> Jit<F> {
@@ -85,33 +92,66 @@ impl<F> Jit<F> {
         Ok(simplify::dead_code(traced.program))
     }
 
-    fn apply<A: Tree>(&self, def: TreeDef, leaves: Vec<Tensor>, location: &'static Location<'static>) -> Result<F::Out, Error>
+    fn apply<A: Tree>(
+        &self,
+        def: TreeDef,
+        leaves: Vec<Tensor>,
+        location: &'static Location<'static>,
+    ) -> Result<F::Out, Error>
     where
         F: Func<A>,
     {
         let types: Vec<TensorType> = leaves.iter().map(|t| t.ty().clone()).collect();
         if is_tracing() {
             // Part of an enclosing trace: a call of a sub-program, which may use that trace's tensors.
-            let (mut traced, out_def) = trace::<A, F>(&self.function, &def, &types, None, location)?;
+            let (mut traced, out_def) =
+                trace::<A, F>(&self.function, &def, &types, None, location)?;
             traced.program.inputs.rotate_right(traced.captures.len());
             let captured = lift_vars(&traced.captures);
             let program = Arc::new(simplify::dead_code(traced.program));
             let operands: Vec<&Tensor> = captured.iter().chain(&leaves).collect();
-            let outputs = apply(Op::Call { name: self.name.clone(), program }, &operands, location)?;
-            return Ok(F::Out::unflatten(&out_def, &mut outputs.into_iter(), &Path::root("result"))?);
+            let outputs = apply(
+                Op::Call {
+                    name: self.name.clone(),
+                    program,
+                },
+                &operands,
+                location,
+            )?;
+            return Ok(F::Out::unflatten(
+                &out_def,
+                &mut outputs.into_iter(),
+                &Path::root("result"),
+            )?);
         }
         let arrays = concrete_arrays(&leaves, location)?;
         let compiled = self.compiled::<A>((def, types), location)?;
         let outputs = compiled.plan.run(arrays, &mut RunContext::default())?;
-        let outputs = outputs.into_iter().zip(&compiled.types).map(|(array, ty)| Tensor::concrete(array, ty.weak));
-        Ok(F::Out::unflatten(&compiled.out_def, &mut outputs.into_iter(), &Path::root("result"))?)
+        let outputs = outputs
+            .into_iter()
+            .zip(&compiled.types)
+            .map(|(array, ty)| Tensor::concrete(array, ty.weak));
+        Ok(F::Out::unflatten(
+            &compiled.out_def,
+            &mut outputs.into_iter(),
+            &Path::root("result"),
+        )?)
     }
 
-    fn compiled<A: Tree>(&self, key: Key, location: &'static Location<'static>) -> Result<Arc<Compiled>, Error>
+    fn compiled<A: Tree>(
+        &self,
+        key: Key,
+        location: &'static Location<'static>,
+    ) -> Result<Arc<Compiled>, Error>
     where
         F: Func<A>,
     {
-        let find = |cache: &[(Key, Arc<Compiled>)]| cache.iter().find(|(k, _)| *k == key).map(|(_, c)| c.clone());
+        let find = |cache: &[(Key, Arc<Compiled>)]| {
+            cache
+                .iter()
+                .find(|(k, _)| *k == key)
+                .map(|(_, c)| c.clone())
+        };
         if let Some(found) = find(&self.cache.lock().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(found);
         }
@@ -120,8 +160,15 @@ impl<F> Jit<F> {
         let program = simplify::dead_code(traced.program);
         #[cfg(debug_assertions)]
         program.verify()?;
-        let compiled = Arc::new(Compiled { plan: Plan::new(&program), types: program.output_types(), out_def });
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner).push((key, compiled.clone()));
+        let compiled = Arc::new(Compiled {
+            plan: Plan::new(&program),
+            types: program.output_types(),
+            out_def,
+        });
+        self.cache
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push((key, compiled.clone()));
         Ok(compiled)
     }
 }

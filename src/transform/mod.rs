@@ -8,5 +8,5 @@ mod vmap;
 
 pub use jit::{Jit, jit};
 pub use pmap::{PmapError, pmap, shard_map, xmap};
-pub use verify::{Violation, VerifyError};
-pub use vmap::{VmapError, Vmap, vmap};
+pub use verify::{VerifyError, Violation};
+pub use vmap::{Vmap, VmapError, vmap};

@@ -4,7 +4,9 @@ use std::convert::Infallible;
 
 /// Mapping over devices was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{requested} is not supported: it compiles a function and distributes it over devices, and a host callback cannot be compiled and distributed (there is 1 device, the host); use vmap(f) with a callback of VmapMethod::ExpandDims, which hands the host the whole batch to spread over threads, or VmapMethod::Parallel, which calls it lane by lane on all threads")]
+#[error(
+    "{requested} is not supported: it compiles a function and distributes it over devices, and a host callback cannot be compiled and distributed (there is 1 device, the host); use vmap(f) with a callback of VmapMethod::ExpandDims, which hands the host the whole batch to spread over threads, or VmapMethod::Parallel, which calls it lane by lane on all threads"
+)]
 pub struct PmapError {
     /// What was asked for.
     pub requested: &'static str,
@@ -31,7 +33,9 @@ pub fn pmap<F>(_function: F) -> Result<Infallible, PmapError> {
 ///
 /// Always [`PmapError`].
 pub fn shard_map<F>(_function: F) -> Result<Infallible, PmapError> {
-    Err(PmapError { requested: "shard_map" })
+    Err(PmapError {
+        requested: "shard_map",
+    })
 }
 
 /// Refuses, as [`pmap`] does.

@@ -28,7 +28,11 @@ impl std::error::Error for VerifyError {}
 
 impl fmt::Display for VerifyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the program breaks {} invariants; it was not made by this library or one of its transforms is wrong", self.violations.len())?;
+        write!(
+            f,
+            "the program breaks {} invariants; it was not made by this library or one of its transforms is wrong",
+            self.violations.len()
+        )?;
         for violation in &self.violations {
             match violation.equation {
                 Some(i) => write!(f, "\n  equation {i}: {}", violation.message)?,
@@ -47,9 +51,19 @@ impl Program {
     ///
     /// [`VerifyError`] with all violations.
     pub fn verify(&self) -> Result<(), VerifyError> {
-        let mut check = Check { program: self, defined: vec![false; self.types.len()], violations: Vec::new() };
+        let mut check = Check {
+            program: self,
+            defined: vec![false; self.types.len()],
+            violations: Vec::new(),
+        };
         check.run();
-        if check.violations.is_empty() { Ok(()) } else { Err(VerifyError { violations: check.violations }) }
+        if check.violations.is_empty() {
+            Ok(())
+        } else {
+            Err(VerifyError {
+                violations: check.violations,
+            })
+        }
     }
 }
 
@@ -76,7 +90,10 @@ impl Check<'_> {
         if let Atom::Var(var) = atom
             && !self.defined.get(var.index()).copied().unwrap_or(false)
         {
-            self.complain(equation, format!("variable {} is used before it is defined", var.0));
+            self.complain(
+                equation,
+                format!("variable {} is used before it is defined", var.0),
+            );
             return None;
         }
         Some(self.program.atom_type(atom))
@@ -89,15 +106,25 @@ impl Check<'_> {
             if let Some(ty) = program.types.get(var.index())
                 && !ty.same_layout(&array.ty())
             {
-                self.complain(None, format!("constant {} is declared {ty} but holds {}", var.0, array.ty()));
+                self.complain(
+                    None,
+                    format!(
+                        "constant {} is declared {ty} but holds {}",
+                        var.0,
+                        array.ty()
+                    ),
+                );
             }
         }
         for &var in &program.inputs {
             self.define(None, var);
         }
         for (i, equation) in program.equations.iter().enumerate() {
-            let inputs: Option<SmallVec<[TensorType; 4]>> =
-                equation.inputs.iter().map(|a| self.use_atom(Some(i), a)).collect();
+            let inputs: Option<SmallVec<[TensorType; 4]>> = equation
+                .inputs
+                .iter()
+                .map(|a| self.use_atom(Some(i), a))
+                .collect();
             if let Some(inputs) = inputs {
                 self.check_types(i, &inputs);
             }
@@ -107,8 +134,14 @@ impl Check<'_> {
             for (k, sub) in equation.op.sub_programs().into_iter().enumerate() {
                 if let Err(error) = sub.verify() {
                     for violation in error.violations {
-                        let place = violation.equation.map_or_else(String::new, |e| format!(", equation {e}"));
-                        let message = format!("{} program {k}{place}: {}", equation.op.name(), violation.message);
+                        let place = violation
+                            .equation
+                            .map_or_else(String::new, |e| format!(", equation {e}"));
+                        let message = format!(
+                            "{} program {k}{place}: {}",
+                            equation.op.name(),
+                            violation.message
+                        );
                         self.complain(Some(i), message);
                     }
                 }
@@ -124,9 +157,14 @@ impl Check<'_> {
         match ops::infer(&equation.op, inputs) {
             Err(kind) => self.complain(Some(i), format!("{}: {kind}", equation.op.name())),
             Ok(types) => {
-                let declared: Vec<&TensorType> =
-                    equation.outputs.iter().filter_map(|v| self.program.types.get(v.index())).collect();
-                if types.len() != equation.outputs.len() || !types.iter().zip(&declared).all(|(a, b)| a.same_layout(b)) {
+                let declared: Vec<&TensorType> = equation
+                    .outputs
+                    .iter()
+                    .filter_map(|v| self.program.types.get(v.index()))
+                    .collect();
+                if types.len() != equation.outputs.len()
+                    || !types.iter().zip(&declared).all(|(a, b)| a.same_layout(b))
+                {
                     let show = |types: &mut dyn Iterator<Item = &TensorType>| {
                         types.map(ToString::to_string).collect::<Vec<_>>().join(" ")
                     };

@@ -49,13 +49,17 @@ pub enum VmapError {
         rank: usize,
     },
     /// Nothing says how many lanes there are.
-    #[error("vmap must have at least one argument with a mapped axis, or axis_size must be given (there are {leaves} array arguments, none of them mapped)")]
+    #[error(
+        "vmap must have at least one argument with a mapped axis, or axis_size must be given (there are {leaves} array arguments, none of them mapped)"
+    )]
     NoMappedArgument {
         /// The number of leaves of the arguments.
         leaves: usize,
     },
     /// `out_axes` is `None` for a result that differs between lanes.
-    #[error("at {path}, got axis spec None but the output is batched on axis {axis}; give an axis, or return a value that is the same in every lane, such as a psum")]
+    #[error(
+        "at {path}, got axis spec None but the output is batched on axis {axis}; give an axis, or return a value that is the same in every lane, such as a psum"
+    )]
     OutAxesNone {
         /// Which leaf of the results.
         path: Path,
@@ -63,7 +67,9 @@ pub enum VmapError {
         axis: usize,
     },
     /// `in_axes` is a dictionary at the top.
-    #[error("in_axes must be an axis, None, or a tuple of entries corresponding to the positional arguments, but got {axes}")]
+    #[error(
+        "in_axes must be an axis, None, or a tuple of entries corresponding to the positional arguments, but got {axes}"
+    )]
     InAxesType {
         /// The axes given.
         axes: String,
@@ -71,7 +77,11 @@ pub enum VmapError {
 }
 
 fn least_rank(axis: isize) -> usize {
-    if axis < 0 { axis.unsigned_abs() } else { axis.unsigned_abs() + 1 }
+    if axis < 0 {
+        axis.unsigned_abs()
+    } else {
+        axis.unsigned_abs() + 1
+    }
 }
 
 /// The list of sizes in an [`VmapError::InconsistentAxisSize`], the most common first.
@@ -97,10 +107,20 @@ impl fmt::Display for InconsistentSizes<'_> {
             let (path, axis, ty) = members[0];
             let end = if k + 1 == groups.len() { "" } else { ";" };
             match members.len() {
-                1 => write!(f, "\n  * one axis had size {size}: axis {axis} of {path} of type {ty}{end}")?,
+                1 => write!(
+                    f,
+                    "\n  * one axis had size {size}: axis {axis} of {path} of type {ty}{end}"
+                )?,
                 n => {
-                    let who = if k == 0 && unique_most { "most" } else { "some" };
-                    write!(f, "\n  * {who} axes ({n} of them) had size {size}, e.g. axis {axis} of {path} of type {ty}{end}")?;
+                    let who = if k == 0 && unique_most {
+                        "most"
+                    } else {
+                        "some"
+                    };
+                    write!(
+                        f,
+                        "\n  * {who} axes ({n} of them) had size {size}, e.g. axis {axis} of {path} of type {ty}{end}"
+                    )?;
                 }
             }
         }
@@ -133,7 +153,13 @@ pub struct Vmap<F> {
 /// # Ok::<(), elimap::Error>(())
 /// ```
 pub fn vmap<F>(function: F) -> Vmap<F> {
-    Vmap { function, in_axes: Axes::Axis(0), out_axes: Axes::Axis(0), axis_size: None, axis_name: None }
+    Vmap {
+        function,
+        in_axes: Axes::Axis(0),
+        out_axes: Axes::Axis(0),
+        axis_size: None,
+        axis_name: None,
+    }
 }
 
 impl<F> Vmap<F> {
@@ -205,16 +231,30 @@ impl<F> Vmap<F> {
         Ok(traced.program)
     }
 
-    fn apply<A: Tree>(&self, def: &TreeDef, leaves: &[Tensor], location: &'static Location<'static>) -> Result<F::Out, Error>
+    fn apply<A: Tree>(
+        &self,
+        def: &TreeDef,
+        leaves: &[Tensor],
+        location: &'static Location<'static>,
+    ) -> Result<F::Out, Error>
     where
         F: Func<A>,
     {
         let batched = self.batch::<A>(def, leaves, location)?;
         let outputs = run_or_inline(&batched.program, leaves, &batched.captures, location)?;
-        Ok(F::Out::unflatten(&batched.out_def, &mut outputs.into_iter(), &Path::root("result"))?)
+        Ok(F::Out::unflatten(
+            &batched.out_def,
+            &mut outputs.into_iter(),
+            &Path::root("result"),
+        )?)
     }
 
-    fn batch<A: Tree>(&self, def: &TreeDef, leaves: &[Tensor], location: &'static Location<'static>) -> Result<BatchedFunction, Error>
+    fn batch<A: Tree>(
+        &self,
+        def: &TreeDef,
+        leaves: &[Tensor],
+        location: &'static Location<'static>,
+    ) -> Result<BatchedFunction, Error>
     where
         F: Func<A>,
     {
@@ -232,35 +272,55 @@ impl<F> Vmap<F> {
             })
             .collect();
         let binding = self.axis_name.clone().map(|name| (name, size));
-        let (Traced { program, captures }, out_def) = trace::<A, F>(&self.function, def, &lane_types, binding, location)?;
+        let (Traced { program, captures }, out_def) =
+            trace::<A, F>(&self.function, def, &lane_types, binding, location)?;
         let out_axes = self.out_axes.broadcast(&out_def, "out_axes")?;
 
-        let axis = MappedAxis { size, name: self.axis_name.as_ref() };
-        let dims: Vec<BatchDim> =
-            mapped.into_iter().chain(std::iter::repeat_n(BatchDim::Unbatched, captures.len())).collect();
+        let axis = MappedAxis {
+            size,
+            name: self.axis_name.as_ref(),
+        };
+        let dims: Vec<BatchDim> = mapped
+            .into_iter()
+            .chain(std::iter::repeat_n(BatchDim::Unbatched, captures.len()))
+            .collect();
         let body = batch_program(&program, axis, &dims)?;
         let paths = out_def.leaf_paths(&Path::root("result"));
         let mut places = Vec::with_capacity(paths.len());
         for ((output, wanted), path) in body.outputs.iter().zip(out_axes).zip(paths) {
-            let rank = body.builder.atom_type(&output.atom).rank() + usize::from(!output.dim.is_batched());
+            let rank =
+                body.builder.atom_type(&output.atom).rank() + usize::from(!output.dim.is_batched());
             places.push(match (wanted, output.dim) {
                 (None, BatchDim::Unbatched) => None,
-                (None, BatchDim::At(axis)) => return Err(VmapError::OutAxesNone { path, axis }.into()),
+                (None, BatchDim::At(axis)) => {
+                    return Err(VmapError::OutAxesNone { path, axis }.into());
+                }
                 (Some(axis), _) => Some(
-                    resolve_axis(axis, rank).ok_or(VmapError::OutAxisOutOfBounds { path, axis, rank })?,
+                    resolve_axis(axis, rank).ok_or(VmapError::OutAxisOutOfBounds {
+                        path,
+                        axis,
+                        rank,
+                    })?,
                 ),
             });
         }
         let program = body.finish(axis, &places)?;
         #[cfg(debug_assertions)]
         program.verify()?;
-        Ok(BatchedFunction { program, captures, out_def })
+        Ok(BatchedFunction {
+            program,
+            captures,
+            out_def,
+        })
     }
 
     /// The mapped axis of each leaf, resolved (rules V3 to V5).
     fn mapped_axes(&self, def: &TreeDef, leaves: &[Tensor]) -> Result<Vec<BatchDim>, Error> {
         if let Axes::Dict(_) = self.in_axes {
-            return Err(VmapError::InAxesType { axes: self.in_axes.to_string() }.into());
+            return Err(VmapError::InAxesType {
+                axes: self.in_axes.to_string(),
+            }
+            .into());
         }
         let axes = self.in_axes.broadcast_args(def)?;
         let mut out = Vec::with_capacity(axes.len());
@@ -269,7 +329,11 @@ impl<F> Vmap<F> {
                 None => BatchDim::Unbatched,
                 Some(axis) => BatchDim::At(resolve_axis(axis, leaf.rank()).ok_or_else(|| {
                     let path = def.leaf_paths(&Path::root("args")).swap_remove(k);
-                    VmapError::InAxisOutOfBounds { path, axis, shape: leaf.ty().shape.clone() }
+                    VmapError::InAxisOutOfBounds {
+                        path,
+                        axis,
+                        shape: leaf.ty().shape.clone(),
+                    }
                 })?),
             });
         }
@@ -277,7 +341,12 @@ impl<F> Vmap<F> {
     }
 
     /// The one length of all mapped axes and `axis_size` (rule V16).
-    fn lane_count(&self, def: &TreeDef, leaves: &[Tensor], mapped: &[BatchDim]) -> Result<usize, Error> {
+    fn lane_count(
+        &self,
+        def: &TreeDef,
+        leaves: &[Tensor],
+        mapped: &[BatchDim],
+    ) -> Result<usize, Error> {
         let mut size = self.axis_size;
         for (leaf, dim) in leaves.iter().zip(mapped) {
             let BatchDim::At(d) = dim else { continue };
@@ -292,10 +361,19 @@ impl<F> Vmap<F> {
                         BatchDim::Unbatched => None,
                     })
                     .collect();
-                return Err(VmapError::InconsistentAxisSize { axes, axis_size: self.axis_size }.into());
+                return Err(VmapError::InconsistentAxisSize {
+                    axes,
+                    axis_size: self.axis_size,
+                }
+                .into());
             }
         }
-        size.ok_or_else(|| VmapError::NoMappedArgument { leaves: leaves.len() }.into())
+        size.ok_or_else(|| {
+            VmapError::NoMappedArgument {
+                leaves: leaves.len(),
+            }
+            .into()
+        })
     }
 }
 

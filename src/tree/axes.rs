@@ -33,7 +33,11 @@ impl Axes {
     /// # Errors
     ///
     /// [`TreeError::NotPrefix`] where a container meets another container or a leaf.
-    pub fn broadcast(&self, def: &TreeDef, what: &'static str) -> Result<Vec<Option<isize>>, TreeError> {
+    pub fn broadcast(
+        &self,
+        def: &TreeDef,
+        what: &'static str,
+    ) -> Result<Vec<Option<isize>>, TreeError> {
         let mut out = Vec::with_capacity(def.leaf_count());
         self.visit(def, what, &Path::root(what), &mut out)?;
         Ok(out)
@@ -48,7 +52,10 @@ impl Axes {
         const WHAT: &str = "in_axes";
         if let (Axes::Tuple(entries) | Axes::List(entries), TreeDef::Tuple(items)) = (self, args) {
             if entries.len() != items.len() {
-                return Err(TreeError::InAxesLength { axes: entries.len(), args: items.len() });
+                return Err(TreeError::InAxesLength {
+                    axes: entries.len(),
+                    args: items.len(),
+                });
             }
             return Axes::Tuple(entries.clone()).broadcast(args, WHAT);
         }
@@ -71,16 +78,23 @@ impl Axes {
                 out.extend(std::iter::repeat_n(None, def.leaf_count()));
                 return Ok(());
             }
-            (Axes::Tuple(axes), TreeDef::Tuple(items)) | (Axes::List(axes), TreeDef::List(items))
+            (Axes::Tuple(axes), TreeDef::Tuple(items))
+            | (Axes::List(axes), TreeDef::List(items))
                 if axes.len() == items.len() =>
             {
                 axes.iter().collect::<Vec<_>>()
             }
-            (Axes::Dict(axes), TreeDef::Dict(items)) if axes.keys().eq(items.keys()) => axes.values().collect(),
+            (Axes::Dict(axes), TreeDef::Dict(items)) if axes.keys().eq(items.keys()) => {
+                axes.values().collect()
+            }
             (Axes::Dict(axes), TreeDef::Struct(_, fields))
-                if axes.len() == fields.len() && fields.iter().all(|(name, _)| axes.contains_key(name)) =>
+                if axes.len() == fields.len()
+                    && fields.iter().all(|(name, _)| axes.contains_key(name)) =>
             {
-                fields.iter().filter_map(|(name, _)| axes.get(name)).collect()
+                fields
+                    .iter()
+                    .filter_map(|(name, _)| axes.get(name))
+                    .collect()
             }
             _ => {
                 return Err(TreeError::NotPrefix {
@@ -103,7 +117,10 @@ impl Axes {
             Axes::None => "None".to_owned(),
             Axes::Tuple(items) => format!("a tuple of {}", items.len()),
             Axes::List(items) => format!("a list of {}", items.len()),
-            Axes::Dict(items) => format!("a dictionary with keys {:?}", items.keys().collect::<Vec<_>>()),
+            Axes::Dict(items) => format!(
+                "a dictionary with keys {:?}",
+                items.keys().collect::<Vec<_>>()
+            ),
         }
     }
 }

@@ -44,7 +44,9 @@ impl TreeDef {
         match self {
             TreeDef::Leaf => 1,
             TreeDef::None => 0,
-            TreeDef::Tuple(items) | TreeDef::List(items) => items.iter().map(TreeDef::leaf_count).sum(),
+            TreeDef::Tuple(items) | TreeDef::List(items) => {
+                items.iter().map(TreeDef::leaf_count).sum()
+            }
             TreeDef::Dict(items) => items.values().map(TreeDef::leaf_count).sum(),
             TreeDef::Struct(_, fields) => fields.iter().map(|(_, d)| d.leaf_count()).sum(),
         }
@@ -72,10 +74,24 @@ impl TreeDef {
     pub fn children(&self) -> Vec<(Step, &TreeDef)> {
         match self {
             TreeDef::Leaf | TreeDef::None => Vec::new(),
-            TreeDef::Tuple(items) => items.iter().enumerate().map(|(i, d)| (Step::Field(i.to_string()), d)).collect(),
-            TreeDef::List(items) => items.iter().enumerate().map(|(i, d)| (Step::Index(i), d)).collect(),
-            TreeDef::Dict(items) => items.iter().map(|(k, d)| (Step::Key(k.clone()), d)).collect(),
-            TreeDef::Struct(_, fields) => fields.iter().map(|(k, d)| (Step::Field(k.clone()), d)).collect(),
+            TreeDef::Tuple(items) => items
+                .iter()
+                .enumerate()
+                .map(|(i, d)| (Step::Field(i.to_string()), d))
+                .collect(),
+            TreeDef::List(items) => items
+                .iter()
+                .enumerate()
+                .map(|(i, d)| (Step::Index(i), d))
+                .collect(),
+            TreeDef::Dict(items) => items
+                .iter()
+                .map(|(k, d)| (Step::Key(k.clone()), d))
+                .collect(),
+            TreeDef::Struct(_, fields) => fields
+                .iter()
+                .map(|(k, d)| (Step::Field(k.clone()), d))
+                .collect(),
         }
     }
 
@@ -88,7 +104,10 @@ impl TreeDef {
             TreeDef::Tuple(items) => format!("a tuple of {}", items.len()),
             TreeDef::List(items) => format!("a list of {}", items.len()),
             TreeDef::Dict(items) => {
-                format!("a dictionary with keys {:?}", items.keys().collect::<Vec<_>>())
+                format!(
+                    "a dictionary with keys {:?}",
+                    items.keys().collect::<Vec<_>>()
+                )
             }
             TreeDef::Struct(name, _) => format!("a struct {name}"),
         }
@@ -165,7 +184,10 @@ impl Path {
     /// The path of a whole value.
     #[must_use]
     pub fn root(name: &str) -> Path {
-        Path { root: name.to_owned(), steps: Vec::new() }
+        Path {
+            root: name.to_owned(),
+            steps: Vec::new(),
+        }
     }
 
     /// This path, one step further down.
@@ -196,7 +218,9 @@ impl fmt::Display for Path {
 #[non_exhaustive]
 pub enum TreeError {
     /// An axes tree is not a prefix of the value it describes.
-    #[error("{what} must be a tree prefix of the value it describes: at {path} the value is {value}, but {what} has {axes}; give one axis for the whole subtree, or the same container")]
+    #[error(
+        "{what} must be a tree prefix of the value it describes: at {path} the value is {value}, but {what} has {axes}; give one axis for the whole subtree, or the same container"
+    )]
     NotPrefix {
         /// `in_axes` or `out_axes`.
         what: &'static str,
@@ -208,7 +232,9 @@ pub enum TreeError {
         axes: String,
     },
     /// `in_axes` is neither one axis nor one entry per argument.
-    #[error("in_axes must be one axis, None, or a tuple with one entry per argument, but it has {axes} entries for {args} arguments")]
+    #[error(
+        "in_axes must be one axis, None, or a tuple with one entry per argument, but it has {axes} entries for {args} arguments"
+    )]
     InAxesLength {
         /// Entries given.
         axes: usize,

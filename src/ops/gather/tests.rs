@@ -160,14 +160,14 @@ fn window_axes_lie_where_the_dimension_numbers_say() {
 #[test]
 fn operands_are_read_through_any_strides() {
     let base = counting(&[4, 6]);
-    let reversed = run1(&Op::Rev { dims: s(&[0, 1]) }, &[base.clone()]);
+    let reversed = run1(&Op::Rev { dims: s(&[0, 1]) }, std::slice::from_ref(&base));
     let sliced = run1(
         &Op::Slice {
             start: s(&[1, 0]),
             limit: s(&[4, 5]),
             strides: s(&[1, 2]),
         },
-        &[base.clone()],
+        std::slice::from_ref(&base),
     );
     let whole_rows = GatherDims {
         offset_dims: s(&[1]),
@@ -196,6 +196,12 @@ fn empty_axes_make_empty_results() {
         &[counting(&[3]), none],
     );
     assert_eq!(got.shape(), [0]);
+    // `jnp.take` of nothing from an empty axis.
+    let nothing = [counting(&[0]), ints(&[0, 1], &[])];
+    assert_eq!(
+        run1(&op(&take(), &[0], IndexMode::Clip), &nothing).shape(),
+        [0]
+    );
     let empty_windows = GatherDims {
         offset_dims: s(&[1]),
         start_index_map: s(&[0]),
@@ -226,20 +232,15 @@ fn empty_axes_make_empty_results() {
 
 #[test]
 fn batching_rules_equal_a_loop_over_lanes() {
-    let cases: [(GatherDims, &[usize], &[usize], &[usize]); 4] = [
-        (take(), &[1], &[4], &[3, 1]),
-        (take(), &[1], &[4], &[1]),
-        (boxes(), &[2, 3], &[3, 4], &[2, 2]),
-        (along_rows(), &[1, 1], &[3, 4], &[3, 2, 1]),
+    let cases: [(GatherDims, [&[usize]; 3]); 4] = [
+        (take(), [&[1], &[4], &[3, 1]]),
+        (take(), [&[1], &[4], &[1]]),
+        (boxes(), [&[2, 3], &[3, 4], &[2, 2]]),
+        (along_rows(), [&[1, 1], &[3, 4], &[3, 2, 1]]),
     ];
     for mode in [IndexMode::FillOrDrop, IndexMode::Clip] {
         for size in [0, 1, 3] {
-            for (dims, slice_sizes, operand, indices) in &cases {
-                let dims = if indices.len() == 1 {
-                    take()
-                } else {
-                    dims.clone()
-                };
+            for (dims, [slice_sizes, operand, indices]) in &cases {
                 let at = |lane: &[usize], dim: Option<usize>| {
                     let mut shape = lane.to_vec();
                     if let Some(d) = dim {
@@ -258,7 +259,7 @@ fn batching_rules_equal_a_loop_over_lanes() {
                             .map(|n| (n * 5 % 7) as i32 - 2)
                             .collect::<Vec<_>>();
                         let operands = [(counting(&at(operand, o)), o), (ints(&shape, &values), i)];
-                        check_batching(&op(&dims, slice_sizes, mode), size, &operands);
+                        check_batching(&op(dims, slice_sizes, mode), size, &operands);
                     }
                 }
             }
@@ -301,6 +302,10 @@ fn bad_parameters_are_refused() {
     has(
         check(take(), &[2], f64::spec([3]), i32::spec([5, 1])),
         "collapsed",
+    );
+    has(
+        check(take(), &[0], f64::spec([0]), i32::spec([5, 1])),
+        "nothing to read",
     );
     has(
         check(take(), &[1], f64::spec([0]), i32::spec([5, 1])),

@@ -141,7 +141,7 @@ fn views_and_copies_hold_the_right_elements() {
     let x = strided(&[2, 3]);
     assert_eq!(f64s(&x), [0.0, 2.0, 4.0, 1.0, 3.0, 5.0]);
     assert_eq!(
-        f64s(&run1(&Op::Rev { dims: s(&[1]) }, &[x.clone()])),
+        f64s(&run1(&Op::Rev { dims: s(&[1]) }, std::slice::from_ref(&x))),
         [4.0, 2.0, 0.0, 5.0, 3.0, 1.0]
     );
     let slice = Op::Slice {
@@ -149,9 +149,12 @@ fn views_and_copies_hold_the_right_elements() {
         limit: s(&[2, 3]),
         strides: s(&[5, 2]),
     };
-    assert_eq!(f64s(&run1(&slice, &[x.clone()])), [0.0, 4.0]);
+    assert_eq!(f64s(&run1(&slice, std::slice::from_ref(&x))), [0.0, 4.0]);
     assert_eq!(
-        f64s(&run1(&Op::Reshape { shape: s(&[6]) }, &[x.clone()])),
+        f64s(&run1(
+            &Op::Reshape { shape: s(&[6]) },
+            std::slice::from_ref(&x)
+        )),
         f64s(&x)
     );
     let column = run1(
@@ -160,10 +163,13 @@ fn views_and_copies_hold_the_right_elements() {
             limit: s(&[2, 2]),
             strides: s(&[1, 1]),
         },
-        &[x.clone()],
+        std::slice::from_ref(&x),
     );
     assert_eq!(
-        f64s(&run1(&Op::Squeeze { dims: s(&[1]) }, &[column.clone()])),
+        f64s(&run1(
+            &Op::Squeeze { dims: s(&[1]) },
+            std::slice::from_ref(&column)
+        )),
         [2.0, 3.0]
     );
     let joined = run1(&Op::Concatenate { dimension: 1 }, &[column, x]);

@@ -17,8 +17,6 @@ use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 use super::{Atom, Atoms, Op, Program, ProgramBuilder, SubProgram};
 use crate::array::{Array, DType, Scalar, Shape, TensorType};
 use crate::callback::Callback;
@@ -233,7 +231,7 @@ impl<'t> Parser<'_, 't> {
                 binder.at,
                 what,
                 &binder.ty,
-                array.ty(),
+                &array.ty(),
             ));
         }
         Ok(array)
@@ -385,8 +383,8 @@ impl<'t> Parser<'_, 't> {
             return Err(ParseError::mismatch(
                 at,
                 format!("the type of the literal {text}"),
-                ty.dtype.scalar(),
-                ty,
+                &ty.dtype.scalar(),
+                &ty,
             ));
         }
         let value = match ty.dtype {
