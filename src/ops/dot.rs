@@ -16,7 +16,7 @@ use smallvec::{SmallVec, smallvec};
 use super::error::expect_operands;
 use super::math::Arith;
 use super::{BatchContext, BatchDim, Batched, OpErrorKind, Outputs};
-use crate::array::{Array, Data, Shape, TensorType};
+use crate::array::{Array, Data, Shape, TensorType, axes_merge, row_major};
 use crate::error::Error;
 use crate::program::{DotDims, Op};
 
@@ -190,14 +190,12 @@ fn dot<T: Arith>(
 
     let mut out = vec![T::ZERO; batch * m * n];
     if k > 0 && !out.is_empty() {
-        let lhs = grouped(lhs, [left.batch, &lhs_free, left.contract]);
-        let rhs = grouped(rhs, [right.batch, right.contract, &rhs_free]);
-        product(
-            &merged(&lhs, (batch, m, k)).view(),
-            &merged(&rhs, (batch, k, n)).view(),
-            &mut out,
-            kernel,
-        );
+        let lhs_groups = [left.batch, &lhs_free, left.contract];
+        let rhs_groups = [right.batch, right.contract, &rhs_free];
+        let (lhs, rhs) = (grouped(lhs, lhs_groups), grouped(rhs, rhs_groups));
+        let lhs = merged(&lhs, lhs_groups, (batch, m, k));
+        let rhs = merged(&rhs, rhs_groups, (batch, k, n));
+        product(&lhs.view(), &rhs.view(), &mut out, kernel);
     }
     Array::from_elements(&shape, out)
 }
@@ -210,11 +208,21 @@ fn grouped<'a, T>(array: &'a Typed<T>, groups: [&[usize]; 3]) -> ArrayViewD<'a, 
 /// Each group of axes merged into one; copies only where strides cannot express that.
 fn merged<'a, T: Arith>(
     array: &'a ArrayViewD<'_, T>,
+    groups: [&[usize]; 3],
     shape: (usize, usize, usize),
 ) -> CowArray<'a, T, Ix3> {
-    array
-        .to_shape(shape)
-        .expect("merging axes keeps the number of elements")
+    let (mut lengths, mut strides) = (array.shape(), array.strides());
+    let mut in_order = true;
+    for group in groups {
+        in_order &= axes_merge(&lengths[..group.len()], &strides[..group.len()]);
+        (lengths, strides) = (&lengths[group.len()..], &strides[group.len()..]);
+    }
+    let merged = if in_order {
+        array.to_shape(shape)
+    } else {
+        ndarray::Array3::from_shape_vec(shape, row_major(array).into_owned()).map(CowArray::from)
+    };
+    merged.expect("merging axes keeps the number of elements")
 }
 
 /// Every matrix of a stack transposed.
@@ -252,10 +260,8 @@ const LANES: usize = 8;
 /// Inner products of the rows of `(batch, m, k)` with the vectors of `(batch, 1, k)`.
 fn rows_by_vector<T: Arith>(rows: &ArrayView3<'_, T>, vectors: &ArrayView3<'_, T>, out: &mut [T]) {
     let (_, m, k) = rows.dim();
-    let (rows, vectors) = (rows.as_standard_layout(), vectors.as_standard_layout());
-    let (Some(rows), Some(vectors)) = (rows.as_slice(), vectors.as_slice()) else {
-        return;
-    };
+    let (rows, vectors) = (rows.into_dyn(), vectors.into_dyn());
+    let (rows, vectors) = (row_major(&rows), row_major(&vectors));
     for ((rows, vector), out) in rows
         .chunks_exact(m * k)
         .zip(vectors.chunks_exact(k))
@@ -283,10 +289,8 @@ fn inner_product<T: Arith>(x: &[T], y: &[T]) -> T {
 /// Products of matrices as sums of rows of the right one.
 fn rows_by_rows<T: Arith>(lhs: &ArrayView3<'_, T>, rhs: &ArrayView3<'_, T>, out: &mut [T]) {
     let ((_, m, k), n) = (lhs.dim(), rhs.dim().2);
-    let (lhs, rhs) = (lhs.as_standard_layout(), rhs.as_standard_layout());
-    let (Some(lhs), Some(rhs)) = (lhs.as_slice(), rhs.as_slice()) else {
-        return;
-    };
+    let (lhs, rhs) = (lhs.into_dyn(), rhs.into_dyn());
+    let (lhs, rhs) = (row_major(&lhs), row_major(&rhs));
     let matrices = lhs.chunks_exact(m * k).zip(rhs.chunks_exact(k * n));
     for ((lhs, rhs), out) in matrices.zip(out.chunks_exact_mut(m * n)) {
         for (weights, out) in lhs.chunks_exact(k).zip(out.chunks_exact_mut(n)) {

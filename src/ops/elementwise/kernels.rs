@@ -9,16 +9,13 @@ use std::borrow::Cow;
 use ndarray::{ArcArray, IxDyn, ShapeBuilder};
 use smallvec::SmallVec;
 
-use crate::array::{Array, Element, Shape};
+use crate::array::{Array, Element, Shape, row_major};
 
 type Typed<T> = ArcArray<T, IxDyn>;
 
 /// The elements in row-major order, borrowed where they lie so.
 pub(crate) fn elements<T: Element>(array: &Typed<T>) -> Cow<'_, [T]> {
-    match array.as_slice() {
-        Some(elements) => Cow::Borrowed(elements),
-        None => Cow::Owned(array.iter().copied().collect()),
-    }
+    row_major(&array.view())
 }
 
 /// The elements in memory order, where they lie without gaps and no axis runs backwards.
