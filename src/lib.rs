@@ -45,3 +45,8 @@ pub use transform::{
     Jit, PmapError, VerifyError, Violation, Vmap, VmapError, jit, pmap, shard_map, vmap, xmap,
 };
 pub use tree::{Axes, IntoAxes, Path, Step, TreeDef, TreeError};
+
+/// The README's code is tested with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
