@@ -1,4 +1,5 @@
 //! `map` and `vmap(..).chunk_size(n)`: the same values as all lanes at once, and how often the host is called.
+#![allow(clippy::unwrap_used)]
 
 use elimap::prelude::*;
 use elimap::{VmapError, custom_vmap, map};

@@ -1,4 +1,5 @@
 //! Functions with a batching rule of their own: when it is asked, with what, and how its answer is checked.
+#![allow(clippy::unwrap_used)]
 
 use std::sync::{Arc, Mutex};
 

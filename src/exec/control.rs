@@ -231,9 +231,9 @@ pub(super) fn split_invariant(
     rest.constants();
     for (equation, &c) in body.equations().iter().zip(&chosen) {
         if c {
-            first.equation(equation)
+            first.equation(equation);
         } else {
-            rest.equation(equation)
+            rest.equation(equation);
         }
     }
     let found: Vec<Atom> = needed.iter().map(|&v| Atom::Var(v)).collect();

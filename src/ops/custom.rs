@@ -126,7 +126,7 @@ pub(super) fn batch(
     let flags: Vec<bool> = args.iter().map(|a| a.dim.is_batched()).collect();
     let atoms: SmallVec<[Atom; 4]> = args
         .iter()
-        .map(|a| cx.to_front(a))
+        .map(|a| cx.batch_to_front(a))
         .collect::<Result<_, _>>()?;
     let types: Vec<TensorType> = atoms.iter().map(|a| cx.builder.atom_type(a)).collect();
     let answer = rule.run(cx.size, &flags, &types)?;

@@ -238,8 +238,8 @@ pub(super) fn batch(
     mode: IndexMode,
     inputs: &[Batched],
 ) -> Result<Outputs<Batched>, Error> {
-    let operand = cx.to_front(&inputs[0])?;
-    let indices = cx.to_front(&inputs[1])?;
+    let operand = cx.batch_to_front(&inputs[0])?;
+    let indices = cx.batch_to_front(&inputs[1])?;
     let (operand_batched, indices_batched) =
         (inputs[0].dim.is_batched(), inputs[1].dim.is_batched());
     let mut dims = dims.clone();

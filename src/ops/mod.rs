@@ -368,7 +368,7 @@ impl BatchContext<'_> {
     }
 
     /// A batched value with its batch axis in front; an unbatched one as it is.
-    pub(crate) fn to_front(&mut self, value: &Batched) -> Result<Atom, Error> {
+    pub(crate) fn batch_to_front(&mut self, value: &Batched) -> Result<Atom, Error> {
         match value.dim {
             BatchDim::At(from) => self.move_axis(value.atom, from, 0),
             BatchDim::Unbatched => Ok(value.atom),

@@ -457,10 +457,7 @@ fn matmul(a: &Tensor, b: &Tensor, location: &'static Location<'static>) -> Resul
     let a = full(&a, a_lead, &a.shape()[a_lead.len()..]);
     let b = full(&b, b_lead, &b.shape()[b_lead.len()..]);
     let batched = lead.len();
-    let (a_batch, b_batch) = (
-        a.rank() >= batched + 1 && !a_lead.is_empty(),
-        !b_lead.is_empty(),
-    );
+    let (a_batch, b_batch) = (a.rank() > batched && !a_lead.is_empty(), !b_lead.is_empty());
     let dims = DotDims {
         lhs_contract: smallvec![a.rank() - 1],
         rhs_contract: smallvec![b.rank().saturating_sub(2)],

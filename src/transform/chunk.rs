@@ -204,7 +204,7 @@ fn split<'a>(program: &'a Program, axis: MappedAxis<'_>, dims: &[BatchDim]) -> S
     for (&var, dim) in program.inputs().iter().zip(dims) {
         match dim {
             BatchDim::At(d) => {
-                outer.input_of(var, program.var_type(var).insert_axis(*d, axis.size))
+                outer.input_of(var, program.var_type(var).insert_axis(*d, axis.size));
             }
             BatchDim::Unbatched => outer.input(var),
         }

@@ -99,13 +99,16 @@ fn least_rank(axis: isize) -> usize {
     }
 }
 
+/// A mapped leaf: where it is, the axis, and its type.
+type MappedLeaf = (Path, usize, TensorType);
+
 /// The list of sizes in an [`VmapError::InconsistentAxisSize`], the most common first.
-struct InconsistentSizes<'a>(&'a [(Path, usize, TensorType)], Option<usize>);
+struct InconsistentSizes<'a>(&'a [MappedLeaf], Option<usize>);
 
 impl fmt::Display for InconsistentSizes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let InconsistentSizes(axes, axis_size) = self;
-        let mut groups: Vec<(usize, Vec<&(Path, usize, TensorType)>)> = Vec::new();
+        let mut groups: Vec<(usize, Vec<&MappedLeaf>)> = Vec::new();
         for entry in *axes {
             let size = entry.2.shape[entry.1];
             match groups.iter_mut().find(|(n, _)| *n == size) {
