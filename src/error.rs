@@ -61,7 +61,7 @@ impl Error {
     ///     Ok(scale) => Ok(x * scale),
     ///     Err(e) => Err(Error::function(e)),
     /// });
-    /// assert!(f.call((vec![1.0],)).is_err());
+    /// assert!(f.call((Array::from(vec![1.0]),)).is_err());
     /// ```
     pub fn function(error: impl Into<BoxError>) -> Error {
         Error::Function(error.into())
