@@ -3,6 +3,7 @@
 #![doc = "```"]
 #![doc = include_str!("../examples/quickstart.rs")]
 #![doc = "```"]
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 // The derive macro names this crate from outside and, in its own tests, from inside.
 #[allow(unused_extern_crates)]
@@ -26,7 +27,7 @@ pub use callback::{
     BoxError, CallLog, CallRecord, Callback, CallbackError, CallbackKind, HostOutput, LaneIndex,
     UnknownVmapMethod, VmapMethod,
 };
-//DERIVE
+pub use elimap_derive::Tree;
 pub use error::Error;
 pub use ops::{BatchDim, CustomVmapError, OpError, OpErrorKind};
 pub use program::{
@@ -45,3 +46,8 @@ pub use transform::{
     Jit, PmapError, VerifyError, Violation, Vmap, VmapError, jit, map, pmap, shard_map, vmap, xmap,
 };
 pub use tree::{Axes, IntoAxes, Path, Step, TreeDef, TreeError};
+
+/// The README's code is tested with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

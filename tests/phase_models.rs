@@ -234,6 +234,8 @@ fn generators_make_the_models_of_the_files() {
         (models::coalescent_sfs(15), "sfs_15"),
         (models::coalescent_sfs(10), "phasic/kingman_10"),
         (models::two_locus_arg(8), "arg_8"),
+        (models::two_locus_arg_sfs(2), "phasic/arg2_2"),
+        (models::two_locus_arg_sfs(4), "phasic/arg2_4"),
         (models::birth_death(20), "birth_death_20"),
         (models::tandem_queue(6), "queue_grid_6"),
         (models::queue(100), "phasic/mm1k_100"),

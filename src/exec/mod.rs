@@ -26,11 +26,12 @@ pub(crate) struct RunContext {
 }
 
 impl Program {
-    /// Runs the program on arrays of its input types.
+    /// Verifies the program and runs it on arrays of its input types; [`jit`](crate::jit) does the first part once.
     ///
     /// # Errors
     ///
-    /// [`Error::Op`] where the arrays do not match the inputs, [`Error::Callback`] where a host call fails.
+    /// [`Error::Verify`] for a program that breaks its invariants, [`Error::Op`] where the arrays do not match the
+    /// inputs, [`Error::Callback`] where a host call fails.
     ///
     /// ```
     /// use elimap::prelude::*;
@@ -66,6 +67,8 @@ impl Program {
                 .into());
             }
         }
+        // Programs can be built and parsed by hand; evaluation may assume what the type rules accept.
+        self.verify()?;
         Plan::new(self).run(args.iter().cloned(), &mut RunContext::default())
     }
 }

@@ -80,7 +80,9 @@ impl Pattern {
     }
 }
 
-/// The elimination of one block topology: order and filled pattern; see the [module](self).
+/// The elimination of one block topology: the order of its vertices and where the factors have entries.
+///
+/// It holds no numbers. What a replay multiplies and adds follows from the patterns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlockTrace {
     key: BlockKey,

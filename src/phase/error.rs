@@ -48,7 +48,7 @@ pub enum PhaseError {
 
     /// A row has too few or too many numbers.
     #[error(
-        "field `{field}`, row {row}: {found} numbers where {expected} are expected; rows of `{field}` are {layout}"
+        "field `{field}`, row {row}: expected {expected} numbers, found {found}; rows of `{field}` are {layout}"
     )]
     RowLength {
         /// The field.
@@ -65,7 +65,7 @@ pub enum PhaseError {
 
     /// A number that must be a whole number is not.
     #[error(
-        "field `{field}`, row {row}, column {column}: {value} is not a whole number in range; write an integer there"
+        "field `{field}`, row {row}, column {column}: {value:?} is not a whole number in range; write an integer there"
     )]
     NotAnInteger {
         /// The field.
@@ -74,6 +74,17 @@ pub enum PhaseError {
         row: usize,
         /// Column, from 0.
         column: usize,
+        /// The number found.
+        value: f64,
+    },
+
+    /// A size is negative, fractional or enormous.
+    #[error(
+        "field `{field}` is {value:?}, which is not a size; write a whole number of at least 0"
+    )]
+    InvalidSize {
+        /// The field.
+        field: &'static str,
         /// The number found.
         value: f64,
     },
@@ -129,7 +140,7 @@ pub enum PhaseError {
 
     /// Start probabilities that depend on theta.
     #[error(
-        "field `start_param_edges` has {rows} rows, but start probabilities that depend on theta are not supported; give them as numbers in `start_edges`"
+        "field `start_param_edges` is not empty (rows: {rows}), but start probabilities that depend on theta are not supported; give them as numbers in `start_edges`"
     )]
     ParameterizedStart {
         /// How many rows there are.
@@ -165,7 +176,7 @@ pub enum PhaseError {
     },
 
     /// An edge has the wrong number of coefficients.
-    #[error("edge {from} -> {to} has {found} coefficients, but theta has {expected} entries; give one coefficient per parameter", from = from.index(), to = to.index())]
+    #[error("edge {from} -> {to} has {found} coefficients, but the graph has {expected} parameters; give one coefficient per parameter", from = from.index(), to = to.index())]
     CoefficientCount {
         /// Where the edge starts.
         from: VertexId,
@@ -207,7 +218,7 @@ pub enum PhaseError {
     },
 
     /// A constant rate that is negative, infinite or not a number.
-    #[error("edge {from} -> {to} has the constant rate {value}; rates must be finite and at least 0", from = from.index(), to = to.index())]
+    #[error("edge {from} -> {to} has the constant rate {value:?}; rates must be finite and at least 0", from = from.index(), to = to.index())]
     InvalidWeight {
         /// Where the edge starts.
         from: VertexId,
@@ -218,7 +229,7 @@ pub enum PhaseError {
     },
 
     /// A coefficient that is infinite or not a number.
-    #[error("edge {from} -> {to} has the coefficient {value} for theta[{parameter}]; coefficients must be finite", from = from.index(), to = to.index())]
+    #[error("edge {from} -> {to} has the coefficient {value:?} for theta[{parameter}]; coefficients must be finite", from = from.index(), to = to.index())]
     InvalidCoefficient {
         /// Where the edge starts.
         from: VertexId,
@@ -232,7 +243,7 @@ pub enum PhaseError {
 
     /// A start probability that is negative, above 1, infinite or not a number.
     #[error(
-        "the start probability of {vertex} is {value}; start probabilities must lie between 0 and 1"
+        "the start probability of {vertex} is {value:?}; start probabilities must lie between 0 and 1"
     )]
     InvalidStart {
         /// The vertex.
@@ -252,7 +263,7 @@ pub enum PhaseError {
 
     /// Start probabilities that sum to more than one.
     #[error(
-        "the start probabilities sum to {sum}, more than 1; scale them (what is missing to 1 counts as absorbed at time 0)"
+        "the start probabilities sum to {sum:?}, more than 1; scale them (what is missing to 1 counts as absorbed at time 0)"
     )]
     StartSum {
         /// Their sum.
@@ -272,7 +283,7 @@ pub enum PhaseError {
 
     /// Theta has the wrong length.
     #[error(
-        "theta has {found} entries, but the graph has {expected} parameters; pass exactly {expected}"
+        "theta has length {found}, but the graph has {expected} parameters; pass one number for each"
     )]
     ThetaLength {
         /// The graph's parameter count.
@@ -282,7 +293,7 @@ pub enum PhaseError {
     },
 
     /// An entry of theta is infinite or not a number.
-    #[error("theta[{index}] is {value}; every entry must be finite")]
+    #[error("theta[{index}] is {value:?}; every entry must be finite")]
     ThetaNotFinite {
         /// Which entry.
         index: usize,
@@ -291,7 +302,7 @@ pub enum PhaseError {
     },
 
     /// A rate is negative, infinite or not a number at this theta.
-    #[error("edge {from} -> {to} has the rate {rate} at this theta; rates must be finite and at least 0, so change theta or the edge's coefficients", from = from.index(), to = to.index())]
+    #[error("edge {from} -> {to} has the rate {rate:?} at this theta; rates must be finite and at least 0, so change theta or the edge's coefficients", from = from.index(), to = to.index())]
     InvalidRate {
         /// Where the edge starts.
         from: VertexId,

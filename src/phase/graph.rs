@@ -1,20 +1,7 @@
 //! The graph of a phase-type model: vertices with state labels, edges whose rates are linear in theta, a start.
 //!
-//! # What a [`Graph`] guarantees
-//!
-//! [`GraphBuilder::build`] is the only way to make one (the JSON reader goes through it), so whoever holds a `Graph`
-//! may rely on this:
-//!
-//! * vertex 0 is the start: it takes no time, no ordinary edge touches it, the start distribution is its only way out;
-//! * no edge goes from a vertex to itself, and every endpoint exists;
-//! * constant rates are finite and at least 0; coefficients are finite (a coefficient may be negative: what must not be
-//!   negative is the rate at a theta, which only [`EliminationTrace::at`](super::EliminationTrace::at) can check);
-//! * start probabilities lie in [0, 1] and sum to at most 1. What is missing to 1 is mass at time zero;
-//! * from every vertex that the start reaches, some path leads to an absorbing vertex, that is one without edges. Edges
-//!   whose coefficients are all zero carry no such path. A vertex that the start does *not* reach may be trapped: its own
-//!   waiting time is infinite, everything else is unaffected.
-//!
-//! States are labels. Two vertices may share one, and parallel edges stay apart (their rates add).
+//! [`GraphBuilder::build`] is the only way to make a [`Graph`] (the JSON reader goes through it), so everything that the
+//! type's documentation guarantees is checked once and relied on everywhere.
 //!
 //! Edges are stored row by row (compressed sparse rows), coefficients as a second level of sparse rows, so that an edge
 //! costs 16 bytes and 12 more per nonzero coefficient. A graph is immutable and cheap to clone.
@@ -99,7 +86,20 @@ struct Inner {
     start: Vec<(VertexId, f64)>,
 }
 
-/// A directed graph whose edge rates are linear in theta, with a start distribution; see the [module](self).
+/// A directed graph whose edge rates are linear in theta, with a start distribution.
+///
+/// Whoever holds a graph may rely on this:
+///
+/// * vertex 0 is the start: it takes no time, no ordinary edge touches it, the start distribution is its only way out;
+/// * no edge goes from a vertex to itself, and every endpoint exists;
+/// * constant rates are finite and at least 0; coefficients are finite. A coefficient may be negative: what must not be
+///   negative is the rate at a theta, which [`EliminationTrace::at`](super::EliminationTrace::at) checks;
+/// * start probabilities lie in \[0, 1\] and sum to at most 1 (up to 1e-9). What is missing to 1 is mass at time zero;
+/// * from every vertex that the start reaches, some path leads to an absorbing vertex, that is one without edges. Edges
+///   whose coefficients are all zero carry no such path. A vertex that the start does *not* reach may be trapped: its own
+///   waiting time is infinite, everything else is unaffected.
+///
+/// States are labels. Two vertices may share one, and parallel edges stay apart (their rates add).
 ///
 /// ```
 /// use elimap::phase::Graph;
@@ -341,8 +341,8 @@ impl GraphBuilder {
     ///
     /// # Errors
     ///
-    /// The first violation of what the [module](self) promises, in this order: state lengths, coefficients and weights
-    /// as they were added, sizes, edges, the start distribution, reachability of absorption.
+    /// The first violation of what [`Graph`] guarantees, in this order: state lengths, coefficients and weights as they
+    /// were added, sizes, edges, the start distribution, reachability of absorption.
     pub fn build(mut self) -> Result<Graph, PhaseError> {
         if let Some(error) = self.first_error.take() {
             return Err(error);

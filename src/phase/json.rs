@@ -1,24 +1,8 @@
 //! phasic's serialized form of a graph, read and written.
 //!
-//! A graph is one JSON object, phasic's `Graph.serialize()` with arrays as nested lists:
-//!
-//! | field | shape | meaning |
-//! | --- | --- | --- |
-//! | `states` | `n_vertices` rows of `state_length` integers | the label of each vertex; vertex 0 is the start |
-//! | `edges` | rows `[from, to, rate]` | edges with a constant rate |
-//! | `constant_edges` | rows `[from, to, rate]`, may be absent | the same, as 0.32 writes auxiliary vertices |
-//! | `start_edges` | rows `[to, probability]` | the start distribution; what is missing to 1 is mass at time zero |
-//! | `param_edges` | rows `[from, to, c_0, c_1, ...]` | edges with rate c . theta |
-//! | `start_param_edges` | empty, may be absent | refused otherwise |
-//! | `param_length`, `state_length`, `n_vertices` | integers | sizes, checked against the rows |
-//! | `vertex_indices` | 0, 1, 2, ..., may be absent | checked |
-//! | `weight_mode` | `"linear"`, may be absent | anything else is refused |
-//! | `dyn_ordering` | may be absent | ignored: a hint to phasic's own elimination |
-//!
-//! Empty arrays are `[]`; integers may be written as floats (`3.0`); unknown fields are ignored. Rows of `param_edges`
-//! are all of one length. They may carry more coefficients than `param_length`; phasic multiplies by theta as far as
-//! theta goes, so the rest never enters a rate and is dropped. A graph with constant weights is written with
-//! `param_length` 1 and the weight as its one coefficient: its theta is `[1.0]`.
+//! The fields are described at [`Graph::from_json`]. Reading has two steps: the text becomes rows of numbers without
+//! further meaning, so that a value of the wrong type is reported with its line and column; then the rows go through
+//! [`GraphBuilder`] one by one, so that everything else is reported with its field and row.
 
 use std::fmt;
 use std::path::Path;
@@ -145,12 +129,10 @@ fn integer(field: &'static str, row: usize, column: usize, value: f64) -> Result
 
 fn size(field: &'static str, value: Option<f64>) -> Result<usize, PhaseError> {
     let value = required(field, value)?;
-    usize::try_from(integer(field, 0, 0, value)?).map_err(|_| PhaseError::NotAnInteger {
-        field,
-        row: 0,
-        column: 0,
-        value,
-    })
+    let size = integer(field, 0, 0, value)
+        .ok()
+        .and_then(|value| usize::try_from(value).ok());
+    size.ok_or(PhaseError::InvalidSize { field, value })
 }
 
 /// Reads the endpoints of edges, so that every complaint names field and row.
@@ -476,7 +458,27 @@ impl Graph {
         parse(serde_json::from_slice(&bytes))
     }
 
-    /// Reads a graph from JSON text in phasic's serialized form (0.22 or 0.32); see the module for the fields.
+    /// Reads a graph from JSON text in phasic's serialized form (0.22 or 0.32).
+    ///
+    /// A graph is one JSON object, phasic's `Graph.serialize()` with arrays as nested lists:
+    ///
+    /// | field | shape | meaning |
+    /// | --- | --- | --- |
+    /// | `states` | `n_vertices` rows of `state_length` integers | the label of each vertex; vertex 0 is the start |
+    /// | `edges` | rows `[from, to, rate]` | edges with a constant rate |
+    /// | `constant_edges` | rows `[from, to, rate]`, may be absent | the same, as 0.32 writes auxiliary vertices |
+    /// | `start_edges` | rows `[to, probability]` | the start distribution; what is missing to 1 is mass at time zero |
+    /// | `param_edges` | rows `[from, to, c_0, c_1, ...]` | edges with rate c . theta |
+    /// | `start_param_edges` | empty, may be absent | refused otherwise |
+    /// | `param_length`, `state_length`, `n_vertices` | integers | sizes, checked against the rows |
+    /// | `vertex_indices` | 0, 1, 2, ..., may be absent | checked |
+    /// | `weight_mode` | `"linear"`, may be absent | anything else is refused |
+    /// | `dyn_ordering` | may be absent | ignored: a hint to phasic's own elimination |
+    ///
+    /// Empty arrays are `[]`; integers may be written as floats (`3.0`); unknown fields are ignored. Rows of `param_edges`
+    /// are all of one length. They may carry more coefficients than `param_length`; phasic multiplies by theta as far as
+    /// theta goes, so the rest never enters a rate and is dropped. A graph with constant weights is written with
+    /// `param_length` 1 and the weight as its one coefficient: its theta is `[1.0]`.
     ///
     /// # Errors
     ///

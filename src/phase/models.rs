@@ -219,6 +219,52 @@ pub fn two_locus_arg(lineages: usize) -> Result<Graph, PhaseError> {
     })
 }
 
+/// The two-locus ancestral process with descendants: `state[i * (n + 1) + j]` lineages have `i` descendants at the left
+/// locus and `j` at the right, for n `lineages`. Rates as in [`two_locus_arg`]; absorbed in a single lineage.
+///
+/// # Errors
+///
+/// See the [module](self).
+pub fn two_locus_arg_sfs(lineages: usize) -> Result<Graph, PhaseError> {
+    at_least("two_locus_arg_sfs", lineages, 2)?;
+    let width = lineages + 1;
+    let mut first = vec![0; width * width];
+    first[width + 1] = lineages as i64;
+    explore(&first, 2, |state, out| {
+        if state.iter().sum::<i64>() < 2 {
+            return;
+        }
+        let kinds: Vec<usize> = (0..state.len()).filter(|&kind| state[kind] > 0).collect();
+        for (position, &a) in kinds.iter().enumerate() {
+            for &b in &kinds[position..] {
+                // Descendants add at both loci, and so do the indices.
+                let rate = if a == b {
+                    pairs(state[a])
+                } else {
+                    (state[a] * state[b]) as f64
+                };
+                if rate > 0.0 {
+                    let mut next = state.to_vec();
+                    next[a] -= 1;
+                    next[b] -= 1;
+                    next[a + b] += 1;
+                    out.to(&next, 0, rate);
+                }
+            }
+        }
+        for &kind in &kinds {
+            let (left, right) = (kind / width, kind % width);
+            if left > 0 && right > 0 {
+                let mut next = state.to_vec();
+                next[kind] -= 1;
+                next[left * width] += 1;
+                next[right] += 1;
+                out.to(&next, 1, state[kind] as f64);
+            }
+        }
+    })
+}
+
 /// A birth-death chain on 1 to `levels`, absorbed at 0: up at theta0, down at theta1. It starts at level
 /// `levels / 4`, or 1. Vertices are numbered from level `levels` down.
 ///

@@ -23,6 +23,7 @@
 //! Vertices with an infinite waiting time at this theta are allowed where the start does not reach them. They are found
 //! by search, not by a pivot of zero, and left out.
 
+use std::fmt;
 use std::sync::OnceLock;
 
 use super::arith::{Extended, Range, Scalar, exponent, power_of_two, scale};
@@ -46,7 +47,6 @@ const CANCELLATION: f64 = 1.0 / 32.0;
 /// assert_eq!((time.expectation(), time.variance()), (2.0, 1.0));
 /// # Ok::<(), elimap::phase::PhaseError>(())
 /// ```
-#[derive(Debug)]
 pub struct PhaseType {
     trace: EliminationTrace,
     theta: Box<[f64]>,
@@ -58,6 +58,16 @@ pub struct PhaseType {
     /// Expected waiting times by transient number, 0 where infinite.
     waiting: Vec<f64>,
     expectation: f64,
+}
+
+impl fmt::Debug for PhaseType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut output = f.debug_struct("PhaseType");
+        output
+            .field("theta", &self.theta)
+            .field("expectation", &self.expectation)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A vector in `f64` with a common power of two.

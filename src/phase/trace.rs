@@ -49,8 +49,16 @@ impl Inner {
 /// assert!((time.expectation() - 1.8).abs() < 1e-14);
 /// # Ok::<(), elimap::phase::PhaseError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct EliminationTrace(pub(crate) Arc<Inner>);
+
+impl fmt::Debug for EliminationTrace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("EliminationTrace")
+            .field(&self.summary())
+            .finish()
+    }
+}
 
 /// The size of a trace, as `elimap trace` prints it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

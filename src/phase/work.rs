@@ -1,17 +1,7 @@
 //! Work units: one block topology each, self-contained, as JSON that travels.
 //!
-//! ```json
-//! {"format": "elimap-work-unit", "version": 1, "key": "9f0c...", "edges": [[1, 2], [0], [1]], "exits": [2]}
-//! ```
-//!
-//! | field | meaning |
-//! | --- | --- |
-//! | `format`, `version` | checked before anything else |
-//! | `key` | the [`BlockKey`] of the topology, checked against the content |
-//! | `edges` | for each vertex of the block, in local numbering, its successors inside the block, ascending |
-//! | `exits` | the vertices that have an edge out of the block, ascending |
-//!
-//! A unit holds neither rates nor labels: whoever receives it can compute the trace and send it back under its key.
+//! The form is described at [`WorkUnit`]. A unit is checked when it is read, its key included, so whoever holds one may
+//! eliminate it without looking.
 
 use std::sync::Arc;
 
@@ -25,6 +15,21 @@ const FORMAT: &str = "elimap-work-unit";
 const VERSION: u32 = 1;
 
 /// The elimination of one block topology, still to be done.
+///
+/// A unit travels as JSON ([`to_json`](Self::to_json), [`from_json`](Self::from_json)):
+///
+/// ```json
+/// {"format": "elimap-work-unit", "version": 1, "key": "9f0c...", "edges": [[1, 2], [0], [1]], "exits": [2]}
+/// ```
+///
+/// | field | meaning |
+/// | --- | --- |
+/// | `format`, `version` | checked before anything else |
+/// | `key` | the [`BlockKey`] of the topology, checked against the content |
+/// | `edges` | for each vertex of the block, in local numbering, its successors inside the block, ascending |
+/// | `exits` | the vertices that have an edge out of the block, ascending |
+///
+/// A unit holds neither rates nor labels: whoever receives it can compute the trace and send it back under its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkUnit {
     key: BlockKey,
@@ -82,7 +87,7 @@ impl WorkUnit {
         &self.topology
     }
 
-    /// Writes the unit as JSON; see the [module](self) for the fields.
+    /// Writes the unit as JSON.
     pub fn to_json(&self) -> String {
         let size = self.size() as u32;
         let body = Body {

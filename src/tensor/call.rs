@@ -73,9 +73,12 @@ impl Callback {
 
 macro_rules! callback_functions {
     ($($param:ident)*) => {
-        impl Func<($(callback_functions!(@tensor $param),)*)> for Callback {
+        callback_functions!(@impl Callback; $($param)*);
+        callback_functions!(@impl &Callback; $($param)*);
+    };
+    (@impl $callback:ty; $($param:ident)*) => {
+        impl Func<($(callback_functions!(@tensor $param),)*)> for $callback {
             type Out = Tensor;
-            #[allow(non_snake_case)]
             #[track_caller]
             fn invoke(&self, args: ($(callback_functions!(@tensor $param),)*)) -> Result<Tensor, Error> {
                 self.call(args)

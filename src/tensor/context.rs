@@ -22,8 +22,10 @@ use crate::program::{Atom, Atoms, AxisName, Op, Program, ProgramBuilder, Var};
 struct Frame {
     id: u64,
     builder: ProgramBuilder,
-    /// Variables of the frame below that this one uses, with the input each arrives at, in order of first use.
-    captures: Vec<(Var, Var)>,
+    /// Variables of the frame below that this one uses, in order of first use.
+    captures: Vec<Var>,
+    /// The input each of them arrives at.
+    capture_inputs: HashMap<Var, Var>,
     /// Positions of constants already bound, by buffer.
     constants: HashMap<(usize, usize), Vec<(Array, Atom)>>,
     error: Option<Arc<Error>>,
@@ -118,12 +120,13 @@ impl Stack {
         for k in level + 1..self.frames.len() {
             let (below, above) = self.frames.split_at_mut(k);
             let frame = &mut above[0];
-            var = match frame.captures.iter().find(|(outer, _)| *outer == var) {
-                Some(&(_, inner)) => inner,
+            var = match frame.capture_inputs.get(&var) {
+                Some(&inner) => inner,
                 None => {
                     let ty = below[k - 1].builder.program().var_type(var).clone();
                     let inner = frame.builder.input(ty);
-                    frame.captures.push((var, inner));
+                    frame.captures.push(var);
+                    frame.capture_inputs.insert(var, inner);
                     inner
                 }
             };
@@ -242,6 +245,7 @@ pub(crate) fn trace_dynamic<R>(
             id: s.last_id,
             builder,
             captures: Vec::new(),
+            capture_inputs: HashMap::new(),
             constants: HashMap::new(),
             error: None,
             axis,
@@ -274,7 +278,7 @@ pub(crate) fn trace_dynamic<R>(
                 location: Some(location),
             }));
         };
-        let captures = frame.captures.iter().map(|&(outer, _)| outer).collect();
+        let captures = frame.captures;
         Ok((
             Traced {
                 program: frame.builder.finish(atoms),

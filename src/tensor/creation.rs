@@ -130,6 +130,9 @@ pub fn concatenate<'a>(
         }
         .into());
     };
+    for tensor in &tensors {
+        (*tensor).clone().check()?;
+    }
     let dimension = resolve("concatenate", &[axis], first.rank(), location)?[0];
     let to = promote_all(tensors.iter().map(|t| t.ty()));
     let converted: Vec<Tensor> = tensors.iter().map(|t| convert(t, to, location)).collect();
@@ -155,8 +158,9 @@ pub fn stack<'a>(
     let tensors: Vec<Tensor> = tensors
         .into_iter()
         .map(|t| {
+            let t = t.clone().check()?;
             let at = resolve("stack", &[axis], t.rank() + 1, location)?[0];
-            Ok(super::operators::expand(t, &[at], location))
+            Ok(super::operators::expand(&t, &[at], location))
         })
         .collect::<Result<_, Error>>()?;
     concatenate(&tensors, axis)

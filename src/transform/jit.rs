@@ -182,3 +182,11 @@ impl<A: Tree, F: Func<A>> Func<A> for Jit<F> {
         self.apply::<A>(def, leaves, Location::caller())
     }
 }
+
+impl<A: Tree, F: Func<A>> Func<A> for &Jit<F> {
+    type Out = F::Out;
+    #[track_caller]
+    fn invoke(&self, args: A) -> Result<F::Out, Error> {
+        (**self).invoke(args)
+    }
+}

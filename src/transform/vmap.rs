@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use crate::array::{Shape, ShapeTuple, TensorType, resolve_axis};
 use crate::error::Error;
-use crate::ops::BatchDim;
 use crate::ops::batch::{MappedAxis, batch_program};
+use crate::ops::{BatchDim, OpError, OpErrorKind};
 use crate::program::{AxisName, Program, Var};
 use crate::tensor::{Arguments, Func, Tensor, Traced, Tree, run_or_inline, trace};
 use crate::transform::chunk;
@@ -431,6 +431,66 @@ impl<F> Vmap<F> {
     }
 }
 
+impl Program {
+    /// The program for a batch: input `i` carries the lanes as `in_dims` says, and the result says where each output
+    /// carries them. This is what [`vmap`] does to a traced function.
+    ///
+    /// # Errors
+    ///
+    /// [`OpErrorKind::OperandCount`](crate::OpErrorKind) for another number of entries than inputs, and what a batching
+    /// rule refuses, such as a callback without a method.
+    ///
+    /// ```
+    /// use elimap::{BatchDim, prelude::*};
+    /// let program = jit(|x: Tensor, y: Tensor| x * y).trace((f64::spec([]), f64::spec([])))?;
+    /// let (batched, dims) = program.vmap(3, &[BatchDim::At(0), BatchDim::Unbatched])?;
+    /// assert_eq!(batched.to_string(), "{ lambda ; a:f64[3] b:f64[]. let c:f64[3] = mul a b in (c,) }");
+    /// assert_eq!(dims, [BatchDim::At(0)]);
+    /// # Ok::<(), elimap::Error>(())
+    /// ```
+    pub fn vmap(
+        &self,
+        axis_size: usize,
+        in_dims: &[BatchDim],
+    ) -> Result<(Program, Vec<BatchDim>), Error> {
+        if in_dims.len() != self.inputs.len() {
+            let kind = OpErrorKind::OperandCount {
+                expected: self.inputs.len(),
+                actual: in_dims.len(),
+            };
+            return Err(OpError {
+                op: "vmap",
+                kind,
+                location: None,
+            }
+            .into());
+        }
+        for (dim, ty) in in_dims.iter().zip(self.input_types()) {
+            if let BatchDim::At(d) = *dim
+                && d > ty.rank()
+            {
+                let kind = OpErrorKind::AxisOutOfBounds {
+                    axis: d as isize,
+                    rank: ty.rank() + 1,
+                };
+                return Err(OpError {
+                    op: "vmap",
+                    kind,
+                    location: None,
+                }
+                .into());
+            }
+        }
+        let axis = MappedAxis {
+            size: axis_size,
+            name: None,
+        };
+        let body = batch_program(self, axis, in_dims)?;
+        let dims: Vec<BatchDim> = body.outputs.iter().map(|o| o.dim).collect();
+        Ok((body.finish(axis, &vec![None; dims.len()])?, dims))
+    }
+}
+
 /// A traced and batched function.
 struct BatchedFunction {
     program: Program,
@@ -445,5 +505,13 @@ impl<A: Tree, F: Func<A>> Func<A> for Vmap<F> {
         let mut leaves = Vec::new();
         let def = args.flatten(&mut leaves);
         self.apply::<A>(&def, &leaves, Location::caller())
+    }
+}
+
+impl<A: Tree, F: Func<A>> Func<A> for &Vmap<F> {
+    type Out = F::Out;
+    #[track_caller]
+    fn invoke(&self, args: A) -> Result<F::Out, Error> {
+        (**self).invoke(args)
     }
 }

@@ -1,4 +1,4 @@
-"""Prints the jaxprs that tests/program_text.rs reads and prints again.
+"""Prints the jaxprs that tests/program_reference.rs reads and prints again.
 
 Regenerate with: pip install "jax==0.10.2" && python tests/reference/jaxprs.py > tests/reference/jaxprs.txt
 Two things are changed in JAX's text: `np.int64(1)` becomes `1`, and a callback's function object becomes its name.

@@ -1,2 +1,56 @@
-//! p
-fn main() {}
+//! `elimap`: exact elimination of phase-type models from the command line.
+//!
+//! Results go to stdout, progress and notices to stderr. Exit codes: 0, 1 for a failed run, 2 for wrong usage.
+
+mod input;
+mod moments;
+mod output;
+mod trace;
+mod waiting_times;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Exact elimination of phase-type models.
+///
+/// A model is a graph in phasic's serialized form (JSON): vertices, edges whose rates are linear in the parameters theta,
+/// a start distribution. The time until absorption has a phase-type distribution.
+#[derive(Parser)]
+#[command(name = "elimap", version, arg_required_else_help = true, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  elimap moments examples/models/island_12.json --theta 1,0.5,2
+  elimap trace examples/models/island_12.json --json
+  elimap waiting-times examples/models/island_4.json --theta 1,1,0.5
+  elimap trace examples/models/island_4.json --ops | head
+
+Exit codes: 0 success, 1 the run failed (the message says why), 2 wrong usage.";
+
+#[derive(Subcommand)]
+enum Command {
+    Trace(trace::Args),
+    Moments(moments::Args),
+    WaitingTimes(waiting_times::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match &cli.command {
+        Command::Trace(args) => trace::run(args),
+        Command::Moments(args) => moments::run(args),
+        Command::WaitingTimes(args) => waiting_times::run(args),
+    };
+    match outcome.and_then(output::Text::write) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::failure(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

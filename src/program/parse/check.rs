@@ -17,8 +17,8 @@ pub(super) fn check_declared(
         return Err(ParseError::mismatch(
             at,
             what("the number of results"),
-            types.len(),
-            declared.len(),
+            &types.len(),
+            &declared.len(),
         ));
     }
     for (i, (declared, ty)) in declared.iter().zip(types).enumerate() {
@@ -26,8 +26,8 @@ pub(super) fn check_declared(
             return Err(ParseError::mismatch(
                 at,
                 what(&format!("result {i}")),
-                ty,
-                declared,
+                &ty,
+                &declared,
             ));
         }
     }
@@ -36,7 +36,8 @@ pub(super) fn check_declared(
 
 /// That two lists of types agree in length, element types and shapes.
 pub(super) fn check_types(
-    what: &str,
+    item: &str,
+    owner: &str,
     expected: &[TensorType],
     found: &[TensorType],
     at: At,
@@ -44,18 +45,18 @@ pub(super) fn check_types(
     if expected.len() != found.len() {
         return Err(ParseError::mismatch(
             at,
-            format!("the number of {what}"),
-            expected.len(),
-            found.len(),
+            format!("the number of {item}s of `{owner}`"),
+            &expected.len(),
+            &found.len(),
         ));
     }
     for (i, (expected, found)) in expected.iter().zip(found).enumerate() {
         if !expected.same_layout(found) {
             return Err(ParseError::mismatch(
                 at,
-                format!("number {i} of {what}"),
-                expected,
-                found,
+                format!("{item} {i} of `{owner}`"),
+                &expected,
+                &found,
             ));
         }
     }
@@ -69,8 +70,8 @@ pub(super) fn check_programs(
     results: &[TensorType],
     at: At,
 ) -> Result<(), ParseError> {
-    let check = |what: &str, expected: &[TensorType], found: &[TensorType]| {
-        check_types(&format!("{what} of `{}`", op.name()), expected, found, at)
+    let check = |item: &str, expected: &[TensorType], found: &[TensorType]| {
+        check_types(item, op.name(), expected, found, at)
     };
     let enough = |count: usize| match operands.len() < count {
         true => {
@@ -78,26 +79,22 @@ pub(super) fn check_programs(
             Err(ParseError::mismatch(
                 at,
                 what,
-                format!("{count} or more"),
-                operands.len(),
+                &format!("{count} or more"),
+                &operands.len(),
             ))
         }
         false => Ok(()),
     };
     match op {
         Op::Call { program, .. } => {
-            check("operands", &program.input_types(), operands)?;
-            check("results", &program.output_types(), results)
+            check("operand", &program.input_types(), operands)?;
+            check("result", &program.output_types(), results)
         }
         Op::Cond { branches } => {
             enough(1)?;
             for branch in branches {
-                check(
-                    "operands after the index",
-                    &branch.input_types(),
-                    &operands[1..],
-                )?;
-                check("results", &branch.output_types(), results)?;
+                check("branch operand", &branch.input_types(), &operands[1..])?;
+                check("result", &branch.output_types(), results)?;
             }
             Ok(())
         }
@@ -112,17 +109,17 @@ pub(super) fn check_programs(
             let (consts, carry) = operands.split_at(consts);
             let (cond_operands, body_operands) = consts.split_at(*cond_consts);
             check(
-                "predicate operands",
+                "predicate operand",
                 &cond.input_types(),
                 &[cond_operands, carry].concat(),
             )?;
             check(
-                "operands",
+                "operand",
                 &body.input_types(),
                 &[body_operands, carry].concat(),
             )?;
-            check("results", &body.output_types(), results)?;
-            check("carried results", carry, results)
+            check("result", &body.output_types(), results)?;
+            check("carried result", carry, results)
         }
         Op::Scan {
             body,
@@ -133,9 +130,9 @@ pub(super) fn check_programs(
         } => {
             let whole = num_consts.saturating_add(*num_carry);
             let inputs = stacked(&body.input_types(), whole, *length, at)?;
-            check("operands", &inputs, operands)?;
+            check("operand", &inputs, operands)?;
             check(
-                "results",
+                "result",
                 &stacked(&body.output_types(), *num_carry, *length, at)?,
                 results,
             )
@@ -156,8 +153,8 @@ fn stacked(
         return Err(ParseError::mismatch(
             at,
             what,
-            format!("{whole} or more"),
-            types.len(),
+            &format!("{whole} or more"),
+            &types.len(),
         ));
     }
     let stack = |(i, ty): (usize, &TensorType)| {

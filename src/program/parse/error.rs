@@ -1,5 +1,7 @@
 //! What can go wrong when program text is read.
 
+use std::fmt::Display;
+
 /// A place in the text, counted from 1 in lines and characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct At {
@@ -226,8 +228,8 @@ impl ParseError {
     pub(super) fn mismatch(
         at: At,
         what: impl Into<String>,
-        expected: impl ToString,
-        found: impl ToString,
+        expected: &dyn Display,
+        found: &dyn Display,
     ) -> ParseError {
         let At { line, column } = at;
         let (expected, found) = (expected.to_string(), found.to_string());

@@ -239,7 +239,7 @@ impl<'t> Parser<'_, 't> {
                 binder.at,
                 what,
                 &binder.ty,
-                array.ty(),
+                &array.ty(),
             ));
         }
         Ok(array)
@@ -391,8 +391,8 @@ impl<'t> Parser<'_, 't> {
             return Err(ParseError::mismatch(
                 at,
                 format!("the type of the literal {text}"),
-                ty.dtype.scalar(),
-                ty,
+                &ty.dtype.scalar(),
+                &ty,
             ));
         }
         let value = match ty.dtype {

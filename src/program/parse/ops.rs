@@ -88,8 +88,8 @@ impl Parser<'_, '_> {
                     return Err(ParseError::mismatch(
                         p.at(),
                         "the result's element type",
-                        dtype,
-                        result.dtype,
+                        &dtype,
+                        &result.dtype,
                     ));
                 }
                 Op::ConvertElementType { dtype, weak }
@@ -164,8 +164,8 @@ impl Parser<'_, '_> {
                         return Err(ParseError::mismatch(
                             p.at(),
                             "the result's element type",
-                            dtype,
-                            result.dtype,
+                            &dtype,
+                            &result.dtype,
                         ));
                     }
                 }
@@ -338,9 +338,20 @@ impl Parser<'_, '_> {
                 p.fixed("partitioned", "False")?;
                 CallbackKind::Debug
             }
-            "io_callback" => CallbackKind::Io {
-                ordered: p.boolean("ordered")?,
-            },
+            "io_callback" => {
+                let ordered = p.boolean("ordered")?;
+                callback = callback.io(ordered);
+                CallbackKind::Io { ordered }
+            }
+            _ if callback.kind() != CallbackKind::Pure => {
+                let what = format!("the given callback {name:?}");
+                return Err(ParseError::mismatch(
+                    at,
+                    what,
+                    &"pure",
+                    &"declared with `io`",
+                ));
+            }
             _ => {
                 callback = with_method(callback, p, at)?;
                 CallbackKind::Pure
@@ -351,7 +362,7 @@ impl Parser<'_, '_> {
         } else {
             p.fixed("sharding", "None")?;
             let types = p.avals("result_avals")?;
-            check_types(&format!("result_avals of `{name}`"), results, &types, at)?;
+            check_types("result type", &name, results, &types, at)?;
             types
         };
         check_declared(&callback, &types, at)?;
@@ -383,7 +394,7 @@ fn with_method(callback: Callback, p: &mut Params, at: At) -> Result<Callback, P
                 "the vmap_method of the given callback {:?}",
                 callback.name()
             );
-            Err(ParseError::mismatch(at, what, "None", given))
+            Err(ParseError::mismatch(at, what, &"None", &given))
         }
     }
 }
@@ -395,8 +406,8 @@ fn single<'r>(results: &'r [TensorType], p: &Params) -> Result<&'r TensorType, P
         _ => Err(ParseError::mismatch(
             p.at(),
             "the number of results",
-            1,
-            results.len(),
+            &1,
+            &results.len(),
         )),
     }
 }
@@ -537,8 +548,8 @@ fn collective(name: &str, p: &mut Params) -> Result<Option<Op>, ParseError> {
         return Err(ParseError::mismatch(
             p.at(),
             "the number of axis_sizes",
-            names.len(),
-            sizes.len(),
+            &names.len(),
+            &sizes.len(),
         ));
     }
     let axes = names

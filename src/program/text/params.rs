@@ -289,23 +289,29 @@ pub(super) fn params(op: &Op, results: &[TensorType], update: Option<SubProgram>
     params
 }
 
-/// Whether a scan has the form that batching gives to a per-lane callback: no carry, and nothing but the callback or
-/// such a scan in its body. Text shows `lanes` only where the operation differs from this, so that it reads as JAX's.
+/// Whether a scan has the form that batching gives to a per-lane callback: no carry, and nothing in its body but such
+/// a callback, or a scan over its lanes, between transposes and broadcasts. Text shows `lanes` only where the operation
+/// differs from this, so that it reads as JAX's.
 pub(in crate::program) fn looks_like_lanes(body: &Program, num_carry: usize) -> bool {
-    let [equation] = &body.equations[..] else {
-        return false;
-    };
-    num_carry == 0
-        && match &equation.op {
-            Op::Callback { callback, .. } => {
-                matches!(
-                    callback.method(),
+    let per_lane = |op: &Op| match op {
+        Op::Callback { callback, kind, .. } => {
+            let method = callback.method();
+            *kind != CallbackKind::Pure
+                || matches!(
+                    method,
                     Some(VmapMethod::Sequential | VmapMethod::SequentialUnrolled)
                 )
-            }
-            Op::Scan { lanes, .. } => *lanes,
-            _ => false,
         }
+        Op::Scan { lanes, .. } => *lanes,
+        _ => false,
+    };
+    let moves = |op: &Op| matches!(op, Op::Transpose { .. } | Op::BroadcastInDim { .. });
+    num_carry == 0
+        && body.equations.iter().any(|e| per_lane(&e.op))
+        && body
+            .equations
+            .iter()
+            .all(|e| per_lane(&e.op) || moves(&e.op))
 }
 
 fn record<'a>(
