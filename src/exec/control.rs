@@ -21,7 +21,7 @@ pub(super) fn run_cond(
 }
 
 /// The value of a scalar bool or integer.
-fn scalar_index(array: &Array) -> i128 {
+pub(crate) fn scalar_index(array: &Array) -> i128 {
     fn first<T: Copy>(a: &ndarray::ArcArray<T, ndarray::IxDyn>, f: impl Fn(T) -> i128) -> i128 {
         a.first().map_or(0, |&x| f(x))
     }
@@ -55,7 +55,15 @@ pub(super) fn run_while(
         let args = cond_consts.iter().chain(carry).cloned();
         Ok(plan.cond.run(args, cx)?.swap_remove(0))
     };
+    let mut body_consts = body_consts.to_vec();
+    let mut first = true;
     while any(&predicate(&carry, cx)?) {
+        // Only a loop that takes a step calls the host.
+        if let (true, Some(invariant)) = (first, &plan.invariant) {
+            let found = invariant.run(body_consts.iter().cloned(), cx)?;
+            body_consts.extend(found);
+        }
+        first = false;
         let args = body_consts.iter().chain(&carry).cloned();
         let next = plan.body.run(args, cx)?;
         if plan.masked {

@@ -7,6 +7,7 @@
 
 mod builder;
 mod custom;
+mod dead;
 mod op;
 mod parse;
 mod rebuild;
@@ -23,6 +24,7 @@ use crate::array::{Array, Scalar, TensorType};
 pub use builder::ProgramBuilder;
 pub use custom::CustomRule;
 pub(crate) use custom::RuleOutcome;
+pub(crate) use dead::dead_code;
 pub use op::{
     ArgReduceOp, AxisName, BinaryOp, CollectiveOp, CumulativeOp, DotDims, GatherDims, IndexMode,
     Op, PadAxis, ReduceOp, ScatterDims, ScatterOp, UnaryOp,

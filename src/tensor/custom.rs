@@ -10,7 +10,6 @@ use super::{Arguments, Flatten, Func, ScanOptions, Tensor, Tree, apply, flatten_
 use crate::array::TensorType;
 use crate::error::Error;
 use crate::program::{CustomRule, Op, RuleOutcome};
-use crate::transform::simplify;
 use crate::tree::{Path, TreeDef};
 
 /// Which results of a vmap rule lead with the batch axis: one `bool` for all of them, or one for each leaf.
@@ -215,7 +214,7 @@ impl<F> WithVmapRule<F> {
                     Ok((leaves, (out_def, flags)))
                 })?;
                 Ok(RuleOutcome {
-                    program: simplify::dead_code(traced.program),
+                    program: traced.program,
                     def,
                     batched,
                 })
@@ -245,7 +244,7 @@ impl<F> WithVmapRule<F> {
         let captured = lift_vars(&captures);
         let op = Op::CustomVmap {
             rule: self.custom_rule(def, out_def.clone(), location),
-            program: Arc::new(simplify::dead_code(program)),
+            program: Arc::new(program),
             num_consts: captures.len(),
         };
         let operands: Vec<&Tensor> = captured.iter().chain(leaves).collect();

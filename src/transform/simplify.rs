@@ -1,174 +1,187 @@
-//! Dropping what results do not need.
+//! What compiling makes of a program: calls inlined, constants folded, common subexpressions merged, dead code dropped.
 //!
-//! What counts as needed: the program's outputs, whatever an effectful equation reads, and what those depend on. Operations
-//! that run programs are narrowed first: results nobody uses are taken out of the sub-programs, and operands
-//! the narrowed sub-programs no longer read are not passed. A carried value of a scan stays as long as any needed result of any
-//! step depends on it.
+//! Host calls are never merged (rule C17) nor moved; a pure one whose results nothing needs is dropped (rule C18).
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::program::{Atom, Equation, Op, Program, SubProgram};
+use smallvec::SmallVec;
 
-/// The program without equations whose results nothing needs; effectful ones stay.
-///
-/// Variables keep their numbers, so the table of types may name some that no longer occur.
-pub(crate) fn dead_code(mut program: Program) -> Program {
-    let mut needed = vec![false; program.types.len()];
-    for atom in &program.outputs {
-        need(&mut needed, atom);
-    }
-    let mut kept = Vec::with_capacity(program.equations.len());
-    for equation in program.equations.into_iter().rev() {
-        let used: Vec<bool> = equation.outputs.iter().map(|v| needed[v.index()]).collect();
-        let effects = equation.op.has_effects();
-        if !effects && !used.contains(&true) {
-            continue;
-        }
-        let equation = if effects {
-            equation
-        } else {
-            narrow(equation, &used)
-        };
-        for atom in &equation.inputs {
-            need(&mut needed, atom);
-        }
-        kept.push(equation);
-    }
-    kept.reverse();
-    program.equations = kept;
-    program.constants.retain(|(var, _)| needed[var.index()]);
-    program
-}
+use crate::array::{Array, Scalar, TensorType};
+use crate::exec::scalar_index;
+use crate::ops;
+use crate::program::{Atom, Atoms, Equation, Op, Program, ProgramBuilder, dead_code};
 
-fn need(needed: &mut [bool], atom: &Atom) {
-    if let Atom::Var(var) = atom {
-        needed[var.index()] = true;
-    }
-}
+/// Results with more elements than this are not computed ahead: they would have to be kept.
+const MAX_FOLDED: usize = 4096;
 
-/// The equation without the results that are not used, where its operation can do without them.
-fn narrow(equation: Equation, used: &[bool]) -> Equation {
-    let Equation {
-        op,
-        inputs,
-        outputs,
-        location,
-    } = equation;
-    let (op, keep_inputs, keep_outputs) = match op {
-        Op::Call { name, program } => {
-            let program = with_outputs(&program, used);
-            let reads = reads(&program);
-            (
-                Op::Call {
-                    name,
-                    program: with_inputs(program, &reads),
-                },
-                reads,
-                used.to_vec(),
-            )
-        }
-        Op::Cond { branches } => {
-            let branches: Vec<Program> = branches.iter().map(|b| with_outputs(b, used)).collect();
-            let mut read = vec![false; inputs.len() - 1];
-            for branch in &branches {
-                read.iter_mut()
-                    .zip(reads(branch))
-                    .for_each(|(all, one)| *all |= one);
-            }
-            let branches = branches
-                .into_iter()
-                .map(|b| with_inputs(b, &read))
-                .collect();
-            // The index comes first.
-            read.insert(0, true);
-            (Op::Cond { branches }, read, used.to_vec())
-        }
-        Op::Scan {
-            body,
-            length,
-            num_consts,
-            num_carry,
-            reverse,
-            unroll,
-            lanes,
-        } => {
-            let fixed = num_consts + num_carry;
-            let mut keep = used.to_vec();
-            let (body, mut read) = loop {
-                let body = with_outputs(&body, &keep);
-                let read = reads(&body);
-                let more: Vec<usize> = (0..num_carry)
-                    .filter(|&k| read[num_consts + k] && !keep[k])
-                    .collect();
-                if more.is_empty() {
-                    break (body, read);
-                }
-                more.into_iter().for_each(|k| keep[k] = true);
-            };
-            // A carried value is taken exactly where it is returned.
-            read[num_consts..fixed].copy_from_slice(&keep[..num_carry]);
-            let count = |flags: &[bool]| flags.iter().filter(|&&f| f).count();
-            let op = Op::Scan {
-                body: with_inputs(body, &read),
-                length,
-                num_consts: count(&read[..num_consts]),
-                num_carry: count(&keep[..num_carry]),
-                reverse,
-                unroll,
-                lanes,
-            };
-            (op, read, keep)
-        }
-        op => (op, vec![true; inputs.len()], vec![true; outputs.len()]),
+/// The program as it is compiled.
+pub(crate) fn simplify(program: &Program) -> Program {
+    let mut pass = Pass {
+        builder: ProgramBuilder::new(),
+        known: HashMap::new(),
+        seen: HashMap::new(),
     };
-    Equation {
-        op,
-        inputs: filtered(inputs, &keep_inputs),
-        outputs: filtered(outputs, &keep_outputs),
-        location,
+    let args: Vec<Atom> = program
+        .inputs()
+        .iter()
+        .map(|&v| Atom::Var(pass.builder.input(program.var_type(v).clone())))
+        .collect();
+    let outputs = pass.copy(program, &args);
+    dead_code(pass.builder.finish(outputs))
+}
+
+struct Pass {
+    builder: ProgramBuilder,
+    /// Variables whose value is known now.
+    known: HashMap<u32, Array>,
+    /// What was computed, by operation, operands and result types, and where.
+    seen: HashMap<(String, Atoms, Vec<TensorType>), SmallVec<[Atom; 2]>>,
+}
+
+impl Pass {
+    /// Copies a program's equations with `args` for its inputs.
+    fn copy(&mut self, program: &Program, args: &[Atom]) -> Vec<Atom> {
+        let mut env: Vec<Option<Atom>> = vec![None; program.types().len()];
+        for (var, &atom) in program.inputs().iter().zip(args) {
+            env[var.index()] = Some(atom);
+        }
+        for (var, array) in program.constants() {
+            env[var.index()] = Some(self.constant(array, false));
+        }
+        // A verified program defines every variable before its use.
+        let read = |env: &[Option<Atom>], atom: &Atom| match atom {
+            Atom::Var(var) => env[var.index()].unwrap_or(*atom),
+            Atom::Literal(..) => *atom,
+        };
+        for equation in program.equations() {
+            let inputs: Atoms = equation.inputs.iter().map(|a| read(&env, a)).collect();
+            let types: Vec<TensorType> = equation
+                .outputs
+                .iter()
+                .map(|&v| program.var_type(v).clone())
+                .collect();
+            let outputs = self.equation(equation, inputs, types);
+            for (var, atom) in equation.outputs.iter().zip(outputs) {
+                env[var.index()] = Some(atom);
+            }
+        }
+        program.outputs().iter().map(|a| read(&env, a)).collect()
+    }
+
+    fn equation(
+        &mut self,
+        equation: &Equation,
+        inputs: Atoms,
+        types: Vec<TensorType>,
+    ) -> SmallVec<[Atom; 2]> {
+        match &equation.op {
+            Op::Call { program, .. } | Op::CustomVmap { program, .. } => {
+                return self.copy(program, &inputs).into();
+            }
+            Op::Cond { branches } => {
+                if let Some(taken) = self.value(&inputs[0]).map(|i| scalar_index(&i)) {
+                    let taken = taken.clamp(0, branches.len() as i128 - 1) as usize;
+                    return self.copy(&branches[taken], &inputs[1..]).into();
+                }
+            }
+            _ => {}
+        }
+        if !is_data(&equation.op) {
+            let op = inside(&equation.op);
+            let outputs = self.builder.push(op, inputs, types, equation.location);
+            return outputs.into_iter().map(Atom::Var).collect();
+        }
+        if let Some(found) = self.fold(&equation.op, &inputs, &types) {
+            return found;
+        }
+        let key = (format!("{:?}", equation.op), inputs, types);
+        if let Some(found) = self.seen.get(&key) {
+            return found.clone();
+        }
+        let outputs: SmallVec<[Atom; 2]> = self
+            .builder
+            .push(
+                equation.op.clone(),
+                key.1.clone(),
+                key.2.iter().cloned(),
+                equation.location,
+            )
+            .into_iter()
+            .map(Atom::Var)
+            .collect();
+        self.seen.insert(key, outputs.clone());
+        outputs
+    }
+
+    /// The results of an operation on known values, where they are small; an operation that fails is left to fail at run time.
+    fn fold(
+        &mut self,
+        op: &Op,
+        inputs: &[Atom],
+        types: &[TensorType],
+    ) -> Option<SmallVec<[Atom; 2]>> {
+        if types.iter().map(TensorType::size).sum::<usize>() > MAX_FOLDED {
+            return None;
+        }
+        let values: Vec<Array> = inputs
+            .iter()
+            .map(|a| self.value(a))
+            .collect::<Option<_>>()?;
+        let results = ops::eval(op, &values).ok()?;
+        let atoms = results.iter().zip(types);
+        Some(atoms.map(|(a, ty)| self.constant(a, ty.weak)).collect())
+    }
+
+    fn value(&self, atom: &Atom) -> Option<Array> {
+        match atom {
+            Atom::Var(var) => self.known.get(&var.0).cloned(),
+            Atom::Literal(value, _) => Some(value.to_array()),
+        }
+    }
+
+    fn constant(&mut self, array: &Array, weak: bool) -> Atom {
+        if let Ok(value) = Scalar::from_array(array) {
+            return Atom::Literal(value, weak);
+        }
+        let atom = self.builder.constant(array);
+        if let Atom::Var(var) = atom {
+            self.known.insert(var.0, array.clone());
+        }
+        atom
     }
 }
 
-fn filtered<T, C: IntoIterator<Item = T> + FromIterator<T>>(items: C, keep: &[bool]) -> C {
-    items
-        .into_iter()
-        .zip(keep)
-        .filter(|&(_, &keep)| keep)
-        .map(|(item, _)| item)
-        .collect()
+/// An operation with the programs inside simplified.
+fn inside(op: &Op) -> Op {
+    let mut op = op.clone();
+    match &mut op {
+        Op::Cond { branches } => {
+            for branch in branches {
+                *branch = Arc::new(simplify(branch));
+            }
+        }
+        Op::While { cond, body, .. } => {
+            *cond = Arc::new(simplify(cond));
+            *body = Arc::new(simplify(body));
+        }
+        Op::Scan { body, .. } => *body = Arc::new(simplify(body)),
+        _ => {}
+    }
+    op
 }
 
-/// A sub-program with only some of its outputs, and without what those do not need.
-fn with_outputs(program: &Program, keep: &[bool]) -> Program {
-    let mut program = program.clone();
-    program.outputs = filtered(program.outputs, keep);
-    dead_code(program)
-}
-
-/// Which inputs a program reads.
-fn reads(program: &Program) -> Vec<bool> {
-    let mut needed = vec![false; program.types.len()];
-    let used = program
-        .equations
-        .iter()
-        .flat_map(|e| &e.inputs)
-        .chain(&program.outputs);
-    used.for_each(|atom| need(&mut needed, atom));
-    program.inputs.iter().map(|v| needed[v.index()]).collect()
-}
-
-/// A sub-program with only some of its inputs; the others are not read.
-fn with_inputs(mut program: Program, keep: &[bool]) -> SubProgram {
-    program.inputs = filtered(program.inputs, keep);
-    Arc::new(program)
+/// Whether an operation's results depend on nothing but its operands.
+fn is_data(op: &Op) -> bool {
+    !matches!(op, Op::Callback { .. } | Op::Collective { .. }) && op.sub_programs().is_empty()
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::dead_code;
     use crate::prelude::*;
+    use crate::program::dead_code;
     use crate::{CallLog, Program};
 
     fn text(program: &Program) -> String {
