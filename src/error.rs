@@ -2,7 +2,7 @@
 
 use crate::array::ArrayError;
 use crate::callback::{BoxError, CallbackError};
-use crate::ops::OpError;
+use crate::ops::{CustomVmapError, OpError};
 use crate::program::ParseError;
 use crate::tensor::TraceError;
 use crate::transform::{PmapError, VerifyError, VmapError};
@@ -29,6 +29,9 @@ pub enum Error {
     /// `vmap` was asked for something impossible.
     #[error(transparent)]
     Vmap(#[from] VmapError),
+    /// A `custom_vmap` rule's answer does not fit its function.
+    #[error(transparent)]
+    CustomVmap(#[from] CustomVmapError),
     /// A host call failed.
     #[error(transparent)]
     Callback(#[from] CallbackError),
@@ -58,7 +61,7 @@ impl Error {
     ///     Ok(scale) => Ok(x * scale),
     ///     Err(e) => Err(Error::function(e)),
     /// });
-    /// assert!(f.call((vec![1.0],)).is_err());
+    /// assert!(f.call((Array::from(vec![1.0]),)).is_err());
     /// ```
     pub fn function(error: impl Into<BoxError>) -> Error {
         Error::Function(error.into())

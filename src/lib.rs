@@ -29,20 +29,21 @@ pub use callback::{
 };
 pub use elimap_derive::Tree;
 pub use error::Error;
-pub use ops::{BatchDim, OpError, OpErrorKind};
+pub use ops::{BatchDim, CustomVmapError, OpError, OpErrorKind};
 pub use program::{
-    ArgReduceOp, Atom, Atoms, AxisName, BinaryOp, CollectiveOp, CumulativeOp, DotDims, Equation,
-    GatherDims, IndexMode, Op, PadAxis, ParseError, Program, ProgramBuilder, ProgramParser,
-    ReduceOp, ScatterDims, ScatterOp, SubProgram, UnaryOp, Var,
+    ArgReduceOp, Atom, Atoms, AxisName, BinaryOp, CollectiveOp, CumulativeOp, CustomRule, DotDims,
+    Equation, GatherDims, IndexMode, Op, PadAxis, ParseError, Program, ProgramBuilder,
+    ProgramParser, ReduceOp, ScatterDims, ScatterOp, SubProgram, UnaryOp, Var,
 };
 pub use tensor::{
-    Arguments, At, AxisList, AxisNames, Flatten, Func, Output, ScanOptions, Slicing, TakeMode,
-    Tensor, TraceError, Tree, TreeValue, Triangle, all_gather, all_to_all, arange, axis_index,
-    axis_size, concatenate, cond, fori_loop, full, iota, ones, pmax, pmean, pmin, ppermute,
-    pshuffle, psum, psum_scatter, scan, sort_by_key, stack, switch, where_, while_loop, zeros,
+    Arguments, At, AxisList, AxisNames, BatchedFlags, CustomVmap, Flatten, Func, Output,
+    RuleOutput, ScanOptions, SharedFunc, Slicing, TakeMode, Tensor, TraceError, Tree, TreeValue,
+    Triangle, WithVmapRule, all_gather, all_to_all, arange, axis_index, axis_size, concatenate,
+    cond, custom_vmap, fori_loop, full, iota, ones, pmax, pmean, pmin, ppermute, pshuffle, psum,
+    psum_scatter, scan, sequential_vmap, sort_by_key, stack, switch, where_, while_loop, zeros,
 };
 pub use transform::{
-    Jit, PmapError, VerifyError, Violation, Vmap, VmapError, jit, pmap, shard_map, vmap, xmap,
+    Jit, PmapError, VerifyError, Violation, Vmap, VmapError, jit, map, pmap, shard_map, vmap, xmap,
 };
 pub use tree::{Axes, IntoAxes, Path, Step, TreeDef, TreeError};
 

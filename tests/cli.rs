@@ -210,7 +210,7 @@ fn failed_runs_exit_with_1_and_say_why() {
     assert_eq!(code, 1);
     assert_eq!(
         message,
-        "elimap: error: theta has 2 entries, but the graph has 3 parameters; pass exactly 3\n"
+        "elimap: error: theta has length 2, but the graph has 3 parameters; pass one number for each\n"
     );
     let (code, message) = failure(&["moments", "no/such/file.json", "--theta", "1"]);
     assert_eq!(code, 1);

@@ -4,6 +4,7 @@
 //! conversion from or to an ndarray array moves the buffer where nobody else holds it, and views keep strides, so
 //! slicing and transposing do not copy.
 
+mod copy;
 mod dtype;
 mod error;
 mod promote;
@@ -15,6 +16,7 @@ use std::fmt;
 use ndarray::{ArcArray, ArrayViewD, Axis, Dimension, IxDyn};
 use smallvec::SmallVec;
 
+pub(crate) use copy::{axes_merge, row_major};
 pub use dtype::{DType, Element, Scalar};
 pub use error::ArrayError;
 pub use promote::promote_types;
@@ -260,11 +262,7 @@ impl Array {
     ///
     /// [`ArrayError::DType`] where the array holds another element type.
     pub fn to_vec<T: Element>(&self) -> Result<Vec<T>, ArrayError> {
-        let view = self.view::<T>()?;
-        Ok(match view.as_slice() {
-            Some(slice) => slice.to_vec(),
-            None => view.iter().copied().collect(),
-        })
+        Ok(row_major(&self.view::<T>()?).into_owned())
     }
 
     /// The value of a rank-0 array.
@@ -328,15 +326,13 @@ impl Array {
     /// The same elements in another shape of equal size; row-major order, copied only where strides force it.
     pub(crate) fn reshaped(&self, shape: &[usize]) -> Array {
         debug_assert_eq!(self.len(), shape.iter().product::<usize>());
-        dispatch!(&self.data, a => Array::wrap(a.to_shape(IxDyn(shape)).map_or_else(
-            |_| a.clone(),
-            |view| if view.is_view() && a.is_standard_layout() {
-                // `to_shape` borrows; reshaping the shared array itself keeps the buffer without copying.
-                a.clone().into_shape_with_order(IxDyn(shape)).unwrap_or_else(|_| view.to_shared())
-            } else {
-                view.into_owned().into_shared()
-            },
-        )))
+        dispatch!(&self.data, a => {
+            // The shared array itself is reshaped, which keeps the buffer.
+            if a.is_standard_layout() && let Ok(reshaped) = a.clone().into_shape_with_order(IxDyn(shape)) {
+                return Array::wrap(reshaped);
+            }
+            Array::from_elements(shape, row_major(&a.view()).into_owned())
+        })
     }
 
     /// A view broadcast to a larger shape with stride-0 axes: `dims[i]` says where axis `i` goes.
@@ -347,6 +343,9 @@ impl Array {
         }
         // `dims` is increasing (checked by the type rule), so the padded shape is a plain reshape.
         let array = self.reshaped(&padded);
+        if padded[..] == *shape {
+            return array;
+        }
         dispatch!(&array.data, a => Array::wrap(a.broadcast(IxDyn(shape)).map_or_else(
             || a.clone(),
             |view| view.to_owned().into_shared(),
@@ -357,10 +356,7 @@ impl Array {
     pub(crate) fn elements<T: Element>(&self) -> Cow<'_, [T]> {
         debug_assert_eq!(self.dtype(), T::DTYPE);
         match T::unwrap_ref(&self.data) {
-            Some(a) => match a.as_slice() {
-                Some(slice) => Cow::Borrowed(slice),
-                None => Cow::Owned(a.iter().copied().collect()),
-            },
+            Some(a) => row_major(&a.view()),
             None => Cow::Borrowed(&[]),
         }
     }

@@ -23,7 +23,7 @@ pub struct CallRecord {
 /// })
 /// .vmap_method(VmapMethod::ExpandDims)
 /// .log(&log);
-/// vmap(|i: Tensor| double.call((i,))).call((vec![1, 2, 3],))?;
+/// vmap(|i: Tensor| double.call((i,))).call((Array::from(vec![1, 2, 3]),))?;
 /// assert_eq!(log.len(), 1);
 /// assert_eq!(log.records()[0].args[0].shape(), [3]);
 /// # Ok::<(), elimap::Error>(())

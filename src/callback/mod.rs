@@ -129,7 +129,7 @@ type HostFn = dyn Fn(&[Array]) -> Result<Vec<Array>, BoxError> + Send + Sync;
 ///     args[0].view::<f64>().map(|x| Array::from(x.mapv(|v| v * v)))
 /// })
 /// .vmap_method(VmapMethod::ExpandDims);
-/// let out = vmap(|x: Tensor| square.call((x,))).call((vec![1.0, 2.0, 3.0],))?;
+/// let out = vmap(|x: Tensor| square.call((x,))).call((Array::from(vec![1.0, 2.0, 3.0]),))?;
 /// assert_eq!(out.to_array()?.to_vec::<f64>()?, [1.0, 4.0, 9.0]);
 /// # Ok::<(), elimap::Error>(())
 /// ```

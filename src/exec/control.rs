@@ -7,7 +7,7 @@ use super::plan::{Plan, ScanPlan, WhilePlan};
 use crate::array::{Array, Data, Element, TensorType, dispatch_dtype};
 use crate::error::Error;
 use crate::ops::{self, Outputs};
-use crate::program::{Atom, Op, Program, ProgramBuilder};
+use crate::program::{Atom, Op, Program, Rebuild};
 
 pub(super) fn run_cond(
     branches: &[Plan],
@@ -21,7 +21,7 @@ pub(super) fn run_cond(
 }
 
 /// The value of a scalar bool or integer.
-fn scalar_index(array: &Array) -> i128 {
+pub(crate) fn scalar_index(array: &Array) -> i128 {
     fn first<T: Copy>(a: &ndarray::ArcArray<T, ndarray::IxDyn>, f: impl Fn(T) -> i128) -> i128 {
         a.first().map_or(0, |&x| f(x))
     }
@@ -55,7 +55,15 @@ pub(super) fn run_while(
         let args = cond_consts.iter().chain(carry).cloned();
         Ok(plan.cond.run(args, cx)?.swap_remove(0))
     };
+    let mut body_consts = body_consts.to_vec();
+    let mut first = true;
     while any(&predicate(&carry, cx)?) {
+        // Only a loop that takes a step calls the host.
+        if let (true, Some(invariant)) = (first, &plan.invariant) {
+            let found = invariant.run(body_consts.iter().cloned(), cx)?;
+            body_consts.extend(found);
+        }
+        first = false;
         let args = body_consts.iter().chain(&carry).cloned();
         let next = plan.body.run(args, cx)?;
         if plan.masked {
@@ -231,9 +239,9 @@ pub(super) fn split_invariant(
     rest.constants();
     for (equation, &c) in body.equations().iter().zip(&chosen) {
         if c {
-            first.equation(equation)
+            first.equation(equation);
         } else {
-            rest.equation(equation)
+            rest.equation(equation);
         }
     }
     let found: Vec<Atom> = needed.iter().map(|&v| Atom::Var(v)).collect();
@@ -249,59 +257,4 @@ fn has_callback(op: &Op) -> bool {
             .sub_programs()
             .iter()
             .any(|p| p.equations().iter().any(|e| has_callback(&e.op)))
-}
-
-/// Copies parts of a program under new variables.
-struct Rebuild<'a> {
-    source: &'a Program,
-    builder: ProgramBuilder,
-    env: Vec<Option<Atom>>,
-}
-
-impl<'a> Rebuild<'a> {
-    fn new(source: &'a Program) -> Rebuild<'a> {
-        Rebuild {
-            source,
-            builder: ProgramBuilder::new(),
-            env: vec![None; source.types().len()],
-        }
-    }
-
-    fn input(&mut self, var: crate::program::Var) {
-        let new = self.builder.input(self.source.var_type(var).clone());
-        self.env[var.index()] = Some(Atom::Var(new));
-    }
-
-    fn constants(&mut self) {
-        for (var, array) in self.source.constants() {
-            self.env[var.index()] = Some(self.builder.constant(array));
-        }
-    }
-
-    fn read(&self, atom: &Atom) -> Atom {
-        match atom {
-            Atom::Var(var) => self.env[var.index()].unwrap_or(*atom),
-            Atom::Literal(..) => *atom,
-        }
-    }
-
-    fn equation(&mut self, equation: &crate::program::Equation) {
-        let inputs = equation.inputs.iter().map(|a| self.read(a)).collect();
-        let types: Vec<TensorType> = equation
-            .outputs
-            .iter()
-            .map(|&v| self.source.var_type(v).clone())
-            .collect();
-        let outputs = self
-            .builder
-            .push(equation.op.clone(), inputs, types, equation.location);
-        for (var, out) in equation.outputs.iter().zip(outputs) {
-            self.env[var.index()] = Some(Atom::Var(out));
-        }
-    }
-
-    fn finish(self, outputs: &[Atom]) -> Program {
-        let outputs = outputs.iter().map(|a| self.read(a)).collect();
-        self.builder.finish(outputs)
-    }
 }

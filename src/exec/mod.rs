@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::ops::{self, OpError, OpErrorKind, Outputs};
 use crate::program::Program;
 
+pub(crate) use control::scalar_index;
 pub(crate) use plan::Plan;
 use plan::{Action, Operand, Step};
 

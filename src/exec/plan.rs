@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use crate::array::{Array, DType, Shape, TensorType};
 use crate::callback::{Callback, CallbackKind};
 use crate::ops::{OpError, OpErrorKind};
-use crate::program::{Atom, Op, Program};
+use crate::program::{Atom, Op, Program, dead_code};
 
 /// A compiled program.
 #[derive(Debug)]
@@ -62,6 +62,8 @@ pub(super) enum Action {
 pub(super) struct WhilePlan {
     pub(super) cond: Plan,
     pub(super) cond_consts: usize,
+    /// What depends on the body's constants alone: run once, before the first step (rule C20).
+    pub(super) invariant: Option<Plan>,
     pub(super) body: Plan,
     pub(super) body_consts: usize,
     /// Whether the predicate is one bool per lane, so that finished lanes keep their carry.
@@ -148,6 +150,12 @@ impl Plan {
     }
 }
 
+/// A loop's body or a branch without what its results do not need: even where nothing else is compiled, these are
+/// (rule C18).
+fn swept(program: &Program) -> Program {
+    dead_code(program.clone())
+}
+
 fn operand(atom: &Atom) -> Operand {
     match atom {
         Atom::Var(var) => Operand::Slot(var.0),
@@ -178,23 +186,32 @@ impl Action {
                 results: results.clone(),
                 lanes: lanes.clone(),
             },
-            Op::Call { program, .. } => Action::Call(Plan::new(program)),
-            Op::Cond { branches } => Action::Cond(branches.iter().map(|b| Plan::new(b)).collect()),
+            Op::Call { program, .. } | Op::CustomVmap { program, .. } => {
+                Action::Call(Plan::new(program))
+            }
+            Op::Cond { branches } => {
+                Action::Cond(branches.iter().map(|b| Plan::new(&swept(b))).collect())
+            }
             Op::While {
                 cond,
                 cond_consts,
                 body,
                 body_consts,
-            } => Action::While(WhilePlan {
-                cond: Plan::new(cond),
-                cond_consts: *cond_consts,
-                body: Plan::new(body),
-                body_consts: *body_consts,
-                masked: cond
-                    .output_types()
-                    .first()
-                    .is_some_and(|ty| ty.dtype == DType::Bool && ty.rank() > 0),
-            }),
+            } => {
+                let body = swept(body);
+                let (invariant, rest) = super::control::split_invariant(&body, *body_consts);
+                Action::While(WhilePlan {
+                    cond: Plan::new(&swept(cond)),
+                    cond_consts: *cond_consts,
+                    invariant: invariant.as_ref().map(Plan::new),
+                    body: Plan::new(rest.as_ref().unwrap_or(&body)),
+                    body_consts: *body_consts,
+                    masked: cond
+                        .output_types()
+                        .first()
+                        .is_some_and(|ty| ty.dtype == DType::Bool && ty.rank() > 0),
+                })
+            }
             Op::Scan {
                 body,
                 length,
@@ -204,10 +221,11 @@ impl Action {
                 lanes,
                 ..
             } => {
-                let (invariant, rest) = super::control::split_invariant(body, *num_consts);
+                let body = swept(body);
+                let (invariant, rest) = super::control::split_invariant(&body, *num_consts);
                 Action::Scan(ScanPlan {
                     invariant: invariant.as_ref().map(Plan::new),
-                    body: Plan::new(rest.as_ref().unwrap_or(body)),
+                    body: Plan::new(rest.as_ref().unwrap_or(&body)),
                     length: *length,
                     num_consts: *num_consts,
                     num_carry: *num_carry,

@@ -111,7 +111,7 @@ pub(crate) fn batch_program(
 }
 
 /// Whether an operation, or a program it runs, speaks of the named axis.
-fn uses_axis(op: &Op, name: &AxisName) -> bool {
+pub(crate) fn uses_axis(op: &Op, name: &AxisName) -> bool {
     collective::names(op).iter().any(|(n, _)| n == name)
         || op
             .sub_programs()

@@ -46,7 +46,7 @@ pub(super) fn batch(
         let mut operands = Atoms::new();
         for input in inputs {
             operands.push(if input.dim.is_batched() {
-                cx.to_front(input)?
+                cx.batch_to_front(input)?
             } else {
                 unbatched(cx, input.atom)?
             });
@@ -101,7 +101,7 @@ fn sequential(
     }
     for (slot, input) in in_body.iter_mut().zip(inputs) {
         if input.dim.is_batched() {
-            let front = cx.to_front(input)?;
+            let front = cx.batch_to_front(input)?;
             *slot = Atom::Var(body.input(cx.builder.atom_type(&front).remove_axis(0)));
             xs.push(front);
         }

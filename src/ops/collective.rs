@@ -38,7 +38,7 @@ fn check_axis(axis: usize, rank: usize) -> Result<(), OpErrorKind> {
 
 /// The extent of one lane's share of an axis split over `n` lanes.
 fn share(ty: &TensorType, axis: usize, n: usize) -> Result<usize, OpErrorKind> {
-    if n == 0 || ty.shape[axis] % n != 0 {
+    if n == 0 || !ty.shape[axis].is_multiple_of(n) {
         return Err(OpErrorKind::shapes(
             [ty],
             format!("axis {axis} must divide into {n} equal parts, one per lane"),
@@ -321,7 +321,7 @@ fn pass_through(
         )?;
         return Ok(smallvec![Batched::unbatched(out)]);
     };
-    let front = cx.to_front(x)?;
+    let front = cx.batch_to_front(x)?;
     let op = match op.clone() {
         CollectiveOp::AllGather { axis, tiled } => CollectiveOp::AllGather {
             axis: axis + 1,

@@ -301,7 +301,7 @@ pub(super) fn batch_cond(
             .collect());
     }
     // Each lane has its own index: every branch runs on every lane, in branch order, and a select keeps one (rule C30).
-    let index = cx.to_front(index)?;
+    let index = cx.batch_to_front(index)?;
     let operands = fronted(cx, operands, &vec![true; operands.len()])?;
     let dims = vec![BatchDim::At(0); operands.len()];
     let mut cases: Vec<Vec<Atom>> = Vec::with_capacity(branches.len());

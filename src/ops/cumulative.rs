@@ -6,7 +6,7 @@ mod tests;
 use ndarray::{ArcArray, IxDyn};
 use smallvec::smallvec;
 
-use super::elementwise::{elements, row_major};
+use super::elementwise::elements;
 use super::error::expect_operands;
 use super::math::{Arith, Float, Number};
 use super::{BatchContext, BatchDim, Batched, OpErrorKind, Outputs};
@@ -91,7 +91,7 @@ fn scan<T: Arith>(array: &Typed<T>, axis: usize, reverse: bool, f: impl Fn(T, T)
             }
         }
     }
-    row_major(shape, out)
+    Array::from_elements(shape, out)
 }
 
 /// Folds every element of a run with the one before it, or after it.

@@ -13,11 +13,10 @@ use ndarray::{
 };
 use smallvec::{SmallVec, smallvec};
 
-use super::elementwise::row_major;
 use super::error::expect_operands;
 use super::math::Arith;
 use super::{BatchContext, BatchDim, Batched, OpErrorKind, Outputs};
-use crate::array::{Array, Data, Shape, TensorType};
+use crate::array::{Array, Data, Shape, TensorType, axes_merge, row_major};
 use crate::error::Error;
 use crate::program::{DotDims, Op};
 
@@ -191,16 +190,14 @@ fn dot<T: Arith>(
 
     let mut out = vec![T::ZERO; batch * m * n];
     if k > 0 && !out.is_empty() {
-        let lhs = grouped(lhs, [left.batch, &lhs_free, left.contract]);
-        let rhs = grouped(rhs, [right.batch, right.contract, &rhs_free]);
-        product(
-            merged(&lhs, (batch, m, k)).view(),
-            merged(&rhs, (batch, k, n)).view(),
-            &mut out,
-            kernel,
-        );
+        let lhs_groups = [left.batch, &lhs_free, left.contract];
+        let rhs_groups = [right.batch, right.contract, &rhs_free];
+        let (lhs, rhs) = (grouped(lhs, lhs_groups), grouped(rhs, rhs_groups));
+        let lhs = merged(&lhs, lhs_groups, (batch, m, k));
+        let rhs = merged(&rhs, rhs_groups, (batch, k, n));
+        product(&lhs.view(), &rhs.view(), &mut out, kernel);
     }
-    row_major(&shape, out)
+    Array::from_elements(&shape, out)
 }
 
 /// A view with the axes in the order of their groups.
@@ -211,38 +208,47 @@ fn grouped<'a, T>(array: &'a Typed<T>, groups: [&[usize]; 3]) -> ArrayViewD<'a, 
 /// Each group of axes merged into one; copies only where strides cannot express that.
 fn merged<'a, T: Arith>(
     array: &'a ArrayViewD<'_, T>,
+    groups: [&[usize]; 3],
     shape: (usize, usize, usize),
 ) -> CowArray<'a, T, Ix3> {
-    array
-        .to_shape(shape)
-        .expect("merging axes keeps the number of elements")
+    let (mut lengths, mut strides) = (array.shape(), array.strides());
+    let mut in_order = true;
+    for group in groups {
+        in_order &= axes_merge(&lengths[..group.len()], &strides[..group.len()]);
+        (lengths, strides) = (&lengths[group.len()..], &strides[group.len()..]);
+    }
+    let merged = if in_order {
+        array.to_shape(shape)
+    } else {
+        ndarray::Array3::from_shape_vec(shape, row_major(array).into_owned()).map(CowArray::from)
+    };
+    merged.expect("merging axes keeps the number of elements")
+}
+
+/// Every matrix of a stack transposed.
+fn transposed<'a, T>(matrices: &ArrayView3<'a, T>) -> ArrayView3<'a, T> {
+    matrices.permuted_axes((0, 2, 1))
 }
 
 /// The matrix product of every pair of `(batch, m, k)` and `(batch, k, n)`; nothing is empty.
 fn product<T: Arith>(
-    lhs: ArrayView3<'_, T>,
-    rhs: ArrayView3<'_, T>,
+    lhs: &ArrayView3<'_, T>,
+    rhs: &ArrayView3<'_, T>,
     out: &mut [T],
     kernel: Option<MatrixKernel<T>>,
 ) {
     let ((_, m, k), n) = (lhs.dim(), rhs.dim().2);
-    let transposed =
-        |matrices: ArrayView3<'_, T>| matrices.permuted_axes((0, 2, 1)).is_standard_layout();
     if let (Some(kernel), true) = (kernel, m > 1 && n > 1 && m * n * k > SMALL) {
         for (i, out) in out.chunks_exact_mut(m * n).enumerate() {
             let out = ArrayViewMut2::from_shape((m, n), out).expect("a chunk holds one matrix");
             kernel(lhs.index_axis(Axis(0), i), rhs.index_axis(Axis(0), i), out);
         }
-    } else if n == 1 && !transposed(lhs) {
-        rows_by_vector(lhs, rhs.permuted_axes((0, 2, 1)), out);
-    } else if m == 1 && transposed(rhs) {
-        rows_by_vector(rhs.permuted_axes((0, 2, 1)), lhs, out);
+    } else if n == 1 && !transposed(lhs).is_standard_layout() {
+        rows_by_vector(lhs, &transposed(rhs), out);
+    } else if m == 1 && transposed(rhs).is_standard_layout() {
+        rows_by_vector(&transposed(rhs), lhs, out);
     } else if n == 1 {
-        rows_by_rows(
-            rhs.permuted_axes((0, 2, 1)),
-            lhs.permuted_axes((0, 2, 1)),
-            out,
-        );
+        rows_by_rows(&transposed(rhs), &transposed(lhs), out);
     } else {
         rows_by_rows(lhs, rhs, out);
     }
@@ -252,12 +258,10 @@ fn product<T: Arith>(
 const LANES: usize = 8;
 
 /// Inner products of the rows of `(batch, m, k)` with the vectors of `(batch, 1, k)`.
-fn rows_by_vector<T: Arith>(rows: ArrayView3<'_, T>, vectors: ArrayView3<'_, T>, out: &mut [T]) {
+fn rows_by_vector<T: Arith>(rows: &ArrayView3<'_, T>, vectors: &ArrayView3<'_, T>, out: &mut [T]) {
     let (_, m, k) = rows.dim();
-    let (rows, vectors) = (rows.as_standard_layout(), vectors.as_standard_layout());
-    let (Some(rows), Some(vectors)) = (rows.as_slice(), vectors.as_slice()) else {
-        return;
-    };
+    let (rows, vectors) = (rows.into_dyn(), vectors.into_dyn());
+    let (rows, vectors) = (row_major(&rows), row_major(&vectors));
     for ((rows, vector), out) in rows
         .chunks_exact(m * k)
         .zip(vectors.chunks_exact(k))
@@ -283,12 +287,10 @@ fn inner_product<T: Arith>(x: &[T], y: &[T]) -> T {
 }
 
 /// Products of matrices as sums of rows of the right one.
-fn rows_by_rows<T: Arith>(lhs: ArrayView3<'_, T>, rhs: ArrayView3<'_, T>, out: &mut [T]) {
+fn rows_by_rows<T: Arith>(lhs: &ArrayView3<'_, T>, rhs: &ArrayView3<'_, T>, out: &mut [T]) {
     let ((_, m, k), n) = (lhs.dim(), rhs.dim().2);
-    let (lhs, rhs) = (lhs.as_standard_layout(), rhs.as_standard_layout());
-    let (Some(lhs), Some(rhs)) = (lhs.as_slice(), rhs.as_slice()) else {
-        return;
-    };
+    let (lhs, rhs) = (lhs.into_dyn(), rhs.into_dyn());
+    let (lhs, rhs) = (row_major(&lhs), row_major(&rhs));
     let matrices = lhs.chunks_exact(m * k).zip(rhs.chunks_exact(k * n));
     for ((lhs, rhs), out) in matrices.zip(out.chunks_exact_mut(m * n)) {
         for (weights, out) in lhs.chunks_exact(k).zip(out.chunks_exact_mut(n)) {

@@ -21,7 +21,7 @@ use crate::program::{BinaryOp, UnaryOp};
 use kernels::{map, zip};
 
 pub(crate) use batch::{batch_binary, batch_clamp, batch_select_n, batch_unary};
-pub(crate) use kernels::{elements, row_major};
+pub(crate) use kernels::elements;
 pub(crate) use select::{eval_clamp, eval_select_n, infer_clamp, infer_select_n};
 
 type Typed<T> = ArcArray<T, IxDyn>;

@@ -13,7 +13,7 @@ use smallvec::{SmallVec, smallvec};
 use super::error::expect_operands;
 use super::shape::{addressable, all_past, check_axes, check_increasing};
 use super::{BatchContext, Batched, OpErrorKind, Outputs, batched_at};
-use crate::array::{Array, Element, Shape, ShapeTuple, TensorType, dispatch};
+use crate::array::{Array, Element, Shape, ShapeTuple, TensorType, dispatch, row_major};
 use crate::error::Error;
 use crate::program::{GatherDims, IndexMode, Op};
 use window::{Addressing, Windows, row_major_strides};
@@ -165,7 +165,7 @@ impl<'a, T: Element> Source<'a, T> {
                 }
             }
             None => Source {
-                elements: Cow::Owned(array.iter().copied().collect()),
+                elements: row_major(&array.view()),
                 strides: row_major_strides(array.shape()),
                 first: 0,
             },
@@ -238,8 +238,8 @@ pub(super) fn batch(
     mode: IndexMode,
     inputs: &[Batched],
 ) -> Result<Outputs<Batched>, Error> {
-    let operand = cx.to_front(&inputs[0])?;
-    let indices = cx.to_front(&inputs[1])?;
+    let operand = cx.batch_to_front(&inputs[0])?;
+    let indices = cx.batch_to_front(&inputs[1])?;
     let (operand_batched, indices_batched) =
         (inputs[0].dim.is_batched(), inputs[1].dim.is_batched());
     let mut dims = dims.clone();

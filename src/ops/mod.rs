@@ -10,6 +10,7 @@ pub(crate) mod callback;
 pub(crate) mod collective;
 pub(crate) mod control;
 mod cumulative;
+mod custom;
 mod dot;
 mod elementwise;
 mod error;
@@ -32,6 +33,7 @@ use crate::array::{Array, TensorType};
 use crate::error::Error;
 use crate::program::{Atom, Atoms, Op, ProgramBuilder};
 
+pub use custom::CustomVmapError;
 pub use error::{OpError, OpErrorKind};
 
 /// Types or arrays of one equation's results.
@@ -128,7 +130,9 @@ pub(crate) fn infer(op: &Op, inputs: &[TensorType]) -> Result<Outputs<TensorType
         Op::TriangularSolve { left_side, .. } => linalg::infer_triangular_solve(*left_side, inputs),
         Op::Solve => linalg::infer_solve(inputs),
         Op::Callback { results, .. } => Ok(results.iter().cloned().collect()),
-        Op::Call { program, .. } => control::infer_call(program, inputs),
+        Op::Call { program, .. } | Op::CustomVmap { program, .. } => {
+            control::infer_call(program, inputs)
+        }
         Op::Cond { branches } => control::infer_cond(branches, inputs),
         Op::While {
             cond,
@@ -227,6 +231,7 @@ pub(crate) fn eval(op: &Op, inputs: &[Array]) -> Result<Outputs<Array>, Error> {
         Op::Solve => one(linalg::eval_solve(&inputs[0], &inputs[1])),
         Op::Callback { .. }
         | Op::Call { .. }
+        | Op::CustomVmap { .. }
         | Op::Cond { .. }
         | Op::While { .. }
         | Op::Scan { .. }
@@ -295,6 +300,7 @@ pub(crate) fn batch(
         Op::Solve => linalg::batch_solve(cx, inputs),
         Op::Callback { .. } => callback::batch(cx, op, inputs),
         Op::Call { name, program } => control::batch_call(cx, name, program, inputs),
+        Op::CustomVmap { .. } => custom::batch(cx, op, inputs),
         Op::Cond { branches } => control::batch_cond(cx, branches, inputs),
         Op::While { .. } => control::batch_while(cx, op, inputs),
         Op::Scan { .. } => control::batch_scan(cx, op, inputs),
@@ -362,7 +368,7 @@ impl BatchContext<'_> {
     }
 
     /// A batched value with its batch axis in front; an unbatched one as it is.
-    pub(crate) fn to_front(&mut self, value: &Batched) -> Result<Atom, Error> {
+    pub(crate) fn batch_to_front(&mut self, value: &Batched) -> Result<Atom, Error> {
         match value.dim {
             BatchDim::At(from) => self.move_axis(value.atom, from, 0),
             BatchDim::Unbatched => Ok(value.atom),

@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use ndarray::{ArcArray, IxDyn};
 use smallvec::{SmallVec, smallvec};
 
-use super::elementwise::{elements, row_major};
+use super::elementwise::elements;
 use super::error::expect_operands;
 use super::math::{Arith, Bits, ConvertFrom, Number};
 use super::{BatchContext, BatchDim, Batched, OpErrorKind, Outputs, batched_at};
@@ -179,7 +179,7 @@ impl Plan {
     }
 
     fn finish<T: Arith>(&self, elements: Vec<T>) -> Array {
-        let result = row_major(&self.lengths, elements);
+        let result = Array::from_elements(&self.lengths, elements);
         match &self.permutation {
             Some(permutation) => result.permute(permutation),
             None => result,
@@ -382,7 +382,7 @@ pub(crate) fn eval_arg_reduce(
         ArgReduceOp::Max => arg_fold(a, axis, Arith::exceeds),
         ArgReduceOp::Min => arg_fold(a, axis, Arith::undercuts),
     });
-    dispatch_dtype!(index_dtype, T => row_major(&shape, positions.into_iter().map(<T as ConvertFrom<u64>>::convert_from).collect()))
+    dispatch_dtype!(index_dtype, T => Array::from_elements(&shape, positions.into_iter().map(<T as ConvertFrom<u64>>::convert_from).collect()))
 }
 
 /// The position along `axis` of the first element that no other `replaces`.

@@ -228,7 +228,7 @@ pub(super) fn batch(
 ) -> Result<Outputs<Batched>, Error> {
     // Every lane gets its own operand to update and its own updates.
     let operand = cx.materialize_at(&inputs[0], 0)?;
-    let indices = cx.to_front(&inputs[1])?;
+    let indices = cx.batch_to_front(&inputs[1])?;
     let updates = cx.materialize_at(&inputs[2], 0)?;
     let mut dims = ScatterDims {
         update_window_dims: all_past(&dims.update_window_dims, 0),

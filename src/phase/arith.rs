@@ -48,7 +48,7 @@ impl Range {
         smallest: f64::INFINITY,
         largest: 0.0,
     };
-    const LIMIT: f64 = power_of_two(330);
+    pub(crate) const LIMIT: f64 = power_of_two(330);
 
     pub(crate) fn include(mut self, values: &[f64]) -> Self {
         for &value in values {

@@ -96,7 +96,7 @@ pub struct Elimination {
     pub report: Report,
 }
 
-/// Eliminates graphs; see the [module](self).
+/// Eliminates graphs: analysis, missing block traces through one host call, assembly.
 ///
 /// ```
 /// use elimap::phase::{Eliminator, Strategy, models};

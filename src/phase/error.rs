@@ -301,6 +301,39 @@ pub enum PhaseError {
         value: f64,
     },
 
+    /// A theta of a batch cannot be answered; of several, the first is reported.
+    #[error("row {row} of the thetas: {source}")]
+    ThetaRow {
+        /// Its row.
+        row: usize,
+        /// What [`EliminationTrace::at`](super::EliminationTrace::at) says of it.
+        source: Box<PhaseError>,
+    },
+
+    /// A reward vector has the wrong length.
+    #[error(
+        "a reward vector has length {found}, but the graph has {expected} vertices; pass one reward for each (start and absorbing vertices take no time, so theirs do not matter)"
+    )]
+    RewardLength {
+        /// The graph's vertex count.
+        expected: usize,
+        /// The length found.
+        found: usize,
+    },
+
+    /// A reward is negative, infinite or not a number.
+    #[error(
+        "reward vector {row} has {value:?} at vertex {vertex}; rewards must be finite and at least 0 (split a signed reward into two)"
+    )]
+    InvalidReward {
+        /// Which reward vector.
+        row: usize,
+        /// Which vertex.
+        vertex: usize,
+        /// The reward.
+        value: f64,
+    },
+
     /// A rate is negative, infinite or not a number at this theta.
     #[error("edge {from} -> {to} has the rate {rate:?} at this theta; rates must be finite and at least 0, so change theta or the edge's coefficients", from = from.index(), to = to.index())]
     InvalidRate {

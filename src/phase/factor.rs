@@ -170,6 +170,53 @@ impl<S: Scalar> Factor<S> {
     }
 }
 
+impl<S: Scalar> Factor<S> {
+    /// Solves A' y = r, r and y by transient number.
+    pub(crate) fn solve_transposed(&self, trace: &EliminationTrace, r: &[S]) -> Vec<S> {
+        let inner = &*trace.0;
+        let layout = &inner.layout;
+        let mut y = r.to_vec();
+        let mut z: Vec<S> = Vec::new();
+        for block in 0..layout.block_count() {
+            let members = layout.block(block);
+            let first = members.start;
+            match inner.block_trace(block) {
+                None => y[first] = y[first] * self.inverse[first],
+                Some(block_trace) => {
+                    let place = inner.places[block];
+                    let order = &block_trace.order;
+                    z.clear();
+                    z.extend(order.iter().map(|&local| y[first + local as usize]));
+                    for p in 0..members.len() {
+                        let value = z[p];
+                        for (entry, &u) in block_trace.upper.range(p).zip(block_trace.upper.row(p))
+                        {
+                            let chance = self.upper[place.upper + entry];
+                            z[u as usize] = z[u as usize] + chance * value;
+                        }
+                    }
+                    for p in (0..members.len()).rev() {
+                        let value = z[p] * self.inverse[first + p];
+                        y[first + order[p] as usize] = value;
+                        for (entry, &v) in block_trace.lower.range(p).zip(block_trace.lower.row(p))
+                        {
+                            let weight = self.lower[place.lower + entry];
+                            z[v as usize] = z[v as usize] + weight * value;
+                        }
+                    }
+                }
+            }
+            for t in members {
+                for slot in layout.external(t) {
+                    let target = layout.slot_target[slot] as usize;
+                    y[target] = y[target] + self.rates[slot] * y[t];
+                }
+            }
+        }
+        y
+    }
+}
+
 impl Factor<f64> {
     /// The range of every number that enters a product.
     pub(crate) fn range(&self) -> Range {

@@ -27,28 +27,34 @@
 //!
 //! Results depend on the graph and theta alone: neither on who computed the block traces nor on how many threads did.
 
+mod adjoint;
 mod analysis;
 mod arith;
+mod batch;
 mod blocks;
 mod cache;
 mod canonical;
 mod eliminate;
 mod eliminator;
 mod error;
+mod exact;
 mod factor;
 mod graph;
 mod json;
 mod key;
+mod lanes;
 mod linear;
 pub mod models;
 mod operations;
 mod order;
+mod plan;
 mod reach;
 mod replay;
 mod trace;
 mod work;
 
 pub use analysis::Analysis;
+pub use batch::Batch;
 pub use cache::TraceCache;
 pub use eliminate::{BlockTrace, eliminate_unit};
 pub use eliminator::{Elimination, Eliminator, Report, Strategy, eliminate_batch};

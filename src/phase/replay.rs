@@ -26,8 +26,12 @@
 use std::fmt;
 use std::sync::OnceLock;
 
+use ndarray::ArrayView2;
+
 use super::arith::{Extended, Range, Scalar, exponent, power_of_two, scale};
+use super::batch::Goal;
 use super::error::PhaseError;
+use super::exact;
 use super::factor::Factor;
 use super::graph::VertexId;
 use super::linear;
@@ -123,7 +127,7 @@ impl PhaseType {
         }
     }
 
-    fn extended(&self) -> &Factor<Extended> {
+    pub(crate) fn extended(&self) -> &Factor<Extended> {
         self.extended.get_or_init(|| {
             let rates = linear::extended_rates(&self.trace.0.layout, &self.theta);
             Factor::new(&self.trace, rates, self.lost.as_deref())
@@ -160,7 +164,7 @@ impl PhaseType {
         })
     }
 
-    fn extended_moment(&self, previous: &[Extended], k: usize) -> Vec<Extended> {
+    pub(crate) fn extended_moment(&self, previous: &[Extended], k: usize) -> Vec<Extended> {
         let k = Extended::from_f64(k as f64);
         let right: Vec<Extended> = previous.iter().map(|&value| value * k).collect();
         self.extended().solve(&self.trace, &right)
@@ -171,11 +175,16 @@ impl PhaseType {
             .0
             .start
             .iter()
-            .map(|&(t, probability)| probability * values[t as usize])
-            .sum()
+            .fold(0.0, |sum, &(t, probability)| {
+                sum + probability * values[t as usize]
+            })
     }
 
-    fn weigh_extended(&self, values: &[Extended]) -> Extended {
+    pub(crate) fn is_lost(&self, t: usize) -> bool {
+        self.lost.as_ref().is_some_and(|lost| lost[t])
+    }
+
+    pub(crate) fn weigh_extended(&self, values: &[Extended]) -> Extended {
         self.trace
             .0
             .start
@@ -240,14 +249,53 @@ impl PhaseType {
     pub fn variance(&self) -> f64 {
         let moments = self.moments(2);
         let (first, second) = (moments[0], moments[1]);
-        let difference = second - first * first;
-        let doubtful =
-            difference < second * CANCELLATION || second < f64::MIN_POSITIVE / f64::EPSILON;
-        if second == 0.0 && first == 0.0 || !doubtful && second.is_finite() {
-            return difference;
+        if !variance_is_doubtful(first, second) {
+            return second - first * first;
         }
         let moments = self.extended_moments(2);
         (moments[1] + -(moments[0] * moments[0])).to_f64()
+    }
+
+    /// The gradient of the expectation with respect to theta, by one transposed solve.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    ///
+    /// // The mean is 4 / theta.
+    /// let time = EliminationTrace::record(&models::erlang(4)?).at(&[2.0])?;
+    /// assert_eq!(time.gradient(), [-1.0]);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn gradient(&self) -> Vec<f64> {
+        self.answer(&Goal::Gradient(1)).split_off(1)
+    }
+
+    /// The expected time spent in every vertex; start and absorbing vertices have 0.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    ///
+    /// let time = EliminationTrace::record(&models::erlang(2)?).at(&[4.0])?;
+    /// assert_eq!(time.expected_sojourn_times(), [0.0, 0.25, 0.25, 0.0]);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn expected_sojourn_times(&self) -> Vec<f64> {
+        self.answer(&Goal::SojournTimes)
+    }
+
+    /// A batch of one.
+    pub(crate) fn answer(&self, goal: &Goal) -> Vec<f64> {
+        let theta = ArrayView2::from_shape((1, self.theta.len()), &self.theta);
+        let batch = self.trace.batch().lanes(1);
+        match theta.map(|theta| batch.rows(theta, goal)) {
+            Ok(Ok(row)) => row,
+            // The theta was accepted before, so nothing fails here.
+            _ => {
+                let mut row = vec![0.0; goal.width(&self.trace)];
+                exact::answer_for(self, goal, &mut row);
+                row
+            }
+        }
     }
 
     /// The expected time to absorption from every vertex.
@@ -264,6 +312,13 @@ impl PhaseType {
         }
         times
     }
+}
+
+/// Whether the variance needs moments with more digits.
+pub(crate) fn variance_is_doubtful(first: f64, second: f64) -> bool {
+    let difference = second - first * first;
+    let doubtful = difference < second * CANCELLATION || second < f64::MIN_POSITIVE / f64::EPSILON;
+    (second != 0.0 || first != 0.0) && (doubtful || !second.is_finite())
 }
 
 /// Marks the vertices with an infinite waiting time at these rates.

@@ -4,13 +4,14 @@
 //! thetas. It is immutable, shared, and safe to use from any thread.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::analysis::{Analysis, Layout};
 use super::eliminate::BlockTrace;
 use super::error::PhaseError;
 use super::graph::Graph;
 use super::operations::Operations;
+use super::plan::Plan;
 use super::replay::PhaseType;
 
 /// Where the values of one block lie in the factors of all blocks.
@@ -31,6 +32,7 @@ pub(crate) struct Inner {
     pub upper_len: usize,
     /// The start distribution by transient number; mass on absorbing vertices is left out, it takes no time.
     pub start: Vec<(u32, f64)>,
+    plan: OnceLock<Plan>,
 }
 
 impl Inner {
@@ -131,12 +133,18 @@ impl EliminationTrace {
             lower_len,
             upper_len,
             start,
+            plan: OnceLock::new(),
         }))
     }
 
     /// Analyzes and eliminates a graph in one go, on the calling thread.
     pub fn record(graph: &Graph) -> Self {
         Analysis::new(graph).eliminate()
+    }
+
+    /// What batches look up; made when the first one asks, on its own thread.
+    pub(crate) fn plan(&self) -> &Plan {
+        self.0.plan.get_or_init(|| Plan::new(self))
     }
 
     /// The graph.

@@ -9,7 +9,7 @@ use crate::array::{Array, Scalar, TensorType};
 
 /// A program under construction.
 ///
-/// It records what it is told; [`ops::emit`](crate::ops::emit) applies an operation's type rule first.
+/// It records what it is told; [`Program::verify`] says whether the result makes sense.
 #[derive(Debug, Default)]
 pub struct ProgramBuilder {
     program: Program,

@@ -6,8 +6,11 @@
 //! Nothing here knows what an operation means; that is [`ops`](crate::ops)' work.
 
 mod builder;
+mod custom;
+mod dead;
 mod op;
 mod parse;
+mod rebuild;
 mod text;
 pub(crate) use crate::callback::CallbackKind;
 
@@ -19,11 +22,15 @@ use smallvec::SmallVec;
 use crate::array::{Array, Scalar, TensorType};
 
 pub use builder::ProgramBuilder;
+pub use custom::CustomRule;
+pub(crate) use custom::RuleOutcome;
+pub(crate) use dead::dead_code;
 pub use op::{
     ArgReduceOp, AxisName, BinaryOp, CollectiveOp, CumulativeOp, DotDims, GatherDims, IndexMode,
     Op, PadAxis, ReduceOp, ScatterDims, ScatterOp, UnaryOp,
 };
 pub use parse::{ParseError, ProgramParser};
+pub(crate) use rebuild::Rebuild;
 
 /// A variable of one program: an index into its table of types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::SubProgram;
+use super::{CustomRule, SubProgram};
 use crate::array::{DType, Shape, TensorType};
 use crate::callback::{Callback, CallbackKind, VmapMethod};
 
@@ -371,6 +371,15 @@ pub enum Op {
         /// What is run.
         program: SubProgram,
     },
+    /// A call of a function that has a batching rule of its own: `custom_vmap_call(constants..., arguments...)`.
+    CustomVmap {
+        /// The rule.
+        rule: CustomRule,
+        /// The function: constants, then arguments.
+        program: SubProgram,
+        /// How many operands are values the function closes over, which the rule does not see.
+        num_consts: usize,
+    },
     /// `cond(index, operands...)` runs the branch the index names, clamped.
     Cond {
         /// The branches; of two, the first is taken for false.
@@ -452,6 +461,7 @@ impl Op {
                 CallbackKind::Debug => "debug_callback",
             },
             Op::Call { .. } => "jit",
+            Op::CustomVmap { .. } => "custom_vmap_call",
             Op::Cond { .. } => "cond",
             Op::While { .. } => "while",
             Op::Scan { .. } => "scan",
@@ -472,7 +482,9 @@ impl Op {
     #[must_use]
     pub fn sub_programs(&self) -> SmallVec<[&SubProgram; 2]> {
         match self {
-            Op::Call { program, .. } => smallvec::smallvec![program],
+            Op::Call { program, .. } | Op::CustomVmap { program, .. } => {
+                smallvec::smallvec![program]
+            }
             Op::Cond { branches } => branches.iter().collect(),
             Op::While { cond, body, .. } => smallvec::smallvec![cond, body],
             Op::Scan { body, .. } => smallvec::smallvec![body],

@@ -36,6 +36,8 @@ struct Frame {
 struct Stack {
     frames: Vec<Frame>,
     last_id: u64,
+    /// Named axes of traces that are set aside, innermost first.
+    outer_axes: Vec<(AxisName, usize)>,
 }
 
 thread_local! {
@@ -67,6 +69,7 @@ pub(crate) fn axis_bindings() -> Vec<(AxisName, usize)> {
             .iter()
             .rev()
             .filter_map(|f| f.axis.clone())
+            .chain(s.outer_axes.iter().cloned())
             .collect()
     })
 }
@@ -192,6 +195,27 @@ pub(crate) struct Traced {
     pub(crate) program: Program,
     /// The variables of the enclosing trace that the last inputs stand for.
     pub(crate) captures: Vec<Var>,
+}
+
+/// Runs `f` as if no trace were in progress, except that the named axes stay in scope.
+pub(crate) fn without_traces<R>(f: impl FnOnce() -> R) -> R {
+    struct Restore(Vec<Frame>, Vec<(AxisName, usize)>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            with_stack(|s| {
+                std::mem::swap(&mut s.frames, &mut self.0);
+                std::mem::swap(&mut s.outer_axes, &mut self.1);
+            });
+        }
+    }
+    let axes = axis_bindings();
+    let restore = with_stack(|s| {
+        let axes = std::mem::replace(&mut s.outer_axes, axes);
+        Restore(std::mem::take(&mut s.frames), axes)
+    });
+    let out = f();
+    drop(restore);
+    out
 }
 
 /// Pops its frame if the traced function panics or fails.

@@ -10,7 +10,6 @@ use crate::array::{Array, DType, Scalar, TensorType};
 use crate::error::Error;
 use crate::ops::{OpError, OpErrorKind};
 use crate::program::{Op, Program};
-use crate::transform::simplify;
 use crate::tree::{Path, TreeDef};
 
 type Caller = &'static Location<'static>;
@@ -22,11 +21,6 @@ fn op_error(op: &'static str, kind: OpErrorKind, location: Caller) -> Error {
         location: Some(location),
     }
     .into()
-}
-
-/// A sub-program without what its results do not need; what compiling a loop or branch drops (rule C18).
-fn simplified(program: Program) -> Arc<Program> {
-    Arc::new(simplify::dead_code(program))
 }
 
 fn flatten(value: &impl Flatten) -> (TreeDef, Vec<Tensor>) {
@@ -193,7 +187,7 @@ fn run_branches<T: Tree>(
                 .map(|i| vars[i]);
             let atoms: Vec<_> = own.chain(mine).map(Into::into).collect();
             let outputs = traced.program.inline(&mut builder, &atoms);
-            simplified(builder.finish(outputs))
+            Arc::new(builder.finish(outputs))
         })
         .collect();
     let operands: Vec<&Tensor> = std::iter::once(index)
@@ -257,9 +251,9 @@ where
     let (cond, cond_captures) = captures_first(cond_traced);
     let (body, body_captures) = captures_first(body_traced);
     let op = Op::While {
-        cond: simplified(cond),
+        cond: Arc::new(cond),
         cond_consts: cond_captures.len(),
-        body: simplified(body),
+        body: Arc::new(body),
         body_consts: body_captures.len(),
     };
     let operands: Vec<&Tensor> = cond_captures
@@ -311,7 +305,33 @@ pub fn scan<C: Tree, X: Tree, Y: Tree, R>(
 where
     R: Output<Tree = (C, Y)>,
 {
-    let location = Location::caller();
+    scan_with(body, init, xs, options, (Location::caller(), false))
+}
+
+/// A [`scan`] whose steps are lanes, by which failures name them.
+pub(crate) fn scan_lanes<C: Tree, X: Tree, Y: Tree, R>(
+    body: impl Fn(C, X) -> R,
+    init: impl Flatten,
+    xs: impl Flatten,
+    options: ScanOptions,
+    location: Caller,
+) -> Result<(C, Y), Error>
+where
+    R: Output<Tree = (C, Y)>,
+{
+    scan_with(body, init, xs, options, (location, true))
+}
+
+fn scan_with<C: Tree, X: Tree, Y: Tree, R>(
+    body: impl Fn(C, X) -> R,
+    init: impl Flatten,
+    xs: impl Flatten,
+    options: ScanOptions,
+    (location, lanes): (Caller, bool),
+) -> Result<(C, Y), Error>
+where
+    R: Output<Tree = (C, Y)>,
+{
     let (carry_def, mut carry) = flatten(&init);
     let (xs_def, xs) = flatten(&xs);
     let length = scan_length(&xs, options.length, location)?;
@@ -334,13 +354,13 @@ where
     let num_carry = carry.len();
     let (body, captures) = captures_first(traced);
     let op = Op::Scan {
-        body: simplified(body),
+        body: Arc::new(body),
         length,
         num_consts: captures.len(),
         num_carry,
         reverse: options.reverse,
         unroll: 1,
-        lanes: false,
+        lanes,
     };
     let operands: Vec<&Tensor> = captures.iter().chain(&carry).chain(&xs).collect();
     let mut outputs = apply(op, &operands, location)?.into_iter();

@@ -293,8 +293,10 @@ pub struct At {
     indices: Tensor,
 }
 
+// `x.at(i).add(y)` is what JAX's users write.
 macro_rules! at_methods {
     ($($method:ident $kind:ident $doc:literal),*) => {
+        #[allow(clippy::should_implement_trait)]
         impl At {$(
             #[doc = $doc]
             #[track_caller]

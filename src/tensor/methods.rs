@@ -12,10 +12,22 @@ use crate::error::Error;
 use crate::ops::{OpError, OpErrorKind};
 use crate::program::{ArgReduceOp, Atom, BinaryOp, CumulativeOp, DotDims, Op, ReduceOp, UnaryOp};
 
+/// The lines of a documentation example: a call on scalars, and what it gives, to 1e-14.
+macro_rules! example {
+    ($x:literal . $method:ident ($($arg:literal)?) = $out:literal) => {
+        concat!(
+            "\n```\n# use elimap::prelude::*;\nlet y = Tensor::from(", $x, ").", stringify!($method), "(", $($arg,)? ");\n",
+            "assert!((y.astype(DType::F64).to_array()?.item::<f64>()? - ", $out, ").abs() < 1e-14);\n",
+            "# Ok::<(), elimap::Error>(())\n```"
+        )
+    };
+}
+
 macro_rules! unary_methods {
-    ($($method:ident $op:ident $float:literal $doc:literal),* $(,)?) => {
+    ($($method:ident $op:ident $float:literal $x:literal $out:literal $doc:literal),* $(,)?) => {
         impl Tensor {$(
             #[doc = $doc]
+            #[doc = example!($x . $method () = $out)]
             #[track_caller]
             #[must_use]
             pub fn $method(&self) -> Tensor {
@@ -25,45 +37,46 @@ macro_rules! unary_methods {
     };
 }
 unary_methods! {
-    abs Abs false "Elementwise absolute value; the least integer is its own.",
-    sign Sign false "Elementwise sign: -1, 0 or 1; zeros and NaN keep themselves.",
-    square Square false "Elementwise square.",
-    exp Exp true "Elementwise exponential.",
-    exp2 Exp2 true "Elementwise power of two.",
-    expm1 Expm1 true "Elementwise `exp(x) - 1`, accurate near 0.",
-    ln Log true "Elementwise natural logarithm (JAX's `log`).",
-    log1p Log1p true "Elementwise `log(1 + x)`, accurate near 0.",
-    sin Sin true "Elementwise sine.",
-    cos Cos true "Elementwise cosine.",
-    tan Tan true "Elementwise tangent.",
-    asin Asin true "Elementwise inverse sine.",
-    acos Acos true "Elementwise inverse cosine.",
-    atan Atan true "Elementwise inverse tangent.",
-    sinh Sinh true "Elementwise hyperbolic sine.",
-    cosh Cosh true "Elementwise hyperbolic cosine.",
-    tanh Tanh true "Elementwise hyperbolic tangent.",
-    asinh Asinh true "Elementwise inverse hyperbolic sine.",
-    acosh Acosh true "Elementwise inverse hyperbolic cosine.",
-    atanh Atanh true "Elementwise inverse hyperbolic tangent.",
-    logistic Logistic true "Elementwise `1 / (1 + exp(-x))`.",
-    sqrt Sqrt true "Elementwise square root.",
-    rsqrt Rsqrt true "Elementwise reciprocal square root.",
-    cbrt Cbrt true "Elementwise cube root.",
-    erf Erf true "Elementwise error function.",
-    erfc Erfc true "Elementwise complementary error function.",
-    erf_inv ErfInv true "Elementwise inverse error function.",
-    lgamma Lgamma true "Elementwise logarithm of the absolute gamma function.",
-    digamma Digamma true "Elementwise logarithmic derivative of the gamma function.",
-    is_finite IsFinite true "Elementwise: neither infinite nor NaN.",
-    population_count PopulationCount false "Elementwise number of one bits.",
-    clz Clz false "Elementwise number of leading zero bits.",
+    abs Abs false "-0.5" "0.5" "Elementwise absolute value; the least integer is its own.",
+    sign Sign false "-0.5" "-1.0" "Elementwise sign: -1, 0 or 1; zeros and NaN keep themselves.",
+    square Square false "1.5" "2.25" "Elementwise square.",
+    exp Exp true "0.5" "0.5_f64.exp()" "Elementwise exponential.",
+    exp2 Exp2 true "3.0" "8.0" "Elementwise power of two.",
+    expm1 Expm1 true "0.5" "0.5_f64.exp_m1()" "Elementwise `exp(x) - 1`, accurate near 0.",
+    ln Log true "2.0" "2_f64.ln()" "Elementwise natural logarithm (JAX's `log`).",
+    log1p Log1p true "0.5" "0.5_f64.ln_1p()" "Elementwise `log(1 + x)`, accurate near 0.",
+    sin Sin true "0.5" "0.5_f64.sin()" "Elementwise sine.",
+    cos Cos true "0.5" "0.5_f64.cos()" "Elementwise cosine.",
+    tan Tan true "0.5" "0.5_f64.tan()" "Elementwise tangent.",
+    asin Asin true "0.5" "0.5_f64.asin()" "Elementwise inverse sine.",
+    acos Acos true "0.5" "0.5_f64.acos()" "Elementwise inverse cosine.",
+    atan Atan true "0.5" "0.5_f64.atan()" "Elementwise inverse tangent.",
+    sinh Sinh true "0.5" "0.5_f64.sinh()" "Elementwise hyperbolic sine.",
+    cosh Cosh true "0.5" "0.5_f64.cosh()" "Elementwise hyperbolic cosine.",
+    tanh Tanh true "0.5" "0.5_f64.tanh()" "Elementwise hyperbolic tangent.",
+    asinh Asinh true "0.5" "0.5_f64.asinh()" "Elementwise inverse hyperbolic sine.",
+    acosh Acosh true "1.5" "1.5_f64.acosh()" "Elementwise inverse hyperbolic cosine.",
+    atanh Atanh true "0.5" "0.5_f64.atanh()" "Elementwise inverse hyperbolic tangent.",
+    logistic Logistic true "0.0" "0.5" "Elementwise `1 / (1 + exp(-x))`.",
+    sqrt Sqrt true "2.25" "1.5" "Elementwise square root.",
+    rsqrt Rsqrt true "4.0" "0.5" "Elementwise reciprocal square root.",
+    cbrt Cbrt true "27.0" "3.0" "Elementwise cube root.",
+    erf Erf true "0.5" "0.520_499_877_813_046_5" "Elementwise error function.",
+    erfc Erfc true "0.5" "0.479_500_122_186_953_5" "Elementwise complementary error function.",
+    erf_inv ErfInv true "0.5" "0.476_936_276_204_469_9" "Elementwise inverse error function.",
+    lgamma Lgamma true "5.0" "24_f64.ln()" "Elementwise logarithm of the absolute gamma function.",
+    digamma Digamma true "1.0" "-0.577_215_664_901_532_9" "Elementwise logarithmic derivative of the gamma function.",
+    is_finite IsFinite true "1.5" "1.0" "Elementwise: neither infinite nor NaN.",
+    population_count PopulationCount false "7" "3.0" "Elementwise number of one bits.",
+    clz Clz false "1" "63.0" "Elementwise number of leading zero bits.",
 }
 
 macro_rules! rounding_methods {
-    ($($method:ident $op:ident $doc:literal),* $(,)?) => {
+    ($($method:ident $op:ident $out:literal $doc:literal),* $(,)?) => {
         impl Tensor {$(
             #[doc = $doc]
             #[doc = "Integers and bools are whole already and stay as they are."]
+            #[doc = example!("2.5" . $method () = $out)]
             #[track_caller]
             #[must_use]
             pub fn $method(&self) -> Tensor {
@@ -74,16 +87,17 @@ macro_rules! rounding_methods {
     };
 }
 rounding_methods! {
-    floor Floor "Elementwise floor.",
-    ceil Ceil "Elementwise ceiling.",
-    round RoundHalfEven "Elementwise rounding, halves to even, as numpy's.",
-    round_half_away RoundHalfAway "Elementwise rounding, halves away from zero, as `lax.round`'s default.",
+    floor Floor "2.0" "Elementwise floor.",
+    ceil Ceil "3.0" "Elementwise ceiling.",
+    round RoundHalfEven "2.0" "Elementwise rounding, halves to even, as numpy's.",
+    round_half_away RoundHalfAway "3.0" "Elementwise rounding, halves away from zero, as `lax.round`'s default.",
 }
 
 macro_rules! binary_methods {
-    ($($method:ident $op:ident $doc:literal),* $(,)?) => {
+    ($($method:ident $op:ident $x:literal $y:literal $out:literal $doc:literal),* $(,)?) => {
         impl Tensor {$(
             #[doc = $doc]
+            #[doc = example!($x . $method ($y) = $out)]
             #[track_caller]
             #[must_use]
             pub fn $method(&self, other: impl Into<Tensor>) -> Tensor {
@@ -93,19 +107,19 @@ macro_rules! binary_methods {
     };
 }
 binary_methods! {
-    maximum Max "Elementwise maximum; a NaN on either side is the result.",
-    minimum Min "Elementwise minimum; a NaN on either side is the result.",
-    atan2 Atan2 "Elementwise angle of the point `(other, self)`.",
-    nextafter Nextafter "Elementwise next representable number towards `other`.",
-    shift_left ShiftLeft "Elementwise left shift; shifts of the width or more give 0.",
-    shift_right_arithmetic ShiftRightArithmetic "Elementwise right shift that keeps the sign.",
-    shift_right_logical ShiftRightLogical "Elementwise right shift that fills with zeros.",
-    equal Eq "Elementwise `==`.",
-    not_equal Ne "Elementwise `!=`.",
-    less Lt "Elementwise `<`.",
-    less_equal Le "Elementwise `<=`.",
-    greater Gt "Elementwise `>`.",
-    greater_equal Ge "Elementwise `>=`.",
+    maximum Max "2.0" "3.0" "3.0" "Elementwise maximum; a NaN on either side is the result.",
+    minimum Min "2.0" "3.0" "2.0" "Elementwise minimum; a NaN on either side is the result.",
+    atan2 Atan2 "1.0" "2.0" "1_f64.atan2(2.0)" "Elementwise angle of the point `(other, self)`.",
+    nextafter Nextafter "1.0" "2.0" "(1.0 + f64::EPSILON)" "Elementwise next representable number towards `other`.",
+    shift_left ShiftLeft "3" "2" "12.0" "Elementwise left shift; shifts of the width or more give 0.",
+    shift_right_arithmetic ShiftRightArithmetic "-8" "1" "-4.0" "Elementwise right shift that keeps the sign.",
+    shift_right_logical ShiftRightLogical "8" "1" "4.0" "Elementwise right shift that fills with zeros.",
+    equal Eq "2.0" "3.0" "0.0" "Elementwise `==`.",
+    not_equal Ne "2.0" "3.0" "1.0" "Elementwise `!=`.",
+    less Lt "2.0" "3.0" "1.0" "Elementwise `<`.",
+    less_equal Le "3.0" "3.0" "1.0" "Elementwise `<=`.",
+    greater Gt "2.0" "3.0" "0.0" "Elementwise `>`.",
+    greater_equal Ge "3.0" "3.0" "1.0" "Elementwise `>=`.",
 }
 
 impl Tensor {
@@ -457,10 +471,7 @@ fn matmul(a: &Tensor, b: &Tensor, location: &'static Location<'static>) -> Resul
     let a = full(&a, a_lead, &a.shape()[a_lead.len()..]);
     let b = full(&b, b_lead, &b.shape()[b_lead.len()..]);
     let batched = lead.len();
-    let (a_batch, b_batch) = (
-        a.rank() >= batched + 1 && !a_lead.is_empty(),
-        !b_lead.is_empty(),
-    );
+    let (a_batch, b_batch) = (a.rank() > batched && !a_lead.is_empty(), !b_lead.is_empty());
     let dims = DotDims {
         lhs_contract: smallvec![a.rank() - 1],
         rhs_contract: smallvec![b.rank().saturating_sub(2)],

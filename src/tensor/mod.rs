@@ -13,6 +13,7 @@ mod collective;
 mod context;
 mod control;
 mod creation;
+mod custom;
 mod func;
 mod indexing;
 mod linalg;
@@ -45,6 +46,9 @@ pub(crate) use context::{
 };
 pub use control::{ScanOptions, cond, fori_loop, scan, switch, while_loop};
 pub use creation::{arange, concatenate, full, iota, ones, stack, where_, zeros};
+pub use custom::{
+    BatchedFlags, CustomVmap, RuleOutput, SharedFunc, WithVmapRule, custom_vmap, sequential_vmap,
+};
 pub(crate) use func::trace;
 pub use func::{Arguments, Func, Output};
 pub use indexing::{At, TakeMode, sort_by_key};

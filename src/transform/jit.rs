@@ -1,12 +1,14 @@
 //! `jit`: traced once per input types, simplified, and reused.
 
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::Location;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::array::TensorType;
 use crate::error::Error;
 use crate::exec::{Plan, RunContext};
-use crate::program::{Op, Program};
+use crate::program::{Op, Program, dead_code};
 use crate::tensor::{
     Arguments, Func, Tensor, Tree, apply, concrete_arrays, flatten_args, is_tracing, lift_vars,
     trace,
@@ -19,7 +21,8 @@ use crate::tree::{Path, TreeDef};
 pub struct Jit<F> {
     function: F,
     name: Arc<str>,
-    cache: Mutex<Vec<(Key, Arc<Compiled>)>>,
+    /// By hash of the key; the keys tell apart what hashes alike.
+    cache: Mutex<HashMap<u64, Vec<(Key, Arc<Compiled>)>>>,
 }
 
 type Key = (TreeDef, Vec<TensorType>);
@@ -50,7 +53,7 @@ pub fn jit<F>(function: F) -> Jit<F> {
     Jit {
         function,
         name: Arc::from("fun"),
-        cache: Mutex::new(Vec::new()),
+        cache: Mutex::default(),
     }
 }
 
@@ -89,7 +92,7 @@ impl<F> Jit<F> {
         let (def, leaves) = flatten_args::<A>(&args);
         let types: Vec<TensorType> = leaves.iter().map(|t| t.ty().clone()).collect();
         let (traced, _) = trace::<A, F>(&self.function, &def, &types, None, Location::caller())?;
-        Ok(simplify::dead_code(traced.program))
+        Ok(dead_code(traced.program))
     }
 
     fn apply<A: Tree>(
@@ -101,14 +104,14 @@ impl<F> Jit<F> {
     where
         F: Func<A>,
     {
-        let types: Vec<TensorType> = leaves.iter().map(|t| t.ty().clone()).collect();
         if is_tracing() {
+            let types: Vec<TensorType> = leaves.iter().map(|t| t.ty().clone()).collect();
             // Part of an enclosing trace: a call of a sub-program, which may use that trace's tensors.
             let (mut traced, out_def) =
                 trace::<A, F>(&self.function, &def, &types, None, location)?;
             traced.program.inputs.rotate_right(traced.captures.len());
             let captured = lift_vars(&traced.captures);
-            let program = Arc::new(simplify::dead_code(traced.program));
+            let program = Arc::new(dead_code(traced.program));
             let operands: Vec<&Tensor> = captured.iter().chain(&leaves).collect();
             let outputs = apply(
                 Op::Call {
@@ -125,7 +128,7 @@ impl<F> Jit<F> {
             )?);
         }
         let arrays = concrete_arrays(&leaves, location)?;
-        let compiled = self.compiled::<A>((def, types), location)?;
+        let compiled = self.compiled::<A>(def, &leaves, location)?;
         let outputs = compiled.plan.run(arrays, &mut RunContext::default())?;
         let outputs = outputs
             .into_iter()
@@ -140,24 +143,28 @@ impl<F> Jit<F> {
 
     fn compiled<A: Tree>(
         &self,
-        key: Key,
+        def: TreeDef,
+        leaves: &[Tensor],
         location: &'static Location<'static>,
     ) -> Result<Arc<Compiled>, Error>
     where
         F: Func<A>,
     {
-        let find = |cache: &[(Key, Arc<Compiled>)]| {
-            cache
-                .iter()
-                .find(|(k, _)| *k == key)
-                .map(|(_, c)| c.clone())
-        };
-        if let Some(found) = find(&self.cache.lock().unwrap_or_else(PoisonError::into_inner)) {
-            return Ok(found);
+        let mut hasher = DefaultHasher::new();
+        def.hash(&mut hasher);
+        leaves.iter().for_each(|leaf| leaf.ty().hash(&mut hasher));
+        let hash = hasher.finish();
+        let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        for ((known, types), compiled) in cache.get(&hash).into_iter().flatten() {
+            if *known == def && types.iter().eq(leaves.iter().map(Tensor::ty)) {
+                return Ok(compiled.clone());
+            }
         }
+        drop(cache);
+        let key: Key = (def, leaves.iter().map(|t| t.ty().clone()).collect());
         // Traced without holding the lock: the function may call itself on other types.
         let (traced, out_def) = trace::<A, F>(&self.function, &key.0, &key.1, None, location)?;
-        let program = simplify::dead_code(traced.program);
+        let program = simplify::simplify(&traced.program);
         #[cfg(debug_assertions)]
         program.verify()?;
         let compiled = Arc::new(Compiled {
@@ -168,6 +175,8 @@ impl<F> Jit<F> {
         self.cache
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+            .entry(hash)
+            .or_default()
             .push((key, compiled.clone()));
         Ok(compiled)
     }

@@ -1,12 +1,15 @@
 //! Transforms: programs to programs, and the functions users call them by.
 
+mod chunk;
 mod jit;
+mod map;
 mod pmap;
 pub(crate) mod simplify;
 mod verify;
 mod vmap;
 
 pub use jit::{Jit, jit};
+pub use map::map;
 pub use pmap::{PmapError, pmap, shard_map, xmap};
 pub use verify::{VerifyError, Violation};
 pub use vmap::{Vmap, VmapError, vmap};

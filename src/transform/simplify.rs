@@ -1,31 +1,265 @@
-//! Dropping what results do not need.
+//! What compiling makes of a program: calls inlined, constants folded, common subexpressions merged, dead code dropped.
+//!
+//! Host calls are never merged (rule C17) nor moved; a pure one whose results nothing needs is dropped (rule C18).
 
-use crate::program::{Atom, Program};
+use std::collections::HashMap;
+use std::sync::Arc;
 
-/// The program without equations whose results nothing needs; effectful ones stay.
-///
-/// Variables keep their numbers, so the table of types may name some that no longer occur.
-pub(crate) fn dead_code(mut program: Program) -> Program {
-    let mut needed = vec![false; program.types.len()];
-    let need = |needed: &mut Vec<bool>, atom: &Atom| {
-        if let Atom::Var(var) = atom {
-            needed[var.index()] = true;
-        }
+use smallvec::SmallVec;
+
+use crate::array::{Array, Scalar, TensorType};
+use crate::exec::scalar_index;
+use crate::ops;
+use crate::program::{Atom, Atoms, Equation, Op, Program, ProgramBuilder, dead_code};
+
+/// Results with more elements than this are not computed ahead: they would have to be kept.
+const MAX_FOLDED: usize = 4096;
+
+/// The program as it is compiled.
+pub(crate) fn simplify(program: &Program) -> Program {
+    let mut pass = Pass {
+        builder: ProgramBuilder::new(),
+        known: HashMap::new(),
+        seen: HashMap::new(),
     };
-    for atom in &program.outputs {
-        need(&mut needed, atom);
-    }
-    let mut kept = Vec::with_capacity(program.equations.len());
-    for equation in program.equations.into_iter().rev() {
-        if equation.op.has_effects() || equation.outputs.iter().any(|v| needed[v.index()]) {
-            for atom in &equation.inputs {
-                need(&mut needed, atom);
+    let args: Vec<Atom> = program
+        .inputs()
+        .iter()
+        .map(|&v| Atom::Var(pass.builder.input(program.var_type(v).clone())))
+        .collect();
+    let outputs = pass.copy(program, &args);
+    dead_code(pass.builder.finish(outputs))
+}
+
+struct Pass {
+    builder: ProgramBuilder,
+    /// Variables whose value is known now.
+    known: HashMap<u32, Array>,
+    /// What was computed, by operation, operands and result types, and where.
+    seen: HashMap<(String, Atoms, Vec<TensorType>), SmallVec<[Atom; 2]>>,
+}
+
+impl Pass {
+    /// Copies a program's equations with `args` for its inputs.
+    fn copy(&mut self, program: &Program, args: &[Atom]) -> Vec<Atom> {
+        let mut env: Vec<Option<Atom>> = vec![None; program.types().len()];
+        for (var, &atom) in program.inputs().iter().zip(args) {
+            env[var.index()] = Some(atom);
+        }
+        for (var, array) in program.constants() {
+            env[var.index()] = Some(self.constant(array, false));
+        }
+        // A verified program defines every variable before its use.
+        let read = |env: &[Option<Atom>], atom: &Atom| match atom {
+            Atom::Var(var) => env[var.index()].unwrap_or(*atom),
+            Atom::Literal(..) => *atom,
+        };
+        for equation in program.equations() {
+            let inputs: Atoms = equation.inputs.iter().map(|a| read(&env, a)).collect();
+            let types: Vec<TensorType> = equation
+                .outputs
+                .iter()
+                .map(|&v| program.var_type(v).clone())
+                .collect();
+            let outputs = self.equation(equation, inputs, types);
+            for (var, atom) in equation.outputs.iter().zip(outputs) {
+                env[var.index()] = Some(atom);
             }
-            kept.push(equation);
+        }
+        program.outputs().iter().map(|a| read(&env, a)).collect()
+    }
+
+    fn equation(
+        &mut self,
+        equation: &Equation,
+        inputs: Atoms,
+        types: Vec<TensorType>,
+    ) -> SmallVec<[Atom; 2]> {
+        match &equation.op {
+            Op::Call { program, .. } | Op::CustomVmap { program, .. } => {
+                return self.copy(program, &inputs).into();
+            }
+            Op::Cond { branches } => {
+                if let Some(taken) = self.value(&inputs[0]).map(|i| scalar_index(&i)) {
+                    let taken = taken.clamp(0, branches.len() as i128 - 1) as usize;
+                    return self.copy(&branches[taken], &inputs[1..]).into();
+                }
+            }
+            _ => {}
+        }
+        if !is_data(&equation.op) {
+            let op = inside(&equation.op);
+            let outputs = self.builder.push(op, inputs, types, equation.location);
+            return outputs.into_iter().map(Atom::Var).collect();
+        }
+        if let Some(found) = self.fold(&equation.op, &inputs, &types) {
+            return found;
+        }
+        let key = (format!("{:?}", equation.op), inputs, types);
+        if let Some(found) = self.seen.get(&key) {
+            return found.clone();
+        }
+        let outputs: SmallVec<[Atom; 2]> = self
+            .builder
+            .push(
+                equation.op.clone(),
+                key.1.clone(),
+                key.2.iter().cloned(),
+                equation.location,
+            )
+            .into_iter()
+            .map(Atom::Var)
+            .collect();
+        self.seen.insert(key, outputs.clone());
+        outputs
+    }
+
+    /// The results of an operation on known values, where they are small; an operation that fails is left to fail at run time.
+    fn fold(
+        &mut self,
+        op: &Op,
+        inputs: &[Atom],
+        types: &[TensorType],
+    ) -> Option<SmallVec<[Atom; 2]>> {
+        if types.iter().map(TensorType::size).sum::<usize>() > MAX_FOLDED {
+            return None;
+        }
+        let values: Vec<Array> = inputs
+            .iter()
+            .map(|a| self.value(a))
+            .collect::<Option<_>>()?;
+        let results = ops::eval(op, &values).ok()?;
+        let atoms = results.iter().zip(types);
+        Some(atoms.map(|(a, ty)| self.constant(a, ty.weak)).collect())
+    }
+
+    fn value(&self, atom: &Atom) -> Option<Array> {
+        match atom {
+            Atom::Var(var) => self.known.get(&var.0).cloned(),
+            Atom::Literal(value, _) => Some(value.to_array()),
         }
     }
-    kept.reverse();
-    program.equations = kept;
-    program.constants.retain(|(var, _)| needed[var.index()]);
-    program
+
+    fn constant(&mut self, array: &Array, weak: bool) -> Atom {
+        if let Ok(value) = Scalar::from_array(array) {
+            return Atom::Literal(value, weak);
+        }
+        let atom = self.builder.constant(array);
+        if let Atom::Var(var) = atom {
+            self.known.insert(var.0, array.clone());
+        }
+        atom
+    }
+}
+
+/// An operation with the programs inside simplified.
+fn inside(op: &Op) -> Op {
+    let mut op = op.clone();
+    match &mut op {
+        Op::Cond { branches } => {
+            for branch in branches {
+                *branch = Arc::new(simplify(branch));
+            }
+        }
+        Op::While { cond, body, .. } => {
+            *cond = Arc::new(simplify(cond));
+            *body = Arc::new(simplify(body));
+        }
+        Op::Scan { body, .. } => *body = Arc::new(simplify(body)),
+        _ => {}
+    }
+    op
+}
+
+/// Whether an operation's results depend on nothing but its operands.
+fn is_data(op: &Op) -> bool {
+    !matches!(op, Op::Callback { .. } | Op::Collective { .. }) && op.sub_programs().is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use crate::prelude::*;
+    use crate::program::dead_code;
+    use crate::{CallLog, Program};
+
+    fn text(program: &Program) -> String {
+        program.verify().unwrap();
+        program.to_string()
+    }
+
+    #[test]
+    fn an_unused_result_of_a_scan_takes_its_callback_along() {
+        let log = CallLog::new();
+        let host =
+            Callback::new("host", [f64::spec([])], |args: &[Array]| args[0].clone()).log(&log);
+        let sums = |x: Tensor| {
+            let step = |(s, t): (Tensor, Tensor), x: Tensor| {
+                let y = host.call((&x,))?;
+                Ok::<_, Error>(((s + &x, t * x), y))
+            };
+            let ((s, _), _): ((Tensor, Tensor), Tensor) =
+                scan(step, (0.0, 1.0), x, ScanOptions::default())?;
+            Ok::<_, Error>(s)
+        };
+        let x = ndarray::array![1.0, 2.0, 3.0];
+        assert_eq!(
+            jit(sums)
+                .call((&x,))
+                .unwrap()
+                .to_array()
+                .unwrap()
+                .item::<f64>()
+                .unwrap(),
+            6.0
+        );
+        assert_eq!(log.len(), 0);
+        let program = jit(sums).trace((f64::spec([3]),)).unwrap();
+        assert!(text(&program).contains("num_carry=1"), "{program}");
+        // Without jit the results of the steps are computed, used or not (rule C18).
+        sums(Array::from(x).into()).unwrap();
+        assert_eq!(log.len(), 3);
+    }
+
+    #[test]
+    fn a_carry_another_carry_depends_on_stays() {
+        let f = |x: Tensor| {
+            let step =
+                |(a, b, c): (Tensor, Tensor, Tensor), x: Tensor| ((&a + &b, b + x, c * 2.0), ());
+            let ((a, _, _), ()): ((Tensor, Tensor, Tensor), ()) =
+                scan(step, (0.0, 0.0, 1.0), x, ScanOptions::default())?;
+            Ok::<_, Error>(a)
+        };
+        let program = jit(f).trace((f64::spec([4]),)).unwrap();
+        assert!(text(&program).contains("num_carry=2"), "{program}");
+        let out = program
+            .run(&[Array::from(vec![1.0, 2.0, 3.0, 4.0])])
+            .unwrap();
+        assert_eq!(out[0].item::<f64>().unwrap(), 10.0);
+    }
+
+    #[test]
+    fn branches_and_calls_lose_unused_results_and_operands() {
+        let f = |p: Tensor, x: Tensor, y: Tensor| {
+            let on_true = |x: Tensor, y: Tensor| (x.sin(), y.cos());
+            let on_false = |x: Tensor, y: Tensor| (x.cos(), y.sin());
+            let (first, _) = cond(p, on_true, on_false, (x, y))?;
+            Ok::<_, Error>(first)
+        };
+        let program = jit(f)
+            .trace((bool::spec([]), f64::spec([]), f64::spec([])))
+            .unwrap();
+        let printed = text(&program);
+        assert_eq!(
+            (
+                printed.matches("sin").count(),
+                printed.matches("cos").count()
+            ),
+            (1, 1),
+            "{printed}"
+        );
+        let again = dead_code(program.clone());
+        assert_eq!(again.to_string(), printed);
+    }
 }

@@ -14,6 +14,7 @@ use crate::ops::batch::{MappedAxis, batch_program};
 use crate::ops::{BatchDim, OpError, OpErrorKind};
 use crate::program::{AxisName, Program, Var};
 use crate::tensor::{Arguments, Func, Tensor, Traced, Tree, run_or_inline, trace};
+use crate::transform::chunk;
 use crate::tree::{Axes, IntoAxes, Path, TreeDef};
 
 /// `vmap` was asked for something impossible.
@@ -66,6 +67,20 @@ pub enum VmapError {
         /// Where the batch axis is.
         axis: usize,
     },
+    /// A function with a collective over the mapped axis was to run in chunks.
+    #[error(
+        "`{op}` over axis {name:?} needs all lanes at once, but chunk_size({chunk}) runs {chunk} of {size} at a time; drop chunk_size, or the collective"
+    )]
+    ChunkedCollective {
+        /// The operation.
+        op: &'static str,
+        /// The axis's name.
+        name: String,
+        /// The chunk size.
+        chunk: usize,
+        /// The number of lanes.
+        size: usize,
+    },
     /// `in_axes` is a dictionary at the top.
     #[error(
         "in_axes must be an axis, None, or a tuple of entries corresponding to the positional arguments, but got {axes}"
@@ -84,13 +99,16 @@ fn least_rank(axis: isize) -> usize {
     }
 }
 
+/// A mapped leaf: where it is, the axis, and its type.
+type MappedLeaf = (Path, usize, TensorType);
+
 /// The list of sizes in an [`VmapError::InconsistentAxisSize`], the most common first.
-struct InconsistentSizes<'a>(&'a [(Path, usize, TensorType)], Option<usize>);
+struct InconsistentSizes<'a>(&'a [MappedLeaf], Option<usize>);
 
 impl fmt::Display for InconsistentSizes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let InconsistentSizes(axes, axis_size) = self;
-        let mut groups: Vec<(usize, Vec<&(Path, usize, TensorType)>)> = Vec::new();
+        let mut groups: Vec<(usize, Vec<&MappedLeaf>)> = Vec::new();
         for entry in *axes {
             let size = entry.2.shape[entry.1];
             match groups.iter_mut().find(|(n, _)| *n == size) {
@@ -136,6 +154,7 @@ pub struct Vmap<F> {
     out_axes: Axes,
     axis_size: Option<usize>,
     axis_name: Option<AxisName>,
+    chunk_size: Option<usize>,
 }
 
 /// Maps a function over axis 0 of every argument; the builder's methods choose other axes.
@@ -159,6 +178,7 @@ pub fn vmap<F>(function: F) -> Vmap<F> {
         out_axes: Axes::Axis(0),
         axis_size: None,
         axis_name: None,
+        chunk_size: None,
     }
 }
 
@@ -189,6 +209,33 @@ impl<F> Vmap<F> {
     #[must_use]
     pub fn axis_name(mut self, name: &str) -> Vmap<F> {
         self.axis_name = Some(Arc::from(name));
+        self
+    }
+
+    /// Runs the lanes in chunks of at most `lanes`, one after the other, so that what lies between arguments and results
+    /// needs the memory of one chunk; the results are the same.
+    ///
+    /// With B lanes and chunks of n, a callback that is called once per batch is called B/n times (rounded up), the last
+    /// time with the lanes that are left; one that is called lane by lane is called B times, in the same order. What depends on
+    /// no mapped argument runs once, before the first chunk. 0, or B and more, means all lanes at once. Lanes in errors are
+    /// counted within the chunk.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let log = CallLog::new();
+    /// let host = Callback::new("host", [f64::spec([])], |args: &[Array]| args[0].clone())
+    ///     .vmap_method(VmapMethod::ExpandDims)
+    ///     .log(&log);
+    /// let f = vmap(|x: Tensor| host.call((x,))).chunk_size(2);
+    /// let y = f.call((Array::from(vec![1.0, 2.0, 3.0, 4.0, 5.0]),))?;
+    /// assert_eq!(y.to_array()?.to_vec::<f64>()?, [1.0, 2.0, 3.0, 4.0, 5.0]);
+    /// let shapes: Vec<usize> = log.records().iter().map(|r| r.args[0].len()).collect();
+    /// assert_eq!(shapes, [2, 2, 1]);
+    /// # Ok::<(), elimap::Error>(())
+    /// ```
+    #[must_use]
+    pub fn chunk_size(mut self, lanes: usize) -> Vmap<F> {
+        self.chunk_size = Some(lanes);
         self
     }
 
@@ -284,27 +331,37 @@ impl<F> Vmap<F> {
             .into_iter()
             .chain(std::iter::repeat_n(BatchDim::Unbatched, captures.len()))
             .collect();
-        let body = batch_program(&program, axis, &dims)?;
         let paths = out_def.leaf_paths(&Path::root("result"));
-        let mut places = Vec::with_capacity(paths.len());
-        for ((output, wanted), path) in body.outputs.iter().zip(out_axes).zip(paths) {
-            let rank =
-                body.builder.atom_type(&output.atom).rank() + usize::from(!output.dim.is_batched());
-            places.push(match (wanted, output.dim) {
-                (None, BatchDim::Unbatched) => None,
-                (None, BatchDim::At(axis)) => {
-                    return Err(VmapError::OutAxesNone { path, axis }.into());
+        // Where each result's batch axis goes, from where it is and the result's rank in one lane.
+        let place = |k: usize, dim: BatchDim, lane_rank: usize| match (out_axes[k], dim) {
+            (None, BatchDim::Unbatched) => Ok(None),
+            (None, BatchDim::At(axis)) => Err(VmapError::OutAxesNone {
+                path: paths[k].clone(),
+                axis,
+            }),
+            (Some(axis), _) => resolve_axis(axis, lane_rank + 1).map(Some).ok_or_else(|| {
+                VmapError::OutAxisOutOfBounds {
+                    path: paths[k].clone(),
+                    axis,
+                    rank: lane_rank + 1,
                 }
-                (Some(axis), _) => Some(
-                    resolve_axis(axis, rank).ok_or(VmapError::OutAxisOutOfBounds {
-                        path,
-                        axis,
-                        rank,
-                    })?,
-                ),
-            });
-        }
-        let program = body.finish(axis, &places)?;
+            }),
+        };
+        let program = match self.chunk_size {
+            Some(chunk) if 0 < chunk && chunk < size => {
+                chunk::chunked(&program, axis, chunk, &dims, &place)?
+            }
+            _ => {
+                let body = batch_program(&program, axis, &dims)?;
+                let mut places = Vec::with_capacity(body.outputs.len());
+                for (k, output) in body.outputs.iter().enumerate() {
+                    let rank = body.builder.atom_type(&output.atom).rank();
+                    let lane_rank = rank - usize::from(output.dim.is_batched());
+                    places.push(place(k, output.dim, lane_rank)?);
+                }
+                body.finish(axis, &places)?
+            }
+        };
         #[cfg(debug_assertions)]
         program.verify()?;
         Ok(BatchedFunction {

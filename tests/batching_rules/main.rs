@@ -1,6 +1,6 @@
 //! One property per batching rule: mapping an operation equals applying it lane by lane (section 5 of JAX's rules).
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::erasing_op)]
 
 mod lanes;
 

@@ -40,7 +40,7 @@ pub(crate) fn batch_binary(
     let mut atoms = Atoms::new();
     for (value, ty) in inputs.iter().zip(&types) {
         atoms.push(match value.dim {
-            BatchDim::At(_) => cx.to_front(value)?,
+            BatchDim::At(_) => cx.batch_to_front(value)?,
             BatchDim::Unbatched if ty.rank() == 0 => value.atom,
             BatchDim::Unbatched => cx.broadcast_new_axis(value.atom, 0, 1)?,
         });

@@ -9,22 +9,13 @@ use std::borrow::Cow;
 use ndarray::{ArcArray, IxDyn, ShapeBuilder};
 use smallvec::SmallVec;
 
-use crate::array::{Array, Element, Shape};
+use crate::array::{Array, Element, Shape, row_major};
 
 type Typed<T> = ArcArray<T, IxDyn>;
 
-/// An array of `shape` from its elements in row-major order.
-pub(crate) fn row_major<T: Element>(shape: &[usize], elements: Vec<T>) -> Array {
-    let array = ndarray::Array::from_shape_vec(IxDyn(shape), elements);
-    Array::from(array.expect("a kernel makes one element per position"))
-}
-
 /// The elements in row-major order, borrowed where they lie so.
 pub(crate) fn elements<T: Element>(array: &Typed<T>) -> Cow<'_, [T]> {
-    match array.as_slice() {
-        Some(elements) => Cow::Borrowed(elements),
-        None => Cow::Owned(array.iter().copied().collect()),
-    }
+    row_major(&array.view())
 }
 
 /// The elements in memory order, where they lie without gaps and no axis runs backwards.
@@ -54,7 +45,7 @@ impl Layout {
 
     fn array<R: Element>(&self, elements: Vec<R>) -> Array {
         match &self.strides {
-            None => row_major(&self.shape, elements),
+            None => Array::from_elements(&self.shape, elements),
             Some(strides) => {
                 let shape = IxDyn(&self.shape).strides(IxDyn(strides));
                 let array = ndarray::Array::from_shape_vec(shape, elements);
@@ -329,7 +320,7 @@ pub(crate) fn zip3<S: Element, T: Element>(
         .zip(b.iter().zip(c.iter()))
         .map(|(&a, (&b, &c))| f(a, b, c))
         .collect();
-    row_major(first.shape(), out)
+    Array::from_elements(first.shape(), out)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use ndarray::{ArcArray, IxDyn};
 use smallvec::smallvec;
 
-use super::kernels::{elements, map, row_major, zip3};
+use super::kernels::{elements, map, zip3};
 use crate::array::{Array, DType, Data, Element, TensorType, dispatch};
 use crate::ops::error::expect_operands;
 use crate::ops::math::Arith;
@@ -105,7 +105,7 @@ fn select_many<T: Element>(which: &Typed<i32>, _first: &Typed<T>, cases: &[Array
         .iter()
         .enumerate()
         .map(|(i, &w)| cases[nearest(w, cases.len())][i]);
-    row_major(which.shape(), chosen.collect())
+    Array::from_elements(which.shape(), chosen.collect())
 }
 
 /// `clamp(lo, x, hi)`: bounds are rank 0 or have the operand's shape.

@@ -21,19 +21,17 @@ macro_rules! floats {
             fn mul(self, other: $ty) -> $ty {
                 self * other
             }
-            // Written without branches on the order of operands, so that loops over them become vector code. Equal
-            // operands have equal bits unless they are zeros, whose signs `&` and `|` combine.
+            // Five vector instructions: each comparison with its choice is one. The two choices differ only between
+            // zeros, whose signs `&` and `|` combine, and where a NaN is about, which all ones overwrite with a NaN.
             #[inline]
             fn max(self, other: $ty) -> $ty {
-                let equal = $ty::from_bits(self.to_bits() & other.to_bits());
-                let ordered = if self > other { self } else if self < other { other } else { equal };
-                if self.is_nan() || other.is_nan() { self + other } else { ordered }
+                let (a, b) = (if self > other { self } else { other }, if other > self { other } else { self });
+                $ty::from_bits(a.to_bits() & b.to_bits() | if self.is_nan() || other.is_nan() { !0 } else { 0 })
             }
             #[inline]
             fn min(self, other: $ty) -> $ty {
-                let equal = $ty::from_bits(self.to_bits() | other.to_bits());
-                let ordered = if self < other { self } else if self > other { other } else { equal };
-                if self.is_nan() || other.is_nan() { self + other } else { ordered }
+                let (a, b) = (if self < other { self } else { other }, if other < self { other } else { self });
+                $ty::from_bits(a.to_bits() | b.to_bits() | if self.is_nan() || other.is_nan() { !0 } else { 0 })
             }
             #[inline]
             fn is_nan(self) -> bool {

@@ -1,5 +1,8 @@
 //! Special functions that neither the standard library nor the `libm` crate has.
 
+// Coefficients stay as published or computed; the compiler rounds them.
+#![allow(clippy::excessive_precision)]
+
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
 /// A polynomial, coefficients from the highest power down, by Horner's rule.

@@ -1,8 +1,9 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::cloned_ref_to_slice_refs)]
 use super::*;
 use crate::array::Element;
-use crate::ops::elementwise::tests::{batchings, check_batch, numbers, run};
+use crate::ops::elementwise::tests::{batchings, numbers};
 use crate::ops::infer;
+use crate::ops::testkit::{check_batching, run1};
 use ndarray::{Axis, Slice, array};
 
 fn reduce(kind: ReduceOp, axes: &[usize]) -> Op {
@@ -45,7 +46,7 @@ fn every_set_of_axes_of_every_layout_adds_up() {
             for &axis in axes.iter().rev() {
                 want = want.sum_axis(Axis(axis));
             }
-            let got = run(&reduce(ReduceOp::Sum, &axes), &[Array::wrap(array.clone())]);
+            let got = run1(&reduce(ReduceOp::Sum, &axes), &[Array::wrap(array.clone())]);
             assert!(got.identical(&Array::from(want)), "{axes:?}");
         }
     }
@@ -54,7 +55,7 @@ fn every_set_of_axes_of_every_layout_adds_up() {
 #[test]
 fn empty_axes_give_the_neutral_element_n14() {
     let empty = |dtype| Array::zeros(dtype, &[2, 0]);
-    let item = |kind, dtype| run(&reduce(kind, &[1]), &[empty(dtype)]);
+    let item = |kind, dtype| run1(&reduce(kind, &[1]), &[empty(dtype)]);
     assert_eq!(
         item(ReduceOp::Sum, DType::F64).to_vec::<f64>().unwrap(),
         [0.0, 0.0]
@@ -92,11 +93,11 @@ fn empty_axes_give_the_neutral_element_n14() {
         [255; 2]
     );
     assert_eq!(
-        run(&reduce(ReduceOp::Sum, &[0]), &[empty(DType::F64)]).shape(),
+        run1(&reduce(ReduceOp::Sum, &[0]), &[empty(DType::F64)]).shape(),
         [0]
     );
     assert_eq!(
-        run(&reduce(ReduceOp::Sum, &[0, 1]), &[empty(DType::F64)])
+        run1(&reduce(ReduceOp::Sum, &[0, 1]), &[empty(DType::F64)])
             .to_vec::<f64>()
             .unwrap(),
         [0.0]
@@ -107,14 +108,14 @@ fn empty_axes_give_the_neutral_element_n14() {
 fn integers_wrap_and_keep_their_type_n4() {
     let x = Array::from(array![i32::MAX, 1]);
     assert_eq!(
-        run(&reduce(ReduceOp::Sum, &[0]), &[x])
+        run1(&reduce(ReduceOp::Sum, &[0]), &[x])
             .item::<i32>()
             .unwrap(),
         i32::MIN
     );
     let x = Array::from(array![200_u8, 2]);
     assert_eq!(
-        run(&reduce(ReduceOp::Prod, &[0]), &[x])
+        run1(&reduce(ReduceOp::Prod, &[0]), &[x])
             .item::<u8>()
             .unwrap(),
         144
@@ -122,12 +123,12 @@ fn integers_wrap_and_keep_their_type_n4() {
     let x = Array::from(array![6, 3, 5]);
     let bits = [ReduceOp::And, ReduceOp::Or, ReduceOp::Xor];
     assert_eq!(
-        bits.map(|k| run(&reduce(k, &[0]), &[x.clone()]).item::<i32>().unwrap()),
+        bits.map(|k| run1(&reduce(k, &[0]), &[x.clone()]).item::<i32>().unwrap()),
         [0, 7, 0]
     );
     let x = Array::from(array![true, false, true]);
     assert_eq!(
-        bits.map(|k| run(&reduce(k, &[0]), &[x.clone()]).item::<bool>().unwrap()),
+        bits.map(|k| run1(&reduce(k, &[0]), &[x.clone()]).item::<bool>().unwrap()),
         [false, true, false]
     );
 }
@@ -139,13 +140,13 @@ fn extremes_propagate_nan_wherever_it_is_n12() {
             let mut values: Vec<f64> = (0..n).map(|i| -(i as f64)).collect();
             let row = Array::from(values.clone());
             assert_eq!(
-                run(&reduce(ReduceOp::Max, &[0]), &[row.clone()])
+                run1(&reduce(ReduceOp::Max, &[0]), &[row.clone()])
                     .item::<f64>()
                     .unwrap(),
                 0.0
             );
             assert_eq!(
-                run(&reduce(ReduceOp::Min, &[0]), &[row])
+                run1(&reduce(ReduceOp::Min, &[0]), &[row])
                     .item::<f64>()
                     .unwrap(),
                 1.0 - n as f64
@@ -155,12 +156,12 @@ fn extremes_propagate_nan_wherever_it_is_n12() {
                 Array::from_vec([n, 2], values.iter().flat_map(|&x| [x, 1.0]).collect()).unwrap();
             for kind in [ReduceOp::Max, ReduceOp::Min] {
                 assert!(
-                    run(&reduce(kind, &[0]), &[Array::from(values.clone())])
+                    run1(&reduce(kind, &[0]), &[Array::from(values.clone())])
                         .item::<f64>()
                         .unwrap()
                         .is_nan()
                 );
-                let out = run(&reduce(kind, &[0]), &[columns.clone()])
+                let out = run1(&reduce(kind, &[0]), &[columns.clone()])
                     .to_vec::<f64>()
                     .unwrap();
                 assert!(out[0].is_nan() && out[1] == 1.0);
@@ -176,8 +177,8 @@ fn long_sums_stay_accurate() {
     let column = row.reshaped(&[n, 1]).broadcast_in_dim(&[n, 2], &[0, 1]);
     let want = n as f64 * f64::from(0.1_f32);
     for got in [
-        run(&reduce(ReduceOp::Sum, &[0]), &[row]),
-        run(&reduce(ReduceOp::Sum, &[0]), &[column]),
+        run1(&reduce(ReduceOp::Sum, &[0]), &[row]),
+        run1(&reduce(ReduceOp::Sum, &[0]), &[column]),
     ] {
         for got in got.to_vec::<f32>().unwrap() {
             assert!((f64::from(got) / want - 1.0).abs() < 1e-6, "{got} {want}");
@@ -202,17 +203,17 @@ fn positions_are_those_of_the_first_extreme_or_nan_n12() {
         let columns = Array::from_vec([n, 2], two).unwrap();
         for (kind, want) in [(ArgReduceOp::Max, max), (ArgReduceOp::Min, min)] {
             assert_eq!(
-                run(&arg(kind, 0), &[row.clone()]).item::<i32>().unwrap(),
+                run1(&arg(kind, 0), &[row.clone()]).item::<i32>().unwrap(),
                 want
             );
             assert_eq!(
-                run(&arg(kind, 0), &[columns.clone()])
+                run1(&arg(kind, 0), &[columns.clone()])
                     .to_vec::<i32>()
                     .unwrap(),
                 [want; 2]
             );
             assert_eq!(
-                run(&arg(kind, 1), &[columns.permute(&[1, 0])])
+                run1(&arg(kind, 1), &[columns.permute(&[1, 0])])
                     .to_vec::<i32>()
                     .unwrap(),
                 [want; 2]
@@ -221,13 +222,13 @@ fn positions_are_those_of_the_first_extreme_or_nan_n12() {
     }
     let x = Array::from(array![[3, 1, 2], [4, 9, 9]]);
     assert_eq!(
-        run(&arg(ArgReduceOp::Max, 1), &[x.clone()])
+        run1(&arg(ArgReduceOp::Max, 1), &[x.clone()])
             .to_vec::<i32>()
             .unwrap(),
         [0, 1]
     );
     assert_eq!(
-        run(&arg(ArgReduceOp::Min, 0), &[x])
+        run1(&arg(ArgReduceOp::Min, 0), &[x])
             .to_vec::<i32>()
             .unwrap(),
         [0, 0, 0]
@@ -238,9 +239,9 @@ fn positions_are_those_of_the_first_extreme_or_nan_n12() {
         axis: 0,
         index_dtype: DType::I64,
     };
-    assert_eq!(run(&wide, &[x]).item::<i64>().unwrap(), 1);
+    assert_eq!(run1(&wide, &[x]).item::<i64>().unwrap(), 1);
     assert_eq!(
-        run(
+        run1(
             &arg(ArgReduceOp::Max, 1),
             &[Array::zeros(DType::F64, &[0, 3])]
         )
@@ -307,14 +308,14 @@ fn what_the_type_rules_admit_can_be_evaluated() {
             for &kind in ReduceOp::ALL {
                 for axes in subsets(shape.len()) {
                     if infer(&reduce(kind, &axes), &[x.ty()]).is_ok() {
-                        run(&reduce(kind, &axes), &[x.clone()]);
+                        run1(&reduce(kind, &axes), &[x.clone()]);
                     }
                 }
             }
             for axis in 0..shape.len() {
                 for &kind in ArgReduceOp::ALL {
                     if infer(&arg(kind, axis), &[x.ty()]).is_ok() {
-                        run(&arg(kind, axis), &[x.clone()]);
+                        run1(&arg(kind, axis), &[x.clone()]);
                     }
                 }
             }
@@ -328,10 +329,10 @@ fn rules_agree_with_lanes() {
         for lane in [&[][..], &[4], &[2, 3], &[2, 0, 3]] {
             for x in batchings(DType::I64, lane, size, 1.0).into_iter().skip(1) {
                 for axes in subsets(lane.len()) {
-                    check_batch(&reduce(ReduceOp::Sum, &axes), size, &[x.clone()]);
+                    check_batching(&reduce(ReduceOp::Sum, &axes), size, &[x.clone()]);
                 }
                 for axis in (0..lane.len()).filter(|&a| lane[a] > 0) {
-                    check_batch(&arg(ArgReduceOp::Min, axis), size, &[x.clone()]);
+                    check_batching(&arg(ArgReduceOp::Min, axis), size, &[x.clone()]);
                 }
             }
         }

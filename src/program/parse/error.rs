@@ -58,6 +58,18 @@ pub enum ParseError {
         /// The name.
         name: String,
     },
+    /// A `custom_vmap` function's rule the parser was not given.
+    #[error(
+        "line {line}, column {column}: no vmap rule is named {name:?}; give it with `ProgramParser::custom_rule`"
+    )]
+    UnknownRule {
+        /// The line.
+        line: usize,
+        /// The column.
+        column: usize,
+        /// The name.
+        name: String,
+    },
     /// A program shown by a name that no `let` before it defines.
     #[error(
         "line {line}, column {column}: no program is named `{name}`; put `let {name} = {{ lambda .. }} in` before this one"
@@ -186,6 +198,7 @@ impl ParseError {
             ParseError::Unexpected { line, column, .. }
             | ParseError::UnknownOperation { line, column, .. }
             | ParseError::UnknownCallback { line, column, .. }
+            | ParseError::UnknownRule { line, column, .. }
             | ParseError::UnknownProgram { line, column, .. }
             | ParseError::MissingConstant { line, column, .. }
             | ParseError::UnusedConstants { line, column, .. }

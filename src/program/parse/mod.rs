@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::{Atom, Atoms, Op, Program, ProgramBuilder, SubProgram};
+use super::{Atom, Atoms, CustomRule, Op, Program, ProgramBuilder, SubProgram};
 use crate::array::{Array, DType, Scalar, Shape, TensorType};
 use crate::callback::Callback;
 use error::At;
@@ -81,6 +81,7 @@ impl FromStr for Program {
 #[derive(Clone, Debug, Default)]
 pub struct ProgramParser {
     callbacks: HashMap<String, Callback>,
+    rules: HashMap<String, CustomRule>,
     constants: Vec<Array>,
 }
 
@@ -95,6 +96,13 @@ impl ProgramParser {
     #[must_use]
     pub fn callback(mut self, callback: Callback) -> ProgramParser {
         self.callbacks.insert(callback.name().to_owned(), callback);
+        self
+    }
+
+    /// Adds the rule of a [`custom_vmap`](crate::custom_vmap) function, which the text calls by its name.
+    #[must_use]
+    pub fn custom_rule(mut self, rule: CustomRule) -> ProgramParser {
+        self.rules.insert(rule.name().to_owned(), rule);
         self
     }
 

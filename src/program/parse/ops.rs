@@ -221,6 +221,25 @@ impl Parser<'_, '_> {
                 name: Arc::from(p.name("name")?),
                 program: self.sub_program(p, "jaxpr")?,
             },
+            "custom_vmap_call" => {
+                let (rule, at) = p.take("rule")?;
+                let (Value::Word(name) | Value::Text(name)) = rule else {
+                    return Err(ParseError::unexpected(
+                        at,
+                        "a rule's name",
+                        format!("`{rule}`"),
+                    ));
+                };
+                let Some(rule) = self.given.rules.get(&name) else {
+                    let At { line, column } = at;
+                    return Err(ParseError::UnknownRule { line, column, name });
+                };
+                Op::CustomVmap {
+                    rule: rule.clone(),
+                    program: self.sub_program(p, "call")?,
+                    num_consts: p.number("num_consts")?,
+                }
+            }
             "cond" => {
                 let (value, at) = p.take("branches")?;
                 let Value::Tuple(branches) = value else {

@@ -241,6 +241,11 @@ pub(super) fn params(op: &Op, results: &[TensorType], update: Option<SubProgram>
             name: called,
             program,
         } => params! { name = name(called), jaxpr = program },
+        Op::CustomVmap {
+            rule,
+            program,
+            num_consts,
+        } => params! { call = program, num_consts = *num_consts, rule = name(rule.name()) },
         Op::Cond { branches } => params! { branches = Param::Programs(branches.clone()) },
         Op::While {
             cond,

@@ -1,0 +1,650 @@
+//! Batches: one trace, many thetas.
+//!
+//! Thetas are rows. They are taken in groups of as many lanes as fit the cache ([`super::lanes`]), groups are spread over
+//! rayon's threads, and each thread keeps one workspace, so memory follows the threads and not the batch. A row's answer
+//! has the bits that [`EliminationTrace::at`] gives for that row alone, whatever the number of lanes and threads.
+//!
+//! A row that cannot be answered fails the batch: the error names the first such row.
+
+use std::sync::Arc;
+
+use ndarray::{Array2, Array3, ArrayView2, s};
+use rayon::prelude::*;
+
+use super::adjoint::{Adjoint, Term, moment_terms};
+use super::arith::{Range, exponent, scale};
+use super::error::PhaseError;
+use super::exact;
+use super::lanes::{Column, Lanes};
+use super::plan::Plan;
+use super::replay::variance_is_doubtful;
+use super::trace::EliminationTrace;
+
+/// Bytes a group's workspace should not exceed, so that it stays in the second-level cache.
+const CACHE: usize = 600 << 10;
+
+/// What is asked of every theta; each answer is a row of numbers.
+#[derive(Clone, Debug)]
+pub(crate) enum Goal {
+    /// `order` moments.
+    Moments(usize),
+    Variance,
+    /// By vertex of the graph.
+    WaitingTimes,
+    /// By vertex of the graph.
+    SojournTimes,
+    /// `order` moments, then the gradient of each.
+    Gradient(usize),
+    /// One expectation per reward vector; rewards by transient number.
+    Rewards(Arc<[Vec<f64>]>),
+    /// Expectations, then the gradient of each.
+    RewardGradient(Arc<[Vec<f64>]>),
+}
+
+impl Goal {
+    /// The length of an answer.
+    pub(crate) fn width(&self, trace: &EliminationTrace) -> usize {
+        let parameters = trace.param_length();
+        match self {
+            Goal::Moments(order) => *order,
+            Goal::Variance => 1,
+            Goal::WaitingTimes | Goal::SojournTimes => trace.graph().vertex_count(),
+            Goal::Gradient(order) => order * (1 + parameters),
+            Goal::Rewards(rewards) => rewards.len(),
+            Goal::RewardGradient(rewards) => rewards.len() * (1 + parameters),
+        }
+    }
+
+    fn columns(&self) -> Vec<Column<'_>> {
+        let order = match self {
+            Goal::Moments(order) | Goal::Gradient(order) => *order,
+            Goal::Variance => 2,
+            Goal::WaitingTimes => 1,
+            Goal::SojournTimes => 0,
+            Goal::Rewards(rewards) | Goal::RewardGradient(rewards) => {
+                return rewards
+                    .iter()
+                    .map(|reward| Column {
+                        previous: None,
+                        factor: 1.0,
+                        reward: Some(reward),
+                    })
+                    .collect();
+            }
+        };
+        (0..order)
+            .map(|k| Column {
+                previous: k.checked_sub(1),
+                factor: (k + 1) as f64,
+                reward: None,
+            })
+            .collect()
+    }
+
+    /// How many transposed solves there are, how many gradients, and what they are made of.
+    fn adjoint(&self) -> Option<(usize, usize, Vec<Term>)> {
+        match self {
+            Goal::Moments(_) | Goal::Variance | Goal::WaitingTimes | Goal::Rewards(_) => None,
+            Goal::SojournTimes => Some((1, 0, Vec::new())),
+            Goal::Gradient(order) => Some((*order, *order, moment_terms(*order))),
+            Goal::RewardGradient(rewards) => {
+                let terms = (0..rewards.len()).map(|k| Term {
+                    output: k,
+                    y: 0,
+                    x: k,
+                    factor: 1.0,
+                });
+                Some((1, rewards.len(), terms.collect()))
+            }
+        }
+    }
+
+    /// Whether the columns are moments, each scaled by the one before.
+    fn is_chain(&self) -> bool {
+        !matches!(self, Goal::Rewards(_) | Goal::RewardGradient(_))
+    }
+}
+
+/// Replays of one trace at many thetas; see [`EliminationTrace::batch`].
+///
+/// Thetas are the rows of a matrix. Work is spread over the threads of the rayon pool it is called in. No result
+/// depends on the number of lanes or threads, not by a bit, and each row is what [`EliminationTrace::at`] gives.
+///
+/// # Errors
+///
+/// All methods: [`PhaseError::ThetaLength`] if the rows have the wrong length, and [`PhaseError::ThetaRow`] with the first
+/// row that fails and the error that [`EliminationTrace::at`] has for it.
+///
+/// ```
+/// use elimap::phase::{EliminationTrace, models};
+/// use ndarray::array;
+///
+/// let trace = EliminationTrace::record(&models::erlang(4)?);
+/// let thetas = array![[1.0], [2.0], [4.0]];
+/// assert_eq!(trace.batch().expectations(thetas.view())?, [4.0, 2.0, 1.0]);
+/// # Ok::<(), elimap::phase::PhaseError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Batch {
+    trace: EliminationTrace,
+    lanes: Option<usize>,
+}
+
+impl EliminationTrace {
+    /// Replays at many thetas at once.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    ///
+    /// let trace = EliminationTrace::record(&models::birth_death(20)?);
+    /// let thetas = array![[1.0, 1.5], [0.3, 2.0]];
+    /// let moments = trace.batch().moments(thetas.view(), 3)?;
+    /// assert_eq!(moments.row(1).to_vec(), trace.at(&[0.3, 2.0])?.moments(3));
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn batch(&self) -> Batch {
+        Batch {
+            trace: self.clone(),
+            lanes: None,
+        }
+    }
+}
+
+impl Batch {
+    /// How many thetas are replayed side by side: 1, 8, 16 or 32, others are rounded up, and 32 is the most.
+    ///
+    /// The default fits the model to the cache. It is a matter of speed alone.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    ///
+    /// let batch = EliminationTrace::record(&models::islands(4)?).batch();
+    /// let thetas = array![[1.0, 1.0, 0.5], [1.0, 2.0, 0.1]];
+    /// assert_eq!(
+    ///     batch.clone().lanes(1).expectations(thetas.view())?,
+    ///     batch.lanes(16).expectations(thetas.view())?,
+    /// );
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn lanes(mut self, lanes: usize) -> Self {
+        self.lanes = Some(lanes);
+        self
+    }
+
+    /// The expected time to absorption at each theta.
+    ///
+    /// # Errors
+    ///
+    /// As said at [`Batch`].
+    pub fn expectations(&self, thetas: ArrayView2<'_, f64>) -> Result<Vec<f64>, PhaseError> {
+        self.rows(thetas, &Goal::Moments(1))
+    }
+
+    /// Moments of orders 1 to `order`.
+    ///
+    /// # Shapes
+    ///
+    /// `(thetas, order)`.
+    ///
+    /// # Errors
+    ///
+    /// As said at [`Batch`].
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    ///
+    /// let trace = EliminationTrace::record(&models::erlang(4)?);
+    /// let moments = trace.batch().moments(array![[2.0]].view(), 2)?;
+    /// assert_eq!(moments, array![[2.0, 5.0]]);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn moments(
+        &self,
+        thetas: ArrayView2<'_, f64>,
+        order: usize,
+    ) -> Result<Array2<f64>, PhaseError> {
+        self.matrix(thetas, &Goal::Moments(order))
+    }
+
+    /// The variance of the time to absorption at each theta.
+    ///
+    /// # Errors
+    ///
+    /// As said at [`Batch`].
+    pub fn variances(&self, thetas: ArrayView2<'_, f64>) -> Result<Vec<f64>, PhaseError> {
+        self.rows(thetas, &Goal::Variance)
+    }
+
+    /// The expected time to absorption from every vertex, as
+    /// [`expected_waiting_times`](super::PhaseType::expected_waiting_times) has it.
+    ///
+    /// # Shapes
+    ///
+    /// `(thetas, vertices)`.
+    ///
+    /// # Errors
+    ///
+    /// As said at [`Batch`].
+    pub fn waiting_times(&self, thetas: ArrayView2<'_, f64>) -> Result<Array2<f64>, PhaseError> {
+        self.matrix(thetas, &Goal::WaitingTimes)
+    }
+
+    /// The expected time spent in every vertex before absorption, by one transposed solve.
+    ///
+    /// It is also the gradient of an expected reward with respect to the rewards. Start and absorbing vertices have 0.
+    ///
+    /// # Shapes
+    ///
+    /// `(thetas, vertices)`.
+    ///
+    /// # Errors
+    ///
+    /// As said at [`Batch`].
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    ///
+    /// let trace = EliminationTrace::record(&models::erlang(3)?);
+    /// let times = trace.batch().sojourn_times(array![[4.0]].view())?;
+    /// assert_eq!(times, array![[0.0, 0.25, 0.25, 0.25, 0.0]]);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn sojourn_times(&self, thetas: ArrayView2<'_, f64>) -> Result<Array2<f64>, PhaseError> {
+        self.matrix(thetas, &Goal::SojournTimes)
+    }
+
+    /// Expectations and their gradients with respect to theta.
+    ///
+    /// # Shapes
+    ///
+    /// `(thetas)` and `(thetas, parameters)`.
+    ///
+    /// # Errors
+    ///
+    /// As said at [`Batch`].
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    ///
+    /// // An Erlang time of 4 phases has the mean 4 / theta.
+    /// let trace = EliminationTrace::record(&models::erlang(4)?);
+    /// let (values, gradients) = trace.batch().values_and_gradients(array![[2.0]].view())?;
+    /// assert_eq!((values, gradients), (vec![2.0], array![[-1.0]]));
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn values_and_gradients(
+        &self,
+        thetas: ArrayView2<'_, f64>,
+    ) -> Result<(Vec<f64>, Array2<f64>), PhaseError> {
+        let all = self.matrix(thetas, &Goal::Gradient(1))?;
+        Ok((all.column(0).to_vec(), all.slice(s![.., 1..]).to_owned()))
+    }
+
+    /// Moments and their gradients with respect to theta.
+    ///
+    /// # Shapes
+    ///
+    /// `(thetas, order)` and `(thetas, order, parameters)`.
+    ///
+    /// # Errors
+    ///
+    /// As said at [`Batch`].
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    ///
+    /// // Moments of an exponential time: 1 / theta and 2 / theta^2.
+    /// let trace = EliminationTrace::record(&models::erlang(1)?);
+    /// let (moments, gradients) = trace.batch().moments_and_gradients(array![[2.0]].view(), 2)?;
+    /// assert_eq!(moments, array![[0.5, 0.5]]);
+    /// assert_eq!(gradients, array![[[-0.25], [-0.5]]]);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn moments_and_gradients(
+        &self,
+        thetas: ArrayView2<'_, f64>,
+        order: usize,
+    ) -> Result<(Array2<f64>, Array3<f64>), PhaseError> {
+        let all = self.matrix(thetas, &Goal::Gradient(order))?;
+        Ok(self.split(&all, order))
+    }
+
+    /// Expected rewards: `rewards` has a row per reward, with the reward per unit of time spent in each vertex.
+    ///
+    /// # Shapes
+    ///
+    /// `rewards` is `(rewards, vertices)`, the result `(thetas, rewards)`.
+    ///
+    /// # Errors
+    ///
+    /// As said at [`Batch`]; [`PhaseError::RewardLength`] and [`PhaseError::InvalidReward`] for the rewards.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    ///
+    /// // Two phases, of which the second counts threefold and the first not at all.
+    /// let trace = EliminationTrace::record(&models::erlang(2)?);
+    /// let rewards = array![[0.0, 0.0, 3.0, 0.0], [0.0, 1.0, 1.0, 0.0]];
+    /// let found = trace.batch().expected_rewards(array![[2.0]].view(), rewards.view())?;
+    /// assert_eq!(found, array![[1.5, 1.0]]);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn expected_rewards(
+        &self,
+        thetas: ArrayView2<'_, f64>,
+        rewards: ArrayView2<'_, f64>,
+    ) -> Result<Array2<f64>, PhaseError> {
+        self.matrix(thetas, &Goal::Rewards(self.check_rewards(rewards)?))
+    }
+
+    /// Expected rewards and their gradients with respect to theta. (The gradient with respect to the rewards are the
+    /// [`sojourn_times`](Self::sojourn_times).)
+    ///
+    /// # Shapes
+    ///
+    /// `rewards` is `(rewards, vertices)`, the results `(thetas, rewards)` and `(thetas, rewards, parameters)`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`expected_rewards`](Self::expected_rewards).
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    ///
+    /// let trace = EliminationTrace::record(&models::erlang(2)?);
+    /// let rewards = array![[0.0, 0.0, 3.0, 0.0]];
+    /// let (value, gradient) =
+    ///     trace.batch().expected_rewards_and_gradients(array![[2.0]].view(), rewards.view())?;
+    /// assert_eq!((value, gradient), (array![[1.5]], array![[[-0.75]]]));
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn expected_rewards_and_gradients(
+        &self,
+        thetas: ArrayView2<'_, f64>,
+        rewards: ArrayView2<'_, f64>,
+    ) -> Result<(Array2<f64>, Array3<f64>), PhaseError> {
+        let rewards = self.check_rewards(rewards)?;
+        let outputs = rewards.len();
+        let all = self.matrix(thetas, &Goal::RewardGradient(rewards))?;
+        Ok(self.split(&all, outputs))
+    }
+
+    fn split(&self, all: &Array2<f64>, outputs: usize) -> (Array2<f64>, Array3<f64>) {
+        let parameters = self.trace.param_length();
+        let values = all.slice(s![.., ..outputs]).to_owned();
+        let gradients = Array3::from_shape_fn((all.nrows(), outputs, parameters), |(row, k, p)| {
+            all[[row, outputs + k * parameters + p]]
+        });
+        (values, gradients)
+    }
+
+    fn check_rewards(&self, rewards: ArrayView2<'_, f64>) -> Result<Arc<[Vec<f64>]>, PhaseError> {
+        let layout = &self.trace.0.layout;
+        let expected = layout.graph.vertex_count();
+        if rewards.ncols() != expected {
+            return Err(PhaseError::RewardLength {
+                expected,
+                found: rewards.ncols(),
+            });
+        }
+        for ((row, vertex), &value) in rewards.indexed_iter() {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(PhaseError::InvalidReward { row, vertex, value });
+            }
+        }
+        Ok(rewards
+            .outer_iter()
+            .map(|row| {
+                layout
+                    .transient
+                    .iter()
+                    .map(|vertex| row[vertex.index()] + 0.0)
+                    .collect()
+            })
+            .collect())
+    }
+
+    fn matrix(&self, thetas: ArrayView2<'_, f64>, goal: &Goal) -> Result<Array2<f64>, PhaseError> {
+        let shape = (thetas.nrows(), goal.width(&self.trace));
+        let rows = self.rows(thetas, goal)?;
+        // The rows have this shape by construction.
+        Ok(Array2::from_shape_vec(shape, rows).unwrap_or_default())
+    }
+
+    /// The answers row by row.
+    pub(crate) fn rows(
+        &self,
+        thetas: ArrayView2<'_, f64>,
+        goal: &Goal,
+    ) -> Result<Vec<f64>, PhaseError> {
+        let expected = self.trace.param_length();
+        if thetas.ncols() != expected {
+            return Err(PhaseError::ThetaLength {
+                expected,
+                found: thetas.ncols(),
+            });
+        }
+        let plan = self.trace.plan();
+        let lanes = self
+            .lanes
+            .unwrap_or_else(|| self.fitting(plan, thetas.nrows(), goal));
+        match lanes {
+            0..=1 => self.groups::<1>(plan, thetas, goal),
+            2..=8 => self.groups::<8>(plan, thetas, goal),
+            9..=16 => self.groups::<16>(plan, thetas, goal),
+            _ => self.groups::<32>(plan, thetas, goal),
+        }
+    }
+
+    /// The largest number of lanes whose workspace fits the cache and that the batch fills.
+    fn fitting(&self, plan: &Plan, rows: usize, goal: &Goal) -> usize {
+        let columns = goal.columns().len().max(1);
+        let sizes = plan.sizes;
+        let lower = if columns > 1 { sizes.lower } else { 0 };
+        let vectors = sizes.upper + lower + 4 * sizes.block + sizes.slots;
+        [32, 16, 8]
+            .into_iter()
+            .find(|&lanes| lanes <= rows && vectors * lanes * size_of::<f64>() <= CACHE)
+            .unwrap_or(if rows < 2 { 1 } else { 8 })
+    }
+
+    fn groups<const W: usize>(
+        &self,
+        plan: &Plan,
+        thetas: ArrayView2<'_, f64>,
+        goal: &Goal,
+    ) -> Result<Vec<f64>, PhaseError> {
+        let width = goal.width(&self.trace);
+        let mut out = vec![0.0; thetas.nrows() * width];
+        if out.is_empty() {
+            return Ok(out);
+        }
+        let shared = Shared::new(&self.trace, plan, goal);
+        if thetas.nrows() <= W {
+            Group::<W>::new(&shared).answer(&shared, 0, thetas, &mut out)?;
+            return Ok(out);
+        }
+        let outcomes: Vec<Result<(), PhaseError>> = out
+            .par_chunks_mut(W * width)
+            .enumerate()
+            .map_init(
+                || Group::<W>::new(&shared),
+                |group, (index, out)| {
+                    let first = index * W;
+                    let rows = out.len() / width;
+                    let thetas = thetas.slice(s![first..first + rows, ..]);
+                    group.answer(&shared, first, thetas, out)
+                },
+            )
+            .collect();
+        outcomes.into_iter().collect::<Result<(), _>>()?;
+        Ok(out)
+    }
+}
+
+/// What all groups have in common.
+struct Shared<'a> {
+    trace: &'a EliminationTrace,
+    plan: &'a Plan,
+    goal: &'a Goal,
+    columns: Vec<Column<'a>>,
+    adjoint: Option<(usize, usize, Vec<Term>)>,
+}
+
+impl<'a> Shared<'a> {
+    fn new(trace: &'a EliminationTrace, plan: &'a Plan, goal: &'a Goal) -> Self {
+        Self {
+            trace,
+            plan,
+            goal,
+            columns: goal.columns(),
+            adjoint: goal.adjoint(),
+        }
+    }
+}
+
+/// A group of lanes on its thread.
+struct Group<const W: usize> {
+    lanes: Lanes<W>,
+    adjoint: Option<Adjoint<W>>,
+}
+
+impl<const W: usize> Group<W> {
+    fn new(shared: &Shared<'_>) -> Self {
+        let (trace, plan) = (shared.trace, shared.plan);
+        Self {
+            lanes: Lanes::new(trace, plan, shared.columns.len(), shared.adjoint.is_some()),
+            adjoint: shared
+                .adjoint
+                .as_ref()
+                .map(|(count, outputs, _)| Adjoint::new(trace, plan, *count, *outputs)),
+        }
+    }
+
+    /// Replays up to `W` thetas, the first of which is row `first` of the batch.
+    fn answer(
+        &mut self,
+        shared: &Shared<'_>,
+        first: usize,
+        thetas: ArrayView2<'_, f64>,
+        out: &mut [f64],
+    ) -> Result<(), PhaseError> {
+        let (trace, plan) = (shared.trace, shared.plan);
+        self.lanes.load(thetas);
+        let (lanes, adjoint) = (&mut self.lanes, &mut self.adjoint);
+        pulp::Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                lanes.run(trace, plan, &shared.columns);
+                if let (Some(adjoint), Some((_, _, terms))) = (adjoint, &shared.adjoint) {
+                    adjoint.run(trace, plan, lanes, terms);
+                }
+            },
+        );
+        let weighed: Vec<[f64; W]> = (0..shared.columns.len())
+            .map(|k| self.lanes.weigh(trace, k))
+            .collect();
+        let width = out.len() / thetas.nrows();
+        for (lane, out) in out.chunks_exact_mut(width).enumerate() {
+            if self.is_good(shared, lane) && self.write(shared, lane, &weighed, out) {
+                continue;
+            }
+            let theta = thetas.row(lane).to_vec();
+            exact::answer(trace, &theta, shared.goal, out).map_err(|source| {
+                PhaseError::ThetaRow {
+                    row: first + lane,
+                    source: Box::new(source),
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Whether a lane's numbers are those of a replay alone, which scales each column by the power of two of the one
+    /// before and asks whether what it sees is safe: without underflow the scaling has no effect but on that question.
+    fn is_good(&self, shared: &Shared<'_>, lane: usize) -> bool {
+        if self.lanes.flags[lane] != 0.0 || !shared.plan.start_is_safe {
+            return false;
+        }
+        if !shared.goal.is_chain() {
+            return true;
+        }
+        let (mut low, mut high) = (1.0, 1.0);
+        for (k, column) in shared.columns.iter().enumerate() {
+            let shift = if high > 0.0 { -exponent(high) } else { 0 };
+            let (next_low, next_high) = (self.lanes.smallest[k][lane], self.lanes.largest[k][lane]);
+            let seen = [low, high]
+                .map(|value| value * column.factor)
+                .into_iter()
+                .chain([next_low, next_high])
+                .filter(|value| value.is_finite())
+                .map(|value| scale(value, shift));
+            if !Range::EMPTY.include(&seen.collect::<Vec<_>>()).is_safe() {
+                return false;
+            }
+            (low, high) = (next_low, next_high);
+        }
+        true
+    }
+
+    /// Writes a lane's answer; false if it needs more digits.
+    fn write(
+        &self,
+        shared: &Shared<'_>,
+        lane: usize,
+        weighed: &[[f64; W]],
+        out: &mut [f64],
+    ) -> bool {
+        let layout = &shared.trace.0.layout;
+        match shared.goal {
+            Goal::Moments(_) | Goal::Rewards(_) => {
+                for (out, value) in out.iter_mut().zip(weighed) {
+                    *out = value[lane];
+                }
+            }
+            Goal::Variance => {
+                let (first, second) = (weighed[0][lane], weighed[1][lane]);
+                out[0] = second - first * first;
+                return !variance_is_doubtful(first, second);
+            }
+            Goal::WaitingTimes => {
+                for (t, vertex) in layout.transient.iter().enumerate() {
+                    let lost = layout.lost.as_ref().is_some_and(|lost| lost[t]);
+                    out[vertex.index()] = if lost {
+                        f64::INFINITY
+                    } else {
+                        self.lanes.x[t][lane]
+                    };
+                }
+                out[0] = weighed[0][lane];
+            }
+            Goal::SojournTimes => {
+                if let Some(adjoint) = &self.adjoint {
+                    for (t, vertex) in layout.transient.iter().enumerate() {
+                        out[vertex.index()] = adjoint.y[t][lane];
+                    }
+                }
+            }
+            Goal::Gradient(_) | Goal::RewardGradient(_) => {
+                let (values, gradients) = out.split_at_mut(weighed.len());
+                for (out, value) in values.iter_mut().zip(weighed) {
+                    *out = value[lane];
+                }
+                if let Some(adjoint) = &self.adjoint {
+                    for (out, value) in gradients.iter_mut().zip(&adjoint.gradient) {
+                        *out = value[lane];
+                    }
+                }
+            }
+        }
+        true
+    }
+}

@@ -1,0 +1,258 @@
+//! Running a batch in chunks of lanes.
+//!
+//! The traced function is split in two: what no mapped argument reaches runs once, and the rest is batched at the
+//! chunk's size and becomes the body of a scan over chunks, then once more at the size of what is left over. The split is
+//! batching's own: an equation goes to the rest exactly if one of its operands comes from a mapped input, so a callback that
+//! an unchunked vmap calls once is called once here.
+
+use std::sync::Arc;
+
+use smallvec::smallvec;
+
+use super::VmapError;
+use crate::array::Shape;
+use crate::error::Error;
+use crate::ops::batch::{MappedAxis, batch_program, uses_axis};
+use crate::ops::{BatchContext, BatchDim, Batched};
+use crate::program::{Atom, Atoms, Op, Program, Rebuild, Var};
+
+/// Where a result's batch axis goes; see [`Vmap::batch`](super::vmap::Vmap).
+pub(super) type Place<'a> = dyn Fn(usize, BatchDim, usize) -> Result<Option<usize>, VmapError> + 'a;
+
+/// Batches `program` over `axis` so that at most `chunk` lanes, fewer than there are, run at a time.
+pub(super) fn chunked(
+    program: &Program,
+    axis: MappedAxis<'_>,
+    chunk: usize,
+    dims: &[BatchDim],
+    place: &Place<'_>,
+) -> Result<Program, Error> {
+    if let Some(name) = axis.name
+        && let Some(equation) = program.equations().iter().find(|e| uses_axis(&e.op, name))
+    {
+        return Err(VmapError::ChunkedCollective {
+            op: equation.op.name(),
+            name: name.to_string(),
+            chunk,
+            size: axis.size,
+        }
+        .into());
+    }
+    let Split {
+        mut outer,
+        rest,
+        shared,
+    } = split(program, axis, dims);
+    let (count, left) = (axis.size / chunk, axis.size % chunk);
+
+    // The mapped inputs with the lanes in front, whole chunks apart from what is left.
+    let consts: Atoms = shared.iter().map(|v| outer.read(&Atom::Var(*v))).collect();
+    let mapped: Vec<(Atom, usize)> = program
+        .inputs()
+        .iter()
+        .zip(dims)
+        .filter_map(|(v, dim)| match dim {
+            BatchDim::At(d) => Some((outer.read(&Atom::Var(*v)), *d)),
+            BatchDim::Unbatched => None,
+        })
+        .collect();
+    let mut cx = BatchContext {
+        builder: &mut outer.builder,
+        size: axis.size,
+        axis_name: None,
+        location: None,
+    };
+    let (mut operands, mut last) = (consts.clone(), consts.clone());
+    for (atom, d) in mapped {
+        let front = cx.move_axis(atom, d, 0)?;
+        let whole = lanes(&mut cx, front, 0, count * chunk)?;
+        let mut shape: Shape = cx.builder.atom_type(&whole).shape;
+        shape[0] = chunk;
+        shape.insert(0, count);
+        operands.push(cx.emit1(Op::Reshape { shape }, smallvec![whole])?);
+        if left > 0 {
+            last.push(lanes(&mut cx, front, count * chunk, axis.size)?);
+        }
+    }
+
+    // A whole chunk, and what is left over.
+    let rest_dims: Vec<BatchDim> = (0..rest.inputs().len())
+        .map(|k| {
+            if k < shared.len() {
+                BatchDim::Unbatched
+            } else {
+                BatchDim::At(0)
+            }
+        })
+        .collect();
+    let batched = |size: usize| -> Result<(Program, Vec<bool>), Error> {
+        let axis = MappedAxis { size, name: None };
+        let body = batch_program(&rest, axis, &rest_dims)?;
+        let flags: Vec<bool> = body.outputs.iter().map(|o| o.dim.is_batched()).collect();
+        let front: Vec<Option<usize>> = flags.iter().map(|b| b.then_some(0)).collect();
+        Ok((body.finish(axis, &front)?, flags))
+    };
+    let (body, flags) = batched(chunk)?;
+    let op = Op::Scan {
+        body: Arc::new(body),
+        length: count,
+        num_consts: consts.len(),
+        num_carry: 0,
+        reverse: false,
+        unroll: 1,
+        lanes: false,
+    };
+    let stacked = cx.emit(op, operands)?;
+    let tail = if left > 0 {
+        batched(left)?.0.inline(cx.builder, &last)
+    } else {
+        Vec::new()
+    };
+
+    // One after the other along the front again; a result that does not vary is that of any chunk.
+    let mut found = Vec::with_capacity(flags.len());
+    for (k, (&atom, &batched)) in stacked.iter().zip(&flags).enumerate() {
+        let mut shape = cx.builder.atom_type(&atom).shape;
+        if !batched {
+            let one = lanes(&mut cx, atom, 0, 1)?;
+            let one = cx.emit1(Op::Squeeze { dims: smallvec![0] }, smallvec![one])?;
+            found.push(Batched::unbatched(one));
+            continue;
+        }
+        shape.remove(0);
+        shape[0] = count * chunk;
+        let mut joined = cx.emit1(Op::Reshape { shape }, smallvec![atom])?;
+        if let Some(&tail) = tail.get(k) {
+            joined = cx.emit1(Op::Concatenate { dimension: 0 }, smallvec![joined, tail])?;
+        }
+        found.push(Batched::at(joined, 0));
+    }
+    let mut found = found.into_iter();
+    let varies = varying(program, dims);
+    let mut outputs = Vec::with_capacity(program.outputs().len());
+    for (k, atom) in program.outputs().iter().enumerate() {
+        let value = match atom {
+            Atom::Var(var) if varies[var.index()] => found.next(),
+            _ => None,
+        };
+        let value = value.unwrap_or_else(|| Batched::unbatched(outer.read(atom)));
+        let mut cx = BatchContext {
+            builder: &mut outer.builder,
+            size: axis.size,
+            axis_name: None,
+            location: None,
+        };
+        outputs.push(match place(k, value.dim, cx.lane_rank(&value))? {
+            Some(to) => cx.materialize_at(&value, to)?,
+            None => value.atom,
+        });
+    }
+    Ok(outer.builder.finish(outputs))
+}
+
+/// Entries `from..to` of axis 0.
+fn lanes(cx: &mut BatchContext<'_>, atom: Atom, from: usize, to: usize) -> Result<Atom, Error> {
+    let shape = cx.builder.atom_type(&atom).shape;
+    if from == 0 && to == shape[0] {
+        return Ok(atom);
+    }
+    let mut start: Shape = smallvec![0; shape.len()];
+    let mut limit = shape.clone();
+    start[0] = from;
+    limit[0] = to;
+    let strides = smallvec![1; shape.len()];
+    cx.emit1(
+        Op::Slice {
+            start,
+            limit,
+            strides,
+        },
+        smallvec![atom],
+    )
+}
+
+/// Which variables come from a mapped input.
+fn varying(program: &Program, dims: &[BatchDim]) -> Vec<bool> {
+    let mut varies = vec![false; program.types().len()];
+    for (var, dim) in program.inputs().iter().zip(dims) {
+        varies[var.index()] = dim.is_batched();
+    }
+    for equation in program.equations() {
+        let reached = equation
+            .inputs
+            .iter()
+            .any(|a| matches!(a, Atom::Var(v) if varies[v.index()]));
+        for var in &equation.outputs {
+            varies[var.index()] = reached;
+        }
+    }
+    varies
+}
+
+struct Split<'a> {
+    /// The program under construction: all inputs at full size, and what does not vary.
+    outer: Rebuild<'a>,
+    /// What varies, for one lane: shared values, then mapped inputs, to the results that vary.
+    rest: Program,
+    /// The variables of the source that the rest takes as shared values.
+    shared: Vec<Var>,
+}
+
+fn split<'a>(program: &'a Program, axis: MappedAxis<'_>, dims: &[BatchDim]) -> Split<'a> {
+    let varies = varying(program, dims);
+    let mut outer = Rebuild::new(program);
+    for (&var, dim) in program.inputs().iter().zip(dims) {
+        match dim {
+            BatchDim::At(d) => {
+                outer.input_of(var, program.var_type(var).insert_axis(*d, axis.size));
+            }
+            BatchDim::Unbatched => outer.input(var),
+        }
+    }
+    outer.constants();
+    let reads_varying = |inputs: &Atoms| {
+        inputs
+            .iter()
+            .any(|a| matches!(a, Atom::Var(v) if varies[v.index()]))
+    };
+    let mut shared: Vec<Var> = Vec::new();
+    let mut inside = Vec::new();
+    for equation in program.equations() {
+        if !reads_varying(&equation.inputs) {
+            outer.equation(equation);
+            continue;
+        }
+        for atom in &equation.inputs {
+            if let Atom::Var(var) = atom
+                && !varies[var.index()]
+                && !shared.contains(var)
+            {
+                shared.push(*var);
+            }
+        }
+        inside.push(equation);
+    }
+    let mut rest = Rebuild::new(program);
+    for var in &shared {
+        rest.input(*var);
+    }
+    for (var, dim) in program.inputs().iter().zip(dims) {
+        if dim.is_batched() {
+            rest.input(*var);
+        }
+    }
+    for equation in inside {
+        rest.equation(equation);
+    }
+    let outputs: Vec<Atom> = program
+        .outputs()
+        .iter()
+        .filter(|a| matches!(a, Atom::Var(v) if varies[v.index()]))
+        .copied()
+        .collect();
+    Split {
+        outer,
+        rest: rest.finish(&outputs),
+        shared,
+    }
+}

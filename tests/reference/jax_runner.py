@@ -1,0 +1,229 @@
+"""Asks JAX for the answers of generated cases.
+
+    python jax_runner.py CASES.json ANSWERED.json        record what JAX does; cases JAX refuses are left out and counted
+    python jax_runner.py --check ANSWERED.json           run again and compare
+
+Needs: pip install "jax==0.10.2". An answer is the result and the log of host calls. Equations are as in generate.py:
+`{"op", "args", "out", ...}`; a name, an array `{"dtype", "shape", "data"}` or a bare number is an operand.
+"""
+import json
+import os
+import sys
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+import jax  # noqa: E402
+import jax.numpy as jnp  # noqa: E402
+import numpy as np  # noqa: E402
+from jax import lax  # noqa: E402
+from jax.experimental import io_callback  # noqa: E402
+
+jax.config.update("jax_enable_x64", True)
+
+WORDS = {"nan": np.nan, "inf": np.inf, "-inf": -np.inf}
+
+
+def to_array(spec):
+    return np.array([WORDS.get(x, x) if isinstance(x, str) else x for x in spec["data"]],
+                    dtype=spec["dtype"]).reshape(spec["shape"])
+
+
+def from_array(value):
+    value = np.asarray(value)
+    flat = value.ravel().tolist()
+    if value.dtype.kind == "f":
+        flat = ["nan" if x != x else "inf" if x == np.inf else "-inf" if x == -np.inf else x for x in flat]
+    return {"dtype": value.dtype.name, "shape": list(value.shape), "data": flat}
+
+
+def answer_tree(value):
+    if isinstance(value, (tuple, list)):
+        return [answer_tree(x) for x in value]
+    return from_array(value)
+
+
+# Host functions work on the last axes and let any number of axes lead.
+HOST = {
+    "identity": lambda x: x,
+    "affine": lambda x: x * x.dtype.type(3) + x.dtype.type(1),
+    "add": np.add,
+    "mul": np.multiply,
+    "sum_last": lambda x: np.sum(x, axis=-1, dtype=x.dtype),
+    "sort_last": lambda x: np.sort(x, axis=-1),
+    "cumsum_last": lambda x: np.cumsum(x, axis=-1, dtype=x.dtype),
+    "outer": lambda x, y: np.einsum("...i,...j->...ij", x, y),
+    "matvec": lambda m, x: np.matmul(m, x[..., None])[..., 0],
+}
+
+SAME_NAME = {  # operations that lax calls the same and that take nothing but operands
+    name: getattr(lax, name) for name in
+    "neg abs sign exp log expm1 log1p sin cos tanh sqrt rsqrt floor ceil logistic square is_finite erf lgamma clamp".split()
+}
+NUMPY = {  # operations that broadcast and promote
+    "add": jnp.add, "sub": jnp.subtract, "mul": jnp.multiply, "div": jnp.true_divide, "max": jnp.maximum,
+    "min": jnp.minimum, "atan2": jnp.arctan2, "floor_div": jnp.floor_divide, "eq": jnp.equal, "ne": jnp.not_equal,
+    "lt": jnp.less, "le": jnp.less_equal, "gt": jnp.greater, "ge": jnp.greater_equal, "and": jnp.bitwise_and,
+    "or": jnp.bitwise_or, "xor": jnp.bitwise_xor, "select": jnp.where, "matmul": jnp.matmul, "solve": jnp.linalg.solve,
+}
+REDUCE = {"reduce_sum": jnp.sum, "reduce_prod": jnp.prod, "reduce_max": jnp.max, "reduce_min": jnp.min,
+          "reduce_and": jnp.all, "reduce_or": jnp.any}
+
+# Each takes the equation and its operands.
+ARRAY = {
+    "rem": lambda e, x, y: lax.rem(*jnp.broadcast_arrays(x, y)),
+    "round_half_even": lambda e, x: lax.round(x, lax.RoundingMethod.TO_NEAREST_EVEN),
+    "integer_pow": lambda e, x: lax.integer_pow(x, e["y"]),
+    "convert": lambda e, x: lax.convert_element_type(x, np.dtype(e["dtype"])),
+    "argmax": lambda e, x: jnp.argmax(x, axis=e["axis"]),
+    "argmin": lambda e, x: jnp.argmin(x, axis=e["axis"]),
+    "sort": lambda e, x: lax.sort(x, dimension=e["axis"], is_stable=True),
+    "argsort": lambda e, x: jnp.argsort(x, axis=e["axis"], stable=True),
+    "transpose": lambda e, x: lax.transpose(x, e["perm"]),
+    "reshape": lambda e, x: jnp.reshape(x, e["shape"]),
+    "expand_dims": lambda e, x: lax.expand_dims(x, e["dims"]),
+    "broadcast_in_dim": lambda e, x: lax.broadcast_in_dim(x, e["shape"], e["dims"]),
+    "squeeze": lambda e, x: lax.squeeze(x, e["dims"]),
+    "concatenate": lambda e, *xs: lax.concatenate(xs, e["axis"]),
+    "pad": lambda e, x, v: lax.pad(x, v, [tuple(c) for c in e["config"]]),
+    "rev": lambda e, x: lax.rev(x, e["dims"]),
+    "slice": lambda e, x: lax.slice(x, e["start"], e["limit"], e["strides"]),
+    "dynamic_slice": lambda e, x, *start: lax.dynamic_slice(x, start, e["sizes"]),
+    "dynamic_update_slice": lambda e, x, u, *start: lax.dynamic_update_slice(x, u, start),
+    "take": lambda e, x, i: jnp.take(x, i, axis=e["axis"], mode=e["mode"]),
+    "scatter_add": lambda e, x, i, u: x.at[i].add(u),
+    "scatter_set": lambda e, x, i, u: x.at[i].set(u),
+    "dot_general": lambda e, x, y: lax.dot_general(x, y, (tuple(e["contract"]), tuple(e["batch"]))),
+    "cholesky": lambda e, x: lax.linalg.cholesky(x),
+    "triangular_solve": lambda e, a, b: lax.linalg.triangular_solve(a, b, left_side=True, lower=e["lower"]),
+    "psum": lambda e, x: lax.psum(x, named(e)),
+    "pmean": lambda e, x: lax.pmean(x, named(e)),
+    "pmax": lambda e, x: lax.pmax(x, named(e)),
+    "pmin": lambda e, x: lax.pmin(x, named(e)),
+    "axis_index": lambda e: lax.axis_index(e["axis_name"]),
+    "axis_size": lambda e: jnp.asarray(lax.axis_size(e["axis_name"])),
+    "all_gather": lambda e, x: lax.all_gather(x, e["axis_name"], axis=e["axis"]),
+    "ppermute": lambda e, x: lax.ppermute(x, e["axis_name"], [tuple(pair) for pair in e["perm"]]),
+}
+for _name in ("cumsum", "cumprod", "cummax", "cummin", "cumlogsumexp"):
+    ARRAY[_name] = lambda e, x, f=getattr(lax, _name): f(x, axis=e["axis"], reverse=e["reverse"])
+
+
+def named(e):
+    return tuple(e["axis_name"]) if isinstance(e["axis_name"], list) else e["axis_name"]
+
+
+class Runner:
+    def __init__(self):
+        self.calls = []
+
+    def host(self, name):
+        def called(*args):
+            args = [np.asarray(a) for a in args]
+            self.calls.append({"fn": name, "args": [from_array(a) for a in args]})
+            return (np.asarray(HOST[name](*args)),)
+        return called
+
+    def function(self, spec, scope):
+        def run(*args):
+            names = {**scope, **dict(zip(spec["args"], args))}
+            for e in spec["body"]:
+                found = self.equation(e, names)
+                if isinstance(e["out"], str):
+                    names[e["out"]] = found
+                else:
+                    names.update(zip(e["out"], found))
+            wanted = spec["return"]
+            return names[wanted] if isinstance(wanted, str) else tuple(names[n] for n in wanted)
+        return run
+
+    def equation(self, e, names):
+        def operand(x):
+            return names[x] if isinstance(x, str) else jnp.asarray(to_array(x)) if isinstance(x, dict) else x
+
+        op, args = e["op"], [operand(x) for x in e.get("args", [])]
+        fun = lambda key: self.function(e[key], names)  # noqa: E731
+        if op in SAME_NAME:
+            return SAME_NAME[op](*args)
+        if op in NUMPY:
+            return NUMPY[op](*args)
+        if op in REDUCE:
+            return REDUCE[op](args[0], axis=tuple(e["axes"]))
+        if op in ARRAY:
+            return ARRAY[op](e, *args)
+        if op in ("callback", "io_callback"):
+            types = tuple(jax.ShapeDtypeStruct(tuple(r["shape"]), np.dtype(r["dtype"])) for r in e["result"])
+            if op == "callback":
+                return jax.pure_callback(self.host(e["fn"]), types, *args, vmap_method=e["method"])
+            return io_callback(self.host(e["fn"]), types, *args, ordered=e["ordered"])
+        if op == "jit":
+            return jax.jit(fun("fun"))(*args)
+        if op == "vmap":
+            return jax.vmap(fun("fun"), in_axes=tuple(e["in_axes"]), out_axes=tuple(e["out_axes"]))(*args)
+        if op == "cond":
+            return lax.cond(args[0], fun("true"), fun("false"), *args[1:])
+        if op == "switch":
+            return lax.switch(args[0], [self.function(b, names) for b in e["branches"]], *args[1:])
+        if op == "while":
+            test, body = fun("cond"), fun("body")
+            return lax.while_loop(lambda c: test(*c), lambda c: body(*c), tuple(args))
+        if op == "fori":
+            body = fun("body")
+            return lax.fori_loop(e["lower"], e["upper"], lambda i, c: body(i, *c), tuple(args))
+        if op == "scan":
+            body, init, xs = fun("fun"), [operand(x) for x in e["init"]], [operand(x) for x in e["xs"]]
+
+            def step(carry, slices):
+                out = body(*carry, *slices)
+                return out[:len(init)], out[len(init):]
+            carry, ys = lax.scan(step, tuple(init), tuple(xs), reverse=e["reverse"])
+            return carry + ys
+        if op == "map":
+            body = fun("fun")
+            return lax.map(lambda x: body(*x), tuple(args))
+        raise KeyError(op)
+
+
+def answer(case):
+    runner = Runner()
+    f = runner.function(case["fun"], {})
+    for level in reversed(case["vmap"]):
+        named_axis = {"axis_name": level["axis_name"]} if "axis_name" in level else {}
+        f = jax.vmap(f, in_axes=tuple(level["in_axes"]), out_axes=tuple(level["out_axes"]), **named_axis)
+    if case["mode"] == "jit":
+        f = jax.jit(f)
+    out = jax.block_until_ready(f(*[jnp.asarray(to_array(x)) for x in case["inputs"]]))
+    jax.effects_barrier()
+    return {"output": answer_tree(out), "calls": runner.calls}
+
+
+def main():
+    check = sys.argv[1] == "--check"
+    with open(sys.argv[2] if check else sys.argv[1]) as file:
+        cases = json.load(file)
+    done, refused, differ = [], {}, 0
+    for case in cases:
+        try:
+            found = answer(case)
+        except Exception as error:  # what JAX refuses is no case
+            why = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:110]}"
+            refused.setdefault(why, case["id"])
+            continue
+        if check:
+            if json.dumps(found["output"]) != json.dumps(case["expect"]["output"]):
+                differ += 1
+                print("differs:", case["id"])
+            continue
+        done.append({**case, "expect": found})
+        if len(done) % 50 == 0:
+            jax.clear_caches()
+    for why, first in refused.items():
+        print(f"refused ({first}): {why}", file=sys.stderr)
+    if check:
+        print(f"{len(cases) - differ} agree, {differ} differ")
+        sys.exit(differ > 0)
+    with open(sys.argv[2], "w") as file:
+        file.write("[\n" + ",\n".join(json.dumps(c, separators=(",", ":")) for c in done) + "\n]\n")
+    print(f"{len(done)} answered, {len(cases) - len(done)} refused")
+
+
+if __name__ == "__main__":
+    main()
