@@ -19,6 +19,7 @@ mod tensor;
 mod transform;
 mod tree;
 
+pub mod doc;
 pub mod phase;
 pub mod prelude;
 
