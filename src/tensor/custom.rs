@@ -281,7 +281,7 @@ impl<A: Tree, F: Func<A>> Func<A> for WithVmapRule<F> {
 /// };
 /// let (a, b) = (host("a"), host("b"));
 /// let f = sequential_vmap(move |x: Tensor| b.call((a.call((x,))?,)));
-/// vmap(f).call((vec![0.0, 1.0],))?;
+/// vmap(f).call((Array::from(vec![0.0, 1.0]),))?;
 /// let names: Vec<String> = log.records().into_iter().map(|r| r.name).collect();
 /// assert_eq!(names, ["a", "b", "a", "b"]);
 /// # Ok::<(), elimap::Error>(())

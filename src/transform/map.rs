@@ -21,10 +21,10 @@ use crate::tensor::{Flatten, Func, ScanOptions, Tree, scan};
 ///     .vmap_method(VmapMethod::ExpandDims)
 ///     .log(&log);
 /// let f = |x: Tensor| host.call((x * 2.0,));
-/// let y = elimap::map(f, vec![1.0, 2.0, 3.0], None)?;
+/// let y = elimap::map(f, Array::from(vec![1.0, 2.0, 3.0]), None)?;
 /// assert_eq!(y.to_array()?.to_vec::<f64>()?, [2.0, 4.0, 6.0]);
 /// assert_eq!(log.len(), 3);
-/// elimap::map(f, vec![1.0, 2.0, 3.0], 2)?;
+/// elimap::map(f, Array::from(vec![1.0, 2.0, 3.0]), 2)?;
 /// assert_eq!(log.len(), 5);
 /// # Ok::<(), elimap::Error>(())
 /// ```

@@ -224,7 +224,7 @@ impl<F> Vmap<F> {
     ///     .vmap_method(VmapMethod::ExpandDims)
     ///     .log(&log);
     /// let f = vmap(|x: Tensor| host.call((x,))).chunk_size(2);
-    /// let y = f.call((vec![1.0, 2.0, 3.0, 4.0, 5.0],))?;
+    /// let y = f.call((Array::from(vec![1.0, 2.0, 3.0, 4.0, 5.0]),))?;
     /// assert_eq!(y.to_array()?.to_vec::<f64>()?, [1.0, 2.0, 3.0, 4.0, 5.0]);
     /// let shapes: Vec<usize> = log.records().iter().map(|r| r.args[0].len()).collect();
     /// assert_eq!(shapes, [2, 2, 1]);
