@@ -30,6 +30,7 @@ pub use callback::{
 };
 pub use elimap_derive::Tree;
 pub use error::Error;
+pub use exec::{CancelToken, Progress, RunOptions};
 pub use ops::{BatchDim, CustomVmapError, OpError, OpErrorKind};
 pub use program::{
     ArgReduceOp, Atom, Atoms, AxisName, BinaryOp, CollectiveOp, CumulativeOp, CustomRule, DotDims,
