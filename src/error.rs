@@ -47,6 +47,9 @@ pub enum Error {
     /// The traced function returned an error of its own.
     #[error("the traced function failed: {0}")]
     Function(#[source] BoxError),
+    /// The run's [`CancelToken`](crate::CancelToken) was cancelled.
+    #[error("the run was cancelled; lanes already done are discarded, call again to start over")]
+    Cancelled,
     /// An error that was recorded earlier and reaches several places.
     #[error(transparent)]
     Shared(std::sync::Arc<Error>),

@@ -4,6 +4,7 @@
 #![doc = include_str!("../examples/quickstart.rs")]
 #![doc = "```"]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
 // The derive macro names this crate from outside and, in its own tests, from inside.
 #[allow(unused_extern_crates)]
@@ -19,6 +20,7 @@ mod tensor;
 mod transform;
 mod tree;
 
+pub mod doc;
 pub mod phase;
 pub mod prelude;
 
@@ -29,6 +31,7 @@ pub use callback::{
 };
 pub use elimap_derive::Tree;
 pub use error::Error;
+pub use exec::{CancelToken, Progress, RunOptions};
 pub use ops::{BatchDim, CustomVmapError, OpError, OpErrorKind};
 pub use program::{
     ArgReduceOp, Atom, Atoms, AxisName, BinaryOp, CollectiveOp, CumulativeOp, CustomRule, DotDims,
@@ -39,8 +42,9 @@ pub use tensor::{
     Arguments, At, AxisList, AxisNames, BatchedFlags, CustomVmap, Flatten, Func, Output,
     RuleOutput, ScanOptions, SharedFunc, Slicing, TakeMode, Tensor, TraceError, Tree, TreeValue,
     Triangle, WithVmapRule, all_gather, all_to_all, arange, axis_index, axis_size, concatenate,
-    cond, custom_vmap, fori_loop, full, iota, ones, pmax, pmean, pmin, ppermute, pshuffle, psum,
-    psum_scatter, scan, sequential_vmap, sort_by_key, stack, switch, where_, while_loop, zeros,
+    cond, custom_vmap, dot, einsum, eye, fori_loop, full, iota, linspace, one_hot, ones, outer,
+    pmax, pmean, pmin, ppermute, pshuffle, psum, psum_scatter, scan, sequential_vmap, sort_by_key,
+    stack, switch, tensordot, vdot, where_, while_loop, zeros,
 };
 pub use transform::{
     Jit, PmapError, VerifyError, Violation, Vmap, VmapError, jit, map, pmap, shard_map, vmap, xmap,

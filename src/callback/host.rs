@@ -9,6 +9,8 @@ use smallvec::SmallVec;
 use super::error::HostPanic;
 use super::{BoxError, Callback, CallbackError, LaneIndex};
 use crate::array::{Array, Element, Shape, TensorType, dispatch_dtype};
+use crate::error::Error;
+use crate::exec::RunOptions;
 
 /// What a host function may return: an [`Array`], an array or `Vec` of them, or a `Result` of one of these.
 pub trait HostOutput {
@@ -125,17 +127,19 @@ impl Callback {
         args: &[Array],
         results: &[TensorType],
         lanes: &[usize],
-    ) -> Result<Vec<Array>, CallbackError> {
+        options: &RunOptions,
+    ) -> Result<Vec<Array>, Error> {
         let count: usize = lanes.iter().product();
         let lane_types: Vec<TensorType> = results
             .iter()
             .map(|ty| ty.with_shape(ty.shape[lanes.len()..].iter().copied()))
             .collect();
         let lowest_failure = AtomicUsize::new(usize::MAX);
+        let done = AtomicUsize::new(0);
         let outcomes: Vec<Option<Result<Vec<Array>, CallbackError>>> = (0..count)
             .into_par_iter()
             .map(|flat| {
-                if flat > lowest_failure.load(Ordering::Relaxed) {
+                if flat > lowest_failure.load(Ordering::Relaxed) || options.check().is_err() {
                     return None;
                 }
                 let index = unravel(flat, lanes);
@@ -147,12 +151,16 @@ impl Callback {
                 if outcome.is_err() {
                     lowest_failure.fetch_min(flat, Ordering::Relaxed);
                 }
+                options.report(done.fetch_add(1, Ordering::Relaxed) + 1, count);
                 Some(outcome)
             })
             .collect();
         let mut by_lane = Vec::with_capacity(count);
         for outcome in outcomes.into_iter().flatten() {
             by_lane.push(outcome?);
+        }
+        if by_lane.len() < count {
+            options.check()?;
         }
         Ok(results
             .iter()

@@ -64,6 +64,7 @@ pub(super) fn run_while(
             body_consts.extend(found);
         }
         first = false;
+        cx.options.check()?;
         let args = body_consts.iter().chain(&carry).cloned();
         let next = plan.body.run(args, cx)?;
         if plan.masked {
@@ -115,9 +116,13 @@ pub(super) fn run_scan(
         if plan.lanes {
             cx.lanes.push(i);
         }
+        cx.options.check()?;
         let mut out = plan.body.run(args, cx)?;
         if plan.lanes {
             cx.lanes.pop();
+            if cx.lanes.is_empty() {
+                cx.options.report(step + 1, plan.length);
+            }
         }
         for (stack, y) in ys.iter_mut().zip(out.drain(plan.num_carry..)) {
             stack.put(i, &y);

@@ -6,6 +6,7 @@
 //! calls do too (rule C15).
 
 mod control;
+mod options;
 mod plan;
 
 use smallvec::SmallVec;
@@ -17,13 +18,24 @@ use crate::ops::{self, OpError, OpErrorKind, Outputs};
 use crate::program::Program;
 
 pub(crate) use control::scalar_index;
+pub use options::{CancelToken, Progress, RunOptions};
 pub(crate) use plan::Plan;
 use plan::{Action, Operand, Step};
 
 /// What a run carries along: which lanes of per-lane callbacks it is in, innermost last.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct RunContext {
     lanes: SmallVec<[usize; 4]>,
+    options: RunOptions,
+}
+
+impl Default for RunContext {
+    fn default() -> RunContext {
+        RunContext {
+            lanes: SmallVec::new(),
+            options: RunOptions::current(),
+        }
+    }
 }
 
 impl Program {
@@ -161,8 +173,11 @@ fn call_host(
     operands: &[Array],
     cx: &RunContext,
 ) -> Result<Outputs<Array>, Error> {
+    cx.options.check()?;
     if !lanes.is_empty() {
-        return Ok(callback.call_lanes(operands, results, lanes)?.into());
+        return Ok(callback
+            .call_lanes(operands, results, lanes, &cx.options)?
+            .into());
     }
     // The innermost vmap is the outermost loop (rule C11), so the multi-index is the stack of steps read backwards.
     let lane: SmallVec<[usize; 4]> = cx.lanes.iter().rev().copied().collect();

@@ -14,10 +14,12 @@ mod context;
 mod control;
 mod creation;
 mod custom;
+mod einsum;
 mod func;
 mod indexing;
 mod linalg;
 mod methods;
+mod numpy;
 mod operators;
 mod shape;
 mod tree;
@@ -49,10 +51,12 @@ pub use creation::{arange, concatenate, full, iota, ones, stack, where_, zeros};
 pub use custom::{
     BatchedFlags, CustomVmap, RuleOutput, SharedFunc, WithVmapRule, custom_vmap, sequential_vmap,
 };
+pub use einsum::{dot, einsum, tensordot, vdot};
 pub(crate) use func::trace;
 pub use func::{Arguments, Func, Output};
 pub use indexing::{At, TakeMode, sort_by_key};
 pub use linalg::Triangle;
+pub use numpy::{eye, linspace, one_hot, outer};
 pub use shape::{AxisList, Slicing};
 pub use tree::{Flatten, Tree, TreeValue};
 

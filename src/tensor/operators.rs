@@ -91,6 +91,15 @@ pub(super) fn binary(op: BinaryOp, a: &Tensor, b: &Tensor, location: Caller) -> 
     )
 }
 
+/// The tensor in the float type means and roots of it are computed in, strongly typed.
+pub(super) fn floats(x: &Tensor, location: Caller) -> Tensor {
+    if matches!(x.repr, Repr::Poisoned(_)) {
+        return x.clone();
+    }
+    let (dtype, _) = to_inexact((x.ty.dtype, false));
+    convert(x, (dtype, false), location)
+}
+
 /// An elementwise operation of one operand; `float` says that integers are converted first.
 pub(super) fn unary(op: UnaryOp, x: &Tensor, float: bool, location: Caller) -> Tensor {
     if float && !x.dtype().is_float() && !matches!(x.repr, Repr::Poisoned(_)) {

@@ -8,6 +8,8 @@ Needs: pip install "jax==0.10.2". An answer is the result and the log of host ca
 """
 import json
 import os
+import signal
+import subprocess
 import sys
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -195,34 +197,57 @@ def answer(case):
     return {"output": answer_tree(out), "calls": runner.calls}
 
 
-def main():
-    check = sys.argv[1] == "--check"
-    with open(sys.argv[2] if check else sys.argv[1]) as file:
-        cases = json.load(file)
-    done, refused, differ = [], {}, 0
-    for case in cases:
+LIMIT = 30  # seconds a case may take: callbacks on the CPU can deadlock inside JAX, and no Python code ends that
+
+
+def work(cases, out, start):
+    """Answers cases from `start` on, one line each; the alarm's default action ends a process that hangs."""
+    for number in range(start, len(cases)):
+        signal.alarm(LIMIT)
         try:
-            found = answer(case)
+            line = {"expect": answer(cases[number])}
         except Exception as error:  # what JAX refuses is no case
-            why = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:110]}"
-            refused.setdefault(why, case["id"])
-            continue
-        if check:
-            if json.dumps(found["output"]) != json.dumps(case["expect"]["output"]):
-                differ += 1
-                print("differs:", case["id"])
-            continue
-        done.append({**case, "expect": found})
-        if len(done) % 50 == 0:
+            line = {"refused": f"{type(error).__name__}: {str(error).strip().splitlines()[0][:110]}"}
+        signal.alarm(0)
+        with open(out, "a") as file:
+            file.write(json.dumps({"number": number, **line}, separators=(",", ":")) + "\n")
+        if number % 50 == 49:
             jax.clear_caches()
-    for why, first in refused.items():
-        print(f"refused ({first}): {why}", file=sys.stderr)
+
+
+def main():
+    if sys.argv[1] == "--work":
+        with open(sys.argv[2]) as file:
+            return work(json.load(file), sys.argv[3], int(sys.argv[4]))
+    check = sys.argv[1] == "--check"
+    source = sys.argv[2] if check else sys.argv[1]
+    with open(source) as file:
+        cases = json.load(file)
+    lines = f"{source}.lines"
+    open(lines, "w").close()
+    start, hung = 0, []
+    while start < len(cases):
+        subprocess.run([sys.executable, __file__, "--work", source, lines, str(start)], check=False)
+        with open(lines) as file:
+            found = [json.loads(line) for line in file]
+        reached = found[-1]["number"] + 1 if found else 0
+        start = max(start, reached)
+        if start < len(cases):
+            hung.append(cases[start]["id"])
+            start += 1
+    refused = [(cases[f["number"]]["id"], f["refused"]) for f in found if "refused" in f]
+    for name, why in refused:
+        print(f"refused ({name}): {why}", file=sys.stderr)
+    done = [{**cases[f["number"]], "expect": f["expect"]} for f in found if "expect" in f]
+    summary = f"{len(refused)} refused, {len(hung)} hung {hung}"
     if check:
-        print(f"{len(cases) - differ} agree, {differ} differ")
-        sys.exit(differ > 0)
+        known = {case["id"]: case for case in cases}
+        differ = [c["id"] for c in done if c["expect"]["output"] != known[c["id"]]["expect"]["output"]]
+        print(f"{len(done) - len(differ)} agree, {len(differ)} differ {differ}, {summary}")
+        sys.exit(bool(differ))
     with open(sys.argv[2], "w") as file:
         file.write("[\n" + ",\n".join(json.dumps(c, separators=(",", ":")) for c in done) + "\n]\n")
-    print(f"{len(done)} answered, {len(cases) - len(done)} refused")
+    print(f"{len(done)} answered, {summary}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,72 @@
+//! elimap for JAX users: what you write there, what you write here, and what differs.
+//!
+//! Arrays behave as with `jax_enable_x64`: a bare `2.0` is weakly typed, integers wrap, NaN propagates. `COMPATIBILITY.md` goes
+//! through JAX's rules one by one and names the test for each.
+//!
+//! # Functions and transforms
+//!
+//! | JAX | here | differs |
+//! |---|---|---|
+//! | `jnp.array([1., 2.])` | `Array::from(vec![1.0, 2.0])`, `ndarray::array![..]` | a `Vec` of numbers is a *list* of scalars, as a Python list is |
+//! | `vmap(f, in_axes=(0, None))` | `vmap(f).in_axes((0, None))` | closures write their parameters' types: `\|x: Tensor, y: Tensor\|` |
+//! | `out_axes=1`, `axis_size=3`, `axis_name="i"` | `.out_axes(1)`, `.axis_size(3)`, `.axis_name("i")` | |
+//! | `vmap(f)(x, y)` | `vmap(f).call((x, y))?` | arguments are one tuple; errors are returned |
+//! | `jit(f)(x)` | `jit(f).call((x,))?` | keep the value: it holds the compiled programs |
+//! | `make_jaxpr(vmap(f))(x)` | `vmap(f).trace((f64::spec([3]),))?` | takes types; prints as JAX's jaxpr |
+//! | `lax.map(f, xs, batch_size=k)` | `map(f, xs, k)?` | |
+//! | - | `vmap(f).chunk_size(k)` | bounded memory for any vmap |
+//! | `pmap(f)` | refused | the error says what to use |
+//! | `grad(f)` | - | no differentiation of programs |
+//!
+//! # Callbacks
+//!
+//! | JAX | here | differs |
+//! |---|---|---|
+//! | `pure_callback(host, ShapeDtypeStruct((), f64), x, vmap_method="expand_dims")` | `Callback::new("host", [f64::spec([])], host).vmap_method(VmapMethod::ExpandDims)`, then `cb.call((x,))?` | made once, called often; a name for messages |
+//! | several results | `let [lo, hi] = cb.call_many((x,))?` | |
+//! | `vmap_method=None` | no `vmap_method` | refused under `vmap`, as in JAX |
+//! | `io_callback(host, .., ordered=True)` | `.io(true)` | |
+//! | - | `VmapMethod::Parallel` | per-lane calls on all threads |
+//! | a host exception | `CallbackError::Failed` | carries the name, the lane and the host's error |
+//!
+//! # Arrays
+//!
+//! | JAX | here | differs |
+//! |---|---|---|
+//! | `x + y`, `x * 2`, `-x`, `x % y`, `x & y` | the same | `%` has the sign of the divisor, as in Python |
+//! | `x == y`, `x < y` | `x.equal(y)`, `x.less(y)` | Rust's comparisons return `bool` |
+//! | `x ** 2`, `x // y`, `x @ y` | `x.pow(2)`, `x.floor_divide(y)`, `x.matmul(y)` | |
+//! | `jnp.sin(x)`, `jnp.log(x)` | `x.sin()`, `x.ln()` | |
+//! | `x.sum()`, `x.sum(0)`, `x.sum((0, -1))` | `x.sum(..)`, `x.sum(0)`, `x.sum([0, -1])` | likewise `prod max min all any` |
+//! | `jnp.argmax(x, 1)`, `jnp.sort(x, 0)` | `x.argmax(1)`, `x.sort(0)` | |
+//! | `jnp.where(c, x, y)` | `where_(c, x, y)` | |
+//! | `x.reshape(2, -1)`, `x.T`, `x[:, None]` | `x.reshape([2, -1])`, `x.t()`, `x.expand_dims(1)` | |
+//! | `x[3]`, `x[1:5:2]` | `x.index(0, 3)`, `x.slice(Slicing::new([1], [5]).strides([2]))` | out of bounds is an error |
+//! | `jnp.take(x, i, axis=0)` | `x.take(i, 0, TakeMode::Fill)` | |
+//! | `x.at[i].add(y)` | `x.at(i).add(y)` | |
+//! | `lax.dynamic_slice(x, (i,), (3,))` | `x.dynamic_slice(&[i], [3])` | |
+//! | `jnp.einsum("ij,j->i", a, x)` | `einsum("ij,j->i", &[&a, &x])?` | |
+//! | `jnp.linalg.solve(a, b)` | `a.solve(b)` | |
+//!
+//! # Control flow and collectives
+//!
+//! | JAX | here | differs |
+//! |---|---|---|
+//! | `lax.cond(p, f, g, x)` | `cond(p, f, g, (x,))?` | |
+//! | `lax.switch(i, [f, g], x)` | `switch(i, &[&f, &g], (x,))?` | |
+//! | `lax.while_loop(c, b, x)` | `while_loop(c, b, x)?` | |
+//! | `lax.fori_loop(0, n, b, x)` | `fori_loop(0, n, b, x)?` | |
+//! | `lax.scan(f, c, xs)` | `scan(f, c, xs, ScanOptions::default())?` | |
+//! | `lax.psum(x, "i")` | `psum(x, "i")?` | likewise `pmean pmax pmin all_gather ppermute ..` |
+//! | `psum(1, "i")` | `axis_size("i")?` | a `usize` |
+//!
+//! # Errors
+//!
+//! Operators do not fail on the spot: the first error is kept, with your file and line, and returned by `call` or `trace`.
+//!
+//! ```
+//! use elimap::prelude::*;
+//! let f = vmap(|x: Tensor, y: Tensor| x + y);
+//! let error = f.call((ndarray::arr2(&[[1.0, 2.0]]), ndarray::arr2(&[[1.0, 2.0, 3.0]]))).unwrap_err();
+//! assert!(error.to_string().contains("(2,), (3,)"), "{error}");
+//! ```
