@@ -242,3 +242,69 @@ fn the_first_bad_row_is_named() {
         Err(PhaseError::RewardLength { found: 2, .. })
     ));
 }
+
+#[test]
+fn callbacks_reach_the_batch_in_one_host_call() {
+    use elimap::prelude::*;
+    let trace = EliminationTrace::record(&models::islands(4).unwrap());
+    let thetas = thetas(6, 3);
+    let nested = Array::from(
+        thetas
+            .clone()
+            .into_shape_with_order((2, 3, 3))
+            .unwrap()
+            .into_dyn(),
+    );
+    let log = CallLog::new();
+    let mean = trace.expectation().log(&log);
+    let found = vmap(vmap(|theta: Tensor| mean.call((theta,))))
+        .call((nested.clone(),))
+        .unwrap();
+    let found = found.to_array().unwrap();
+    assert_eq!((log.len(), found.shape()), (1, &[2, 3][..]));
+    assert_eq!(
+        found.to_vec::<f64>().unwrap(),
+        trace.batch().expectations(thetas.view()).unwrap()
+    );
+
+    let log = CallLog::new();
+    let both = trace.value_and_gradient().log(&log);
+    let found = vmap(vmap(|theta: Tensor| both.call_vec((theta,))))
+        .call((nested,))
+        .unwrap();
+    let found: Vec<Array> = found.iter().map(|part| part.to_array().unwrap()).collect();
+    let (values, gradients) = trace.batch().values_and_gradients(thetas.view()).unwrap();
+    assert_eq!(log.len(), 1);
+    assert_eq!(found[0].to_vec::<f64>().unwrap(), values);
+    assert_eq!(
+        found[1].to_vec::<f64>().unwrap(),
+        gradients.iter().copied().collect::<Vec<_>>()
+    );
+    assert_eq!(found[1].shape(), [2, 3, 3]);
+}
+
+#[test]
+fn callbacks_fail_with_the_error_of_the_replay() {
+    use elimap::prelude::*;
+    let trace = EliminationTrace::record(&models::islands(4).unwrap());
+    let source = |thetas: Array2<f64>| -> PhaseError {
+        let thetas = Array::from(thetas.into_dyn());
+        match vmap(trace.variance()).call((thetas,)) {
+            Err(Error::Callback(elimap::CallbackError::Failed { source, .. })) => {
+                *source.downcast().unwrap()
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(matches!(
+        source(array![[1.0, 1.0, 1.0], [1.0, -1.0, 1.0]]),
+        PhaseError::ThetaRow { row: 1, .. }
+    ));
+    assert!(matches!(
+        source(array![[1.0, 1.0]]),
+        PhaseError::ThetaLength {
+            expected: 3,
+            found: 2
+        }
+    ));
+}

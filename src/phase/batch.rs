@@ -6,7 +6,7 @@
 //!
 //! A row that cannot be answered fails the batch: the error names the first such row.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ndarray::{Array2, Array3, ArrayView2, s};
 use rayon::prelude::*;
@@ -62,23 +62,42 @@ impl Goal {
             Goal::WaitingTimes => 1,
             Goal::SojournTimes => 0,
             Goal::Rewards(rewards) | Goal::RewardGradient(rewards) => {
-                return rewards
+                let mut columns: Vec<Column<'_>> = rewards
                     .iter()
                     .map(|reward| Column {
                         previous: None,
                         factor: 1.0,
                         reward: Some(reward),
+                        corrects: None,
                     })
                     .collect();
+                self.add_corrections(&mut columns);
+                return columns;
             }
         };
-        (0..order)
+        let mut columns = (0..order)
             .map(|k| Column {
                 previous: k.checked_sub(1),
                 factor: (k + 1) as f64,
                 reward: None,
+                corrects: None,
             })
-            .collect()
+            .collect();
+        self.add_corrections(&mut columns);
+        columns
+    }
+
+    /// Gradients need corrections of all columns, which follow in the same order.
+    fn add_corrections(&self, columns: &mut Vec<Column<'_>>) {
+        if matches!(self, Goal::Gradient(_) | Goal::RewardGradient(_)) {
+            let count = columns.len();
+            for k in 0..count {
+                let mut column = columns[k].clone();
+                column.previous = column.previous.map(|previous| previous + count);
+                column.corrects = Some(k);
+                columns.push(column);
+            }
+        }
     }
 
     /// How many transposed solves there are, how many gradients, and what they are made of.
@@ -446,6 +465,10 @@ impl Batch {
 
     /// The largest number of lanes whose workspace fits the cache and that the batch fills.
     fn fitting(&self, plan: &Plan, rows: usize, goal: &Goal) -> usize {
+        if goal.adjoint().is_some() {
+            // All factors are kept, which is more than a cache anyway.
+            return if rows < 2 { 1 } else { 8 };
+        }
         let columns = goal.columns().len().max(1);
         let sizes = plan.sizes;
         let lower = if columns > 1 { sizes.lower } else { 0 };
@@ -472,18 +495,24 @@ impl Batch {
             Group::<W>::new(&shared).answer(&shared, 0, thetas, &mut out)?;
             return Ok(out);
         }
+        // Fresh memory costs more than a replay, so workspaces go round: as many as there are threads at work.
+        let idle: Mutex<Vec<Group<W>>> = Mutex::new(Vec::new());
         let outcomes: Vec<Result<(), PhaseError>> = out
             .par_chunks_mut(W * width)
             .enumerate()
-            .map_init(
-                || Group::<W>::new(&shared),
-                |group, (index, out)| {
-                    let first = index * W;
-                    let rows = out.len() / width;
-                    let thetas = thetas.slice(s![first..first + rows, ..]);
-                    group.answer(&shared, first, thetas, out)
-                },
-            )
+            .map(|(index, out)| {
+                let first = index * W;
+                let rows = out.len() / width;
+                let thetas = thetas.slice(s![first..first + rows, ..]);
+                // The lock is held for the exchange alone.
+                let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                let mut group = taken.unwrap_or_else(|| Group::<W>::new(&shared));
+                let outcome = group.answer(&shared, first, thetas, out);
+                idle.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(group);
+                outcome
+            })
             .collect();
         outcomes.into_iter().collect::<Result<(), _>>()?;
         Ok(out)
@@ -550,6 +579,7 @@ impl<const W: usize> Group<W> {
             },
         );
         let weighed: Vec<[f64; W]> = (0..shared.columns.len())
+            .filter(|&k| shared.columns[k].corrects.is_none())
             .map(|k| self.lanes.weigh(trace, k))
             .collect();
         let width = out.len() / thetas.nrows();
@@ -578,7 +608,11 @@ impl<const W: usize> Group<W> {
             return true;
         }
         let (mut low, mut high) = (1.0, 1.0);
-        for (k, column) in shared.columns.iter().enumerate() {
+        let solutions = shared
+            .columns
+            .iter()
+            .filter(|column| column.corrects.is_none());
+        for (k, column) in solutions.enumerate() {
             let shift = if high > 0.0 { -exponent(high) } else { 0 };
             let (next_low, next_high) = (self.lanes.smallest[k][lane], self.lanes.largest[k][lane]);
             let seen = [low, high]

@@ -310,6 +310,13 @@ pub enum PhaseError {
         source: Box<PhaseError>,
     },
 
+    /// A replay as a callback was called with other than one argument.
+    #[error("a replay takes one argument, theta, but was called with {found}; pass one array")]
+    ThetaArguments {
+        /// How many arguments there were.
+        found: usize,
+    },
+
     /// A reward vector has the wrong length.
     #[error(
         "a reward vector has length {found}, but the graph has {expected} vertices; pass one reward for each (start and absorbing vertices take no time, so theirs do not matter)"

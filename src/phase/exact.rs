@@ -43,12 +43,26 @@ pub(crate) fn answer_for(time: &PhaseType, goal: &Goal, out: &mut [f64]) {
             for k in 1..=*order {
                 columns.push(time.extended_moment(&columns[k - 1], k));
             }
+            let mut corrections = vec![vec![Extended::ZERO; layout.transient.len()]];
+            for k in 1..=*order {
+                let factor = Extended::from_f64(k as f64);
+                let left = residual(time, &columns[k], |t| columns[k - 1][t] * factor);
+                let right: Vec<Extended> = left
+                    .into_iter()
+                    .zip(&corrections[k - 1])
+                    .map(|(left, &correction)| left + correction * factor)
+                    .collect();
+                corrections.push(time.extended().solve(time.trace(), &right));
+            }
             let y = transposed(time, *order);
-            let terms: Vec<(usize, &[Extended], &[Extended], f64)> = moment_terms(*order)
+            let terms: Vec<Share<'_>> = moment_terms(*order)
                 .into_iter()
-                .map(|term| {
-                    let (y, x) = (&y[term.y][..], &columns[term.x + 1][..]);
-                    (term.output, y, x, term.factor)
+                .map(|term| Share {
+                    output: term.output,
+                    y: &y[term.y],
+                    x: &columns[term.x + 1],
+                    correction: &corrections[term.x + 1],
+                    factor: term.factor,
                 })
                 .collect();
             gradient(time, &terms, gradients);
@@ -64,10 +78,25 @@ pub(crate) fn answer_for(time: &PhaseType, goal: &Goal, out: &mut [f64]) {
             let (values, gradients) = out.split_at_mut(rewards.len());
             values.copy_from_slice(&time.answer(&Goal::Rewards(rewards.clone())));
             let y = transposed(time, 1);
-            let terms: Vec<(usize, &[Extended], &[Extended], f64)> = columns
+            let corrections: Vec<Vec<Extended>> = columns
                 .iter()
+                .zip(rewards.iter())
+                .map(|(x, reward)| {
+                    let right = residual(time, x, |t| Extended::from_f64(reward[t]));
+                    time.extended().solve(time.trace(), &right)
+                })
+                .collect();
+            let terms: Vec<Share<'_>> = columns
+                .iter()
+                .zip(&corrections)
                 .enumerate()
-                .map(|(k, x)| (k, &y[0][..], &x[..], 1.0))
+                .map(|(output, (x, correction))| Share {
+                    output,
+                    y: &y[0],
+                    x,
+                    correction,
+                    factor: 1.0,
+                })
                 .collect();
             gradient(time, &terms, gradients);
         }
@@ -99,8 +128,45 @@ fn transposed(time: &PhaseType, count: usize) -> Vec<Vec<Extended>> {
     solutions
 }
 
-/// Adds up gradients over edges, `(output, y, x, factor)` by term.
-fn gradient(time: &PhaseType, terms: &[(usize, &[Extended], &[Extended], f64)], out: &mut [f64]) {
+/// What is left of a right side after a solution: row t of A x is the sum of `w(t, u) (x(t) - x(u))`.
+fn residual(time: &PhaseType, x: &[Extended], right: impl Fn(usize) -> Extended) -> Vec<Extended> {
+    let layout = &time.trace().0.layout;
+    let rates = time.extended().rates();
+    let mut left: Vec<Extended> = (0..x.len()).map(right).collect();
+    for block in 0..layout.block_count() {
+        let members = layout.block(block);
+        for t in members.clone() {
+            if time.is_lost(t) {
+                left[t] = Extended::ZERO;
+                continue;
+            }
+            for slot in layout.slots(t) {
+                let target = layout.slot_target[slot] as usize;
+                let difference = if layout.internal(t).contains(&slot) {
+                    x[t] + -x[members.start + target]
+                } else if layout.external(t).contains(&slot) {
+                    x[t] + -x[target]
+                } else {
+                    x[t]
+                };
+                left[t] = left[t] + -(rates[slot] * difference);
+            }
+        }
+    }
+    left
+}
+
+/// One term of a gradient; the correction is one step of refinement of x, kept apart.
+struct Share<'a> {
+    output: usize,
+    y: &'a [Extended],
+    x: &'a [Extended],
+    correction: &'a [Extended],
+    factor: f64,
+}
+
+/// Adds up gradients over edges.
+fn gradient(time: &PhaseType, terms: &[Share<'_>], out: &mut [f64]) {
     let layout = &time.trace().0.layout;
     let parameters = layout.graph.param_length();
     let mut sums = vec![Extended::ZERO; out.len()];
@@ -109,16 +175,19 @@ fn gradient(time: &PhaseType, terms: &[(usize, &[Extended], &[Extended], f64)], 
     for (t, &vertex) in layout.transient.iter().enumerate() {
         for edge in layout.graph.edges_from(vertex) {
             let target = layout.number[edge.to.index()];
-            for &(output, y, x, factor) in terms {
-                let there = if target == NONE {
-                    Extended::ZERO
-                } else {
-                    x[target as usize]
+            for term in terms {
+                let difference = |values: &[Extended]| {
+                    let here = -values[t];
+                    if target == NONE {
+                        here
+                    } else {
+                        values[target as usize] + here
+                    }
                 };
-                let weight = y[t] * Extended::from_f64(factor);
-                let change = weight * (there + -x[t]);
+                let weight = term.y[t] * Extended::from_f64(term.factor);
+                let change = weight * (difference(term.x) + difference(term.correction));
                 for (&parameter, &coefficient) in edge.parameters.iter().zip(edge.coefficients) {
-                    let at = output * parameters + parameter as usize;
+                    let at = term.output * parameters + parameter as usize;
                     if target != NONE && time.is_lost(target as usize) {
                         if weight.is_positive() {
                             infinite[at] = f64::INFINITY * coefficient.signum();

@@ -36,6 +36,8 @@ pub(crate) struct Column<'a> {
     pub factor: f64,
     /// By transient number.
     pub reward: Option<&'a [f64]>,
+    /// The solution this column corrects: the right side is what is left of that one's.
+    pub corrects: Option<usize>,
 }
 
 /// Values and workspace of one group of lanes; reused from group to group.
@@ -228,7 +230,8 @@ impl<const W: usize> Lanes<W> {
                         if k > 0 {
                             self.forward(trace, plan, &columns[k], k, block, block_trace);
                         }
-                        self.backward(trace, k, block, block_trace);
+                        let corrects = columns[k].corrects.is_some();
+                        self.backward(trace, k, corrects, block, block_trace);
                     }
                 }
             }
@@ -270,7 +273,11 @@ impl<const W: usize> Lanes<W> {
         for (k, column) in columns.iter().enumerate() {
             let mut value = self.right_side(trace, plan, column, k, t, first);
             multiply(&mut value, &inverse);
-            self.put(t, k, value);
+            if column.corrects.is_some() {
+                self.x[t * self.columns + k] = value;
+            } else {
+                self.put(t, k, value);
+            }
         }
     }
 
@@ -310,6 +317,9 @@ impl<const W: usize> Lanes<W> {
                 *value *= reward[t];
             }
         }
+        if let Some(solution) = column.corrects {
+            self.subtract(trace, plan, column, solution, t, base, &mut value);
+        }
         for slot in trace.0.layout.external(t) {
             let target = plan.column[slot] as usize;
             multiply_add(
@@ -319,6 +329,58 @@ impl<const W: usize> Lanes<W> {
             );
         }
         value
+    }
+
+    /// Makes a right side what is left of it after a solution.
+    ///
+    /// Row t of A x is the sum of `w(t, u) (x(t) - x(u))`, so its rounding errors are small against the differences of the
+    /// solution, not against the solution itself.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)]
+    fn subtract(
+        &self,
+        trace: &EliminationTrace,
+        plan: &Plan,
+        column: &Column<'_>,
+        solution: usize,
+        t: usize,
+        base: usize,
+        value: &mut Lane<W>,
+    ) {
+        let layout = &trace.0.layout;
+        // The value is the correction of the column before; the column before itself comes on top.
+        match solution.checked_sub(1) {
+            Some(previous) if column.previous.is_some() => {
+                let x = &self.x[t * self.columns + previous];
+                for lane in 0..W {
+                    value[lane] += column.factor * x[lane];
+                }
+            }
+            _ => {}
+        }
+        let here = self.x[t * self.columns + solution];
+        let first = trace
+            .0
+            .layout
+            .block_first
+            .partition_point(|&first| first as usize <= t)
+            - 1;
+        let first = layout.block_first[first] as usize;
+        for slot in layout.slots(t) {
+            let target = if layout.internal(t).contains(&slot) {
+                Some(first + layout.slot_target[slot] as usize)
+            } else {
+                target_of(plan, slot)
+            };
+            let there = match target {
+                Some(target) => self.x[target * self.columns + solution],
+                None => [0.0; W],
+            };
+            let rate = &self.rates[slot - base];
+            for lane in 0..W {
+                value[lane] -= rate[lane] * (here[lane] - there[lane]);
+            }
+        }
     }
 
     #[inline(always)]
@@ -371,6 +433,7 @@ impl<const W: usize> Lanes<W> {
                     &mut self.flags,
                 );
                 self.row[plan.column[slot] as usize] = rate;
+                self.rates[slot - slot_base] = rate;
             }
             let mut exit = [0.0; W];
             let leaving = layout.leaving(t);
@@ -476,6 +539,7 @@ impl<const W: usize> Lanes<W> {
         &mut self,
         trace: &EliminationTrace,
         k: usize,
+        corrects: bool,
         block: usize,
         block_trace: &BlockTrace,
     ) {
@@ -489,7 +553,12 @@ impl<const W: usize> Lanes<W> {
                 multiply_add(&mut value, chance, &self.y[u as usize]);
             }
             self.y[p] = value;
-            self.put(members.start + block_trace.order[p] as usize, k, value);
+            let t = members.start + block_trace.order[p] as usize;
+            if corrects {
+                self.x[t * self.columns + k] = value;
+            } else {
+                self.put(t, k, value);
+            }
         }
     }
 

@@ -33,6 +33,7 @@ mod arith;
 mod batch;
 mod blocks;
 mod cache;
+mod callbacks;
 mod canonical;
 mod eliminate;
 mod eliminator;
