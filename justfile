@@ -28,6 +28,14 @@ bench:
 conformance *CASES="tests/data/conformance/cases.json tests/data/conformance/callback_vectors.json":
     for cases in {{CASES}}; do cargo run --release --example conformance -- $cases || exit 1; done
 
+# Fresh random cases against a live JAX, in a virtual environment below target/.
+conformance-live SEED="1" COUNT="2000":
+    python3 -m venv target/jax
+    target/jax/bin/pip install --quiet "jax==0.10.2" numpy
+    python3 tests/reference/generate.py {{SEED}} {{COUNT}} > target/cases.json
+    target/jax/bin/python tests/reference/jax_runner.py target/cases.json target/answered.json
+    cargo run --release --example conformance -- target/answered.json
+
 # Every example; each asserts what it prints.
 examples:
     for example in quickstart nested_vmap count_host_calls eliminate_batch pmap_refused inspect_program; do cargo run --release --example $example || exit 1; done

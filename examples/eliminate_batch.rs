@@ -34,16 +34,16 @@ fn main() -> Result<(), PhaseError> {
         1,
         std::thread::available_parallelism().map_or(1, usize::from),
     ] {
-        let start = Instant::now();
-        let done = Eliminator::new()
-            .strategy(Strategy::Vmap)
-            .workers(workers)
-            .run(&graph)?;
-        seconds.push(start.elapsed().as_secs_f64());
-        println!(
-            "{workers} workers: {:.1} ms",
-            1e3 * seconds[seconds.len() - 1]
-        );
+        let eliminator = Eliminator::new().strategy(Strategy::Vmap).workers(workers);
+        let mut best = f64::INFINITY;
+        for _ in 0..3 {
+            let start = Instant::now();
+            eliminate_batch(&eliminator, &store, &store.indices(), &CallLog::new())?;
+            best = best.min(start.elapsed().as_secs_f64());
+        }
+        println!("{workers} workers: {:.1} ms", 1e3 * best);
+        seconds.push(best);
+        let done = eliminator.run(&graph)?;
         assert_eq!(done.report.host_calls, 1);
         expectations.push(done.trace.at(&[1.0, 0.5])?.expectation());
     }

@@ -4,6 +4,7 @@
 #![doc = include_str!("../examples/quickstart.rs")]
 #![doc = "```"]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
 // The derive macro names this crate from outside and, in its own tests, from inside.
 #[allow(unused_extern_crates)]

@@ -8,9 +8,9 @@ mod support;
 
 use elimap::prelude::*;
 use elimap::{
-    ArrayError, Atom, Axes, BinaryOp, CallbackError, CollectiveOp, Func, IntoAxes, Op, OpErrorKind,
-    Program, ProgramBuilder, TraceError, TreeDef, TreeError, UnaryOp, VmapError, pshuffle,
-    shard_map, xmap,
+    ArrayError, Atom, Axes, BinaryOp, CallbackError, CollectiveOp, CustomVmapError, Func, IntoAxes,
+    Op, OpErrorKind, Program, ProgramBuilder, TraceError, TreeDef, TreeError, UnaryOp, VmapError,
+    custom_vmap, pshuffle, shard_map, xmap,
 };
 use support::{counting, vec1};
 
@@ -275,4 +275,42 @@ the program breaks 2 invariants; it was not made by this library or one of its t
   equation 1: not: unsuitable element types float64: bool or integers are taken; convert the operand first
 "#);
     assert_error!(Program::parse("{ lambda ; a:f64[]. let b:f64[] = sine a in (b,) }"), Error::Parse(_), @"line 1, column 35: unknown operation `sine`; use the JAX name of one of `elimap::Op`'s variants");
+}
+
+#[test]
+fn chunks_and_custom_rules() {
+    let summed = |x: Tensor| psum(&x, "i");
+    assert_vmap_error!(
+        vmap(summed).axis_name("i").chunk_size(2).call((counting(&[5]),)),
+        VmapError::ChunkedCollective { .. },
+        @r#"`psum` over axis "i" needs all lanes at once, but chunk_size(2) runs 2 of 5 at a time; drop chunk_size, or the collective"#
+    );
+    macro_rules! assert_rule_error {
+        ($rule:expr, $kind:pat, @$text:literal) => {{
+            let f = custom_vmap(|x: Tensor| x * 2.0).name("twice").def_vmap($rule);
+            let mapped = vmap(|x: Tensor| f.call((x,)));
+            assert_error!(mapped.call((counting(&[3]),)), Error::CustomVmap($kind), @$text)
+        }};
+    }
+    assert_rule_error!(|_, _, (x,): (Tensor,)| (x.sum(..), true), CustomVmapError::Shape { batched: true, .. }, @"the vmap rule of `twice` returned result #0 of shape (), expected (3,): a batched result leads with one entry per lane");
+    assert_rule_error!(|_, _, (x,): (Tensor,)| (x, false), CustomVmapError::Shape { batched: false, .. }, @"the vmap rule of `twice` returned result #0 of shape (3,), expected (): an unbatched result has the function's own shape");
+    assert_rule_error!(|_, _, (x,): (Tensor,)| (x.astype(DType::F32), true), CustomVmapError::Dtype { .. }, @"the vmap rule of `twice` returned result #0 of type float32, but the function returns float64; convert it with astype");
+    assert_rule_error!(|_, _, (x,): (Tensor,)| (x, [true, true]), CustomVmapError::FlagCount { .. }, @"the vmap rule of `twice` says of 2 results whether they are batched, but there are 1; return one bool for all results or one for each");
+    let pair = custom_vmap(|x: Tensor| vec![x.clone(), x])
+        .def_vmap(|_, _, (x,): (Tensor,)| (vec![x], true));
+    assert_error!(
+        vmap(|x: Tensor| pair.call((x,))).call((counting(&[3]),)).map(|_| ()),
+        Error::CustomVmap(CustomVmapError::Structure { .. }),
+        @"the vmap rule of `fun` returned [*], but the function returns [*, *]; return the same structure from both"
+    );
+    let capturing = |x: Tensor, y: Tensor| {
+        custom_vmap(move |z: Tensor| z + &x)
+            .def_vmap(|_, _, (z,): (Tensor,)| (z, true))
+            .call((y,))
+    };
+    assert_error!(
+        vmap(capturing).call((counting(&[3]), counting(&[3]))),
+        Error::CustomVmap(CustomVmapError::BatchedCapture { .. }),
+        @"`fun` closes over a tensor of type f64[] that is batched, which its vmap rule cannot see; pass it as an argument"
+    );
 }

@@ -22,10 +22,11 @@ pub struct Jit<F> {
     function: F,
     name: Arc<str>,
     /// By hash of the key; the keys tell apart what hashes alike.
-    cache: Mutex<HashMap<u64, Vec<(Key, Arc<Compiled>)>>>,
+    cache: Mutex<HashMap<u64, Bucket>>,
 }
 
 type Key = (TreeDef, Vec<TensorType>);
+type Bucket = Vec<(Key, Arc<Compiled>)>;
 
 #[derive(Debug)]
 struct Compiled {

@@ -1,6 +1,7 @@
 //! Calls, conditionals and loops, with closures over what the vmaps map.
 
 use elimap::prelude::*;
+use elimap::{custom_vmap, sequential_vmap};
 
 use crate::lanes::{Draw, Rule, any, between};
 
@@ -180,6 +181,40 @@ rules! {
         Rule::many(args, move |x| {
             let y = x[1].clone();
             let f = vmap(move |x: Tensor| x.exp() * &y).in_axes(input).out_axes(output);
+            Ok(vec![f.call((&x[0],))?])
+        })
+    };
+    custom_rule_as_its_function => |d| {
+        let (_, args) = numbers(d, 2);
+        Rule::many(args, |x| {
+            let f = custom_vmap(|x: Tensor, y: Tensor| x.sin() * y).def_vmap(
+                |size, flags: &[bool], (x, y): (Tensor, Tensor)| {
+                    // Unbatched arguments come as they are.
+                    let lanes = |x: Tensor, batched: bool| {
+                        let shape = x.shape().to_vec();
+                        let shape = if batched { shape } else { [vec![size], shape].concat() };
+                        x.broadcast_to(shape)
+                    };
+                    (lanes(x, flags[0]).sin() * lanes(y, flags[1]), true)
+                },
+            );
+            Ok(vec![f.call((&x[0], &x[1]))?])
+        })
+    };
+    sequential_vmap_of_a_function => |d| {
+        let (_, args) = numbers(d, 2);
+        Rule::many(args, |x| {
+            let f = sequential_vmap(|x: Tensor, y: Tensor| x.cos() + y);
+            Ok(vec![f.call((&x[0], &x[1]))?])
+        })
+    };
+    vmap_inside_in_chunks => |d| {
+        let shape = d.shape(1..=2);
+        let (input, output, chunk) = (d.axis(shape.len()), d.axis(shape.len()), d.below(4));
+        let args = vec![between(DType::F64, &shape, -3.0, 3.0), between(DType::F64, &[], -3.0, 3.0)];
+        Rule::many(args, move |x| {
+            let y = x[1].clone();
+            let f = vmap(move |x: Tensor| x.exp() * &y).in_axes(input).out_axes(output).chunk_size(chunk);
             Ok(vec![f.call((&x[0],))?])
         })
     };

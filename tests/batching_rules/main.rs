@@ -85,6 +85,7 @@ fn every_operation_has_a_property() {
         "pure_callback",
         "io_callback",
         "jit",
+        "custom_vmap_call",
         "cond",
         "while",
         "scan",

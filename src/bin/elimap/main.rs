@@ -2,6 +2,8 @@
 //!
 //! Results go to stdout, progress and notices to stderr. Exit codes: 0, 1 for a failed run, 2 for wrong usage.
 
+#![deny(clippy::unwrap_used)]
+
 mod input;
 mod moments;
 mod output;
