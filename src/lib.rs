@@ -42,9 +42,9 @@ pub use tensor::{
     Arguments, At, AxisList, AxisNames, BatchedFlags, CustomVmap, Flatten, Func, Output,
     RuleOutput, ScanOptions, SharedFunc, Slicing, TakeMode, Tensor, TraceError, Tree, TreeValue,
     Triangle, WithVmapRule, all_gather, all_to_all, arange, axis_index, axis_size, concatenate,
-    cond, custom_vmap, dot, einsum, eye, fori_loop, full, iota, linspace, one_hot, ones, outer,
-    pmax, pmean, pmin, ppermute, pshuffle, psum, psum_scatter, scan, sequential_vmap, sort_by_key,
-    stack, switch, tensordot, vdot, where_, while_loop, zeros,
+    cond, custom_vmap, debug_callback, debug_print, dot, einsum, eye, fori_loop, full, iota,
+    linspace, one_hot, ones, outer, pmax, pmean, pmin, ppermute, pshuffle, psum, psum_scatter,
+    scan, sequential_vmap, sort_by_key, stack, switch, tensordot, vdot, where_, while_loop, zeros,
 };
 pub use transform::{
     Jit, PmapError, VerifyError, Violation, Vmap, VmapError, jit, map, pmap, shard_map, vmap, xmap,

@@ -178,6 +178,14 @@ impl Callback {
         self
     }
 
+    /// Declares that the callback only looks at values: never dropped, and under `vmap` called lane by lane (rule C43);
+    /// [`debug_callback`](crate::debug_callback) is the usual way to one.
+    #[must_use]
+    pub fn debug(mut self) -> Callback {
+        self.kind = CallbackKind::Debug;
+        self
+    }
+
     /// What it does beside returning its results.
     #[must_use]
     pub fn kind(&self) -> CallbackKind {

@@ -10,9 +10,9 @@ use smallvec::{SmallVec, smallvec};
 
 use super::batch::{BatchedBody, MappedAxis, batch_program};
 use super::{BatchContext, BatchDim, Batched, OpError, OpErrorKind, Outputs};
-use crate::array::{DType, TensorType};
+use crate::array::{DType, Scalar, TensorType};
 use crate::error::Error;
-use crate::program::{Atom, Atoms, Op, Program, SubProgram};
+use crate::program::{Atom, Atoms, BinaryOp, Op, Program, SubProgram};
 
 fn check_inputs(program: &Program, inputs: &[TensorType]) -> Result<(), OpErrorKind> {
     super::error::expect_operands(inputs, program.inputs().len())?;
@@ -262,6 +262,47 @@ fn refuse_io(branches: &[SubProgram], cx: &BatchContext<'_>) -> Result<(), Error
     Ok(())
 }
 
+/// Whether an operation, or a program it runs, calls the host.
+fn calls_host(op: &Op) -> bool {
+    matches!(op, Op::Callback { .. })
+        || op
+            .sub_programs()
+            .iter()
+            .any(|p| p.equations().iter().any(|e| calls_host(&e.op)))
+}
+
+/// A branch's operands as JAX hands them over: chosen by whether the lane's index names the branch, either way the operand.
+///
+/// The values are unchanged, but at outer levels the operands are batched where the index is, which is what callbacks
+/// in the branch then see.
+fn chosen_operands(
+    cx: &mut BatchContext<'_>,
+    index: Atom,
+    branch: usize,
+    operands: &[Atom],
+) -> Result<Atoms, Error> {
+    let dtype = DType::I32;
+    let convert = Op::ConvertElementType { dtype, weak: false };
+    let index = match cx.builder.atom_type(&index).dtype {
+        DType::I32 => index,
+        _ => cx.emit1(convert, smallvec![index])?,
+    };
+    let this = Atom::Literal(Scalar::I32(branch as i32), false);
+    let named = cx.emit1(Op::Binary(BinaryOp::Eq), smallvec![index, this])?;
+    let mut chosen = Atoms::new();
+    for &operand in operands {
+        let shape = cx.builder.atom_type(&operand).shape;
+        let which = if shape.len() == 1 {
+            named
+        } else {
+            let dims = smallvec![0];
+            cx.emit1(Op::BroadcastInDim { shape, dims }, smallvec![named])?
+        };
+        chosen.push(cx.emit1(Op::SelectN, smallvec![which, operand, operand])?);
+    }
+    Ok(chosen)
+}
+
 pub(super) fn batch_cond(
     cx: &mut BatchContext<'_>,
     branches: &[SubProgram],
@@ -308,10 +349,13 @@ pub(super) fn batch_cond(
     for branch in branches {
         let body = batch_program(branch, axis, &dims)?;
         let everywhere = vec![Some(0); body.outputs.len()];
-        cases.push(
-            body.finish(axis, &everywhere)?
-                .inline(cx.builder, &operands),
-        );
+        let body = body.finish(axis, &everywhere)?;
+        let operands = if body.equations().iter().any(|e| calls_host(&e.op)) {
+            chosen_operands(cx, index, cases.len(), &operands)?
+        } else {
+            operands.clone()
+        };
+        cases.push(body.inline(cx.builder, &operands));
     }
     let mut outputs = Outputs::new();
     let index_ty = cx.builder.atom_type(&index);

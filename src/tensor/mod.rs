@@ -14,6 +14,7 @@ mod context;
 mod control;
 mod creation;
 mod custom;
+mod debug;
 mod einsum;
 mod func;
 mod indexing;
@@ -51,6 +52,7 @@ pub use creation::{arange, concatenate, full, iota, ones, stack, where_, zeros};
 pub use custom::{
     BatchedFlags, CustomVmap, RuleOutput, SharedFunc, WithVmapRule, custom_vmap, sequential_vmap,
 };
+pub use debug::{debug_callback, debug_print};
 pub use einsum::{dot, einsum, tensordot, vdot};
 pub(crate) use func::trace;
 pub use func::{Arguments, Func, Output};
