@@ -388,7 +388,7 @@ fn what_cannot_be_read_is_named_with_a_remedy() {
         ("object.npy", object, "holds values of type"),
         (
             "cut.npy",
-            npy("<f8", false, "(5, 3)", &vec![0x3f; 100]),
+            npy("<f8", false, "(5, 3)", &[0x3f; 100]),
             "ends within row 4 of 5: it was cut off",
         ),
         (

@@ -7,6 +7,7 @@
 
 mod input;
 mod matrix;
+mod model;
 mod moments;
 mod npy;
 mod output;
@@ -37,6 +38,7 @@ Examples:
   elimap trace examples/models/island_12.json --json
   elimap waiting-times examples/models/island_4.json --theta 1,1,0.5
   elimap trace examples/models/island_4.json --ops | head
+  elimap model islands 6 | elimap trace -
 
 Exit codes: 0 success, 1 the run failed (the message says why), 2 wrong usage, 130 stopped by\nCtrl-C, 143 by SIGTERM.";
 
@@ -44,6 +46,7 @@ Exit codes: 0 success, 1 the run failed (the message says why), 2 wrong usage, 1
 enum Command {
     Trace(trace::Args),
     Moments(moments::Args),
+    Model(model::Args),
     WaitingTimes(waiting_times::Args),
 }
 
@@ -52,11 +55,15 @@ fn main() -> ExitCode {
     let outcome = match &cli.command {
         Command::Trace(args) => trace::run(args),
         Command::Moments(args) => moments::run(args),
+        Command::Model(args) => model::run(args),
         Command::WaitingTimes(args) => waiting_times::run(args),
     };
     match outcome.and_then(output::Text::write) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            if let Some(usage) = error.downcast_ref::<clap::Error>() {
+                usage.exit();
+            }
             output::failure(&error);
             let stopped = error.downcast_ref::<stream::Interrupted>();
             stopped.map_or(ExitCode::FAILURE, |stopped| stopped.exit_code().into())

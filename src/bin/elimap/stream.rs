@@ -51,9 +51,12 @@ pub(crate) enum Output {
     JsonLines,
 }
 
+/// A line of text from a row, its theta and its answer.
+type Format<'q> = dyn Fn(u64, ArrayView1<'_, f64>, &[f64]) -> String + 'q;
+
 enum Sink<'q> {
     File(Box<NpyOutput>),
-    Lines(&'q dyn Fn(u64, ArrayView1<'_, f64>, &[f64]) -> String),
+    Lines(&'q Format<'q>),
 }
 
 impl Sink<'_> {
