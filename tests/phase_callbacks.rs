@@ -106,7 +106,13 @@ fn bits(values: &[f64]) -> Vec<u64> {
 }
 
 /// Results of a mapped callback, leading axes flattened, against one theta at a time.
-fn check(callback: &Callback, found: &[Tensor], all: &ArrayD<f64>, trace: &EliminationTrace, alone: &Alone) {
+fn check(
+    callback: &Callback,
+    found: &[Tensor],
+    all: &ArrayD<f64>,
+    trace: &EliminationTrace,
+    alone: &Alone,
+) {
     let name = callback.name();
     let lanes = &all.shape()[..all.ndim() - 1];
     let count: usize = lanes.iter().product();

@@ -32,6 +32,9 @@ PEERS = ["klu", "superlu", "casadi", "phasic", "jax"]
 TITLES = {"klu": "KLU", "superlu": "SuperLU", "casadi": "CasADi", "phasic": "phasic", "jax": "JAX"}
 PACKAGES = {"superlu": ["scipy"], "casadi": ["casadi"], "phasic": ["phasic"], "jax": ["jax"]}
 
+# Thetas per batch; fewer where one theta takes milliseconds.
+BATCH = {"dense-200": 256, "grid-100": 128, "random-2000": 128}
+
 # Name, `elimap model` arguments, target in microseconds per theta, whether --quick has it.
 MODELS = [
     ("coalescent-sfs-20", ["coalescent-sfs", "20"], None, True),
@@ -126,6 +129,17 @@ def prepare_model(name, arguments, count):
     graph_path.write_text(text)
     # numpy is in the virtual environment, not here.
     must([VENV / "bin" / "python", HERE / "systems.py", DATA, name, count, ROOT / "target/release/elimap"])
+
+
+def peak_of_program(name):
+    """The peak memory of `elimap moments` over the whole batch, in MB, from reading to writing."""
+    command = [
+        ROOT / "target/release/elimap", "moments", DATA / f"{name}.json", "--thetas", DATA / f"{name}.thetas.npy",
+        "--order", "1", "--out", DATA / f"{name}.out.npy",
+    ]
+    process = subprocess.Popen([str(word) for word in command])
+    _, status, usage = os.wait4(process.pid, 0)
+    return usage.ru_maxrss / 1024 if status == 0 else None
 
 
 def measure(peer, name, ours, seconds):
@@ -240,8 +254,8 @@ def report(results, peers, notes, options):
 
     out += ["## Expectation, one theta of a batch, one thread, microseconds", ""]
     out += [
-        "Ours: rates, elimination and solve. KLU: refactor and solve, rates given. SuperLU: factor and solve, rates given.",
-        "CasADi: its virtual machine over our operations (`elimap trace --ops`). phasic: `update_weights` and `expectation`.",
+        "Ours: rates, elimination and solve. KLU: refactor and solve, rates given. SuperLU: factor and solve, rates given,",
+        "without pivoting, in the fastest of its orders. CasADi: its virtual machine over our operations (`elimap trace --ops`). phasic: `update_weights` and `expectation`.",
         "JAX: a dense solve under `jit(vmap)`.",
         "",
     ]
@@ -291,6 +305,19 @@ def report(results, peers, notes, options):
         ])
     out += table(["model", "ours", "without reading", "KLU", "phasic"], rows) + [""]
 
+    out += ["## Peak memory, MB", ""]
+    out += [
+        "Ours: `elimap moments` from the graph and a file of thetas to a file of means. The Python peers: the process with its",
+        "libraries.",
+        "",
+    ]
+    rows = []
+    for name in results:
+        mb = ours[name]["program_mb"]
+        cells = [cell(get(name, peer), "peak_mb", mb, times=False) for peer in peers]
+        rows.append([name, figure(mb) if mb else "-", *cells])
+    out += table(["model", "ours"] + [TITLES[p] for p in peers], rows) + [""]
+
     out += ["## Length: multiply-adds of one elimination", ""]
     rows = []
     for name in results:
@@ -320,6 +347,9 @@ def report(results, peers, notes, options):
         if theirs and "first" in theirs:
             ratio = theirs["first"] / us["first"]
             target(name, "first answer against phasic", f"{figure(ratio)}x", "10x", ratio >= 10)
+        if name == "islands-sfs-16" and us["program_mb"]:
+            mb = us["program_mb"]
+            target(name, "peak memory", f"{figure(mb)} MB", "200 MB", mb <= 200)
         ratio = us["gradient"] / us["value"]
         target(name, "gradient over value", f"{ratio:.2f}", "1.3", ratio <= 1.3)
         ratio = us["value"] / us["two_threads"]
@@ -373,7 +403,7 @@ def main():
     ours = build_ours()
     results = {}
     for name, arguments, _, _ in models:
-        prepare_model(name, arguments, 1024)
+        prepare_model(name, arguments, BATCH.get(name, 1024))
         results[name] = {}
         for turn in range(rounds):
             for peer in ["ours", *peers]:
@@ -384,6 +414,7 @@ def main():
                 if peer == "ours" and "skipped" in found:
                     sys.exit(f"{name}: {found['skipped']}")
                 results[name][peer] = merge(results[name].get(peer), found)
+        results[name]["ours"]["program_mb"] = peak_of_program(name)
     text = report(results, peers, notes, sys.argv[1:])
     args.output.write_text(text)
     print(text)

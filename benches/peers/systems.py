@@ -14,7 +14,7 @@ import numpy as np
 
 
 def main():
-    directory, name, most, elimap = sys.argv[1:]
+    directory, name, rows, elimap = sys.argv[1:]
     directory = pathlib.Path(directory).resolve()
     graph = json.loads((directory / f"{name}.json").read_text())
     parameters, vertices = graph["param_length"], graph["n_vertices"]
@@ -24,8 +24,7 @@ def main():
     linear = np.concatenate([edges[:, 2:], np.zeros((len(constant), parameters))]).T
     fixed = np.concatenate([np.zeros(len(edges)), constant[:, 2]])
 
-    # As many thetas as ours takes about a tenth of a second for.
-    rows = int(np.clip(40_000_000 // (100 * len(ends) + 1), 32, int(most))) // 32 * 32
+    rows = int(rows)
     thetas = np.random.default_rng(1).uniform(0.5, 1.5, (rows, parameters))
     if name.startswith("birth-death"):
         # Upwards is slower than downwards, so that times stay within the range of floating point.
