@@ -255,8 +255,8 @@ def report(results, peers, notes, options):
     out += ["## Expectation, one theta of a batch, one thread, microseconds", ""]
     out += [
         "Ours: rates, elimination and solve. KLU: refactor and solve, rates given. SuperLU: factor and solve, rates given,",
-        "without pivoting, in the fastest of its orders. CasADi: its virtual machine over our operations (`elimap trace --ops`). phasic: `update_weights` and `expectation`.",
-        "JAX: a dense solve under `jit(vmap)`.",
+        "without pivoting, in the fastest of its orders. CasADi: its virtual machine over our operations (`elimap trace --ops`).",
+        "phasic: `update_weights` and `expectation`. JAX: a dense solve under `jit(vmap)`.",
         "",
     ]
     rows = []
