@@ -21,7 +21,7 @@ impl EliminationTrace {
     ///
     /// let mean = EliminationTrace::record(&models::erlang(4)?).expectation();
     /// let thetas = Array::from(ndarray::array![[1.0], [2.0]].into_dyn());
-    /// let means = vmap(|theta: Tensor| mean.call((theta,)) * 10.0).call((thetas,))?;
+    /// let means = vmap(|theta: Tensor| Ok::<_, Error>(mean.call((theta,))? * 10.0)).call((thetas,))?;
     /// assert_eq!(means.to_array()?.to_vec::<f64>()?, [40.0, 20.0]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
