@@ -552,3 +552,56 @@ fn a_signal_removes_what_was_begun() {
         assert!(files.names().is_empty(), "{:?}", files.names());
     }
 }
+
+/// The most memory `elimap moments` held while so many thetas went through it, in bytes.
+#[cfg(target_os = "linux")]
+fn peak_memory(thetas: usize) -> u64 {
+    use std::io::Write;
+    let files = Files::new();
+    let out = files.path("out.npy");
+    let args = [
+        "moments",
+        "examples/models/erlang_4.json",
+        "--thetas",
+        "-",
+        "--order",
+        "1",
+        "--out",
+    ];
+    let mut child = command(&[&args[..], &[out.to_str().unwrap()]].concat())
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin
+        .write_all(&npy("<f8", false, &format!("({thetas}, 1)"), &[]))
+        .unwrap();
+    let piece: Vec<u8> = (0..500)
+        .flat_map(|i| (1.0 + f64::from(i)).to_le_bytes())
+        .collect();
+    for _ in 1..thetas / 500 {
+        stdin.write_all(&piece).unwrap();
+    }
+    // All but the last piece is through, or in the pipe; the program waits for the rest.
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM:"))
+        .unwrap();
+    let kilobytes: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    stdin.write_all(&piece).unwrap();
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
+    let (shape, values) = read_npy(&out);
+    assert_eq!(shape, format!("{thetas}, 1"));
+    assert_eq!(values[thetas - 500..][..3], [4.0, 2.0, 4.0 / 3.0]);
+    kilobytes << 10
+}
+
+/// Thetas and means of the large run are 64 MB, of which a chunk is at most 8.
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_follows_the_chunk_and_not_the_file() {
+    let (small, large) = (peak_memory(1000), peak_memory(4_000_000));
+    assert!(large < small + (28 << 20), "{small} {large}");
+}
