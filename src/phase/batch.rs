@@ -473,7 +473,8 @@ impl Batch {
         match lanes {
             0..=1 => self.groups::<f64>(plan, thetas, goal),
             2..=8 => self.groups::<Wide<8>>(plan, thetas, goal),
-            _ => self.groups::<Wide<16>>(plan, thetas, goal),
+            9..=16 => self.groups::<Wide<16>>(plan, thetas, goal),
+            _ => self.groups::<Wide<32>>(plan, thetas, goal),
         }
     }
 
