@@ -416,7 +416,11 @@ impl Batch {
         (values, gradients)
     }
 
-    fn check_rewards(&self, rewards: ArrayView2<'_, f64>) -> Result<Arc<[Vec<f64>]>, PhaseError> {
+    /// Rewards by transient number.
+    pub(crate) fn check_rewards(
+        &self,
+        rewards: ArrayView2<'_, f64>,
+    ) -> Result<Arc<[Vec<f64>]>, PhaseError> {
         let layout = &self.trace.0.layout;
         let expected = layout.graph.vertex_count();
         if rewards.ncols() != expected {
