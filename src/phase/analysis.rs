@@ -3,7 +3,7 @@
 //! # The numbering
 //!
 //! The transient vertices (those with edges; neither the start nor absorbing) are renumbered block by block in
-//! topological order, inside a block canonically ([`super::canonical`]), so that copies of a block get one numbering.
+//! topological order, inside a block canonically ([`super::canonical_search`]), so that copies of a block get one numbering.
 //! *Slots* number the distinct pairs (from, to) that carry a rate:
 //! the rates of parallel edges meet in one slot. The slots of a vertex are consecutive, first those inside its block,
 //! then those to later blocks, then those to absorbing vertices. So the total rate out of the block is the sum of the
@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::blocks::{Components, Successors, strongly_connected};
-use super::canonical::canonical_order;
+use super::canonical_search::canonical_order;
 use super::eliminate::{BlockTrace, eliminate_unit};
 use super::error::PhaseError;
 use super::graph::{Graph, VertexId};

@@ -412,6 +412,13 @@ pub enum PhaseError {
         text: String,
     },
 
+    /// The text is no manifest of work units.
+    #[error("malformed manifest: {message}; plan the work units again")]
+    Manifest {
+        /// What is wrong with it.
+        message: String,
+    },
+
     /// An index that names no work unit.
     #[error(
         "work unit {index} does not exist, the store has {units}; indices run from 0, and -1 is padding"

@@ -4,9 +4,9 @@ use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
-use elimap::phase::{Eliminator, Graph, PhaseError, PhaseType};
+use elimap::phase::{CacheBuilder, Eliminator, Graph, PhaseError, PhaseType, TraceCache};
 use indicatif::ProgressBar;
 
 /// A model and the parameters to evaluate it at.
@@ -27,6 +27,51 @@ pub(crate) struct ModelAtTheta {
     /// Print one JSON object instead of text
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) cache: CacheArgs,
+}
+
+/// Where traces are kept between runs.
+#[derive(Args)]
+pub(crate) struct CacheArgs {
+    /// Keep traces in this folder, or nowhere with `none`; by default the folder that ELIMAP_CACHE names (which may say
+    /// `none`), else where the platform keeps caches
+    #[arg(long, value_name = "DIR|none")]
+    cache: Option<PathBuf>,
+    /// From how many vertices on a block or a graph gets an entry in the cache
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    cache_min_size: usize,
+}
+
+impl CacheArgs {
+    pub(crate) fn builder(&self) -> CacheBuilder {
+        TraceCache::builder().min_size(self.cache_min_size)
+    }
+
+    /// The cache asked for; where the platform has no place for one, traces stay in memory.
+    pub(crate) fn open(&self) -> Result<TraceCache> {
+        self.open_with(&self.builder())
+    }
+
+    pub(crate) fn open_with(&self, builder: &CacheBuilder) -> Result<TraceCache> {
+        match &self.cache {
+            Some(folder) if folder == Path::new("none") => Ok(builder.in_memory()),
+            Some(folder) => Ok(builder.open(folder)?),
+            None => match builder.open_default() {
+                Err(PhaseError::NoCacheFolder) => Ok(builder.in_memory()),
+                outcome => Ok(outcome?),
+            },
+        }
+    }
+
+    /// The cache asked for, which must have a folder.
+    pub(crate) fn open_folder(&self, builder: &CacheBuilder) -> Result<(TraceCache, PathBuf)> {
+        let cache = self.open_with(builder)?;
+        match cache.folder().map(Path::to_path_buf) {
+            Some(folder) => Ok((cache, folder)),
+            None => bail!("the cache is off; name a folder with --cache or ELIMAP_CACHE"),
+        }
+    }
 }
 
 impl ModelAtTheta {
@@ -34,7 +79,11 @@ impl ModelAtTheta {
     pub(crate) fn evaluate(&self) -> Result<PhaseType> {
         let graph = read_graph(&self.graph)?;
         let _progress = Progress::start("eliminating");
-        Ok(Eliminator::new().trace(&graph)?.at(&self.theta)?)
+        let cache = self.cache.open()?;
+        Ok(Eliminator::new()
+            .cache(&cache)
+            .trace(&graph)?
+            .at(&self.theta)?)
     }
 }
 

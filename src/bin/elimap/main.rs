@@ -4,11 +4,14 @@
 
 #![deny(clippy::unwrap_used)]
 
+mod cache;
 mod input;
 mod moments;
 mod output;
+mod plan;
 mod trace;
 mod waiting_times;
+mod work;
 
 use std::process::ExitCode;
 
@@ -39,14 +42,21 @@ enum Command {
     Trace(trace::Args),
     Moments(moments::Args),
     WaitingTimes(waiting_times::Args),
+    Plan(plan::Args),
+    Work(work::Args),
+    Cache(cache::Args),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    output::show_warnings();
     let outcome = match &cli.command {
         Command::Trace(args) => trace::run(args),
         Command::Moments(args) => moments::run(args),
         Command::WaitingTimes(args) => waiting_times::run(args),
+        Command::Plan(args) => plan::run(args),
+        Command::Work(args) => work::run(args),
+        Command::Cache(args) => cache::run(args),
     };
     match outcome.and_then(output::Text::write) {
         Ok(()) => ExitCode::SUCCESS,
