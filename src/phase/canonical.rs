@@ -442,4 +442,113 @@ mod tests {
             [hexagon, triangles].map(|edges| canonical(&topology(6, &edges, &[true; 6])));
         assert_ne!(hexagon.key(), triangles.key());
     }
+
+    /// Both directions of each pair.
+    fn undirected(pairs: impl IntoIterator<Item = (u32, u32)>) -> BTreeSet<(u32, u32)> {
+        let pairs = pairs.into_iter();
+        pairs.flat_map(|(a, b)| [(a, b), (b, a)]).collect()
+    }
+
+    /// Names 0..size in an order that a seed decides.
+    fn shuffled(size: u32, seed: u32) -> Vec<u32> {
+        let mut names: Vec<u32> = (0..size).collect();
+        names.sort_by_key(|&v| {
+            (v + 1).wrapping_mul(seed.wrapping_mul(2).wrapping_add(0x9e37_79b9)) >> 7
+        });
+        names
+    }
+
+    /// Regular graphs in which all vertices look alike to refinement: two with the same parameters, and two more.
+    fn regular() -> Vec<Topology> {
+        let cell = |row: u32, column: u32| row % 4 * 4 + column % 4;
+        let cells = || (0..16).map(|v| (v / 4, v % 4));
+        let rook = cells().flat_map(|(r, c)| {
+            (1..4).flat_map(move |k| [(cell(r, c), cell(r + k, c)), (cell(r, c), cell(r, c + k))])
+        });
+        let shrikhande = cells().flat_map(|(r, c)| {
+            [(0, 1), (1, 0), (1, 1)].map(|(i, j)| (cell(r, c), cell(r + i, c + j)))
+        });
+        let petersen =
+            (0..5u32).flat_map(|v| [(v, (v + 1) % 5), (v, v + 5), (5 + v, 5 + (v + 2) % 5)]);
+        let prism =
+            (0..5u32).flat_map(|v| [(v, (v + 1) % 5), (v, v + 5), (5 + v, 5 + (v + 1) % 5)]);
+        [
+            (16, undirected(rook)),
+            (16, undirected(shrikhande)),
+            (10, undirected(petersen)),
+            (10, undirected(prism)),
+        ]
+        .map(|(size, edges)| topology(size, &edges, &vec![true; size]))
+        .into()
+    }
+
+    #[test]
+    fn copies_of_regular_blocks_meet_and_different_ones_do_not() {
+        let blocks = regular();
+        let keys: BTreeSet<_> = blocks.iter().map(|block| canonical(block).key()).collect();
+        assert_eq!(keys.len(), blocks.len());
+        for block in &blocks {
+            for seed in 0..20 {
+                let copy = renamed(block, &shuffled(block.size() as u32, seed));
+                assert_eq!(canonical(&copy), canonical(block));
+            }
+        }
+    }
+
+    #[test]
+    fn an_effort_that_is_not_enough_costs_sharing_only() {
+        // Forty hexagons and forty pairs of triangles, all alike to refinement.
+        let hexagons =
+            (0..40u32).flat_map(|k| (0..6).map(move |v| (6 * k + v, 6 * k + (v + 1) % 6)));
+        let triangles = (40..80u32)
+            .flat_map(|k| (0..6).map(move |v| (6 * k + v, 6 * k + v / 3 * 3 + (v + 1) % 3)));
+        let block = topology(480, &undirected(hexagons.chain(triangles)), &[true; 480]);
+        let order = canonical_order(&block);
+        assert_eq!(order.iter().copied().collect::<BTreeSet<_>>().len(), 480);
+    }
+
+    proptest! {
+        #[test]
+        fn regular_copies_meet(
+            half in 3u32..12,
+            shifts in prop::collection::btree_set(1u32..12, 1..4),
+            seed in any::<u32>(),
+        ) {
+            // Circulant digraphs: every vertex looks like every other.
+            let size = 2 * half;
+            let edges = (0..size)
+                .flat_map(|v| shifts.iter().map(move |s| (v, (v + s) % size)))
+                .filter(|(a, b)| a != b)
+                .collect();
+            let block = topology(size as usize, &edges, &vec![true; size as usize]);
+            let copy = renamed(&block, &shuffled(size, seed));
+            prop_assert_eq!(canonical(&copy), canonical(&block));
+        }
+
+        #[test]
+        fn blocks_meet_exactly_if_a_renaming_takes_one_to_the_other(
+            size in 2usize..6,
+            bits in any::<u32>(),
+            flips in prop::collection::vec(0u32..25, 0..3),
+            exits in prop::collection::vec(any::<bool>(), 6),
+            seed in any::<u32>(),
+        ) {
+            // A block, and a renamed copy with a few edges moved.
+            let block = |bits: u32| {
+                let all = (0..size as u32).flat_map(|a| (0..size as u32).map(move |b| (a, b)));
+                let edges = all.filter(|(a, b)| a != b && bits >> (5 * a + b) & 1 == 1).collect();
+                topology(size, &edges, &exits[..size])
+            };
+            let (one, other) = (block(bits), block(flips.iter().fold(bits, |bits, f| bits ^ 1 << f)));
+            let other = renamed(&other, &shuffled(size as u32, seed));
+            let mut same = false;
+            for code in 0..(size as u32).pow(size as u32) {
+                let digit = |place: u32| code / (size as u32).pow(place) % size as u32;
+                let names: Vec<u32> = (0..size as u32).map(digit).collect();
+                let distinct = names.iter().collect::<BTreeSet<_>>().len() == size;
+                same |= distinct && renamed(&one, &names) == other;
+            }
+            prop_assert_eq!(canonical(&one).key() == canonical(&other).key(), same);
+        }
+    }
 }
