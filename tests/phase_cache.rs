@@ -34,7 +34,7 @@ fn run(cache: &TraceCache, graph: &Graph) -> Elimination {
 
 /// A cache as another process would open it: with nothing in memory.
 fn reopened(folder: &Path) -> TraceCache {
-    TraceCache::open(folder).unwrap()
+    TraceCache::builder().min_size(50).open(folder).unwrap()
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -223,7 +223,10 @@ fn small_blocks_ride_along_with_their_graph() {
 
 #[test]
 fn memory_keeps_what_was_used_last() {
-    let cache = TraceCache::builder().memory_bytes(40_000).in_memory();
+    let cache = TraceCache::builder()
+        .min_size(50)
+        .memory_bytes(40_000)
+        .in_memory();
     for size in 60..100 {
         run(&cache, &models::random_block(size, 3, 1).unwrap());
         assert!(cache.memory_bytes() <= 40_000);
@@ -240,7 +243,10 @@ fn memory_keeps_what_was_used_last() {
             .graph_hit
     );
     // A bound that nothing fits in keeps nothing, and the answers are the same.
-    let none = TraceCache::builder().memory_bytes(0).in_memory();
+    let none = TraceCache::builder()
+        .min_size(50)
+        .memory_bytes(0)
+        .in_memory();
     run(&none, &graph());
     assert_eq!(run(&none, &graph()).report.cache_hits, 0);
     assert!(none.is_empty());
@@ -305,7 +311,11 @@ fn damage_anywhere_is_a_reported_miss_and_repaired() {
 fn a_folder_that_goes_away_or_cannot_be_written_degrades_to_computing() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("cache");
-    let cache = TraceCache::builder().memory_bytes(0).open(&folder).unwrap();
+    let cache = TraceCache::builder()
+        .min_size(50)
+        .memory_bytes(0)
+        .open(&folder)
+        .unwrap();
     run(&cache, &graph());
     assert_eq!(run(&cache, &graph()).report.cache_hits, 3);
     fs::remove_dir_all(&folder).unwrap();
@@ -328,6 +338,7 @@ fn the_folder_stays_within_its_bound() {
     let folder = tempfile::tempdir().unwrap();
     let bound = 60_000;
     let cache = TraceCache::builder()
+        .min_size(50)
         .max_bytes(bound)
         .memory_bytes(0)
         .open(folder.path())

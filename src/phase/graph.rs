@@ -191,6 +191,11 @@ impl Graph {
             .flat_map(move |vertex| self.edges_from(vertex))
     }
 
+    /// Whether the two are one graph, or equal in everything.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self == other
+    }
+
     /// Everything the analysis of a graph depends on, without coefficients, labels and the start: where each edge leads
     /// and whether it is zero for every theta.
     ///

@@ -39,7 +39,7 @@ pub(crate) struct CacheArgs {
     #[arg(long, value_name = "DIR|none")]
     cache: Option<PathBuf>,
     /// From how many vertices on a block or a graph gets an entry in the cache
-    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(long, value_name = "N", default_value_t = 200)]
     cache_min_size: usize,
 }
 

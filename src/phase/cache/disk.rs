@@ -92,8 +92,10 @@ impl Disk {
     pub(super) fn write(&self, id: &EntryId, bytes: &[u8]) -> bool {
         let path = self.path(id);
         let outcome = match self.try_write(&path, bytes) {
-            // Somebody removed the folder meanwhile.
-            Err(error) if error.kind() == ErrorKind::NotFound => self.try_write(&path, bytes),
+            // The first write, or somebody removed a folder meanwhile.
+            Err(error) if error.kind() == ErrorKind::NotFound => self
+                .make_folders(&path)
+                .and_then(|()| self.try_write(&path, bytes)),
             outcome => outcome,
         };
         if let Err(error) = &outcome {
@@ -106,9 +108,12 @@ impl Disk {
         true
     }
 
+    fn make_folders(&self, path: &Path) -> io::Result<()> {
+        fs::create_dir_all(self.root.join(TEMPORARY))?;
+        path.parent().map_or(Ok(()), fs::create_dir_all)
+    }
+
     fn try_write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let temporary = self.root.join(TEMPORARY);
-        fs::create_dir_all(&temporary)?;
         let mut builder = tempfile::Builder::new();
         #[cfg(unix)]
         {
@@ -117,18 +122,17 @@ impl Disk {
             builder.permissions(fs::Permissions::from_mode(0o666));
         }
         // Removed when dropped, unless it gets its name.
-        let mut file = builder.tempfile_in(temporary)?;
+        let mut file = builder.tempfile_in(self.root.join(TEMPORARY))?;
         file.write_all(bytes)?;
         if self.sync {
             file.as_file().sync_all()?;
         }
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
-            file.persist(path)?;
-            #[cfg(unix)]
-            if self.sync {
-                File::open(folder)?.sync_all()?;
-            }
+        file.persist(path)?;
+        #[cfg(unix)]
+        if self.sync
+            && let Some(folder) = path.parent()
+        {
+            File::open(folder)?.sync_all()?;
         }
         Ok(())
     }

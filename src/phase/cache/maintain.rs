@@ -74,7 +74,7 @@ impl TraceCache {
     ///
     /// let folder = tempfile::tempdir().unwrap();
     /// let cache = TraceCache::open(folder.path())?;
-    /// Eliminator::new().cache(&cache).run(&models::birth_death(100)?)?;
+    /// Eliminator::new().cache(&cache).run(&models::birth_death(300)?)?;
     /// let kinds: Vec<EntryKind> = cache.entries().iter().map(|entry| entry.kind).collect();
     /// assert!(kinds.contains(&EntryKind::Block) && kinds.contains(&EntryKind::Graph));
     /// assert!(cache.verify().is_empty());
