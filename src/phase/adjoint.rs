@@ -13,18 +13,22 @@
 //! # Accuracy
 //!
 //! x and y are sums of products of nonnegative numbers and accurate entry by entry; the differences x(v) - x(u) are not.
-//! One step of iterative refinement mends that: the residual of A x = r is a sum of rates times differences, so it is
-//! known to a rounding of the *differences*, and one more solve turns it into a correction of each x, which
-//! is kept apart and enters the differences only ([`Column::corrects`](super::lanes::Column)).
+//! So the sum is accompanied by the sum of the terms' magnitudes, and by that of what they would be with x(v) + x(u) in
+//! place of the difference. Where the latter is not much larger than the gradient's entry, the differences have lost
+//! little, and the gradient stands.
 //!
-//! The refined differences are not good to the last digit on any chain: a correction is itself rounded, and so is the
-//! residual. So the sum is accompanied by the sum of the terms' magnitudes, with a share [`DOUBT`] of what they would be
-//! with x(v) + x(u) in place of the difference, and with the corrections themselves. Where that exceeds the gradient's
-//! entry by more than [`CANCELLATION`], the lane is flagged, and the gradient is computed again with 106 bits. The two
-//! constants are set by measurement against exact rationals, on chains of growing stiffness.
+//! Elsewhere one step of iterative refinement follows: the residual of A x = r is a sum of rates times differences, so it
+//! is known to a rounding of the *differences*, and one more solve turns it into a correction of each x, which
+//! is kept apart and enters the differences only ([`Column::corrects`](super::kernel::Column)). The refined differences
+//! are not good to the last digit on any chain: a correction is itself rounded, and so is the residual. So they are
+//! given a share [`DOUBT`] of the sum above, and the corrections themselves. Where that exceeds the gradient's entry by more
+//! than [`CANCELLATION`], the lane is flagged, and the gradient is computed again with 106 bits. The constants are set by
+//! measurement against exact rationals, on chains of growing stiffness.
 
-use super::lanes::{Lane, Lanes, add, check, multiply, multiply_add, slot_rate, target_of};
-use super::plan::{Plan, Rate};
+use super::arith::Range;
+use super::kernel::Kernel;
+use super::lanes::Lanes;
+use super::plan::{Derivatives, Plan, Slot};
 use super::trace::EliminationTrace;
 
 /// How much larger than a gradient's entry the sum of its magnitudes may be.
@@ -33,15 +37,19 @@ pub(crate) const CANCELLATION: f64 = 4096.0;
 /// How much a cancellation counts that the refinement has to make up for.
 const DOUBT: f64 = 1.0 / 128.0;
 
+/// The same without a refinement.
+const DOUBT_UNREFINED: f64 = 8.0;
+
 /// Transposed solutions and gradients of a group of lanes.
-pub(crate) struct Adjoint<const W: usize> {
+pub(crate) struct Adjoint<S> {
     count: usize,
-    /// Solution i of transient number t is `y[t * count + i]`.
-    pub y: Vec<Lane<W>>,
+    /// Solution i of rank r is `y[r * count + i]`.
+    pub y: Vec<S>,
     /// By output and parameter.
-    pub gradient: Vec<Lane<W>>,
-    magnitude: Vec<Lane<W>>,
-    z: Vec<Lane<W>>,
+    pub gradient: Vec<S>,
+    magnitude: Vec<S>,
+    least: S,
+    largest: S,
 }
 
 /// An output's gradient is the sum of `factor * y_i' (-dA) x_j` over its terms.
@@ -74,151 +82,140 @@ pub(crate) fn moment_terms(order: usize) -> Vec<Term> {
     terms
 }
 
-impl<const W: usize> Adjoint<W> {
-    pub(crate) fn new(trace: &EliminationTrace, plan: &Plan, count: usize, outputs: usize) -> Self {
-        let zeros = |count: usize| vec![[0.0; W]; count];
+impl<S: Lanes> Adjoint<S> {
+    pub(crate) fn new(trace: &EliminationTrace, count: usize, outputs: usize) -> Self {
+        let zeros = |count: usize| vec![S::ZERO; count];
         let gradient = outputs * trace.param_length();
         Self {
             count,
             y: zeros(trace.0.layout.transient.len() * count),
             gradient: zeros(gradient),
             magnitude: zeros(gradient),
-            z: zeros(plan.sizes.block),
+            least: S::ZERO,
+            largest: S::ZERO,
         }
     }
 
-    /// Solves the transposed systems and adds up the gradients, after a forward run that kept its factors.
+    /// Solves the transposed systems and adds up the gradients, after a run of the kernel that kept its factors; a
+    /// refined one has the corrections after the solutions.
     #[inline(always)]
     pub(crate) fn run(
         &mut self,
         trace: &EliminationTrace,
         plan: &Plan,
-        lanes: &mut Lanes<W>,
+        kernel: &Kernel<S>,
         terms: &[Term],
+        refined: bool,
     ) {
         let layout = &trace.0.layout;
-        self.y.fill([0.0; W]);
-        self.gradient.fill([0.0; W]);
-        self.magnitude.fill([0.0; W]);
-        for &(t, probability) in &trace.0.start {
-            for value in &mut self.y[t as usize * self.count] {
-                *value += probability;
-            }
+        self.y.fill(S::ZERO);
+        self.gradient.fill(S::ZERO);
+        self.magnitude.fill(S::ZERO);
+        self.least = S::splat(f64::INFINITY);
+        self.largest = S::ZERO;
+        for &(rank, probability) in &plan.start {
+            let y = &mut self.y[rank as usize * self.count];
+            *y = y.add(S::splat(probability));
         }
         for block in 0..layout.block_count() {
             let members = layout.block(block);
             for i in 0..self.count {
                 if i > 0 {
-                    for t in members.clone() {
-                        let previous = self.y[t * self.count + i - 1];
-                        add(&mut self.y[t * self.count + i], &previous);
+                    for rank in members.clone() {
+                        let previous = self.y[rank * self.count + i - 1];
+                        let y = &mut self.y[rank * self.count + i];
+                        *y = y.add(previous);
                     }
                 }
-                self.solve(trace, lanes, block, i);
+                self.solve(trace, kernel, block, i);
             }
-            for t in members.clone() {
-                self.edges(trace, plan, lanes, members.start, t, terms);
-            }
-        }
-        for (gradient, magnitude) in self.gradient.iter().zip(&self.magnitude) {
-            for lane in 0..W {
-                let enough = magnitude[lane] <= CANCELLATION * gradient[lane].abs()
-                    && magnitude[lane] <= f64::MAX;
-                lanes.flags[lane] = if enough { lanes.flags[lane] } else { 1.0 };
+            for rank in members.clone() {
+                for slot in plan.external(rank) {
+                    let rate = S::splat(slot.coefficient).mul(kernel.sources[slot.source as usize]);
+                    for i in 0..self.count {
+                        let value = self.y[rank * self.count + i];
+                        let y = &mut self.y[slot.target as usize * self.count + i];
+                        *y = y.plus(rate, value);
+                    }
+                }
+                if !terms.is_empty() {
+                    let edges = Edges {
+                        plan,
+                        kernel,
+                        rank,
+                        terms,
+                        refined,
+                    };
+                    self.edges(&edges, members.start);
+                }
             }
         }
     }
 
     /// Replaces what flowed into a block by the transposed solution.
     #[inline(always)]
-    fn solve(&mut self, trace: &EliminationTrace, lanes: &mut Lanes<W>, block: usize, i: usize) {
-        let first = trace.0.layout.block_first[block] as usize;
+    fn solve(&mut self, trace: &EliminationTrace, kernel: &Kernel<S>, block: usize, i: usize) {
+        let members = trace.0.layout.block(block);
+        let inverse = &kernel.inverse[members.clone()];
+        let y = &mut self.y[members.start * self.count..members.end * self.count];
+        let at = |p: usize| p * self.count + i;
+        let mut put = |y: &mut S, value: S| {
+            self.least = self.least.min_nonzero(value);
+            self.largest = self.largest.max(value);
+            *y = value;
+        };
         let Some(block_trace) = trace.0.block_trace(block) else {
-            let y = &mut self.y[first * self.count + i];
-            multiply(y, &lanes.inverse[first]);
-            check(&mut lanes.flags, y);
+            let value = y[at(0)].mul(inverse[0]);
+            put(&mut y[at(0)], value);
             return;
         };
         let place = trace.0.places[block];
         let size = block_trace.size();
         for p in 0..size {
-            self.z[p] = self.y[(first + block_trace.order[p] as usize) * self.count + i];
-        }
-        for p in 0..size {
-            let value = self.z[p];
-            let range = block_trace.upper.range(p);
-            let chances = &lanes.upper[place.upper + range.start..place.upper + range.end];
-            for (chance, &u) in chances.iter().zip(block_trace.upper.row(p)) {
-                multiply_add(&mut self.z[u as usize], chance, &value);
+            let value = y[at(p)];
+            let chances = &kernel.upper[place.upper..][block_trace.upper.range(p)];
+            for (&chance, &u) in chances.iter().zip(block_trace.upper.row(p)) {
+                let y = &mut y[at(u as usize)];
+                *y = y.plus(chance, value);
             }
         }
         for p in (0..size).rev() {
-            let mut value = self.z[p];
-            check(&mut lanes.flags, &value);
-            multiply(&mut value, &lanes.inverse[first + p]);
-            check(&mut lanes.flags, &value);
-            self.y[(first + block_trace.order[p] as usize) * self.count + i] = value;
-            let range = block_trace.lower.range(p);
-            let weights = &lanes.lower[place.lower + range.start..place.lower + range.end];
-            for (weight, &v) in weights.iter().zip(block_trace.lower.row(p)) {
-                multiply_add(&mut self.z[v as usize], weight, &value);
+            let flow = y[at(p)];
+            put(&mut y[at(p)], flow);
+            let value = flow.mul(inverse[p]);
+            put(&mut y[at(p)], value);
+            let weights = &kernel.lower[place.lower..][block_trace.lower.range(p)];
+            for (&weight, &v) in weights.iter().zip(block_trace.lower.row(p)) {
+                let y = &mut y[at(v as usize)];
+                *y = y.plus(weight, value);
             }
         }
     }
 
-    /// Passes the solution on along the edges to later blocks, and adds the edges' share of the gradients.
+    /// Adds the share that the edges of a row have in the gradients.
     #[inline(always)]
-    fn edges(
-        &mut self,
-        trace: &EliminationTrace,
-        plan: &Plan,
-        lanes: &mut Lanes<W>,
-        first: usize,
-        t: usize,
-        terms: &[Term],
-    ) {
-        let layout = &trace.0.layout;
-        for slot in layout.external(t) {
-            let rate = slot_rate(
-                trace,
-                plan.rate[slot],
-                t,
-                slot,
-                &lanes.theta,
-                &mut lanes.flags,
-            );
-            let Some(target) = target_of(plan, slot) else {
-                continue;
-            };
-            for i in 0..self.count {
-                let value = self.y[t * self.count + i];
-                multiply_add(&mut self.y[target * self.count + i], &rate, &value);
+    fn edges(&mut self, edges: &Edges<'_, S>, first: usize) {
+        for slot in edges.plan.internal(edges.rank) {
+            self.slot(edges, slot, Some(first + slot.target as usize));
+        }
+        for slot in edges.plan.external(edges.rank) {
+            self.slot(edges, slot, Some(slot.target as usize));
+        }
+        for slot in edges.plan.absorbing(edges.rank) {
+            self.slot(edges, slot, None);
+        }
+    }
+
+    #[inline(always)]
+    fn slot(&mut self, edges: &Edges<'_, S>, slot: &Slot, target: Option<usize>) {
+        match edges.plan.derivatives(slot.source) {
+            Derivatives::None => {}
+            Derivatives::Parameter(parameter) => {
+                self.edge(edges, target, parameter, slot.coefficient);
             }
-        }
-        if terms.is_empty() {
-            return;
-        }
-        for slot in layout.slots(t) {
-            let target = if layout.internal(t).contains(&slot) {
-                Some(first + layout.slot_target[slot] as usize)
-            } else {
-                target_of(plan, slot)
-            };
-            match plan.rate[slot] {
-                Rate::Constant(_) => {}
-                Rate::Linear {
-                    parameter,
-                    coefficient,
-                } => self.edge(trace, lanes, (t, target), terms, parameter, coefficient),
-                Rate::General => {
-                    for &edge in layout.edges_of_slot(slot) {
-                        let edge = layout.graph.edge_of(layout.transient[t], edge as usize);
-                        for (&parameter, &coefficient) in
-                            edge.parameters.iter().zip(edge.coefficients)
-                        {
-                            self.edge(trace, lanes, (t, target), terms, parameter, coefficient);
-                        }
-                    }
+            Derivatives::General(general) => {
+                for &(parameter, coefficient) in general.iter().flat_map(|(_, products)| products) {
+                    self.edge(edges, target, parameter as usize, coefficient);
                 }
             }
         }
@@ -227,47 +224,60 @@ impl<const W: usize> Adjoint<W> {
     #[inline(always)]
     fn edge(
         &mut self,
-        trace: &EliminationTrace,
-        lanes: &Lanes<W>,
-        (t, target): (usize, Option<usize>),
-        terms: &[Term],
-        parameter: u32,
+        edges: &Edges<'_, S>,
+        target: Option<usize>,
+        parameter: usize,
         coefficient: f64,
     ) {
-        for term in terms {
-            let y = &self.y[t * self.count + term.y];
-            let corrections = lanes.columns / 2;
-            let (here, correction) = pair(lanes, Some(t), term.x, corrections);
-            let (there, other) = pair(lanes, target, term.x, corrections);
-            let at = term.output * trace.param_length() + parameter as usize;
-            let (gradient, magnitude) = (&mut self.gradient[at], &mut self.magnitude[at]);
-            let factor = term.factor * coefficient;
-            for lane in 0..W {
-                let weight = factor * y[lane];
-                let difference = (here[lane] - there[lane]) + (correction[lane] - other[lane]);
-                let share = weight * difference;
-                gradient[lane] -= share;
-                let corrected = correction[lane].abs() + other[lane].abs();
-                let unsure = corrected + DOUBT * (here[lane] + there[lane]);
-                magnitude[lane] += share.abs() + weight.abs() * unsure;
-            }
+        let Edges { kernel, rank, .. } = *edges;
+        let parameters = edges.plan.parameters;
+        let columns = kernel.columns;
+        let of = |rank: Option<usize>, k: usize| match rank {
+            Some(rank) => kernel.x[rank * columns + k],
+            None => S::ZERO,
+        };
+        for term in edges.terms {
+            let weight = S::splat(term.factor * coefficient).mul(self.y[rank * self.count + term.y]);
+            let (here, there) = (of(Some(rank), term.x), of(target, term.x));
+            let mut difference = here.sub(there);
+            let unsure = if edges.refined {
+                let correction = of(Some(rank), columns / 2 + term.x);
+                let other = of(target, columns / 2 + term.x);
+                difference = difference.add(correction.sub(other));
+                let corrected = correction.abs().add(other.abs());
+                corrected.plus(S::splat(DOUBT), here.add(there))
+            } else {
+                S::splat(DOUBT_UNREFINED).mul(here.add(there))
+            };
+            let share = weight.mul(difference);
+            let at = term.output * parameters + parameter;
+            self.gradient[at] = self.gradient[at].sub(share);
+            self.magnitude[at] = self.magnitude[at]
+                .add(share.abs())
+                .plus(weight.abs(), unsure);
         }
+    }
+
+    /// Whether a lane's solutions are safe.
+    pub(crate) fn is_safe(&self, lane: usize) -> bool {
+        let limit = Range::LIMIT;
+        self.least.lane(lane) >= 1.0 / limit && self.largest.lane(lane) <= limit
+    }
+
+    /// Whether a lane's gradients have enough digits.
+    pub(crate) fn is_accurate(&self, lane: usize) -> bool {
+        self.gradient.iter().zip(&self.magnitude).all(|(gradient, magnitude)| {
+            let magnitude = magnitude.lane(lane);
+            magnitude <= CANCELLATION * gradient.lane(lane).abs() && magnitude <= f64::MAX
+        })
     }
 }
 
-/// A solution and its correction; absorbing vertices have zero.
-#[inline(always)]
-fn pair<const W: usize>(
-    lanes: &Lanes<W>,
-    t: Option<usize>,
-    x: usize,
-    corrections: usize,
-) -> (Lane<W>, Lane<W>) {
-    match t {
-        Some(t) => (
-            lanes.x[t * lanes.columns + x],
-            lanes.x[t * lanes.columns + corrections + x],
-        ),
-        None => ([0.0; W], [0.0; W]),
-    }
+/// The edges of one row, and what their share is made of.
+struct Edges<'a, S> {
+    plan: &'a Plan,
+    kernel: &'a Kernel<S>,
+    rank: usize,
+    terms: &'a [Term],
+    refined: bool,
 }

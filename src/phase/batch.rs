@@ -15,13 +15,18 @@ use super::adjoint::{Adjoint, Term, moment_terms};
 use super::arith::{Range, exponent, scale};
 use super::error::PhaseError;
 use super::exact;
-use super::lanes::{Column, Lanes};
+use super::kernel::{Column, Keep, Kernel};
+use super::lanes::{Lanes, Wide};
 use super::plan::Plan;
 use super::replay::variance_is_doubtful;
+use super::schedule::PANEL;
 use super::trace::EliminationTrace;
 
 /// Bytes a group's workspace should not exceed, so that it stays in the second-level cache.
 const CACHE: usize = 600 << 10;
+
+/// Multiply-adds that are worth a task of their own.
+const TASK: u64 = 1 << 16;
 
 /// What is asked of every theta; each answer is a row of numbers.
 #[derive(Clone, Debug)]
@@ -55,41 +60,28 @@ impl Goal {
         }
     }
 
-    fn columns(&self) -> Vec<Column<'_>> {
-        let order = match self {
-            Goal::Moments(order) | Goal::Gradient(order) => *order,
-            Goal::Variance => 2,
-            Goal::WaitingTimes => 1,
-            Goal::SojournTimes => 0,
-            Goal::Rewards(rewards) | Goal::RewardGradient(rewards) => {
-                let mut columns: Vec<Column<'_>> = rewards
-                    .iter()
-                    .map(|reward| Column {
-                        previous: None,
-                        factor: 1.0,
-                        reward: Some(reward),
-                        corrects: None,
-                    })
-                    .collect();
-                self.add_corrections(&mut columns);
-                return columns;
-            }
+    /// The right sides; with `refined`, gradients have the corrections of all columns after them, in the same order.
+    fn columns(&self, refined: bool) -> Vec<Column<'_>> {
+        let mut columns: Vec<Column<'_>> = match self {
+            Goal::Rewards(rewards) | Goal::RewardGradient(rewards) => rewards
+                .iter()
+                .map(|reward| Column {
+                    previous: None,
+                    factor: 1.0,
+                    reward: Some(reward),
+                    corrects: None,
+                })
+                .collect(),
+            goal => (0..goal.order())
+                .map(|k| Column {
+                    previous: k.checked_sub(1),
+                    factor: (k + 1) as f64,
+                    reward: None,
+                    corrects: None,
+                })
+                .collect(),
         };
-        let mut columns = (0..order)
-            .map(|k| Column {
-                previous: k.checked_sub(1),
-                factor: (k + 1) as f64,
-                reward: None,
-                corrects: None,
-            })
-            .collect();
-        self.add_corrections(&mut columns);
-        columns
-    }
-
-    /// Gradients need corrections of all columns, which follow in the same order.
-    fn add_corrections(&self, columns: &mut Vec<Column<'_>>) {
-        if matches!(self, Goal::Gradient(_) | Goal::RewardGradient(_)) {
+        if refined && matches!(self, Goal::Gradient(_) | Goal::RewardGradient(_)) {
             let count = columns.len();
             for k in 0..count {
                 let mut column = columns[k].clone();
@@ -97,6 +89,25 @@ impl Goal {
                 column.corrects = Some(k);
                 columns.push(column);
             }
+        }
+        columns
+    }
+
+    /// How many moments are computed.
+    fn order(&self) -> usize {
+        match self {
+            Goal::Moments(order) | Goal::Gradient(order) => *order,
+            Goal::Variance => 2,
+            Goal::WaitingTimes => 1,
+            Goal::SojournTimes | Goal::Rewards(_) | Goal::RewardGradient(_) => 0,
+        }
+    }
+
+    fn keep(&self) -> Keep {
+        match self {
+            Goal::SojournTimes | Goal::Gradient(_) | Goal::RewardGradient(_) => Keep::All,
+            goal if goal.columns(false).len() > 1 => Keep::Block,
+            _ => Keep::Nothing,
         }
     }
 
@@ -171,7 +182,7 @@ impl EliminationTrace {
 }
 
 impl Batch {
-    /// How many thetas are replayed side by side: 1, 8, 16 or 32, others are rounded up, and 32 is the most.
+    /// How many thetas are replayed side by side: 1, 8 or 16; others are rounded up, and 16 is the most.
     ///
     /// The default fits the model to the cache. It is a matter of speed alone.
     ///
@@ -456,30 +467,30 @@ impl Batch {
             .lanes
             .unwrap_or_else(|| self.fitting(plan, thetas.nrows(), goal));
         match lanes {
-            0..=1 => self.groups::<1>(plan, thetas, goal),
-            2..=8 => self.groups::<8>(plan, thetas, goal),
-            9..=16 => self.groups::<16>(plan, thetas, goal),
-            _ => self.groups::<32>(plan, thetas, goal),
+            0..=1 => self.groups::<f64>(plan, thetas, goal),
+            2..=8 => self.groups::<Wide<8>>(plan, thetas, goal),
+            _ => self.groups::<Wide<16>>(plan, thetas, goal),
         }
     }
 
     /// The largest number of lanes whose workspace fits the cache and that the batch fills.
     fn fitting(&self, plan: &Plan, rows: usize, goal: &Goal) -> usize {
-        if goal.adjoint().is_some() {
-            // All factors are kept, which is more than a cache anyway.
-            return if rows < 2 { 1 } else { 8 };
-        }
-        let columns = goal.columns().len().max(1);
+        let columns = goal.columns(false).len().max(1);
         let sizes = plan.sizes;
-        let lower = if columns > 1 { sizes.lower } else { 0 };
-        let vectors = sizes.upper + lower + 4 * sizes.block + sizes.slots;
-        [32, 16, 8]
-            .into_iter()
-            .find(|&lanes| lanes <= rows && vectors * lanes * size_of::<f64>() <= CACHE)
-            .unwrap_or(if rows < 2 { 1 } else { 8 })
+        let factors = match goal.keep() {
+            Keep::Nothing => sizes.upper,
+            Keep::Block => sizes.upper + sizes.lower,
+            Keep::All => self.trace.0.lower_len + self.trace.0.upper_len,
+        };
+        let numbers = factors + (4 + PANEL) * sizes.block + columns * plan.transient.len();
+        match rows {
+            0..=1 => 1,
+            16.. if numbers * 16 * size_of::<f64>() <= CACHE => 16,
+            _ => 8,
+        }
     }
 
-    fn groups<const W: usize>(
+    fn groups<S: Lanes>(
         &self,
         plan: &Plan,
         thetas: ArrayView2<'_, f64>,
@@ -491,23 +502,32 @@ impl Batch {
             return Ok(out);
         }
         let shared = Shared::new(&self.trace, plan, goal);
-        if thetas.nrows() <= W {
-            Group::<W>::new(&shared).answer(&shared, 0, thetas, &mut out)?;
+        if thetas.nrows() <= S::COUNT {
+            Group::<S>::new(&shared).answer(&shared, 0, thetas, &mut out)?;
             return Ok(out);
         }
         // Fresh memory costs more than a replay, so workspaces go round: as many as there are threads at work.
-        let idle: Mutex<Vec<Group<W>>> = Mutex::new(Vec::new());
+        let idle: Mutex<Vec<Group<S>>> = Mutex::new(Vec::new());
+        // A task should be long against what it costs to hand it out.
+        let groups = (TASK / (plan.cost * S::COUNT as u64 + 1)).max(1) as usize;
         let outcomes: Vec<Result<(), PhaseError>> = out
-            .par_chunks_mut(W * width)
+            .par_chunks_mut(groups * S::COUNT * width)
             .enumerate()
             .map(|(index, out)| {
-                let first = index * W;
-                let rows = out.len() / width;
-                let thetas = thetas.slice(s![first..first + rows, ..]);
                 // The lock is held for the exchange alone.
                 let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-                let mut group = taken.unwrap_or_else(|| Group::<W>::new(&shared));
-                let outcome = group.answer(&shared, first, thetas, out);
+                let mut group = taken.unwrap_or_else(|| Group::<S>::new(&shared));
+                let mut first = index * groups * S::COUNT;
+                let mut outcome = Ok(());
+                for out in out.chunks_mut(S::COUNT * width) {
+                    let rows = out.len() / width;
+                    let thetas = thetas.slice(s![first..first + rows, ..]);
+                    outcome = group.answer(&shared, first, thetas, out);
+                    if outcome.is_err() {
+                        break;
+                    }
+                    first += rows;
+                }
                 idle.lock()
                     .unwrap_or_else(PoisonError::into_inner)
                     .push(group);
@@ -525,6 +545,8 @@ struct Shared<'a> {
     plan: &'a Plan,
     goal: &'a Goal,
     columns: Vec<Column<'a>>,
+    /// The columns with their corrections.
+    refined: Vec<Column<'a>>,
     adjoint: Option<(usize, usize, Vec<Term>)>,
 }
 
@@ -534,31 +556,35 @@ impl<'a> Shared<'a> {
             trace,
             plan,
             goal,
-            columns: goal.columns(),
+            columns: goal.columns(false),
+            refined: goal.columns(true),
             adjoint: goal.adjoint(),
         }
     }
 }
 
 /// A group of lanes on its thread.
-struct Group<const W: usize> {
-    lanes: Lanes<W>,
-    adjoint: Option<Adjoint<W>>,
+struct Group<S> {
+    kernel: Kernel<S>,
+    adjoint: Option<Adjoint<S>>,
+    /// Made when a gradient asks for it.
+    refinement: Option<(Kernel<S>, Adjoint<S>)>,
 }
 
-impl<const W: usize> Group<W> {
+impl<S: Lanes> Group<S> {
     fn new(shared: &Shared<'_>) -> Self {
         let (trace, plan) = (shared.trace, shared.plan);
         Self {
-            lanes: Lanes::new(trace, plan, shared.columns.len(), shared.adjoint.is_some()),
+            kernel: Kernel::new(trace, plan, shared.columns.len(), shared.goal.keep()),
             adjoint: shared
                 .adjoint
                 .as_ref()
-                .map(|(count, outputs, _)| Adjoint::new(trace, plan, *count, *outputs)),
+                .map(|(count, outputs, _)| Adjoint::new(trace, *count, *outputs)),
+            refinement: None,
         }
     }
 
-    /// Replays up to `W` thetas, the first of which is row `first` of the batch.
+    /// Replays up to as many thetas as there are lanes; the first of them is row `first` of the batch.
     fn answer(
         &mut self,
         shared: &Shared<'_>,
@@ -566,29 +592,40 @@ impl<const W: usize> Group<W> {
         thetas: ArrayView2<'_, f64>,
         out: &mut [f64],
     ) -> Result<(), PhaseError> {
-        let (trace, plan) = (shared.trace, shared.plan);
-        self.lanes.load(thetas);
-        let (lanes, adjoint) = (&mut self.lanes, &mut self.adjoint);
-        pulp::Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                lanes.run(trace, plan, &shared.columns);
-                if let (Some(adjoint), Some((_, _, terms))) = (adjoint, &shared.adjoint) {
-                    adjoint.run(trace, plan, lanes, terms);
-                }
-            },
+        run(
+            shared,
+            &shared.columns,
+            thetas,
+            &mut self.kernel,
+            self.adjoint.as_mut(),
         );
-        let weighed: Vec<[f64; W]> = (0..shared.columns.len())
-            .filter(|&k| shared.columns[k].corrects.is_none())
-            .map(|k| self.lanes.weigh(trace, k))
-            .collect();
         let width = out.len() / thetas.nrows();
+        let mut refined = false;
         for (lane, out) in out.chunks_exact_mut(width).enumerate() {
-            if self.is_good(shared, lane) && self.write(shared, lane, &weighed, out) {
-                continue;
+            if is_good(shared, &shared.columns, &self.kernel, lane) {
+                match &self.adjoint {
+                    Some(adjoint) if !adjoint.is_safe(lane) => {}
+                    Some(adjoint) if !adjoint.is_accurate(lane) => {
+                        if !refined {
+                            self.refine(shared, thetas);
+                            refined = true;
+                        }
+                        if let Some((kernel, adjoint)) = &self.refinement
+                            && adjoint.is_accurate(lane)
+                            && write(shared, kernel, Some(adjoint), lane, out)
+                        {
+                            continue;
+                        }
+                    }
+                    adjoint => {
+                        if write(shared, &self.kernel, adjoint.as_ref(), lane, out) {
+                            continue;
+                        }
+                    }
+                }
             }
             let theta = thetas.row(lane).to_vec();
-            exact::answer(trace, &theta, shared.goal, out).map_err(|source| {
+            exact::answer(shared.trace, &theta, shared.goal, out).map_err(|source| {
                 PhaseError::ThetaRow {
                     row: first + lane,
                     source: Box::new(source),
@@ -598,87 +635,126 @@ impl<const W: usize> Group<W> {
         Ok(())
     }
 
-    /// Whether a lane's numbers are those of a replay alone, which scales each column by the power of two of the one
-    /// before and asks whether what it sees is safe: without underflow the scaling has no effect but on that question.
-    fn is_good(&self, shared: &Shared<'_>, lane: usize) -> bool {
-        if self.lanes.flags[lane] != 0.0 || !shared.plan.start_is_safe {
+    /// Runs again with corrections of the solutions.
+    fn refine(&mut self, shared: &Shared<'_>, thetas: ArrayView2<'_, f64>) {
+        let Some((count, outputs, _)) = shared.adjoint else {
+            return;
+        };
+        let (kernel, adjoint) = self.refinement.get_or_insert_with(|| {
+            let kernel = Kernel::new(shared.trace, shared.plan, shared.refined.len(), Keep::All);
+            (kernel, Adjoint::new(shared.trace, count, outputs))
+        });
+        run(shared, &shared.refined, thetas, kernel, Some(adjoint));
+    }
+}
+
+/// The numbers of a group, on the widest vector unit there is.
+fn run<S: Lanes>(
+    shared: &Shared<'_>,
+    columns: &[Column<'_>],
+    thetas: ArrayView2<'_, f64>,
+    kernel: &mut Kernel<S>,
+    adjoint: Option<&mut Adjoint<S>>,
+) {
+    let (trace, plan) = (shared.trace, shared.plan);
+    kernel.load(plan, thetas);
+    pulp::Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            kernel.run(trace, plan, columns, plan.lost.as_deref());
+            if let (Some(adjoint), Some((_, _, terms))) = (adjoint, &shared.adjoint) {
+                let refined = columns.iter().any(|column| column.corrects.is_some());
+                adjoint.run(trace, plan, kernel, terms, refined);
+            }
+        },
+    );
+}
+
+/// Whether a lane's numbers are those of a replay alone, which scales each column by the power of two of the one
+/// before and asks whether what it sees is safe: without underflow the scaling has no effect but on that question.
+fn is_good<S: Lanes>(
+    shared: &Shared<'_>,
+    columns: &[Column<'_>],
+    kernel: &Kernel<S>,
+    lane: usize,
+) -> bool {
+    if !kernel.is_safe(lane) || !shared.plan.start_is_safe {
+        return false;
+    }
+    let (mut low, mut high) = (1.0, 1.0);
+    for (k, column) in columns.iter().enumerate() {
+        let (next_low, next_high) = (kernel.smallest[k].lane(lane), kernel.largest[k].lane(lane));
+        if next_low < 1.0 / Range::LIMIT || next_high > Range::LIMIT {
             return false;
         }
         if !shared.goal.is_chain() {
-            return true;
+            (low, high) = (1.0, 1.0);
         }
-        let (mut low, mut high) = (1.0, 1.0);
-        let solutions = shared
-            .columns
-            .iter()
-            .filter(|column| column.corrects.is_none());
-        for (k, column) in solutions.enumerate() {
-            let shift = if high > 0.0 { -exponent(high) } else { 0 };
-            let (next_low, next_high) = (self.lanes.smallest[k][lane], self.lanes.largest[k][lane]);
-            let seen = [low, high]
-                .map(|value| value * column.factor)
-                .into_iter()
-                .chain([next_low, next_high])
-                .filter(|value| value.is_finite())
-                .map(|value| scale(value, shift));
-            if !Range::EMPTY.include(&seen.collect::<Vec<_>>()).is_safe() {
-                return false;
-            }
-            (low, high) = (next_low, next_high);
+        let shift = if high > 0.0 { -exponent(high) } else { 0 };
+        let seen = [low, high]
+            .map(|value| value * column.factor)
+            .into_iter()
+            .chain([next_low, next_high])
+            .filter(|value| value.is_finite())
+            .map(|value| scale(value, shift));
+        if !Range::EMPTY.include(&seen.collect::<Vec<_>>()).is_safe() {
+            return false;
         }
-        true
+        (low, high) = (next_low, next_high);
     }
+    true
+}
 
-    /// Writes a lane's answer; false if it needs more digits.
-    fn write(
-        &self,
-        shared: &Shared<'_>,
-        lane: usize,
-        weighed: &[[f64; W]],
-        out: &mut [f64],
-    ) -> bool {
-        let layout = &shared.trace.0.layout;
-        match shared.goal {
-            Goal::Moments(_) | Goal::Rewards(_) => {
-                for (out, value) in out.iter_mut().zip(weighed) {
-                    *out = value[lane];
-                }
+/// Writes a lane's answer; false if it needs more digits.
+fn write<S: Lanes>(
+    shared: &Shared<'_>,
+    kernel: &Kernel<S>,
+    adjoint: Option<&Adjoint<S>>,
+    lane: usize,
+    out: &mut [f64],
+) -> bool {
+    let (layout, plan) = (&shared.trace.0.layout, shared.plan);
+    let weighed = |k: usize| kernel.weigh(plan, k).lane(lane);
+    match shared.goal {
+        Goal::Moments(_) | Goal::Rewards(_) => {
+            for (k, out) in out.iter_mut().enumerate() {
+                *out = weighed(k);
             }
-            Goal::Variance => {
-                let (first, second) = (weighed[0][lane], weighed[1][lane]);
-                out[0] = second - first * first;
-                return !variance_is_doubtful(first, second);
+        }
+        Goal::Variance => {
+            let (first, second) = (weighed(0), weighed(1));
+            out[0] = second - first * first;
+            return !variance_is_doubtful(first, second);
+        }
+        Goal::WaitingTimes => {
+            for (rank, &t) in plan.transient.iter().enumerate() {
+                let lost = plan.lost.as_ref().is_some_and(|lost| lost[rank]);
+                out[layout.transient[t as usize].index()] = if lost {
+                    f64::INFINITY
+                } else {
+                    kernel.x[rank].lane(lane)
+                };
             }
-            Goal::WaitingTimes => {
-                for (t, vertex) in layout.transient.iter().enumerate() {
-                    let lost = layout.lost.as_ref().is_some_and(|lost| lost[t]);
-                    out[vertex.index()] = if lost {
-                        f64::INFINITY
-                    } else {
-                        self.lanes.x[t][lane]
-                    };
-                }
-                out[0] = weighed[0][lane];
-            }
-            Goal::SojournTimes => {
-                if let Some(adjoint) = &self.adjoint {
-                    for (t, vertex) in layout.transient.iter().enumerate() {
-                        out[vertex.index()] = adjoint.y[t][lane];
-                    }
-                }
-            }
-            Goal::Gradient(_) | Goal::RewardGradient(_) => {
-                let (values, gradients) = out.split_at_mut(weighed.len());
-                for (out, value) in values.iter_mut().zip(weighed) {
-                    *out = value[lane];
-                }
-                if let Some(adjoint) = &self.adjoint {
-                    for (out, value) in gradients.iter_mut().zip(&adjoint.gradient) {
-                        *out = value[lane];
-                    }
+            out[0] = weighed(0);
+        }
+        Goal::SojournTimes => {
+            if let Some(adjoint) = adjoint {
+                for (rank, &t) in plan.transient.iter().enumerate() {
+                    out[layout.transient[t as usize].index()] = adjoint.y[rank].lane(lane);
                 }
             }
         }
-        true
+        Goal::Gradient(_) | Goal::RewardGradient(_) => {
+            let (values, gradients) = out.split_at_mut(shared.columns.len());
+            for (k, out) in values.iter_mut().enumerate() {
+                *out = weighed(k);
+            }
+            if let Some(adjoint) = adjoint {
+                for (out, value) in gradients.iter_mut().zip(&adjoint.gradient) {
+                    *out = value.lane(lane);
+                }
+            }
+        }
     }
+    true
 }

@@ -7,7 +7,7 @@
 //! *Lost* vertices, those with an infinite waiting time, are left out by an inverse pivot of zero: their f and y become
 //! zero, and no other vertex leads to them, so they meet every other row with a factor of zero.
 
-use super::arith::{Range, Scalar};
+use super::arith::Scalar;
 use super::eliminate::BlockTrace;
 use super::trace::{BlockPlace, EliminationTrace};
 
@@ -20,7 +20,7 @@ pub(crate) struct Factor<S> {
     lower: Vec<S>,
     /// f(p, u), u later than p.
     upper: Vec<S>,
-    /// e(p), the chance to leave the block, by block and position; needed while factoring, kept for its range.
+    /// e(p), the chance to leave the block, by block and position.
     exit: Vec<S>,
 }
 
@@ -219,18 +219,6 @@ impl<S: Scalar> Factor<S> {
             }
         }
         y
-    }
-}
-
-impl Factor<f64> {
-    /// The range of every number that enters a product.
-    pub(crate) fn range(&self) -> Range {
-        Range::EMPTY
-            .include(&self.rates)
-            .include(&self.inverse)
-            .include(&self.lower)
-            .include(&self.upper)
-            .include(&self.exit)
     }
 }
 

@@ -20,7 +20,7 @@ fn rate<S: Scalar>(edge: Edge<'_>, theta: &[f64]) -> S {
     rate
 }
 
-fn check_theta(theta: &[f64], expected: usize) -> Result<(), PhaseError> {
+pub(crate) fn check_theta(theta: &[f64], expected: usize) -> Result<(), PhaseError> {
     if theta.len() != expected {
         return Err(PhaseError::ThetaLength {
             expected,
@@ -36,9 +36,8 @@ fn check_theta(theta: &[f64], expected: usize) -> Result<(), PhaseError> {
     }
 }
 
-/// The rate of each slot.
+/// The rate of each slot, for a theta that [`check_theta`] has accepted.
 pub(crate) fn rates(layout: &Layout, theta: &[f64]) -> Result<Vec<f64>, PhaseError> {
-    check_theta(theta, layout.graph.param_length())?;
     per_slot(layout, |edge| {
         let rate: f64 = rate(edge, theta);
         if rate.is_finite() && rate >= 0.0 {

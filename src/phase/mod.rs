@@ -43,6 +43,7 @@ mod exact;
 mod factor;
 mod graph;
 mod json;
+mod kernel;
 mod key;
 mod lanes;
 mod linear;
@@ -53,6 +54,7 @@ mod order;
 mod plan;
 mod reach;
 mod replay;
+mod schedule;
 mod trace;
 mod work;
 

@@ -1,113 +1,298 @@
-//! What a replay of many thetas looks up again and again, found once per trace.
+//! What a replay looks up again and again, found once per trace.
 //!
-//! A trace knows edges by the graph's numbering and columns by local vertex. The plan has, by slot, the rate in the form
-//! in which nearly all come (one coefficient, or a constant) and the column in the block's order of elimination.
-//! Per block trace it has the *runs*: v runs into v + 1 if row v of the upper pattern is v + 1 followed by row v + 1.
-//! A row that takes row v takes the whole run, so the rows of a run are taken side by side.
+//! # Ranks
+//!
+//! A trace numbers transient vertices block by block, and positions inside a block by the order of elimination. A *rank*
+//! is the block's first number plus the position, so that the kernel never goes through an order: rates, factors and
+//! solutions all lie by rank.
+//!
+//! # Sources
+//!
+//! A rate is linear in theta. Nearly every one is a coefficient times one parameter, or a constant, which is a
+//! coefficient of 1. So a slot has a coefficient and a *source*, and its rate is their product: the sources are theta, then
+//! the number 1, then one value for each distinct rate of another form (several edges or parameters, negative
+//! coefficients), which is evaluated once per theta however many slots have it.
+
+use std::collections::HashMap;
+use std::ops::Range;
 
 use super::analysis::NONE;
-use super::eliminate::BlockTrace;
+use super::arith;
+use super::lanes::Lanes;
+use super::schedule::Schedule;
 use super::trace::EliminationTrace;
 
-/// The rate of a slot.
+/// The rate of a pair of vertices: the coefficient times the source.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Rate {
-    Constant(f64),
-    Linear {
-        parameter: u32,
-        coefficient: f64,
-    },
-    /// Several edges or several coefficients: as the graph has them.
-    General,
+pub(crate) struct Slot {
+    pub coefficient: f64,
+    pub source: u32,
+    /// The position in the block, the rank, or nothing of use, by the slot's group.
+    pub target: u32,
 }
 
-/// The sizes of a replay's workspace, in vectors of lanes.
+/// A rate with no source of its own: edges, each with a constant and products of a parameter and a coefficient.
+type General = Vec<(f64, Vec<(u32, f64)>)>;
+
+/// The sizes of a replay's workspace, in numbers.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sizes {
     pub block: usize,
-    pub slots: usize,
     pub lower: usize,
     pub upper: usize,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    first: u32,
+    internal_end: u32,
+    external_end: u32,
+}
+
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub rate: Vec<Rate>,
-    /// By slot: the position in the block, the transient number, or [`NONE`] for absorption.
-    pub column: Vec<u32>,
-    /// By unit and position: how many rows after v its run goes on for.
-    pub runs: Vec<Vec<u8>>,
-    /// The largest of each over all blocks.
-    pub sizes: Sizes,
+    slots: Vec<Slot>,
+    /// By rank, and one more.
+    rows: Vec<Row>,
+    general: Vec<General>,
+    pub parameters: usize,
+    /// By source: the smallest and the largest coefficient, if there is one.
+    extremes: Vec<Option<(f64, f64)>>,
+    /// Rates in these bounds keep a row's total in the safe range.
+    bounds: (f64, f64),
+    /// By transient number.
+    pub rank: Vec<u32>,
+    /// By rank.
+    pub transient: Vec<u32>,
+    /// By unit.
+    pub schedules: Vec<Schedule>,
+    /// By rank: whether the waiting time is infinite at every theta.
+    pub lost: Option<Vec<bool>>,
+    /// Start probabilities by rank.
+    pub start: Vec<(u32, f64)>,
     /// Whether the start probabilities are far enough from the ends of the range of `f64`.
     pub start_is_safe: bool,
+    /// The largest of each over all blocks.
+    pub sizes: Sizes,
+    /// Multiply-adds of one replay, roughly.
+    pub cost: u64,
 }
 
 impl Plan {
     pub(crate) fn new(trace: &EliminationTrace) -> Self {
         let inner = &*trace.0;
         let layout = &inner.layout;
-        let mut rate = Vec::with_capacity(layout.slot_count());
-        let mut column = Vec::with_capacity(layout.slot_count());
-        let mut sizes = Sizes::default();
+        let count = layout.transient.len();
+        let mut plan = Self {
+            slots: Vec::with_capacity(layout.slot_count()),
+            rows: Vec::with_capacity(count + 1),
+            general: Vec::new(),
+            parameters: trace.param_length(),
+            extremes: vec![None; trace.param_length() + 1],
+            bounds: (0.0, 0.0),
+            rank: vec![0; count],
+            transient: Vec::with_capacity(count),
+            schedules: inner.traces.iter().map(|unit| Schedule::new(unit)).collect(),
+            lost: None,
+            start: Vec::new(),
+            start_is_safe: inner.start.iter().all(|&(_, p)| p > 1e-90),
+            sizes: Sizes::default(),
+            cost: 0,
+        };
         for block in 0..layout.block_count() {
             let members = layout.block(block);
-            let block_trace = inner.block_trace(block);
-            let before = rate.len();
-            for t in members.clone() {
-                let vertex = layout.transient[t];
-                for slot in layout.slots(t) {
-                    rate.push(match layout.edges_of_slot(slot) {
-                        &[edge] => {
-                            let edge = layout.graph.edge_of(vertex, edge as usize);
-                            match (edge.parameters, edge.coefficients) {
-                                ([], []) => Rate::Constant(edge.constant),
-                                (&[parameter], &[coefficient]) => Rate::Linear {
-                                    parameter,
-                                    coefficient,
-                                },
-                                _ => Rate::General,
-                            }
-                        }
-                        _ => Rate::General,
-                    });
-                    let target = layout.slot_target[slot];
-                    column.push(if layout.internal(t).contains(&slot) {
-                        block_trace.map_or(target, |trace| trace.position[target as usize])
-                    } else if layout.external(t).contains(&slot) {
-                        target
-                    } else {
-                        NONE
-                    });
+            plan.sizes.block = plan.sizes.block.max(members.len());
+            match inner.block_trace(block) {
+                None => plan.transient.extend(members.map(|t| t as u32)),
+                Some(unit) => {
+                    let order = unit.order.iter();
+                    plan.transient
+                        .extend(order.map(|&local| members.start as u32 + local));
+                    plan.sizes.lower = plan.sizes.lower.max(unit.lower.len());
+                    plan.sizes.upper = plan.sizes.upper.max(unit.upper.len());
+                    plan.cost += unit.multiply_adds() + unit.factor_entries() as u64;
                 }
             }
-            sizes.slots = sizes.slots.max(rate.len() - before);
-            sizes.block = sizes.block.max(members.len());
-            if let Some(trace) = block_trace {
-                sizes.lower = sizes.lower.max(trace.lower.len());
-                sizes.upper = sizes.upper.max(trace.upper.len());
+        }
+        for (rank, &t) in plan.transient.iter().enumerate() {
+            plan.rank[t as usize] = rank as u32;
+        }
+        plan.add_slots(trace);
+        plan.cost += 2 * plan.slots.len() as u64;
+        let by_rank = |t: u32| plan.rank[t as usize];
+        plan.start = inner.start.iter().map(|&(t, p)| (by_rank(t), p)).collect();
+        plan.lost = layout.lost.as_ref().map(|lost| plan.by_rank(lost));
+        plan
+    }
+
+    /// Puts values by transient number in the order of ranks.
+    pub(crate) fn by_rank<T: Copy>(&self, values: &[T]) -> Vec<T> {
+        self.transient.iter().map(|&t| values[t as usize]).collect()
+    }
+
+    fn add_slots(&mut self, trace: &EliminationTrace) {
+        let layout = &trace.0.layout;
+        let mut known: HashMap<Vec<u64>, u32> = HashMap::new();
+        let mut longest = 0;
+        for block in 0..layout.block_count() {
+            let first = layout.block_first[block];
+            for rank in layout.block(block) {
+                let t = self.transient[rank] as usize;
+                let begin = self.slots.len() as u32;
+                let group = |range: Range<usize>| range.len() as u32;
+                self.rows.push(Row {
+                    first: begin,
+                    internal_end: begin + group(layout.internal(t)),
+                    external_end: begin + group(layout.internal(t)) + group(layout.external(t)),
+                });
+                for slot in layout.slots(t) {
+                    let target = layout.slot_target[slot];
+                    let target = if layout.internal(t).contains(&slot) {
+                        self.rank[(first + target) as usize] - first
+                    } else if layout.external(t).contains(&slot) {
+                        self.rank[target as usize]
+                    } else {
+                        NONE
+                    };
+                    let (coefficient, source) = self.rate(trace, t, slot, &mut known);
+                    self.slots.push(Slot {
+                        coefficient,
+                        source,
+                        target,
+                    });
+                }
+                longest = longest.max(layout.slots(t).len());
             }
         }
-        Self {
-            rate,
-            column,
-            runs: inner.traces.iter().map(|trace| runs(trace)).collect(),
-            sizes,
-            start_is_safe: inner.start.iter().all(|&(_, p)| p > 1e-90),
+        // What a row gathers adds up to no more than its own rates, with room for rounding.
+        let limit = arith::Range::LIMIT;
+        self.bounds = (1.0 / limit, limit / (4 * longest + 4) as f64);
+        let end = self.slots.len() as u32;
+        self.rows.push(Row {
+            first: end,
+            internal_end: end,
+            external_end: end,
+        });
+    }
+
+    /// Coefficient and source of a slot.
+    fn rate(
+        &mut self,
+        trace: &EliminationTrace,
+        t: usize,
+        slot: usize,
+        known: &mut HashMap<Vec<u64>, u32>,
+    ) -> (f64, u32) {
+        let layout = &trace.0.layout;
+        let edges = layout.edges_of_slot(slot).iter();
+        let edges = edges.map(|&edge| layout.graph.edge_of(layout.transient[t], edge as usize));
+        let mut simple = None;
+        if let [edge] = layout.edges_of_slot(slot) {
+            let edge = layout.graph.edge_of(layout.transient[t], *edge as usize);
+            simple = match (edge.parameters, edge.coefficients) {
+                ([], []) => Some((edge.constant, self.parameters as u32)),
+                (&[parameter], &[coefficient]) => Some((coefficient, parameter)),
+                _ => None,
+            };
         }
+        let (coefficient, source) = match simple {
+            Some((coefficient, source)) if coefficient > 0.0 => (coefficient, source),
+            _ => {
+                let mut name = Vec::new();
+                for edge in edges.clone() {
+                    name.extend([edge.constant.to_bits(), edge.parameters.len() as u64]);
+                    name.extend(edge.parameters.iter().map(|&parameter| u64::from(parameter)));
+                    name.extend(edge.coefficients.iter().map(|value| value.to_bits()));
+                }
+                let next = (self.parameters + 1 + self.general.len()) as u32;
+                let source = *known.entry(name).or_insert(next);
+                if source == next {
+                    let terms = edges.map(|edge| {
+                        let parameters = edge.parameters.iter().copied();
+                        let products = parameters.zip(edge.coefficients.iter().copied());
+                        (edge.constant, products.collect())
+                    });
+                    self.general.push(terms.collect());
+                    self.extremes.push(None);
+                }
+                (1.0, source)
+            }
+        };
+        let extremes = &mut self.extremes[source as usize];
+        let (low, high) = extremes.unwrap_or((coefficient, coefficient));
+        *extremes = Some((low.min(coefficient), high.max(coefficient)));
+        (coefficient, source)
+    }
+
+    pub(crate) fn source_count(&self) -> usize {
+        self.extremes.len()
+    }
+
+    /// Evaluates the sources, of which the first are theta already; the lanes for which every rate is positive and safe.
+    ///
+    /// The sums are those of [`super::linear`].
+    pub(crate) fn evaluate<S: Lanes>(&self, sources: &mut [S], safe: &mut Vec<bool>) {
+        safe.clear();
+        safe.resize(S::COUNT, true);
+        sources[self.parameters] = S::splat(1.0);
+        for (g, general) in self.general.iter().enumerate() {
+            let mut sum = S::ZERO;
+            for (constant, products) in general {
+                let mut rate = S::splat(*constant);
+                for &(parameter, coefficient) in products {
+                    rate = rate.plus(S::splat(coefficient), sources[parameter as usize]);
+                }
+                for (lane, safe) in safe.iter_mut().enumerate() {
+                    *safe &= rate.lane(lane) >= 0.0;
+                }
+                sum = sum.add(rate);
+            }
+            sources[self.parameters + 1 + g] = sum.add(S::ZERO);
+        }
+        for (source, extremes) in sources.iter().zip(&self.extremes) {
+            if let Some((low, high)) = extremes {
+                for (lane, safe) in safe.iter_mut().enumerate() {
+                    let value = source.lane(lane);
+                    *safe &= value * low >= self.bounds.0 && value * high <= self.bounds.1;
+                }
+            }
+        }
+    }
+
+    /// The derivatives of a source: parameters and coefficients.
+    pub(crate) fn derivatives(&self, source: u32) -> Derivatives<'_> {
+        let source = source as usize;
+        match source.checked_sub(self.parameters + 1) {
+            Some(general) => Derivatives::General(&self.general[general]),
+            None if source == self.parameters => Derivatives::None,
+            None => Derivatives::Parameter(source),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn internal(&self, rank: usize) -> &[Slot] {
+        let row = self.rows[rank];
+        &self.slots[row.first as usize..row.internal_end as usize]
+    }
+
+    /// Slots to later blocks.
+    #[inline(always)]
+    pub(crate) fn external(&self, rank: usize) -> &[Slot] {
+        let row = self.rows[rank];
+        &self.slots[row.internal_end as usize..row.external_end as usize]
+    }
+
+    /// Slots to absorbing vertices.
+    #[inline(always)]
+    pub(crate) fn absorbing(&self, rank: usize) -> &[Slot] {
+        &self.slots[self.rows[rank].external_end as usize..self.rows[rank + 1].first as usize]
     }
 }
 
-fn runs(trace: &BlockTrace) -> Vec<u8> {
-    let size = trace.size();
-    let mut runs = vec![0u8; size];
-    for v in (0..size.saturating_sub(1)).rev() {
-        if let [next, rest @ ..] = trace.upper.row(v)
-            && *next as usize == v + 1
-            && rest == trace.upper.row(v + 1)
-        {
-            runs[v] = runs[v + 1].saturating_add(1);
-        }
-    }
-    runs
+/// What a source's derivatives with respect to theta are.
+pub(crate) enum Derivatives<'a> {
+    None,
+    /// 1 for one parameter.
+    Parameter(usize),
+    General(&'a General),
 }

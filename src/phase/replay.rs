@@ -26,7 +26,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView1, ArrayView2, Axis};
 
 use super::arith::{Extended, Range, Scalar, exponent, power_of_two, scale};
 use super::batch::Goal;
@@ -34,6 +34,7 @@ use super::error::PhaseError;
 use super::exact;
 use super::factor::Factor;
 use super::graph::VertexId;
+use super::kernel::{Column, Keep, Kernel};
 use super::linear;
 use super::trace::EliminationTrace;
 
@@ -57,7 +58,7 @@ pub struct PhaseType {
     /// By transient number, the vertices with an infinite waiting time, if there are any.
     lost: Option<Vec<bool>>,
     /// Absent if the range of `f64` does not suffice.
-    double: Option<Factor<f64>>,
+    double: Option<Kernel<f64>>,
     extended: OnceLock<Factor<Extended>>,
     /// Expected waiting times by transient number, 0 where infinite.
     waiting: Vec<f64>,
@@ -74,35 +75,84 @@ impl fmt::Debug for PhaseType {
     }
 }
 
-/// A vector in `f64` with a common power of two.
+/// A vector in `f64` with a common power of two, by rank.
 struct Scaled {
     values: Vec<f64>,
     exponent: i64,
 }
 
+impl Scaled {
+    /// Makes the largest value one of [1, 2). Powers of two are exact, so the common exponent costs nothing and keeps
+    /// high moments in range.
+    fn new(mut values: Vec<f64>, by: i64) -> Self {
+        let largest = Range::EMPTY.include(&values).largest();
+        let shift = if largest > 0.0 { exponent(largest) } else { 0 };
+        let factor = power_of_two(-shift);
+        for value in &mut values {
+            *value *= factor;
+        }
+        Self {
+            values,
+            exponent: by + shift,
+        }
+    }
+}
+
+/// The factors at one theta, and the waiting times.
+fn run(trace: &EliminationTrace, kernel: &mut Kernel<f64>, lost: Option<&[bool]>) {
+    let column = Column {
+        previous: None,
+        factor: 1.0,
+        reward: None,
+        corrects: None,
+    };
+    let plan = trace.plan();
+    pulp::Arch::new().dispatch(
+        #[inline(always)]
+        || kernel.run(trace, plan, std::slice::from_ref(&column), lost),
+    );
+}
+
 impl PhaseType {
     pub(crate) fn new(trace: &EliminationTrace, theta: &[f64]) -> Result<Self, PhaseError> {
         let layout = &trace.0.layout;
-        let rates = linear::rates(layout, theta)?;
-        let lost = lost(trace, &rates)?;
-        let factor = Factor::new(trace, rates, lost.as_deref());
+        linear::check_theta(theta, layout.graph.param_length())?;
+        let plan = trace.plan();
+        let mut kernel = Kernel::<f64>::new(trace, plan, 1, Keep::All);
+        kernel.load(plan, ArrayView1::from(theta).insert_axis(Axis(0)));
+        let (lost, double) = if kernel.rates_are_safe[0] {
+            run(trace, &mut kernel, plan.lost.as_deref());
+            let safe = kernel.is_safe(0);
+            (layout.lost.clone(), safe.then_some(kernel))
+        } else {
+            let rates = linear::rates(layout, theta)?;
+            let lost = lost(trace, &rates)?;
+            let by_rank = lost.as_ref().map(|lost| plan.by_rank(lost));
+            run(trace, &mut kernel, by_rank.as_deref());
+            // Zero rates make zero factors, so the smallest one says nothing here.
+            let range = Range::EMPTY
+                .include(&rates)
+                .include(&kernel.inverse)
+                .include(&kernel.lower)
+                .include(&kernel.upper)
+                .include(&[kernel.least_exit].map(|e| if e.is_finite() { e } else { 1.0 }));
+            (lost, range.is_safe().then_some(kernel))
+        };
         let mut time = Self {
             trace: trace.clone(),
             theta: theta.into(),
             lost,
-            double: factor.range().is_safe().then_some(factor),
+            double,
             extended: OnceLock::new(),
             waiting: Vec::new(),
             expectation: 0.0,
         };
-        match time.double_moment(&time.ones(), 1) {
+        let first = time.double.as_ref().map(|kernel| kernel.x.clone());
+        match first.filter(|first| Range::EMPTY.include(first).is_safe()) {
             Some(first) => {
-                time.expectation = scale(time.weigh(&first.values), first.exponent);
-                time.waiting = first
-                    .values
-                    .iter()
-                    .map(|&value| scale(value, first.exponent))
-                    .collect();
+                time.expectation = time.weigh(&first);
+                let rank = plan.rank.iter();
+                time.waiting = rank.map(|&rank| first[rank as usize]).collect();
             }
             None => {
                 // What does not fit the first time will not fit later either.
@@ -120,13 +170,6 @@ impl PhaseType {
         self.trace.0.layout.transient.len()
     }
 
-    fn ones(&self) -> Scaled {
-        Scaled {
-            values: vec![1.0; self.transient_count()],
-            exponent: 0,
-        }
-    }
-
     pub(crate) fn extended(&self) -> &Factor<Extended> {
         self.extended.get_or_init(|| {
             let rates = linear::extended_rates(&self.trace.0.layout, &self.theta);
@@ -136,32 +179,17 @@ impl PhaseType {
 
     /// The vector of k-th moments from the vector of moments before it, or `None` if it leaves the safe range.
     fn double_moment(&self, previous: &Scaled, k: usize) -> Option<Scaled> {
-        let right: Vec<f64> = previous
-            .values
-            .iter()
-            .map(|&value| value * k as f64)
-            .collect();
-        let mut values = self.double.as_ref()?.solve(&self.trace, &right);
-        let range = Range::EMPTY.include(&right).include(&values);
-        if !range.is_safe() {
-            return None;
-        }
-        if range.largest() == 0.0 {
-            return Some(Scaled {
-                values,
-                exponent: 0,
-            });
-        }
-        // Powers of two are exact, so the common exponent costs nothing and keeps high moments in range.
-        let shift = exponent(range.largest());
-        let factor = power_of_two(-shift);
+        let kernel = self.double.as_ref()?;
+        let mut values = previous.values.clone();
         for value in &mut values {
-            *value *= factor;
+            *value *= k as f64;
         }
-        Some(Scaled {
-            values,
-            exponent: previous.exponent + shift,
-        })
+        let range = Range::EMPTY.include(&values);
+        kernel.solve(&self.trace, self.trace.plan(), &mut values);
+        let range = range.include(&values);
+        range
+            .is_safe()
+            .then(|| Scaled::new(values, previous.exponent))
     }
 
     pub(crate) fn extended_moment(&self, previous: &[Extended], k: usize) -> Vec<Extended> {
@@ -170,14 +198,12 @@ impl PhaseType {
         self.extended().solve(&self.trace, &right)
     }
 
+    /// The product of the start distribution with values by rank.
     fn weigh(&self, values: &[f64]) -> f64 {
-        self.trace
-            .0
-            .start
-            .iter()
-            .fold(0.0, |sum, &(t, probability)| {
-                sum + probability * values[t as usize]
-            })
+        let start = self.trace.plan().start.iter();
+        start.fold(0.0, |sum, &(rank, probability)| {
+            sum + probability * values[rank as usize]
+        })
     }
 
     pub(crate) fn is_lost(&self, t: usize) -> bool {
@@ -228,13 +254,13 @@ impl PhaseType {
         if order > 0 {
             moments.push(self.expectation);
         }
-        let mut current = self.ones();
-        for k in 1..=order {
-            let Some(next) = self.double_moment(&current, k) else {
-                break;
-            };
-            current = next;
-            if k > 1 {
+        if let Some(kernel) = &self.double {
+            let mut current = Scaled::new(kernel.x.clone(), 0);
+            for k in 2..=order {
+                let Some(next) = self.double_moment(&current, k) else {
+                    break;
+                };
+                current = next;
                 moments.push(scale(self.weigh(&current.values), current.exponent));
             }
         }
