@@ -175,7 +175,7 @@ fn predict(topology: &Topology) -> u64 {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::Manifest;
+    use super::{Manifest, WorkUnit};
     use crate::phase::{Analysis, eliminate_unit, models};
 
     #[test]
@@ -212,7 +212,7 @@ mod tests {
             .iter()
             .flat_map(|s| s.units.clone())
             .collect();
-        let mut expected: Vec<_> = units.iter().map(|unit| unit.key()).collect();
+        let mut expected: Vec<_> = units.iter().map(WorkUnit::key).collect();
         keys.sort_unstable();
         expected.sort_unstable();
         assert_eq!(keys, expected);
