@@ -28,7 +28,7 @@ def milliseconds(case, what):
 
 def main():
     run = subprocess.run(
-        ["cargo", "bench", "--bench", "cache", "--", "--noplot"],
+        ["cargo", "bench", "--bench", "cache", "--", "--noplot", "--warm-up-time", "1", "--measurement-time", "2"],
         cwd=ROOT, check=True, capture_output=True, text=True,
     )
     sizes = {

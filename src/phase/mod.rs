@@ -25,6 +25,9 @@
 //! 4. **Replay** ([`EliminationTrace::at`]) at a theta: a factorization without subtraction (Grassmann, Taksar and
 //!    Heyman 1985), then one solve per moment. The result is a [`PhaseType`].
 //!
+//! Block traces and plans of graphs are kept by content, in memory and on disk ([`TraceCache`]); [`Manifest`] groups work
+//! units for computing them elsewhere.
+//!
 //! Results depend on the graph and theta alone: neither on who computed the block traces nor on how many threads did.
 
 mod adjoint;

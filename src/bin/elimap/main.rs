@@ -34,6 +34,9 @@ Examples:
   elimap trace examples/models/island_12.json --json
   elimap waiting-times examples/models/island_4.json --theta 1,1,0.5
   elimap trace examples/models/island_4.json --ops | head
+  elimap cache info
+
+Traces are kept in the folder that ELIMAP_CACHE names, else where the platform keeps caches; --cache none keeps nothing.
 
 Exit codes: 0 success, 1 the run failed (the message says why), 2 wrong usage.";
 
