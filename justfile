@@ -28,6 +28,14 @@ bench:
 peers *ARGS:
     python3 benches/peers/run.py {{ARGS}}
 
+# The cache under two hundred killed writers.
+cache-hard:
+    cargo test --test cli_cache -- --include-ignored
+
+# The table that sets the trace cache beside phasic's.
+cache-table:
+    python3 benches/peers/cache_table.py
+
 # Recorded JAX cases through the public API.
 conformance *CASES="tests/data/conformance/cases.json tests/data/conformance/callback_vectors.json":
     for cases in {{CASES}}; do cargo run --release --example conformance -- $cases || exit 1; done

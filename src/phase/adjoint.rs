@@ -237,7 +237,8 @@ impl<S: Lanes> Adjoint<S> {
             None => S::ZERO,
         };
         for term in edges.terms {
-            let weight = S::splat(term.factor * coefficient).mul(self.y[rank * self.count + term.y]);
+            let weight =
+                S::splat(term.factor * coefficient).mul(self.y[rank * self.count + term.y]);
             let (here, there) = (of(Some(rank), term.x), of(target, term.x));
             let mut difference = here.sub(there);
             let unsure = if edges.refined {
@@ -266,10 +267,13 @@ impl<S: Lanes> Adjoint<S> {
 
     /// Whether a lane's gradients have enough digits.
     pub(crate) fn is_accurate(&self, lane: usize) -> bool {
-        self.gradient.iter().zip(&self.magnitude).all(|(gradient, magnitude)| {
-            let magnitude = magnitude.lane(lane);
-            magnitude <= CANCELLATION * gradient.lane(lane).abs() && magnitude <= f64::MAX
-        })
+        self.gradient
+            .iter()
+            .zip(&self.magnitude)
+            .all(|(gradient, magnitude)| {
+                let magnitude = magnitude.lane(lane);
+                magnitude <= CANCELLATION * gradient.lane(lane).abs() && magnitude <= f64::MAX
+            })
     }
 }
 

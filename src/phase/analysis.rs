@@ -3,7 +3,7 @@
 //! # The numbering
 //!
 //! The transient vertices (those with edges; neither the start nor absorbing) are renumbered block by block in
-//! topological order, inside a block canonically ([`super::canonical`]), so that copies of a block get one numbering.
+//! topological order, inside a block canonically ([`super::canonical_search`]), so that copies of a block get one numbering.
 //! *Slots* number the distinct pairs (from, to) that carry a rate:
 //! the rates of parallel edges meet in one slot. The slots of a vertex are consecutive, first those inside its block,
 //! then those to later blocks, then those to absorbing vertices. So the total rate out of the block is the sum of the
@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::blocks::{Components, Successors, strongly_connected};
-use super::canonical::canonical_order;
+use super::canonical_search::canonical_order;
 use super::eliminate::{BlockTrace, eliminate_unit};
 use super::error::PhaseError;
 use super::graph::{Graph, VertexId};
@@ -29,7 +29,7 @@ use super::work::{WorkStore, WorkUnit};
 pub(crate) const NONE: u32 = u32::MAX;
 
 /// Blocks, numbering and slots of a graph; see the [module](self).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Layout {
     pub graph: Graph,
     /// The vertex of each transient number.
@@ -41,14 +41,14 @@ pub(crate) struct Layout {
     /// The work unit of each block; single vertices have none.
     pub unit_of_block: Vec<Option<u32>>,
     /// The slots of transient number t are `slot_first[t]..slot_first[t + 1]`, divided at the two ends below.
-    slot_first: Vec<u32>,
-    internal_end: Vec<u32>,
-    external_end: Vec<u32>,
+    pub slot_first: Vec<u32>,
+    pub internal_end: Vec<u32>,
+    pub external_end: Vec<u32>,
     /// The local number inside the block, the transient number, or the vertex, by the slot's group.
     pub slot_target: Vec<u32>,
     /// The edges of slot s, as the graph numbers them, are `slot_edges[slot_edge_first[s]..slot_edge_first[s + 1]]`.
-    slot_edge_first: Vec<u32>,
-    slot_edges: Vec<u32>,
+    pub slot_edge_first: Vec<u32>,
+    pub slot_edges: Vec<u32>,
     /// Whether each transient number has an infinite waiting time at every theta; none of them is reached by the start.
     pub lost: Option<Vec<bool>>,
 }
@@ -248,7 +248,7 @@ impl Layout {
     }
 
     /// The topology of a block in local numbering.
-    fn topology(&self, block: usize) -> Topology {
+    pub(crate) fn topology(&self, block: usize) -> Topology {
         let mut topology = Topology {
             first: vec![0],
             targets: Vec::new(),
@@ -363,6 +363,16 @@ impl Analysis {
             layout: Arc::new(layout),
             units: units.into(),
         }
+    }
+
+    /// An analysis made before.
+    pub(crate) fn from_parts(layout: Arc<Layout>, units: Arc<[WorkUnit]>) -> Self {
+        Self { layout, units }
+    }
+
+    /// Layout and units.
+    pub(crate) fn parts(&self) -> (&Arc<Layout>, &Arc<[WorkUnit]>) {
+        (&self.layout, &self.units)
     }
 
     /// The graph.

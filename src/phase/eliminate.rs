@@ -67,8 +67,25 @@ impl Pattern {
         self.first.push(self.columns.len());
     }
 
+    /// Rows of these lengths, one after the other.
+    pub(crate) fn new(lengths: &[u32], columns: Vec<u32>) -> Self {
+        let mut first = Vec::with_capacity(lengths.len() + 1);
+        first.push(0);
+        let mut end = 0;
+        first.extend(lengths.iter().map(|&length| {
+            end += length as usize;
+            end
+        }));
+        Self { first, columns }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.columns.len()
+    }
+
+    /// The positions of all rows, one row after the other.
+    pub(crate) fn columns(&self) -> &[u32] {
+        &self.columns
     }
 
     pub(crate) fn range(&self, row: usize) -> std::ops::Range<usize> {
@@ -99,6 +116,26 @@ pub struct BlockTrace {
 }
 
 impl BlockTrace {
+    /// A trace that was eliminated before, as [`fill`] made it.
+    pub(crate) fn from_parts(
+        key: BlockKey,
+        topology: Arc<Topology>,
+        order: Vec<u32>,
+        position: Vec<u32>,
+        (lower, upper): (Pattern, Pattern),
+        multiply_adds: u64,
+    ) -> Self {
+        Self {
+            key,
+            topology,
+            order,
+            position,
+            lower,
+            upper,
+            multiply_adds,
+        }
+    }
+
     /// The key of the topology that was eliminated.
     pub fn key(&self) -> BlockKey {
         self.key

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::analysis::Analysis;
-use super::cache::TraceCache;
+use super::cache::{CacheStats, FoundGraph, TraceCache};
 use super::eliminate::{BlockTrace, eliminate_unit};
 use super::error::PhaseError;
 use super::graph::Graph;
@@ -83,8 +83,12 @@ pub struct Report {
     pub work_units: usize,
     /// How many of them the cache had.
     pub cache_hits: usize,
+    /// Whether the cache had the plan of the whole graph, so that nothing was analyzed.
+    pub graph_hit: bool,
     /// How often the `eliminate` callback reached the host.
     pub host_calls: usize,
+    /// What the cache did for this elimination, by level.
+    pub cache: CacheStats,
 }
 
 /// A trace with what it took.
@@ -154,10 +158,19 @@ impl Eliminator {
     /// [`PhaseError::Pmap`] for [`Strategy::Pmap`], [`PhaseError::Workers`] for an unusable number of workers.
     pub fn run(&self, graph: &Graph) -> Result<Elimination, PhaseError> {
         self.refuse_pmap()?;
-        let analysis = Analysis::new(graph);
+        let mut tally = CacheStats::default();
+        let found = self.cache.find_graph(graph, &mut tally);
+        let graph_hit = found.is_some();
+        let FoundGraph {
+            analysis,
+            mut traces,
+        } = found.unwrap_or_else(|| FoundGraph::new(Analysis::new(graph)));
         let units = analysis.work_units();
-        let mut traces: Vec<Option<Arc<BlockTrace>>> =
-            units.iter().map(|unit| self.cache.get(unit)).collect();
+        for (unit, trace) in units.iter().zip(&mut traces) {
+            if trace.is_none() {
+                *trace = self.cache.find_block(unit, &mut tally);
+            }
+        }
         let missing: Vec<usize> = (0..units.len()).filter(|&i| traces[i].is_none()).collect();
         let store = WorkStore::new(
             &missing
@@ -169,16 +182,23 @@ impl Eliminator {
         let computed = self.batch(&store, &store.indices(), &log)?;
         for (&i, trace) in missing.iter().zip(computed) {
             if let Some(trace) = &trace {
-                self.cache.insert(trace.clone());
+                self.cache.keep_block(trace, &mut tally);
             }
             traces[i] = trace;
         }
+        let traces: Vec<_> = traces.into_iter().flatten().collect();
+        if !graph_hit {
+            self.cache.keep_graph(&analysis, &traces, &mut tally);
+        }
+        self.cache.record(tally);
         let report = Report {
             work_units: units.len(),
             cache_hits: units.len() - missing.len(),
+            graph_hit,
             host_calls: log.len(),
+            cache: tally,
         };
-        let trace = analysis.assemble(traces.into_iter().flatten().collect())?;
+        let trace = analysis.assemble(traces)?;
         Ok(Elimination { trace, report })
     }
 

@@ -412,6 +412,13 @@ pub enum PhaseError {
         text: String,
     },
 
+    /// The text is no manifest of work units.
+    #[error("malformed manifest: {message}; plan the work units again")]
+    Manifest {
+        /// What is wrong with it.
+        message: String,
+    },
+
     /// An index that names no work unit.
     #[error(
         "work unit {index} does not exist, the store has {units}; indices run from 0, and -1 is padding"
@@ -471,6 +478,32 @@ pub enum PhaseError {
     #[error("the elimination panicked: {message}; report it with the work unit")]
     Panicked {
         /// The panic's text.
+        message: String,
+    },
+
+    /// The folder of a trace cache cannot be one.
+    #[error(
+        "the cache folder `{}` cannot be used: {message}; name another folder, or `none` to do without", path.display()
+    )]
+    CacheFolder {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+
+    /// The platform names no place for caches.
+    #[error(
+        "this platform names no folder for caches (no home directory is known); set ELIMAP_CACHE to a folder, or to `none`"
+    )]
+    NoCacheFolder,
+
+    /// An entry offered to a cache is not whole.
+    #[error("`{name}` is not taken into the cache: {message}; export it again where it comes from")]
+    CacheEntry {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
         message: String,
     },
 

@@ -191,6 +191,32 @@ impl Graph {
             .flat_map(move |vertex| self.edges_from(vertex))
     }
 
+    /// Whether the two are one graph, or equal in everything.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self == other
+    }
+
+    /// Everything the analysis of a graph depends on, without coefficients, labels and the start: where each edge leads
+    /// and whether it is zero for every theta.
+    ///
+    /// 32-bit words: the number of vertices; the end of each vertex's edges among all; the targets; the edges that are
+    /// zero.
+    pub(crate) fn structure(&self) -> Vec<u32> {
+        let inner = &*self.0;
+        let mut words = Vec::with_capacity(2 + inner.vertices + inner.targets.len());
+        words.push(inner.vertices as u32);
+        words.extend_from_slice(&inner.first_edge[1..]);
+        words.extend_from_slice(&inner.targets);
+        let counts = inner.first_coefficient.windows(2);
+        words.extend(
+            (0u32..)
+                .zip(counts.zip(&inner.constants))
+                .filter(|(_, (count, constant))| **constant == 0.0 && count[0] == count[1])
+                .map(|(edge, _)| edge),
+        );
+        words
+    }
+
     pub(crate) fn edge_range(&self, vertex: VertexId) -> Range<usize> {
         let first = &self.0.first_edge;
         match (first.get(vertex.index()), first.get(vertex.index() + 1)) {

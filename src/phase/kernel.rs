@@ -169,8 +169,13 @@ impl<S: Lanes> Kernel<S> {
                     for (k, column) in columns.iter().enumerate() {
                         if k > 0 {
                             for p in 0..members.len() {
-                                self.y[p] =
-                                    self.right_side(plan, column, k, members.start, members.start + p);
+                                self.y[p] = self.right_side(
+                                    plan,
+                                    column,
+                                    k,
+                                    members.start,
+                                    members.start + p,
+                                );
                             }
                             forward(
                                 block_trace,
@@ -349,7 +354,15 @@ impl<S: Lanes> Kernel<S> {
                 least: [S::splat(f64::INFINITY); PANEL],
             };
             for i in 0..rows {
-                self.gather(plan, columns, block_trace, members.start, begin + i, i, &mut panel);
+                self.gather(
+                    plan,
+                    columns,
+                    block_trace,
+                    members.start,
+                    begin + i,
+                    i,
+                    &mut panel,
+                );
             }
             let done = Done {
                 trace: block_trace,
@@ -471,12 +484,14 @@ impl<S: Lanes> Kernel<S> {
     /// The product of the start distribution with a column.
     #[inline(always)]
     pub(crate) fn weigh(&self, plan: &Plan, k: usize) -> S {
-        plan.start.iter().fold(S::ZERO, |sum, &(rank, probability)| {
-            sum.plus(
-                S::splat(probability),
-                self.x[rank as usize * self.columns + k],
-            )
-        })
+        plan.start
+            .iter()
+            .fold(S::ZERO, |sum, &(rank, probability)| {
+                sum.plus(
+                    S::splat(probability),
+                    self.x[rank as usize * self.columns + k],
+                )
+            })
     }
 
     /// Solves A x = r with the factors kept; `x` comes in as r and leaves as x, by rank.
@@ -634,7 +649,10 @@ impl<S: Lanes> Done<'_, S> {
         let w0 = work[v][i];
         let w1 = work[v + 1][i].plus(w0, f[0][0]);
         let w2 = work[v + 2][i].plus(w0, f[0][1]).plus(w1, f[1][0]);
-        let w3 = work[v + 3][i].plus(w0, f[0][2]).plus(w1, f[1][1]).plus(w2, f[2][0]);
+        let w3 = work[v + 3][i]
+            .plus(w0, f[0][2])
+            .plus(w1, f[1][1])
+            .plus(w2, f[2][0]);
         (work[v + 1][i], work[v + 2][i], work[v + 3][i]) = (w1, w2, w3);
         [w0, w1, w2, w3]
     }

@@ -22,11 +22,18 @@ use super::error::PhaseError;
 /// Names what is hashed; a change of the encoding or of the elimination order changes the version in it.
 const KEY_CONTEXT: &str = "elimap phase block topology version 2";
 
+/// Names what is hashed for a plan; a change of the analysis changes the version in it.
+const GRAPH_CONTEXT: &str = "elimap phase graph structure version 1";
+
 /// The content key of a block's topology, and so of its trace.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlockKey([u8; 32]);
 
 impl BlockKey {
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -107,6 +114,33 @@ impl Topology {
         bytes
     }
 
+    /// The topology with these canonical bytes, if there is one.
+    pub(crate) fn from_canonical_bytes(bytes: &[u8]) -> Option<Self> {
+        let (words, _) = bytes.as_chunks::<4>();
+        let mut words = words.iter().map(|word| u32::from_le_bytes(*word));
+        let size = words.next()?;
+        let mut topology = Self {
+            first: vec![0],
+            targets: Vec::new(),
+            exits: Vec::new(),
+        };
+        for vertex in 0..size {
+            let start = topology.targets.len();
+            for _ in 0..words.next()? {
+                topology.targets.push(words.next()?);
+            }
+            let row = &topology.targets[start..];
+            let ascending = row.windows(2).all(|pair| pair[0] < pair[1]);
+            if !ascending || row.last().is_some_and(|&last| last >= size) || row.contains(&vertex) {
+                return None;
+            }
+            topology.first.push(topology.targets.len() as u32);
+        }
+        let exits = bytes.get(4 + 4 * (size as usize + topology.targets.len())..)?;
+        topology.exits = exits.iter().map(|&exit| exit != 0).collect();
+        (exits.len() == size as usize && exits.iter().all(|&exit| exit < 2)).then_some(topology)
+    }
+
     pub(crate) fn key(&self) -> BlockKey {
         key_of(&self.canonical_bytes())
     }
@@ -120,4 +154,13 @@ pub(crate) fn key_of(canonical: &[u8]) -> BlockKey {
             .finalize()
             .as_bytes(),
     )
+}
+
+/// The key of a whole graph's plan: of its structure, and of how blocks are keyed and eliminated, which the plan relies on.
+pub(crate) fn graph_key(structure: &[u8]) -> [u8; 32] {
+    *blake3::Hasher::new_derive_key(GRAPH_CONTEXT)
+        .update(KEY_CONTEXT.as_bytes())
+        .update(structure)
+        .finalize()
+        .as_bytes()
 }

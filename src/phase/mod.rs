@@ -25,6 +25,9 @@
 //! 4. **Replay** ([`EliminationTrace::at`]) at a theta: a factorization without subtraction (Grassmann, Taksar and
 //!    Heyman 1985), then one solve per moment. The result is a [`PhaseType`].
 //!
+//! Block traces and plans of graphs are kept by content, in memory and on disk ([`TraceCache`]); [`Manifest`] groups work
+//! units for computing them elsewhere.
+//!
 //! Results depend on the graph and theta alone: neither on who computed the block traces nor on how many threads did.
 
 mod adjoint;
@@ -35,6 +38,7 @@ mod blocks;
 mod cache;
 mod callbacks;
 mod canonical;
+mod canonical_search;
 mod eliminate;
 mod eliminator;
 mod error;
@@ -46,6 +50,7 @@ mod kernel;
 mod key;
 mod lanes;
 mod linear;
+mod manifest;
 pub mod models;
 mod operations;
 mod order;
@@ -58,12 +63,15 @@ mod work;
 
 pub use analysis::Analysis;
 pub use batch::Batch;
-pub use cache::TraceCache;
+pub use cache::{
+    CacheBuilder, CacheEntry, CacheFault, CacheStats, EntryKind, LevelStats, Removed, TraceCache,
+};
 pub use eliminate::{BlockTrace, eliminate_unit};
 pub use eliminator::{Elimination, Eliminator, Report, Strategy, eliminate_batch};
 pub use error::PhaseError;
 pub use graph::{Edge, Graph, GraphBuilder, VertexId};
 pub use key::BlockKey;
+pub use manifest::{Manifest, Shard};
 pub use operations::{OpId, Operation, Operations, Role, Step};
 pub use replay::PhaseType;
 pub use trace::{EliminationTrace, Summary};

@@ -92,7 +92,11 @@ impl Plan {
             bounds: (0.0, 0.0),
             rank: vec![0; count],
             transient: Vec::with_capacity(count),
-            schedules: inner.traces.iter().map(|unit| Schedule::new(unit)).collect(),
+            schedules: inner
+                .traces
+                .iter()
+                .map(|unit| Schedule::new(unit))
+                .collect(),
             lost: None,
             start: Vec::new(),
             start_is_safe: inner.start.iter().all(|&(_, p)| p > 1e-90),
@@ -201,7 +205,11 @@ impl Plan {
                 let mut name = Vec::new();
                 for edge in edges.clone() {
                     name.extend([edge.constant.to_bits(), edge.parameters.len() as u64]);
-                    name.extend(edge.parameters.iter().map(|&parameter| u64::from(parameter)));
+                    name.extend(
+                        edge.parameters
+                            .iter()
+                            .map(|&parameter| u64::from(parameter)),
+                    );
                     name.extend(edge.coefficients.iter().map(|value| value.to_bits()));
                 }
                 let next = (self.parameters + 1 + self.general.len()) as u32;

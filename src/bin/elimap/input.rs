@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{ArgGroup, Args};
-use elimap::phase::{EliminationTrace, Eliminator, Graph, PhaseError};
+use elimap::phase::{
+    CacheBuilder, EliminationTrace, Eliminator, Graph, PhaseError, TraceCache,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::stream::Output;
@@ -41,6 +43,51 @@ pub(crate) struct ModelAtThetas {
     /// Print one JSON object instead of text; with --thetas one per row
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) cache: CacheArgs,
+}
+
+/// Where traces are kept between runs.
+#[derive(Args)]
+pub(crate) struct CacheArgs {
+    /// Keep traces in this folder, or nowhere with `none`; by default the folder that ELIMAP_CACHE names (which may say
+    /// `none`), else where the platform keeps caches
+    #[arg(long, value_name = "DIR|none")]
+    cache: Option<PathBuf>,
+    /// From how many vertices on a block or a graph gets an entry in the cache
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    cache_min_size: usize,
+}
+
+impl CacheArgs {
+    pub(crate) fn builder(&self) -> CacheBuilder {
+        TraceCache::builder().min_size(self.cache_min_size)
+    }
+
+    /// The cache asked for; where the platform has no place for one, traces stay in memory.
+    pub(crate) fn open(&self) -> Result<TraceCache> {
+        self.open_with(&self.builder())
+    }
+
+    pub(crate) fn open_with(&self, builder: &CacheBuilder) -> Result<TraceCache> {
+        match &self.cache {
+            Some(folder) if folder == Path::new("none") => Ok(builder.in_memory()),
+            Some(folder) => Ok(builder.open(folder)?),
+            None => match builder.open_default() {
+                Err(PhaseError::NoCacheFolder) => Ok(builder.in_memory()),
+                outcome => Ok(outcome?),
+            },
+        }
+    }
+
+    /// The cache asked for, which must have a folder.
+    pub(crate) fn open_folder(&self, builder: &CacheBuilder) -> Result<(TraceCache, PathBuf)> {
+        let cache = self.open_with(builder)?;
+        match cache.folder().map(Path::to_path_buf) {
+            Some(folder) => Ok((cache, folder)),
+            None => bail!("the cache is off; name a folder with --cache or ELIMAP_CACHE"),
+        }
+    }
 }
 
 impl ModelAtThetas {
@@ -51,7 +98,8 @@ impl ModelAtThetas {
         }
         let graph = read_graph(&self.graph)?;
         let _progress = Progress::start("eliminating");
-        Ok(Eliminator::new().trace(&graph)?)
+        let cache = self.cache.open()?;
+        Ok(Eliminator::new().cache(&cache).trace(&graph)?)
     }
 
     /// Where the answers to a file of thetas go.

@@ -5,16 +5,19 @@
 
 #![deny(clippy::unwrap_used)]
 
+mod cache;
 mod input;
 mod matrix;
 mod model;
 mod moments;
 mod npy;
 mod output;
+mod plan;
 mod question;
 mod stream;
 mod trace;
 mod waiting_times;
+mod work;
 
 use std::process::ExitCode;
 
@@ -39,6 +42,9 @@ Examples:
   elimap waiting-times examples/models/island_4.json --theta 1,1,0.5
   elimap trace examples/models/island_4.json --ops | head
   elimap model islands 6 | elimap trace -
+  elimap cache info
+
+Traces are kept in the folder that ELIMAP_CACHE names, else where the platform keeps caches; --cache none keeps nothing.
 
 Exit codes: 0 success, 1 the run failed (the message says why), 2 wrong usage, 130 stopped by\nCtrl-C, 143 by SIGTERM.";
 
@@ -48,15 +54,22 @@ enum Command {
     Moments(moments::Args),
     Model(model::Args),
     WaitingTimes(waiting_times::Args),
+    Plan(plan::Args),
+    Work(work::Args),
+    Cache(cache::Args),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    output::show_warnings();
     let outcome = match &cli.command {
         Command::Trace(args) => trace::run(args),
         Command::Moments(args) => moments::run(args),
         Command::Model(args) => model::run(args),
         Command::WaitingTimes(args) => waiting_times::run(args),
+        Command::Plan(args) => plan::run(args),
+        Command::Work(args) => work::run(args),
+        Command::Cache(args) => cache::run(args),
     };
     match outcome.and_then(output::Text::write) {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Write as _};
 
-use anyhow::Result;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use elimap::phase::{CacheStats, LevelStats};
 use serde_json::{Value, json};
 
 /// What a subcommand has to say on stdout; written whole once it is complete.
@@ -53,6 +56,16 @@ pub(crate) fn failure(error: &anyhow::Error) {
     let _ = writeln!(std::io::stderr(), "elimap: error: {message}");
 }
 
+/// Warnings of the library go to stderr.
+pub(crate) fn show_warnings() {
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_target(false)
+        .init();
+}
+
 /// A number in JSON, which has no infinities: those are the strings `"inf"`, `"-inf"` and `"nan"`.
 pub(crate) fn number(x: f64) -> Value {
     if x.is_finite() {
@@ -67,4 +80,35 @@ pub(crate) fn number(x: f64) -> Value {
 /// Numbers in JSON.
 pub(crate) fn numbers(xs: &[f64]) -> Value {
     xs.iter().map(|&x| number(x)).collect()
+}
+
+/// What a cache did, by level.
+pub(crate) fn cache_stats(stats: &CacheStats) -> Value {
+    let level = |level: &LevelStats| {
+        json!({
+            "hits": level.hits,
+            "misses": level.misses,
+            "bytes_read": level.bytes_read,
+            "bytes_written": level.bytes_written,
+            "seconds": level.time.as_secs_f64(),
+        })
+    };
+    json!({
+        "memory": level(&stats.memory),
+        "disk": level(&stats.disk),
+        "damaged": stats.damaged,
+        "failed_writes": stats.failed_writes,
+    })
+}
+
+/// Writes a file so that whoever sees it sees all of it.
+pub(crate) fn write_atomically(path: &Path, text: &str) -> Result<()> {
+    let write = || -> Result<()> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(text.as_bytes())?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().with_context(|| format!("writing {}", path.display()))
 }

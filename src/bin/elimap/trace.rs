@@ -8,8 +8,8 @@ use anyhow::Result;
 use elimap::phase::{Eliminator, PhaseError, Strategy};
 use serde_json::json;
 
-use crate::input::{Progress, read_graph};
-use crate::output::{Text, ignore_closed_pipe};
+use crate::input::{CacheArgs, Progress, read_graph};
+use crate::output::{Text, cache_stats, ignore_closed_pipe};
 
 /// Eliminate a model once, for any parameters, and say what it took
 #[derive(clap::Args)]
@@ -35,6 +35,8 @@ pub(crate) struct Args {
     /// Print one JSON object instead of text (with --ops, the operations follow under "operations")
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    cache: CacheArgs,
 }
 
 fn parse_strategy(name: &str) -> Result<Strategy, PhaseError> {
@@ -44,7 +46,8 @@ fn parse_strategy(name: &str) -> Result<Strategy, PhaseError> {
 pub(crate) fn run(args: &Args) -> Result<Text> {
     let start = Instant::now();
     let graph = read_graph(&args.graph)?;
-    let mut eliminator = Eliminator::new().strategy(args.strategy);
+    let cache = args.cache.open()?;
+    let mut eliminator = Eliminator::new().cache(&cache).strategy(args.strategy);
     if let Some(workers) = args.workers {
         eliminator = eliminator.workers(workers);
     }
@@ -63,6 +66,8 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
             "work_units": report.work_units,
             "host_calls": report.host_calls,
             "cache_hits": report.cache_hits,
+            "graph_hit": report.graph_hit,
+            "cache": cache_stats(&report.cache),
             "multiply_adds": summary.multiply_adds,
             "seconds": seconds,
         });
@@ -85,6 +90,10 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
         ("work units", report.work_units.to_string()),
         ("host calls", report.host_calls.to_string()),
         ("cache hits", report.cache_hits.to_string()),
+        (
+            "analysis",
+            if report.graph_hit { "cached" } else { "new" }.to_owned(),
+        ),
         ("multiply-adds", summary.multiply_adds.to_string()),
         ("seconds", format!("{seconds:.6}")),
     ] {

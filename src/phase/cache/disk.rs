@@ -1,0 +1,252 @@
+//! The level on disk: a folder of immutable files.
+//!
+//! ```text
+//! FOLDER/3f/3f09...c2.block      one file per key, in a folder named after its first two digits
+//! FOLDER/3f/3f77...01.graph
+//! FOLDER/tmp/...                 files being written
+//! ```
+//!
+//! A file is written below `tmp`, synced if that was asked for, and renamed to its name. So a file that has its name is
+//! whole, whatever was killed when, and any number of processes on any number of hosts may share the folder: there is
+//! no lock, no server and no index. Two that write the same entry write the same bytes, and either may win.
+//! Without syncing, a power failure may leave a renamed file without its content; its checksum finds that out.
+//!
+//! Files are read, not mapped: a mapped file that another host cuts short kills the process that looks at it, a read is
+//! never worse than an error; the content is copied into vectors anyway; and mapping is `unsafe`.
+//!
+//! # What may go wrong, and what happens then
+//!
+//! Whatever cannot be read is a miss, whatever cannot be written is not kept, and the answer is computed either way. A
+//! damaged, foreign or outdated file is reported by a `tracing` warning that names it, and replaced by the entry computed
+//! in its stead. The first failure to read or write the folder is reported likewise, the following are only counted.
+//!
+//! # The bound
+//!
+//! Nobody keeps a running total that all processes would agree on. Instead a write of b bytes looks at the whole folder
+//! with probability 32 b / bound, and removes the entries used least recently if the bound is passed. So the folder exceeds
+//! its bound by about a 32nd, and the scan costs little per byte written. The time of modification serves as the time of
+//! last use: a hit renews it when it is more than an hour old (times of access are off or coarse on many systems).
+
+use std::fs::{self, File};
+use std::hash::{BuildHasher, Hasher};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use super::encode::{Damage, EntryId};
+
+/// A hit does not renew the time of last use of an entry used this recently.
+const RENEW_AFTER: Duration = Duration::from_secs(3600);
+/// The reciprocal of the share by which the folder may exceed its bound on average.
+const SCANS_PER_BOUND: f64 = 32.0;
+const TEMPORARY: &str = "tmp";
+
+#[derive(Debug)]
+pub(super) struct Disk {
+    pub root: PathBuf,
+    pub max_bytes: u64,
+    pub sync: bool,
+    pub temporary_age: Duration,
+    pub warned: AtomicBool,
+}
+
+/// A file of the cache.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub id: EntryId,
+    pub path: PathBuf,
+    pub bytes: u64,
+    pub used: SystemTime,
+}
+
+impl Disk {
+    pub(super) fn path(&self, id: &EntryId) -> PathBuf {
+        let name = id.file_name();
+        self.root.join(&name[..2]).join(name)
+    }
+
+    /// The bytes of an entry, or `None` if it is not there or cannot be read.
+    pub(super) fn read(&self, id: &EntryId) -> Option<Vec<u8>> {
+        let path = self.path(id);
+        match read_and_renew(&path) {
+            Ok(bytes) => Some(bytes),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => {
+                self.warn_once(&path, &error, "read");
+                None
+            }
+        }
+    }
+
+    /// Says that an entry is not what it should be.
+    pub(super) fn report_damage(&self, id: &EntryId, damage: &Damage) {
+        let path = self.path(id);
+        tracing::warn!(
+            path = %path.display(),
+            "ignoring a cache entry, which will be replaced: {damage}"
+        );
+    }
+
+    /// Writes an entry; whether that went well.
+    pub(super) fn write(&self, id: &EntryId, bytes: &[u8]) -> bool {
+        let path = self.path(id);
+        let outcome = match self.try_write(&path, bytes) {
+            // The first write, or somebody removed a folder meanwhile.
+            Err(error) if error.kind() == ErrorKind::NotFound => self
+                .make_folders(&path)
+                .and_then(|()| self.try_write(&path, bytes)),
+            outcome => outcome,
+        };
+        if let Err(error) = &outcome {
+            self.warn_once(&path, error, "write");
+            return false;
+        }
+        if self.is_time_to_scan(bytes.len() as u64) {
+            self.shrink_to(self.max_bytes);
+        }
+        true
+    }
+
+    fn make_folders(&self, path: &Path) -> io::Result<()> {
+        fs::create_dir_all(self.root.join(TEMPORARY))?;
+        path.parent().map_or(Ok(()), fs::create_dir_all)
+    }
+
+    fn try_write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut builder = tempfile::Builder::new();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            // What other files get, so that users may share a folder.
+            builder.permissions(fs::Permissions::from_mode(0o666));
+        }
+        // Removed when dropped, unless it gets its name.
+        let mut file = builder.tempfile_in(self.root.join(TEMPORARY))?;
+        file.write_all(bytes)?;
+        if self.sync {
+            file.as_file().sync_all()?;
+        }
+        file.persist(path)?;
+        #[cfg(unix)]
+        if self.sync
+            && let Some(folder) = path.parent()
+        {
+            File::open(folder)?.sync_all()?;
+        }
+        Ok(())
+    }
+
+    fn warn_once(&self, path: &Path, error: &io::Error, what: &str) {
+        if !self.warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                path = %path.display(),
+                "cannot {what} the trace cache, computing instead (reported once): {error}"
+            );
+        }
+    }
+
+    fn is_time_to_scan(&self, written: u64) -> bool {
+        // A hasher's random keys are all the randomness that is needed.
+        let random = std::hash::RandomState::new().build_hasher().finish();
+        let fraction = random as f64 / u64::MAX as f64;
+        fraction <= written as f64 * SCANS_PER_BOUND / self.max_bytes.max(1) as f64
+    }
+
+    /// Every entry. What cannot be listed is left out, as is what has no entry's name.
+    pub(super) fn entries(&self) -> Vec<Found> {
+        let mut found = Vec::new();
+        for folder in list(&self.root) {
+            if !is_prefix(folder.file_name().as_encoded_bytes()) {
+                continue;
+            }
+            for file in list(&folder.path()) {
+                let id = file.file_name().to_str().and_then(EntryId::from_file_name);
+                if let (Some(id), Ok(metadata)) = (id, file.metadata()) {
+                    found.push(Found {
+                        id,
+                        path: file.path(),
+                        bytes: metadata.len(),
+                        used: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+                    });
+                }
+            }
+        }
+        found
+    }
+
+    /// Removes the entries used least recently until the rest fits; how many went, and their bytes.
+    pub(super) fn shrink_to(&self, bound: u64) -> (u64, u64) {
+        let mut entries = self.entries();
+        let mut total: u64 = entries.iter().map(|entry| entry.bytes).sum();
+        if total <= bound {
+            return (0, 0);
+        }
+        entries.sort_unstable_by_key(|entry| (entry.used, entry.id));
+        let mut removed = (0, 0);
+        for entry in entries {
+            if total <= bound {
+                break;
+            }
+            total -= entry.bytes;
+            if fs::remove_file(&entry.path).is_ok() {
+                removed = (removed.0 + 1, removed.1 + entry.bytes);
+            }
+        }
+        removed
+    }
+
+    /// Removes the folders of the cache that are empty.
+    pub(super) fn remove_empty_folders(&self) {
+        for folder in list(&self.root) {
+            let name = folder.file_name();
+            if is_prefix(name.as_encoded_bytes()) || name == TEMPORARY {
+                // Refused unless it is empty.
+                let _ = fs::remove_dir(folder.path());
+            }
+        }
+    }
+
+    /// Removes files that a writer left behind; how many went.
+    pub(super) fn sweep(&self, older_than: Duration) -> u64 {
+        let now = SystemTime::now();
+        let mut removed = 0;
+        for file in list(&self.root.join(TEMPORARY)) {
+            let age = file
+                .metadata()
+                .and_then(|metadata| metadata.modified())
+                .map(|modified| now.duration_since(modified).unwrap_or_default());
+            if age.is_ok_and(|age| age >= older_than) && fs::remove_file(file.path()).is_ok() {
+                removed += 1;
+            }
+        }
+        removed
+    }
+}
+
+/// Whether a folder has the name of one that holds entries.
+fn is_prefix(name: &[u8]) -> bool {
+    name.len() == 2 && name.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn list(folder: &Path) -> impl Iterator<Item = fs::DirEntry> {
+    fs::read_dir(folder).into_iter().flatten().flatten()
+}
+
+fn read_and_renew(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let metadata = file.metadata()?;
+    let mut bytes = Vec::new();
+    // A size that memory cannot hold is damage like any other.
+    bytes
+        .try_reserve_exact(usize::try_from(metadata.len()).map_err(io::Error::other)?)
+        .map_err(io::Error::other)?;
+    file.read_to_end(&mut bytes)?;
+    let now = SystemTime::now();
+    let is_old = |used| now.duration_since(used).is_ok_and(|age| age > RENEW_AFTER);
+    if metadata.modified().is_ok_and(is_old) {
+        // Only the owner may; for others the entry looks older than it is.
+        let _ = file.set_modified(now);
+    }
+    Ok(bytes)
+}
