@@ -4,9 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use elimap::prelude::*;
-use elimap::{
-    Axes, AxisNames, CallLog, DotDims, Error, IntoAxes, Triangle, all_gather, ppermute,
-};
+use elimap::{Axes, AxisNames, CallLog, DotDims, Error, IntoAxes, Triangle, all_gather, ppermute};
 use serde_json::Value;
 
 use crate::case::{Function, VmapSpec, decode_array, decode_axes, is_array};
@@ -286,6 +284,9 @@ impl Equation<'_> {
             "ne" => |x, y| x.not_equal(y), "lt" => |x, y| x.less(y), "le" => |x, y| x.less_equal(y),
             "gt" => |x, y| x.greater(y), "ge" => |x, y| x.greater_equal(y), "and" => |x, y| x & y,
             "or" => |x, y| x | y, "xor" => |x, y| x ^ y, "floor_div" => |x, y| x.floor_divide(y),
+            "nextafter" => |x, y| x.nextafter(y), "shift_left" => |x, y| x.shift_left(y),
+            "shift_right_arithmetic" => |x, y| x.shift_right_arithmetic(y),
+            "shift_right_logical" => |x, y| x.shift_right_logical(y), "outer" => |x, y| elimap::outer(x, y),
         }
         Ok(None)
     }
@@ -460,6 +461,7 @@ impl Equation<'_> {
                 let name = self.json["fn"].as_str().unwrap_or("identity");
                 let host = host::find(name)
                     .ok_or_else(|| unsupported(format!("unknown host function {name:?}")))?;
+                let looks = op == "debug_callback";
                 let mut results = Vec::new();
                 for result in self.json["result"].as_array().into_iter().flatten() {
                     let shape = result["shape"]
@@ -472,8 +474,12 @@ impl Equation<'_> {
                         shape.map(|n| n as usize),
                     ));
                 }
+                let host = move |args: &[Array]| match looks {
+                    true => Ok(Vec::new()),
+                    false => host(args),
+                };
                 let mut callback = Callback::new(name, results, host).log(self.log);
-                if op == "debug_callback" {
+                if looks {
                     callback = callback.debug();
                 } else if op == "io_callback" {
                     callback = callback.io(self.flag("ordered"));

@@ -42,7 +42,10 @@ pub(super) fn run(op: &str, json: &Value, a: &[Tensor]) -> Result<Option<Vec<Ten
         ("psum_scatter", [x]) => psum_scatter(x, name, axis, tiled)?,
         ("pshuffle", [x]) => {
             let lanes = json["perm"].as_array().into_iter().flatten();
-            let lanes: Vec<usize> = lanes.filter_map(Value::as_u64).map(|n| n as usize).collect();
+            let lanes: Vec<usize> = lanes
+                .filter_map(Value::as_u64)
+                .map(|n| n as usize)
+                .collect();
             pshuffle(x, name, &lanes)?
         }
         _ => return Ok(None),

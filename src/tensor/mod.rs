@@ -16,6 +16,7 @@ mod creation;
 mod custom;
 mod debug;
 mod einsum;
+mod forward;
 mod func;
 mod indexing;
 mod linalg;
