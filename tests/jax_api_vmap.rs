@@ -59,7 +59,9 @@ fn vmap_inconsistent_sizes_constructs_proper_error_message_starargs() {
     let args = (counting(&[4]), vec![counting(&[2]), counting(&[2])]);
     let text = vmap_error(vmap(f).call(args)).to_string();
     assert!(
-        text.contains("* most axes (2 of them) had size 2, e.g. axis 0 of args.1[0] of type f64[2]"),
+        text.contains(
+            "* most axes (2 of them) had size 2, e.g. axis 0 of args.1[0] of type f64[2]"
+        ),
         "{text}"
     );
     assert!(

@@ -166,6 +166,7 @@ fn order_is_free(case: &Case) -> bool {
         visit(equation, &mut |e| match e["op"].as_str() {
             Some("callback") => unrolled |= e["method"] == "sequential_unrolled",
             Some("io_callback") => unordered |= e["ordered"] == false,
+            Some("jit") => unordered = true,
             Some("vmap" | "map" | "scan" | "while" | "fori" | "custom_vmap") => levels += 1,
             _ => {}
         });

@@ -45,7 +45,7 @@ def effect(p):
     if p.rng.random() < 0.5:
         p.body.append({"op": "debug_callback", "args": [v.name], "out": []})
         return v
-    made = p.add("io_callback", [v], v.dtype, v.shape, False, fn="affine", ordered=p.rng.random() < 0.15,
+    made = p.add("io_callback", [v], v.dtype, v.shape, False, fn="affine", ordered=p.rng.random() < 0.05,
                  result=[{"shape": list(v.shape), "dtype": v.dtype}])
     p.body[-1]["out"] = [made.name]
     return made
@@ -234,7 +234,9 @@ def exchange(p, op, name, size):
     dims = [d for d in range(len(v.shape) + 1) if d != k]
     shape = v.shape[:k] + (n,) + v.shape[k:]
     fit = p.add("broadcast_in_dim", [v], v.dtype, shape, v.tame, shape=list(shape), dims=dims)
-    # The lanes' slices should differ along the new axis too.
+    # Lanes and slices should differ; besides, the reference's all_to_all of a value that no lane tells apart is wrong.
+    lane = p.add("axis_index", [], "int32", (), axis_name=name)
+    fit = p.add("add", [fit, lane], v.dtype, shape, v.tame)
     count = p.add("iota", [], v.dtype, shape, True, dtype=v.dtype, shape=list(shape), dimension=k)
     fit = p.add("add", [fit, count], v.dtype, shape, v.tame)
     rest = shape[:k] + ((n // size,) if tiled else ()) + shape[k + 1:]

@@ -21,14 +21,14 @@ Program.makers = Program.inner + [
     a.power, a.convert, a.clamp, a.extreme, a.running, a.reshape, a.expand, a.squeeze, a.join, a.pad, a.dynamic, a.dynamic,
     a.scatter, a.along, a.best, a.together, a.normal, a.rearrange, a.made_up, a.einsum, a.outer, a.matmul, a.system,
     f.callback, f.callback, f.effect, f.custom, f.conditional, f.loop, f.loop, f.nested, f.nested, f.collective,
-    f.collective, f.collective]
+    f.collective, f.collective, f.collective, f.collective]
 
 
 def case(seed, number):
     rng = random.Random(f"{seed}/{number}")
     levels = rng.choice([0, 1, 1, 1, 2, 2, 3])
     sizes = [rng.choice([1, 2, 2, 3, 3, 4] + [0] * (rng.random() < 0.1)) for _ in range(levels)]
-    named = [("ijk"[k], n) for k, n in enumerate(sizes) if rng.random() < 0.3 and n > 0]
+    named = [("ijk"[k], n) for k, n in enumerate(sizes) if rng.random() < 0.45 and n > 0]
     specs = [{"in_axes": [], "out_axes": 0} for _ in sizes]
     for k, n in enumerate(sizes):
         if ("ijk"[k], n) in named:
@@ -62,7 +62,7 @@ def case(seed, number):
         spec["out_axes"] = axes
     return {"id": f"random-{seed}-{number:05}", "group": "random", "mode": "jit" if rng.random() < 0.6 else "eager",
             "inputs": inputs, "vmap": specs,
-            "fun": {"args": [f"a{a}" for a in range(arity)], "body": p.body, "return": [v.name for v in chosen]}}
+            "fun": {"args": [f"a{n}" for n in range(arity)], "body": p.body, "return": [v.name for v in chosen]}}
 
 
 def main():
