@@ -257,7 +257,7 @@ fn v50_psum_scatter_keeps_one_slice_of_the_sum_per_lane() {
     let unequal = over_i(|x| psum_scatter(x, "i", 0, true), ints(&[2, 3]));
     assert!(matches!(
         op_error(unequal),
-        ("reduce_scatter", OpErrorKind::ShapeMismatch { .. })
+        ("psum_scatter", OpErrorKind::ShapeMismatch { .. })
     ));
 }
 
