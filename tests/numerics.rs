@@ -454,3 +454,21 @@ fn n25_a_mask_chooses_elementwise_or_by_sorting() {
     let kept = sort_by_key(&[&(!&mask), &x], 0).unwrap();
     assert_same(&kept[1], &[3.0, 2.0, -1.0]);
 }
+
+#[test]
+fn n9_arithmetic_shifts_keep_the_top_bit_of_unsigned_numbers() {
+    let shifted = |x: u8, by: u8| values::<u8>(&t(vec![x]).shift_right_arithmetic(t(vec![by])))[0];
+    let cases = [
+        (254, 1, 255),
+        (254, 0, 254),
+        (128, 2, 224),
+        (127, 1, 63),
+        (200, 9, 255),
+        (1, 9, 0),
+    ];
+    for (x, by, found) in cases {
+        assert_eq!(shifted(x, by), found, "{x} >> {by}");
+    }
+    let signed = t(vec![-8_i32, 8, -8, 8]).shift_right_arithmetic(t(vec![1, 1, 40, 40]));
+    assert_eq!(values::<i32>(&signed), [-4, 4, -1, 0]);
+}
