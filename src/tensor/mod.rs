@@ -296,9 +296,7 @@ pub(crate) fn apply(
             .collect();
         let out = builder.push(op, inputs, results.iter().cloned(), Some(location));
         let program = builder.finish(out.into_iter().map(Into::into).collect());
-        Plan::new(&program)
-            .run(arrays, &mut RunContext::default())?
-            .into()
+        Plan::new(&program).run(arrays, &mut RunContext::default())?
     } else {
         crate::ops::eval(&op, &arrays)?
     };
