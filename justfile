@@ -36,17 +36,17 @@ cache-hard:
 cache-table:
     python3 benches/peers/cache_table.py
 
-# Recorded JAX cases through the public API.
-conformance *CASES="tests/data/conformance/cases.json tests/data/conformance/callback_vectors.json":
-    for cases in {{CASES}}; do cargo run --release --example conformance -- $cases || exit 1; done
-
-# Fresh random cases against a live JAX, in a virtual environment below target/.
-conformance-live SEED="1" COUNT="2000":
-    python3 -m venv target/jax
-    target/jax/bin/pip install --quiet "jax==0.10.2" numpy
+# Fresh random cases against a live JAX, whose virtual environment is made below target/ where there is none.
+conformance SEED="1" COUNT="2000":
+    test -x target/jax/bin/python || python3 -m venv target/jax
+    target/jax/bin/python -c "import jax; assert jax.__version__ == '0.10.2'" || target/jax/bin/pip install --quiet "jax==0.10.2" numpy
     python3 tests/reference/generate.py {{SEED}} {{COUNT}} > target/cases.json
     target/jax/bin/python tests/reference/jax_runner.py target/cases.json target/answered.json
     cargo run --release --example conformance -- target/answered.json
+
+# Recorded JAX cases through the public API; no Python needed.
+conformance-recorded *CASES="tests/data/conformance/cases.json tests/data/conformance/callback_vectors.json":
+    for cases in {{CASES}}; do cargo run --release --example conformance -- $cases || exit 1; done
 
 # Every example; each asserts what it prints.
 examples:

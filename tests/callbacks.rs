@@ -585,3 +585,67 @@ fn the_index_array_reaches_the_host_once() {
     assert_eq!(log.records()[0].args.len(), 1);
     assert_eq!(log.records()[0].args[0].to_vec::<i32>().unwrap(), indices);
 }
+
+#[test]
+fn c12_unrolled_calls_come_in_the_order_of_sequential_ones_at_every_depth() {
+    let f = |method: VmapMethod| {
+        let (f, log) = logged(method);
+        vmap(vmap(|x: Tensor| f.call((x,))))
+            .call((tens(),))
+            .unwrap();
+        vmap(vmap(vmap(|x: Tensor| f.call((x,)))))
+            .call((counting(&[2, 2, 2]),))
+            .unwrap();
+        scalars(&log)
+    };
+    let unrolled = f(VmapMethod::SequentialUnrolled);
+    assert_eq!(unrolled[..6], [0.0, 10.0, 1.0, 11.0, 2.0, 12.0]);
+    assert_eq!(unrolled, f(VmapMethod::Sequential));
+}
+
+#[test]
+fn c29_the_number_of_calls_is_promised_and_the_same_at_every_run() {
+    for (method, calls) in [
+        (VmapMethod::Sequential, 3),
+        (VmapMethod::SequentialUnrolled, 3),
+        (VmapMethod::Parallel, 3),
+        (VmapMethod::ExpandDims, 1),
+        (VmapMethod::BroadcastAll, 1),
+        (VmapMethod::LegacyVectorized, 1),
+    ] {
+        let (f, log) = logged(method);
+        let compiled = jit(vmap(|x: Tensor| f.call((x,))));
+        for run in 1..=3 {
+            vmap(|x: Tensor| f.call((x,)))
+                .call((counting(&[3]),))
+                .unwrap();
+            compiled.call((counting(&[3]),)).unwrap();
+            assert_eq!(log.len(), 2 * run * calls, "{method}");
+        }
+    }
+}
+
+#[test]
+fn c38_calls_without_jit_are_those_with_it() {
+    for method in VmapMethod::ALL {
+        let runs = [false, true].map(|compiled| {
+            let (f, log) = logged(method);
+            let g = vmap(|x: Tensor| f.call((f.call((&x,))? + x,)));
+            let out = if compiled {
+                jit(g).call((counting(&[3]),))
+            } else {
+                g.call((counting(&[3]),))
+            };
+            let mut calls: Vec<String> = log
+                .records()
+                .iter()
+                .map(|r| format!("{:?}", r.args))
+                .collect();
+            if method == VmapMethod::Parallel {
+                calls.sort();
+            }
+            (f64s(&out.unwrap()), calls)
+        });
+        assert_eq!(runs[0], runs[1], "{method}");
+    }
+}

@@ -257,7 +257,7 @@ fn v50_psum_scatter_keeps_one_slice_of_the_sum_per_lane() {
     let unequal = over_i(|x| psum_scatter(x, "i", 0, true), ints(&[2, 3]));
     assert!(matches!(
         op_error(unequal),
-        ("reduce_scatter", OpErrorKind::ShapeMismatch { .. })
+        ("psum_scatter", OpErrorKind::ShapeMismatch { .. })
     ));
 }
 
@@ -338,4 +338,32 @@ fn v41_a_callback_of_a_collective_is_called_once() {
     let out = over_i(|x| Ok(f.call((psum(&x, "i")?,))? + x), counting(&[3])).unwrap();
     assert_eq!(f64s(&out), [3.0, 4.0, 5.0]);
     assert_eq!(scalars(&log), [3.0]);
+}
+
+#[test]
+fn v49_a_permuted_value_that_is_the_same_everywhere_stays_shared() {
+    let log = CallLog::new();
+    let host = adder("f", &[], &log).vmap_method(VmapMethod::ExpandDims);
+    let f = |_: Tensor| host.call((ppermute(2.0, "i", &[(0, 1), (1, 0)])?,));
+    let out = vmap(f)
+        .axis_name("i")
+        .out_axes(None)
+        .call((counting(&[2]),))
+        .unwrap();
+    assert_eq!((f64s(&out), log.len()), (vec![2.0], 1));
+}
+
+#[test]
+fn v52_positional_axes_are_summed_beside_the_names() {
+    // `psum(x, ("i", 0))` is written as two sums.
+    let out = over_i(|x| psum(x.sum(0), "i"), counting(&[2, 3])).unwrap();
+    assert_eq!(f64s(&out), [15.0, 15.0]);
+}
+
+#[test]
+fn v50_errors_name_what_was_called() {
+    let error = over_i(|x| psum_scatter(x, "i", 0, false), counting(&[2, 3])).unwrap_err();
+    assert!(error.to_string().starts_with("psum_scatter: "), "{error}");
+    let error = over_i(|x| ppermute(x, "i", &[(0, 1)]), counting(&[2])).unwrap_err();
+    assert!(error.to_string().starts_with("ppermute: "), "{error}");
 }

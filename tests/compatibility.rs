@@ -25,7 +25,11 @@ fn functions(folder: &Path, out: &mut BTreeSet<String>) {
 fn rows() -> impl Iterator<Item = Vec<&'static str>> {
     TABLE
         .lines()
-        .filter(|line| line.starts_with("| ") && !line.starts_with("| rule"))
+        .filter(|line| {
+            ["| V", "| C", "| N"]
+                .iter()
+                .any(|rule| line.starts_with(rule))
+        })
         .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
 }
 

@@ -24,6 +24,7 @@ fn assert_all_pass(text: &str, at_least: usize) {
         .filter_map(|case| {
             let outcome = compare::run(case);
             assert_eq!(outcome.result["id"], case.id.as_str());
+            assert!(!outcome.fewer_calls, "{}", case.id);
             outcome
                 .difference
                 .map(|difference| format!("{} differs: {difference}", case.id))

@@ -572,3 +572,98 @@ fn c36_a_scan_of_vmaps_calls_once_per_chunk() {
         vec![vec![vec![3]]; 2]
     );
 }
+
+#[test]
+fn c34_a_callback_in_a_batched_predicate_at_depth_2() {
+    let (f, log) = one(VmapMethod::Sequential);
+    let g = |x: Tensor| {
+        while_loop(
+            |c: Tensor| Ok::<_, Error>(f.call((c,))?.less(3.0)),
+            |c: Tensor| c + 1.0,
+            x,
+        )
+    };
+    let x = Array::from(ndarray::array![[1.0, 2.0, 3.0], [2.0, 2.0, 1.0]]);
+    let out: Tensor = vmap(vmap(g)).call((x,)).unwrap();
+    assert_eq!(f64s(&out), [3.0; 6]);
+    // T = 2 trips of 6 lanes: T + 1 tests and T masks, the innermost level slowest.
+    assert_eq!(log.len(), 30);
+    assert_eq!(scalars(&log)[..6], [1.0, 2.0, 2.0, 2.0, 3.0, 1.0]);
+}
+
+#[test]
+fn c42_io_inside_a_while_needs_lanes_that_stop_together() {
+    let io = |ordered: bool| {
+        Callback::new("io", [f64::spec([])], |args: &[Array]| args[0].clone()).io(ordered)
+    };
+    let run = |ordered: bool, batched: bool| -> Result<Tensor, Error> {
+        let f = io(ordered);
+        let body = |(n, x): Pair| Ok::<_, Error>((n + 1, f.call((x,))? + 1.0));
+        let g = |n: Tensor, x: Tensor| -> Result<Tensor, Error> {
+            let (_, x): Pair = while_loop(|(n, _): Pair| n.less(2), body, (n, x))?;
+            Ok(x)
+        };
+        let start = if batched {
+            Array::from(vec![0_i64, 1])
+        } else {
+            Array::scalar(0_i64)
+        };
+        let axis = if batched { Some(0) } else { None };
+        vmap(g)
+            .in_axes((axis, Some(0)))
+            .call((start, vec1(&[5.0, 6.0])))
+    };
+    assert_eq!(f64s(&run(false, false).unwrap()), [7.0, 8.0]);
+    let (op, kind) = op_error(run(false, true));
+    assert!(op == "while" && matches!(kind, OpErrorKind::UnsupportedEffect { .. }));
+    assert!(run(true, false).is_err() && run(true, true).is_err());
+}
+
+#[test]
+fn what_every_branch_or_step_hands_on_is_not_batched_with_the_rest() {
+    let log = CallLog::new();
+    let host = adder("f", &[], &log).vmap_method(VmapMethod::ExpandDims);
+    // A batched predicate, but both branches return the same unbatched value.
+    let f = |p: Tensor| -> Result<Tensor, Error> {
+        let y = Tensor::from(2.0);
+        let (y, _) = cond(
+            p,
+            |y: Tensor| (y.clone(), y),
+            |y: Tensor| (y.clone(), -y),
+            (y * 1.0,),
+        )?;
+        host.call((y,))
+    };
+    vmap(f)
+        .out_axes(None)
+        .call((Array::from(vec![true, false]),))
+        .unwrap();
+    // A loop that lanes leave at different times carries a value it never changes.
+    let g = |n: Tensor| -> Result<Tensor, Error> {
+        let (_, y): Pair = while_loop(
+            |(n, _): Pair| n.less(3),
+            |(n, y): Pair| (n + 1, y),
+            (n, 2.0),
+        )?;
+        host.call((y,))
+    };
+    vmap(g)
+        .out_axes(None)
+        .call((Array::from(vec![0_i64, 2]),))
+        .unwrap();
+    // A scan whose other carry is batched.
+    let h = |x: Tensor| -> Result<Tensor, Error> {
+        let step = |(a, y): Pair, s: Tensor| ((a + &s, y), s);
+        let ((_, y), _): (Pair, Tensor) =
+            scan(step, (x, 2.0), counting(&[2]), ScanOptions::default())?;
+        host.call((y,))
+    };
+    vmap(h).out_axes(None).call((vec1(&[0.0, 1.0]),)).unwrap();
+    assert_eq!(log.len(), 3);
+    assert!(
+        log.records()
+            .iter()
+            .all(|r| shapes(r) == [Vec::<usize>::new()])
+    );
+    assert_eq!(scalars(&log), [2.0; 3]);
+}

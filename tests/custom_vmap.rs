@@ -325,3 +325,20 @@ fn the_call_survives_jit_and_program_text() {
         .unwrap();
     assert_eq!(out[0].to_vec::<f64>().unwrap(), [4.0, 6.0]);
 }
+
+#[test]
+fn c46_inside_a_sequential_vmap_callbacks_see_one_lane_whatever_their_method() {
+    for method in [
+        VmapMethod::ExpandDims,
+        VmapMethod::BroadcastAll,
+        VmapMethod::Sequential,
+    ] {
+        let log = CallLog::new();
+        let a = Callback::new("a", [f64::spec([])], |args: &[Array]| args[0].clone())
+            .vmap_method(method)
+            .log(&log);
+        let f = sequential_vmap(move |x: Tensor| a.call((x,)));
+        vmap(f).call((vector(&[1.0, 2.0]),)).unwrap();
+        assert_eq!(scalars(&log), [1.0, 2.0], "{method}");
+    }
+}

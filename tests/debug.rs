@@ -83,3 +83,16 @@ fn lines_go_to_the_sink_and_templates_are_checked() {
         "{error}"
     );
 }
+
+#[test]
+fn c43_also_in_a_loop_that_lanes_leave_at_different_times() {
+    let seen = Seen::default();
+    let body = |x: Tensor| -> Result<Tensor, Error> {
+        look(&seen, &x)?;
+        Ok(x + 1.0)
+    };
+    let f = |x: Tensor| while_loop::<Tensor, _, _>(|x: Tensor| x.less(2.0), body, x);
+    vmap(f).call((vector(&[0.0, 1.0]),)).unwrap();
+    // Finished lanes look too, at their frozen value.
+    assert_eq!(take(&seen), [0.0, 1.0, 1.0, 2.0]);
+}

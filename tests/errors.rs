@@ -78,14 +78,14 @@ fn trees() {
     assert_error!(
         vmap(identity).in_axes((0, 0)).call((&x,)),
         Error::Tree(TreeError::InAxesLength { .. }),
-        @"in_axes must be one axis, None, or a tuple with one entry per argument, but it has 2 entries for 1 arguments"
+        @"in_axes must be one axis, None, or a tuple with one entry per argument, but it has 2 entries for 1 arguments; give as many entries as arguments"
     );
     assert_error!(vmap(pair).call((&x,)), Error::Tree(TreeError::Structure { .. }), @"at args.0: expected a tuple of 2, found a tensor; give the structure that the parameter's type names");
     assert_error!(vmap(pair).call(((&x, (&x, &x)),)), Error::Tree(TreeError::Structure { .. }), @"at args.0.1: expected a tensor, found a tuple of 2; give the structure that the parameter's type names");
     assert_error!(
         Axes::Axis(0).broadcast_args(&TreeDef::Tuple(vec![])).and_then(|_| (0, 0).into_axes().broadcast_args(&TreeDef::Tuple(vec![]))),
         Error::Tree(TreeError::InAxesLength { .. }),
-        @"in_axes must be one axis, None, or a tuple with one entry per argument, but it has 2 entries for 0 arguments"
+        @"in_axes must be one axis, None, or a tuple with one entry per argument, but it has 2 entries for 0 arguments; give as many entries as arguments"
     );
 }
 
@@ -180,7 +180,7 @@ fn operations_and_their_operands() {
     assert_op_error!(x().matmul(counting(&[2])).check(), OpErrorKind::ShapeMismatch { .. }, @"matmul: incompatible shapes (2, 3), (2,): the last axis of the first must match the second-to-last (or only) axis of the second (at tests/errors.rs:LINE)");
     assert_op_error!(x().reshape([4]).check(), OpErrorKind::ShapeMismatch { .. }, @"reshape: incompatible shapes (2, 3), (4,): a reshape keeps the number of elements, but (2, 3) has 6 and (4,) has 4 (at tests/errors.rs:LINE)");
     assert_op_error!(x().reshape([-1, -1]).check(), OpErrorKind::ShapeMismatch { .. }, @"reshape: incompatible shapes (2, 3): cannot reshape into [-1, -1]; lengths are not negative, save for one -1 (at tests/errors.rs:LINE)");
-    assert_op_error!(x().index(0, 2).check(), OpErrorKind::ShapeMismatch { .. }, @"index: incompatible shapes (2, 3): index 2 is out of bounds for axis 0; its indices run from -2 to 1 (at tests/errors.rs:LINE)");
+    assert_op_error!(zeros(DType::F64, [2, 0]).index(1, 2).check(), OpErrorKind::ShapeMismatch { .. }, @"index: incompatible shapes (2, 0): index 2 is out of bounds for axis 1, which is empty; index an axis that has elements (at tests/errors.rs:LINE)");
     assert_op_error!(x().squeeze(0).check(), OpErrorKind::ShapeMismatch { .. }, @"squeeze: incompatible shapes (2, 3): only axes of length 1 can be squeezed, but axis 0 has length 2 (at tests/errors.rs:LINE)");
     assert_op_error!(x().dynamic_slice(&[0.into(), 0.into()], [3, 1]).check(), OpErrorKind::ShapeMismatch { .. }, @"dynamic_slice: incompatible shapes (2, 3): slice_sizes (3, 1) must lie inside the operand, axis by axis (at tests/errors.rs:LINE)");
     assert_op_error!((-Tensor::from(true)).check(), OpErrorKind::DTypeMismatch { .. }, @"neg: unsuitable element types bool: integers or floats are taken; convert bool to an integer type first, or use `not` or `xor` (at tests/errors.rs:LINE)");
@@ -219,11 +219,21 @@ fn control_flow_and_collectives() {
     let io = Callback::new("io", [f64::spec([])], |args: &[Array]| args[0].clone()).io(false);
     let choose = |x: Tensor| cond(x.greater(0.0), |x: Tensor| io.call((x,)), identity, (&x,));
     assert_op_error!(vmap(choose).call((counting(&[2]),)), OpErrorKind::UnsupportedEffect { .. }, @"cond: an io_callback inside a cond cannot be batched; call it outside, or use a pure callback (at tests/errors.rs:LINE)");
+    let until = |x: Tensor| {
+        while_loop::<Tensor, _, _>(|x: Tensor| x.less(1.0), |x: Tensor| io.call((x,)), x)
+    };
+    assert_op_error!(vmap(until).call((counting(&[2]),)), OpErrorKind::UnsupportedEffect { .. }, @"while: an io_callback in a loop cannot be batched where it is ordered or lanes stop at different times; call it outside, use debug_callback, or run the lanes with map (at tests/errors.rs:LINE)");
+    let token = elimap::CancelToken::new();
+    token.cancel();
+    let cancelled = elimap::RunOptions::new()
+        .cancel(&token)
+        .run(|| io.call((1.0,)));
+    assert_error!(cancelled, Error::Cancelled, @"the run was cancelled; lanes already done are discarded, call again to start over");
     assert_op_error!(psum(1.0, "i"), OpErrorKind::UnboundAxisName { .. }, @r#"psum: unbound axis name "i"; bind it with vmap(..).axis_name("i") around this function (bound here: []) (at tests/errors.rs:LINE)"#);
     let shuffle = |x: Tensor| pshuffle(x, "i", &[1, 1]);
-    assert_op_error!(vmap(shuffle).axis_name("i").call((counting(&[2]),)), OpErrorKind::InvalidParameter { .. }, @"pshuffle: [1, 1] is not a permutation of the 2 lanes (at tests/errors.rs:LINE)");
+    assert_op_error!(vmap(shuffle).axis_name("i").call((counting(&[2]),)), OpErrorKind::InvalidParameter { .. }, @"pshuffle: [1, 1] is not a permutation of the 2 lanes; name every lane from 0 to 1 once (at tests/errors.rs:LINE)");
     let ungathered = |x: Tensor| elimap::psum_scatter(x, "i", 0, false);
-    assert_op_error!(vmap(ungathered).axis_name("i").call((counting(&[2, 3]),)), OpErrorKind::ShapeMismatch { .. }, @"reduce_scatter: incompatible shapes (3,): axis 0 must have length 2, one per lane (at tests/errors.rs:LINE)");
+    assert_op_error!(vmap(ungathered).axis_name("i").call((counting(&[2, 3]),)), OpErrorKind::ShapeMismatch { .. }, @"psum_scatter: incompatible shapes (3,): axis 0 must have length 2, one per lane (at tests/errors.rs:LINE)");
     // A program with a collective left over, run without the vmap that binds its axis.
     let mut builder = ProgramBuilder::new();
     let x = builder.input(f64::spec([]));

@@ -381,3 +381,94 @@ fn n28_iota_wraps_and_pads_crop_and_spread() {
     assert_same(&x.pad(0.0, [(-1, 2, 0)]), &[2.0, 3.0, 0.0, 0.0]);
     assert_same(&x.pad(9.0, [(1, -2, 1)]), &[9.0, 1.0, 9.0, 2.0]);
 }
+
+#[test]
+fn n5_functions_of_integers_are_floating_and_as_wide() {
+    let all: [fn(&Tensor) -> Tensor; 4] = [Tensor::sin, Tensor::exp, Tensor::sqrt, |x| x.mean(..)];
+    for f in all {
+        assert_eq!(f(&t(vec![1_i32, 2])).dtype(), DType::F32);
+        assert_eq!(f(&t(vec![true, false])).dtype(), DType::F32);
+        assert_eq!(f(&t(vec![1_i64, 2])).dtype(), DType::F64);
+        assert_eq!(f(&t(vec![1_f32, 2.0])).dtype(), DType::F32);
+    }
+    assert_eq!((t(vec![1_i64]) / t(vec![2_i64])).dtype(), DType::F64);
+}
+
+#[test]
+fn n6_results_of_callbacks_and_reductions_are_strong() {
+    let host = Callback::new(
+        "host",
+        [f64::spec([]).with_weak(true)],
+        |args: &[Array]| args[0].clone(),
+    );
+    assert!(!host.call((1.0,)).unwrap().ty().weak);
+    assert!(!t(vec![1.0, 2.0]).sum(..).ty().weak);
+    assert!(Tensor::from(1.0).ty().weak);
+}
+
+#[test]
+fn n16_denormals_are_kept() {
+    let tiny = f64::MIN_POSITIVE / 4.0;
+    assert_same(&(t(vec![tiny]) * 1.0), &[tiny]);
+    let narrow = f32::MIN_POSITIVE / 4.0;
+    let out = jit(|x: Tensor| x * 1.0)
+        .call((Array::from(vec![narrow]),))
+        .unwrap();
+    assert_eq!(values::<f32>(&out), [narrow]);
+}
+
+#[test]
+fn n20_statistics_at_the_edges() {
+    assert_same(&t(vec![-INF, -INF]).softmax(0), &[NAN, NAN]);
+    assert_same(&t(vec![-INF, -INF]).logsumexp(0), &[-INF]);
+    assert_same(&t(vec![1.0]).std(0, 1), &[NAN]);
+    assert_same(&t(vec![1e200, 1e200]).norm(0), &[INF]);
+}
+
+#[test]
+fn n21_static_indices_wrap_once_and_are_then_clamped() {
+    let x = t(vec![0.0, 1.0, 2.0, 3.0, 4.0]);
+    for (index, found) in [
+        (0, 0.0),
+        (4, 4.0),
+        (5, 4.0),
+        (-1, 4.0),
+        (-5, 0.0),
+        (-6, 0.0),
+        (100, 4.0),
+    ] {
+        assert_same(&x.index(0, index), &[found]);
+        let out = vmap(|x: Tensor| x.index(0, index))
+            .call((counting(&[2, 5]),))
+            .unwrap();
+        assert_same(&out, &[found, found + 5.0]);
+    }
+}
+
+#[test]
+fn n25_a_mask_chooses_elementwise_or_by_sorting() {
+    // There is no index of unknown length; these two have static shapes.
+    let x = t(vec![3.0, -1.0, 2.0]);
+    let mask = x.greater(0.0);
+    assert_same(&where_(&mask, &x, 0.0), &[3.0, 0.0, 2.0]);
+    let kept = sort_by_key(&[&(!&mask), &x], 0).unwrap();
+    assert_same(&kept[1], &[3.0, 2.0, -1.0]);
+}
+
+#[test]
+fn n9_arithmetic_shifts_keep_the_top_bit_of_unsigned_numbers() {
+    let shifted = |x: u8, by: u8| values::<u8>(&t(vec![x]).shift_right_arithmetic(t(vec![by])))[0];
+    let cases = [
+        (254, 1, 255),
+        (254, 0, 254),
+        (128, 2, 224),
+        (127, 1, 63),
+        (200, 9, 255),
+        (1, 9, 0),
+    ];
+    for (x, by, found) in cases {
+        assert_eq!(shifted(x, by), found, "{x} >> {by}");
+    }
+    let signed = t(vec![-8_i32, 8, -8, 8]).shift_right_arithmetic(t(vec![1, 1, 40, 40]));
+    assert_eq!(values::<i32>(&signed), [-4, 4, -1, 0]);
+}

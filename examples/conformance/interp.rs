@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use elimap::prelude::*;
-use elimap::{
-    AxisNames, CallLog, DotDims, Error, IntoAxes, Triangle, all_gather, ppermute, sort_by_key,
-};
+use elimap::{Axes, AxisNames, CallLog, DotDims, Error, IntoAxes, Triangle, all_gather, ppermute};
 use serde_json::Value;
 
 use crate::case::{Function, VmapSpec, decode_array, decode_axes, is_array};
 use crate::host;
+
+#[path = "vocabulary.rs"]
+mod vocabulary;
 
 type Scope = Rc<HashMap<String, TreeValue>>;
 type Fun = Rc<dyn Fn(TreeValue) -> Result<TreeValue, Error>>;
@@ -240,10 +241,14 @@ impl Equation<'_> {
         let a = self.tensors("args")?;
         let result = match (self.elementwise(op, &a)?, a.first()) {
             (Some(result), _) => result,
-            (None, first) => match self.array_op(op, &a, first)? {
-                Some(results) => return Ok(results.into_iter().map(TreeValue::from).collect()),
-                None => return Err(unsupported(format!("unknown op {op:?}"))),
-            },
+            (None, first) => {
+                let results = match self.array_op(op, &a, first)? {
+                    Some(results) => results,
+                    None => vocabulary::run(op, self.json, &a)?
+                        .ok_or_else(|| unsupported(format!("unknown op {op:?}")))?,
+                };
+                return Ok(results.into_iter().map(TreeValue::from).collect());
+            }
         };
         Ok(vec![result.check()?.into()])
     }
@@ -265,7 +270,12 @@ impl Equation<'_> {
             "tan" => Tensor::tan, "tanh" => Tensor::tanh, "sqrt" => Tensor::sqrt, "rsqrt" => Tensor::rsqrt,
             "floor" => Tensor::floor, "ceil" => Tensor::ceil, "logistic" => Tensor::logistic,
             "square" => Tensor::square, "not" => |x| !x, "is_finite" => Tensor::is_finite, "erf" => Tensor::erf,
-            "lgamma" => Tensor::lgamma, "round_half_even" => Tensor::round,
+            "lgamma" => Tensor::lgamma, "round_half_even" => Tensor::round, "exp2" => Tensor::exp2,
+            "asin" => Tensor::asin, "acos" => Tensor::acos, "atan" => Tensor::atan, "sinh" => Tensor::sinh,
+            "cosh" => Tensor::cosh, "asinh" => Tensor::asinh, "acosh" => Tensor::acosh, "atanh" => Tensor::atanh,
+            "cbrt" => Tensor::cbrt, "erfc" => Tensor::erfc, "erf_inv" => Tensor::erf_inv,
+            "digamma" => Tensor::digamma, "population_count" => Tensor::population_count, "clz" => Tensor::clz,
+            "round" => Tensor::round_half_away,
         }
         binary! {
             "add" => |x, y| x + y, "sub" => |x, y| x - y, "mul" => |x, y| x * y, "div" => |x, y| x / y,
@@ -274,6 +284,9 @@ impl Equation<'_> {
             "ne" => |x, y| x.not_equal(y), "lt" => |x, y| x.less(y), "le" => |x, y| x.less_equal(y),
             "gt" => |x, y| x.greater(y), "ge" => |x, y| x.greater_equal(y), "and" => |x, y| x & y,
             "or" => |x, y| x | y, "xor" => |x, y| x ^ y, "floor_div" => |x, y| x.floor_divide(y),
+            "nextafter" => |x, y| x.nextafter(y), "shift_left" => |x, y| x.shift_left(y),
+            "shift_right_arithmetic" => |x, y| x.shift_right_arithmetic(y),
+            "shift_right_logical" => |x, y| x.shift_right_logical(y), "outer" => |x, y| elimap::outer(x, y),
         }
         Ok(None)
     }
@@ -334,7 +347,7 @@ impl Equation<'_> {
                 x()?,
                 &self.axis_names(),
                 json["axis"].as_i64().unwrap_or(0) as isize,
-                false,
+                self.flag("tiled"),
             )?),
             "ppermute" => {
                 let pair = |p: &Value| {
@@ -396,6 +409,9 @@ impl Equation<'_> {
             }
             "scatter_add" if a.len() == 3 => one(x()?.at(&a[1]).add(&a[2])),
             "scatter_set" if a.len() == 3 => one(x()?.at(&a[1]).set(&a[2])),
+            "scatter_mul" if a.len() == 3 => one(x()?.at(&a[1]).mul(&a[2])),
+            "scatter_min" if a.len() == 3 => one(x()?.at(&a[1]).min(&a[2])),
+            "scatter_max" if a.len() == 3 => one(x()?.at(&a[1]).max(&a[2])),
             "iota" => one(iota(
                 self.dtype(json)?,
                 self.ints::<usize>("shape")?,
@@ -413,10 +429,6 @@ impl Equation<'_> {
             "matmul" if a.len() == 2 => one(x()?.matmul(&a[1])),
             "sort" => one(x()?.sort(self.int("axis")?)),
             "argsort" => one(x()?.argsort(self.int("axis")?)),
-            "sort_by_key" => Ok(Some(sort_by_key(
-                &a.iter().collect::<Vec<_>>(),
-                self.int("axis")?,
-            )?)),
             "cholesky" => one(x()?.cholesky()),
             "solve" if a.len() == 2 => one(x()?.solve(&a[1])),
             "triangular_solve" if a.len() == 2 => {
@@ -445,10 +457,11 @@ impl Equation<'_> {
             }
         };
         Ok(Some(match op {
-            "callback" | "io_callback" => {
-                let name = self.json["fn"].as_str().unwrap_or("");
+            "callback" | "io_callback" | "debug_callback" => {
+                let name = self.json["fn"].as_str().unwrap_or("identity");
                 let host = host::find(name)
                     .ok_or_else(|| unsupported(format!("unknown host function {name:?}")))?;
+                let looks = op == "debug_callback";
                 let mut results = Vec::new();
                 for result in self.json["result"].as_array().into_iter().flatten() {
                     let shape = result["shape"]
@@ -461,8 +474,14 @@ impl Equation<'_> {
                         shape.map(|n| n as usize),
                     ));
                 }
+                let host = move |args: &[Array]| match looks {
+                    true => Ok(Vec::new()),
+                    false => host(args),
+                };
                 let mut callback = Callback::new(name, results, host).log(self.log);
-                if op == "io_callback" {
+                if looks {
+                    callback = callback.debug();
+                } else if op == "io_callback" {
                     callback = callback.io(self.flag("ordered"));
                 } else if let Some(method) = self.json["method"].as_str() {
                     callback = callback.vmap_method(method.parse().map_err(Error::function)?);
@@ -485,6 +504,7 @@ impl Equation<'_> {
                 out(jit(move |args: TreeValue| f(args))
                     .call((TreeValue::Tuple(self.values("args")?),))?)
             }
+            "custom_vmap" => out(self.custom()?),
             "pmap" => {
                 pmap(self.function("fun")?)?;
                 Vec::new()
@@ -579,19 +599,51 @@ impl Equation<'_> {
             }
             "map" => {
                 let body = self.function("fun")?;
-                let step = move |(): (), x: TreeValue| -> Result<((), TreeValue), Error> {
-                    Ok(((), body(x)?))
-                };
-                let ((), ys): ((), TreeValue) = scan(
-                    step,
-                    (),
-                    TreeValue::Tuple(self.values("args")?),
-                    ScanOptions::default(),
-                )?;
-                out(ys)
+                let batch = self.json["batch_size"].as_u64().map(|n| n as usize);
+                let xs = TreeValue::Tuple(self.values("args")?);
+                out(elimap::map(move |x: TreeValue| body(x), xs, batch)?)
             }
             _ => return Ok(None),
         }))
+    }
+
+    /// A function with a batching rule; it closes over nothing, as rules must be fit for any thread.
+    fn custom(&self) -> Result<TreeValue, Error> {
+        let spec: Function = serde_json::from_value(self.json["fun"].clone())
+            .map_err(|e| unsupported(e.to_string()))?;
+        let log = self.log.clone();
+        let f = move |args: TreeValue| function(&spec, &Rc::default(), &log)(args);
+        let args = (TreeValue::Tuple(self.values("args")?),);
+        let negated = match self.json["rule"].as_str() {
+            Some("sequential") => {
+                return elimap::sequential_vmap(f).call(args);
+            }
+            rule => rule == Some("negated"),
+        };
+        let rule = {
+            let f = f.clone();
+            move |size: usize, batched: &[bool], (args,): (TreeValue,)| -> Result<_, Error> {
+                let axes = |&b: &bool| if b { Axes::Axis(0) } else { Axes::None };
+                let axes = Axes::Tuple(batched.iter().map(axes).collect());
+                let f = f.clone();
+                let found = vmap(move |args: TreeValue| f(args))
+                    .in_axes((axes,))
+                    .axis_size(size)
+                    .call((args,))?;
+                Ok((if negated { minus(found) } else { found }, true))
+            }
+        };
+        elimap::custom_vmap(f)
+            .def_vmap::<(TreeValue,), _, _>(rule)
+            .call(args)
+    }
+}
+
+fn minus(value: TreeValue) -> TreeValue {
+    match value {
+        TreeValue::Leaf(x) => TreeValue::Leaf(-x),
+        TreeValue::Tuple(items) => TreeValue::Tuple(items.into_iter().map(minus).collect()),
+        other => other,
     }
 }
 

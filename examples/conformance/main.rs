@@ -40,10 +40,14 @@ fn run(path: &str, out: Option<&str>) -> Result<usize, String> {
     let text = std::fs::read_to_string(path).map_err(|e| format!("{path}: {e}"))?;
     let cases = case::read(&text).map_err(|e| format!("{path}: {e}"))?;
     let mut results = Vec::with_capacity(cases.len());
-    let mut failed = 0;
+    let (mut failed, mut fewer) = (0, 0);
     for case in &cases {
         let outcome = compare::run(case);
-        if let Some(difference) = &outcome.difference {
+        if outcome.fewer_calls {
+            // Listed in COMPATIBILITY.md: compiled code of the reference found a call unnecessary.
+            fewer += 1;
+            println!("{}: the reference makes fewer calls", case.id);
+        } else if let Some(difference) = &outcome.difference {
             failed += 1;
             println!("{} differs: {difference}", case.id);
         }
@@ -53,6 +57,7 @@ fn run(path: &str, out: Option<&str>) -> Result<usize, String> {
         let text = serde_json::to_string(&results).map_err(|e| format!("{out}: {e}"))?;
         std::fs::write(out, text).map_err(|e| format!("{out}: {e}"))?;
     }
-    println!("{} passed, {failed} failed", cases.len() - failed);
+    let passed = cases.len() - failed - fewer;
+    println!("{passed} passed, {fewer} with fewer calls in the reference, {failed} failed");
     Ok(failed)
 }

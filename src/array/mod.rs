@@ -287,9 +287,7 @@ impl Array {
             return None;
         }
         Some(dispatch!(&self.data, a => {
-            let mut lane = a.clone();
-            lane.collapse_axis(Axis(axis), index);
-            Array::wrap(lane.index_axis_move(Axis(axis), 0))
+            Array::wrap(a.clone().index_axis_move(Axis(axis), index))
         }))
     }
 

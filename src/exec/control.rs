@@ -2,8 +2,8 @@
 
 use smallvec::SmallVec;
 
-use super::RunContext;
 use super::plan::{Plan, ScanPlan, WhilePlan};
+use super::{RunContext, Table};
 use crate::array::{Array, Data, Element, TensorType, dispatch_dtype};
 use crate::error::Error;
 use crate::ops::{self, Outputs};
@@ -17,7 +17,7 @@ pub(super) fn run_cond(
     let index = operands.remove(0);
     // Out of range picks the nearest branch (rule N26).
     let taken = scalar_index(&index).clamp(0, branches.len() as i128 - 1);
-    Ok(branches[taken as usize].run(operands, cx)?.into())
+    branches[taken as usize].run(operands, cx)
 }
 
 /// The value of a scalar bool or integer.
@@ -50,13 +50,14 @@ pub(super) fn run_while(
 ) -> Result<Outputs<Array>, Error> {
     let consts = plan.cond_consts + plan.body_consts;
     let (cond_consts, body_consts) = operands[..consts].split_at(plan.cond_consts);
-    let mut carry: Vec<Array> = operands[consts..].to_vec();
+    let mut carry: Outputs<Array> = operands[consts..].iter().cloned().collect();
     let predicate = |carry: &[Array], cx: &mut RunContext| -> Result<Array, Error> {
         let args = cond_consts.iter().chain(carry).cloned();
         Ok(plan.cond.run(args, cx)?.swap_remove(0))
     };
     let mut body_consts = body_consts.to_vec();
     let mut first = true;
+    let mut table = Table::new();
     while any(&predicate(&carry, cx)?) {
         // Only a loop that takes a step calls the host.
         if let (true, Some(invariant)) = (first, &plan.invariant) {
@@ -66,7 +67,7 @@ pub(super) fn run_while(
         first = false;
         cx.options.check()?;
         let args = body_consts.iter().chain(&carry).cloned();
-        let next = plan.body.run(args, cx)?;
+        let next = plan.body.run_in(&mut table, args, cx)?;
         if plan.masked {
             // A second look at the predicate masks the update, so finished lanes keep their carry (rules C33 and C34).
             let keep_going = predicate(&carry, cx)?;
@@ -79,7 +80,7 @@ pub(super) fn run_while(
             carry = next;
         }
     }
-    Ok(carry.into())
+    Ok(carry)
 }
 
 pub(super) fn run_scan(
@@ -89,7 +90,8 @@ pub(super) fn run_scan(
 ) -> Result<Outputs<Array>, Error> {
     let fixed = plan.num_consts + plan.num_carry;
     let mut consts: Vec<Array> = operands[..plan.num_consts].to_vec();
-    let mut carry: Vec<Array> = operands[plan.num_consts..fixed].to_vec();
+    let mut carry: Outputs<Array> = operands[plan.num_consts..fixed].iter().cloned().collect();
+    let mut table = Table::new();
     let xs = &operands[fixed..];
     let mut ys: Vec<Stack> = plan.ys.iter().map(Stack::new).collect();
     if plan.length > 0
@@ -107,17 +109,12 @@ pub(super) fn run_scan(
         let slices = xs
             .iter()
             .map(|x| x.index_axis(0, i).unwrap_or_else(|| x.clone()));
-        let args: SmallVec<[Array; 8]> = consts
-            .iter()
-            .cloned()
-            .chain(carry.drain(..))
-            .chain(slices)
-            .collect();
+        let args = consts.iter().cloned().chain(carry.drain(..)).chain(slices);
         if plan.lanes {
             cx.lanes.push(i);
         }
         cx.options.check()?;
-        let mut out = plan.body.run(args, cx)?;
+        let mut out = plan.body.run_in(&mut table, args, cx)?;
         if plan.lanes {
             cx.lanes.pop();
             if cx.lanes.is_empty() {
@@ -155,6 +152,11 @@ impl Stack {
         ) {
             if let Some(from) = T::unwrap_ref(value.data()) {
                 // The stack is this array's only holder, so nothing is copied here but the step.
+                let start = index * from.len();
+                if let (Some(to), Some(from)) = (to.as_slice_mut(), from.as_slice()) {
+                    to[start..start + from.len()].copy_from_slice(from);
+                    return;
+                }
                 to.index_axis_mut(ndarray::Axis(0), index).assign(from);
             }
         }

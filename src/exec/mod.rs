@@ -82,7 +82,9 @@ impl Program {
         }
         // Programs can be built and parsed by hand; evaluation may assume what the type rules accept.
         self.verify()?;
-        Plan::new(self).run(args.iter().cloned(), &mut RunContext::default())
+        Ok(Plan::new(self)
+            .run(args.iter().cloned(), &mut RunContext::default())?
+            .into_vec())
     }
 }
 
@@ -92,8 +94,19 @@ impl Plan {
         &self,
         args: impl IntoIterator<Item = Array>,
         cx: &mut RunContext,
-    ) -> Result<Vec<Array>, Error> {
-        let mut table: Vec<Option<Array>> = vec![None; self.slots];
+    ) -> Result<Outputs<Array>, Error> {
+        self.run_in(&mut Table::new(), args, cx)
+    }
+
+    /// Runs the plan in a table that a loop keeps from step to step.
+    fn run_in(
+        &self,
+        table: &mut Table,
+        args: impl IntoIterator<Item = Array>,
+        cx: &mut RunContext,
+    ) -> Result<Outputs<Array>, Error> {
+        table.clear();
+        table.resize(self.slots, None);
         for (slot, array) in &self.constants {
             table[*slot as usize] = Some(array.clone());
         }
@@ -107,12 +120,8 @@ impl Plan {
             let operands: SmallVec<[Array; 4]> = step
                 .inputs
                 .iter()
-                .map(|o| read(&table, o))
+                .map(|o| read(table, o))
                 .collect::<Result<_, _>>()?;
-            // Dropping before running lets an operation reuse a buffer nobody else holds.
-            for slot in &step.drops {
-                table[*slot as usize] = None;
-            }
             let outputs = self.step(step, operands, cx)?;
             for (slot, array) in step.outputs.iter().zip(outputs) {
                 if let Some(slot) = slot {
@@ -120,7 +129,7 @@ impl Plan {
                 }
             }
         }
-        self.outputs.iter().map(|o| read(&table, o)).collect()
+        self.outputs.iter().map(|o| read(table, o)).collect()
     }
 
     fn step(
@@ -140,7 +149,7 @@ impl Plan {
                 results,
                 lanes,
             } => call_host(callback, results, lanes, &operands, cx),
-            Action::Call(plan) => Ok(plan.run(operands, cx)?.into()),
+            Action::Call(plan) => plan.run(operands, cx),
             Action::Cond(branches) => control::run_cond(branches, operands, cx),
             Action::While(plan) => control::run_while(plan, operands, cx),
             Action::Scan(plan) => control::run_scan(plan, operands, cx),
@@ -149,20 +158,25 @@ impl Plan {
     }
 }
 
-fn read(table: &[Option<Array>], operand: &Operand) -> Result<Array, Error> {
-    match operand {
-        Operand::Literal(array) => Ok(array.clone()),
-        // A verified program defines every variable before its use.
-        Operand::Slot(slot) => table[*slot as usize].clone().ok_or_else(|| {
-            let detail = "a variable is used before it is defined; verify() the program".to_owned();
-            OpError {
-                op: "program",
-                kind: OpErrorKind::InvalidParameter { detail },
-                location: None,
-            }
-            .into()
-        }),
-    }
+/// The values of a plan's variables while it runs.
+type Table = Vec<Option<Array>>;
+
+fn read(table: &mut Table, operand: &Operand) -> Result<Array, Error> {
+    let found = match operand {
+        Operand::Literal(array) => return Ok(array.clone()),
+        Operand::Slot(slot) => table[*slot as usize].clone(),
+        Operand::Last(slot) => table[*slot as usize].take(),
+    };
+    // A verified program defines every variable before its use.
+    found.ok_or_else(|| {
+        let detail = "a variable is used before it is defined; verify() the program".to_owned();
+        OpError {
+            op: "program",
+            kind: OpErrorKind::InvalidParameter { detail },
+            location: None,
+        }
+        .into()
+    })
 }
 
 /// One host call, or one per lane.

@@ -25,6 +25,8 @@ pub(crate) struct Plan {
 #[derive(Debug)]
 pub(super) enum Operand {
     Slot(u32),
+    /// The slot's last use: it is emptied, so that an operation finds itself the only holder of the buffer.
+    Last(u32),
     Literal(Array),
 }
 
@@ -35,8 +37,6 @@ pub(super) struct Step {
     pub(super) inputs: SmallVec<[Operand; 4]>,
     /// The slot of each result, `None` where nothing uses it.
     pub(super) outputs: SmallVec<[Option<u32>; 2]>,
-    /// Slots read here for the last time.
-    pub(super) drops: SmallVec<[u32; 2]>,
 }
 
 /// What a step does.
@@ -103,31 +103,14 @@ impl Plan {
             .equations
             .iter()
             .enumerate()
-            .map(|(i, equation)| {
-                let mut drops: SmallVec<[u32; 2]> = SmallVec::new();
-                for atom in &equation.inputs {
-                    if let Atom::Var(var) = atom
-                        && last_use[var.index()] == Some(i)
-                        && !drops.contains(&var.0)
-                    {
-                        drops.push(var.0);
-                    }
-                }
-                Step {
-                    action: Action::new(
-                        &equation.op,
-                        program,
-                        &equation.outputs,
-                        equation.location,
-                    ),
-                    inputs: equation.inputs.iter().map(operand).collect(),
-                    outputs: equation
-                        .outputs
-                        .iter()
-                        .map(|v| last_use[v.index()].is_some().then_some(v.0))
-                        .collect(),
-                    drops,
-                }
+            .map(|(i, equation)| Step {
+                action: Action::new(&equation.op, program, &equation.outputs, equation.location),
+                inputs: operands(&equation.inputs, |v| last_use[v] == Some(i)).collect(),
+                outputs: equation
+                    .outputs
+                    .iter()
+                    .map(|v| last_use[v.index()].is_some().then_some(v.0))
+                    .collect(),
             })
             .collect();
         Plan {
@@ -145,7 +128,7 @@ impl Plan {
                 .map(|v| v.0)
                 .collect(),
             steps,
-            outputs: program.outputs.iter().map(operand).collect(),
+            outputs: operands(&program.outputs, |_| true).collect(),
         }
     }
 }
@@ -156,11 +139,18 @@ fn swept(program: &Program) -> Program {
     dead_code(program.clone())
 }
 
-fn operand(atom: &Atom) -> Operand {
-    match atom {
+/// Where to find the atoms; `last` says of a variable whether these are the last to read it.
+fn operands<'a>(
+    atoms: &'a [Atom],
+    last: impl Fn(usize) -> bool + 'a,
+) -> impl Iterator<Item = Operand> + 'a {
+    atoms.iter().enumerate().map(move |(k, atom)| match atom {
+        Atom::Var(var) if last(var.index()) && !atoms[k + 1..].contains(atom) => {
+            Operand::Last(var.0)
+        }
         Atom::Var(var) => Operand::Slot(var.0),
         Atom::Literal(value, _) => Operand::Literal(value.to_array()),
-    }
+    })
 }
 
 impl Action {

@@ -185,6 +185,8 @@ pub(super) fn batch(
             }
             Ok(smallvec![Batched::unbatched(gathered)])
         }
+        // Every lane sends and receives the same.
+        CollectiveOp::Ppermute { .. } if !x.dim.is_batched() => Ok(smallvec![x]),
         CollectiveOp::Ppermute { pairs } => {
             // A lane nothing is sent to reads lane 0; of several senders the last wins (rule V49).
             let mut source = vec![0_usize; size];

@@ -11,6 +11,7 @@ use smallvec::{SmallVec, smallvec};
 use super::batch::{BatchedBody, MappedAxis, batch_program};
 use super::{BatchContext, BatchDim, Batched, OpError, OpErrorKind, Outputs};
 use crate::array::{DType, Scalar, TensorType};
+use crate::callback::CallbackKind;
 use crate::error::Error;
 use crate::program::{Atom, Atoms, BinaryOp, Op, Program, SubProgram};
 
@@ -236,20 +237,23 @@ pub(super) fn batch_call(
         .collect())
 }
 
+/// Whether a program makes `io_callback`s, or ordered ones where only those are asked about.
+fn has_io(program: &Program, only_ordered: bool) -> bool {
+    program.equations().iter().any(|e| {
+        let own = match &e.op {
+            Op::Callback {
+                kind: CallbackKind::Io { ordered },
+                ..
+            } => *ordered || !only_ordered,
+            _ => false,
+        };
+        own || e.op.sub_programs().iter().any(|p| has_io(p, only_ordered))
+    })
+}
+
 /// Effects inside a conditional have no meaning once it becomes a select (rule C42).
 fn refuse_io(branches: &[SubProgram], cx: &BatchContext<'_>) -> Result<(), Error> {
-    fn has_io(program: &Program) -> bool {
-        program.equations().iter().any(|e| {
-            matches!(
-                e.op,
-                Op::Callback {
-                    kind: crate::callback::CallbackKind::Io { .. },
-                    ..
-                }
-            ) || e.op.sub_programs().iter().any(|p| has_io(p))
-        })
-    }
-    if branches.iter().any(|b| has_io(b)) {
+    if branches.iter().any(|b| has_io(b, false)) {
         let detail = "an io_callback inside a cond cannot be batched; call it outside, or use a pure callback".to_owned();
         let kind = OpErrorKind::UnsupportedEffect { detail };
         return Err(OpError {
@@ -456,6 +460,16 @@ pub(super) fn batch_while(
         }
         carry = next;
     };
+    // Finished lanes would call again, and ordered calls cannot be batched at all (rules C41 and C42).
+    if [cond, body].iter().any(|p| has_io(p, !pred_batched)) {
+        let detail = "an io_callback in a loop cannot be batched where it is ordered or lanes stop at different times; call it outside, use debug_callback, or run the lanes with map".to_owned();
+        return Err(OpError {
+            op: "while",
+            kind: OpErrorKind::UnsupportedEffect { detail },
+            location: cx.location,
+        }
+        .into());
+    }
     let at = if pred_batched { 0 } else { pred_rank };
     let new_cond = batch_program(cond, axis, &dims(cond_flags, &carry, at))?
         .finish(axis, &[pred_batched.then_some(0)])?;

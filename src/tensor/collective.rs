@@ -275,7 +275,8 @@ pub fn pshuffle(
     sorted.sort_unstable();
     if !sorted.into_iter().eq(0..size) {
         let kind = OpErrorKind::parameter(format!(
-            "{permutation:?} is not a permutation of the {size} lanes"
+            "{permutation:?} is not a permutation of the {size} lanes; name every lane from 0 to {} once",
+            size.saturating_sub(1)
         ));
         return Err(OpError {
             op: "pshuffle",
@@ -345,10 +346,13 @@ pub fn psum_scatter(
     let axes = bound("psum_scatter", &axis_name, location)?;
     single("psum_scatter", &axes, location)?;
     let axis = resolve("psum_scatter", &[axis], x.rank(), location)?[0];
-    collective(
-        CollectiveOp::PsumScatter { axis, tiled },
-        axes,
-        &[&x],
-        location,
-    )
+    let op = CollectiveOp::PsumScatter { axis, tiled };
+    collective(op, axes, &[&x], location).map_err(|error| match error {
+        // The operation has the name of the primitive; the message has that of what was called.
+        Error::Op(error) => Error::Op(OpError {
+            op: "psum_scatter",
+            ..error
+        }),
+        error => error,
+    })
 }

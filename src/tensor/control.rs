@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::context::{Traced, lift_vars, trace_dynamic};
 use super::operators::convert;
-use super::{Flatten, Func, Output, Repr, Tensor, Tree, apply, func};
+use super::{Flatten, Func, Output, Repr, Tensor, Tree, apply, forward, func};
 use crate::array::{Array, DType, Scalar, TensorType};
 use crate::error::Error;
 use crate::ops::{OpError, OpErrorKind};
-use crate::program::{Op, Program};
+use crate::program::{Op, Program, dead_code};
 use crate::tree::{Path, TreeDef};
 
 type Caller = &'static Location<'static>;
@@ -162,13 +162,7 @@ fn run_branches<T: Tree>(
             all
         });
     let captured = lift_vars(&all);
-    let weak_agrees = |k: usize| {
-        branches
-            .iter()
-            .all(|(t, _)| t.program.atom_type(&t.program.outputs()[k]).weak)
-    };
-    let weak: Vec<bool> = (0..def.leaf_count()).map(weak_agrees).collect();
-    let branches = branches
+    let mut branches: Vec<Program> = branches
         .into_iter()
         .map(|(traced, _)| {
             let inputs: Vec<TensorType> = captured
@@ -187,15 +181,25 @@ fn run_branches<T: Tree>(
                 .map(|i| vars[i]);
             let atoms: Vec<_> = own.chain(mine).map(Into::into).collect();
             let outputs = traced.program.inline(&mut builder, &atoms);
-            Arc::new(builder.finish(outputs))
+            builder.finish(outputs)
         })
         .collect();
+    let inputs: Vec<&Tensor> = captured.iter().chain(operands).collect();
+    // What every branch returns as the same operand is that operand.
+    let found: Vec<_> = branches.iter().map(forward::forwarded).collect();
+    let same = |k: usize| found[0][k].filter(|_| found.iter().all(|f| f[k] == found[0][k]));
+    let handed_on: Vec<Option<usize>> = (0..def.leaf_count()).map(same).collect();
+    let flags: Vec<bool> = handed_on.iter().map(Option::is_some).collect();
+    for branch in &mut branches {
+        forward::drop_outputs(branch, &flags);
+    }
+    let handed_on = handed_on.into_iter().map(|f| f.map(|i| inputs[i].clone()));
+    let branches = branches.into_iter().map(Arc::new).collect();
     let operands: Vec<&Tensor> = std::iter::once(index)
-        .chain(&captured)
-        .chain(operands)
+        .chain(inputs.iter().copied())
         .collect();
     let outputs = apply(Op::Cond { branches }, &operands, location)?;
-    debug_assert_eq!(outputs.len(), weak.len());
+    let outputs = forward::merge(handed_on.collect(), outputs);
     T::unflatten(&def, &mut outputs.into_iter(), &Path::root("result")).map_err(Error::from)
 }
 
@@ -248,20 +252,41 @@ where
             location,
         ));
     }
-    let (cond, cond_captures) = captures_first(cond_traced);
-    let (body, body_captures) = captures_first(body_traced);
+    let (mut cond, cond_captures) = captures_first(cond_traced);
+    let (mut body, body_captures) = captures_first(body_traced);
+    // What the body hands on and the predicate does not read is a constant of the body.
+    let consts = body_captures.len();
+    let kept = forward::forwarded(&body);
+    let kept: Vec<bool> = (0..kept.len())
+        .map(|k| kept[k] == Some(consts + k))
+        .collect();
+    let fixed = forward::unneeded_inputs(&cond, cond_captures.len(), &kept);
+    forward::inputs_to_front(&mut cond, cond_captures.len(), &fixed);
+    if fixed.contains(&true) {
+        cond = dead_code(cond);
+    }
+    cond.inputs.drain(..fixed.iter().filter(|&&f| f).count());
+    forward::drop_outputs(&mut body, &fixed);
+    forward::inputs_to_front(&mut body, consts, &fixed);
+    let (constant, carried) = forward::split(&leaves, &fixed);
     let op = Op::While {
         cond: Arc::new(cond),
         cond_consts: cond_captures.len(),
         body: Arc::new(body),
-        body_consts: body_captures.len(),
+        body_consts: constant.len() + consts,
     };
     let operands: Vec<&Tensor> = cond_captures
         .iter()
+        .chain(&constant)
         .chain(&body_captures)
-        .chain(&leaves)
+        .chain(&carried)
         .collect();
     let outputs = apply(op, &operands, location)?;
+    let handed_on = leaves
+        .iter()
+        .zip(&fixed)
+        .map(|(leaf, &f)| f.then(|| leaf.clone()));
+    let outputs = forward::merge(handed_on.collect(), outputs);
     Ok(C::unflatten(
         &def,
         &mut outputs.into_iter(),
@@ -352,18 +377,40 @@ where
         },
     )?;
     let num_carry = carry.len();
-    let (body, captures) = captures_first(traced);
+    let (mut body, captures) = captures_first(traced);
+    // A carry the body hands on is a constant, and a slice it hands on need not be stacked again.
+    let consts = captures.len();
+    let found = forward::forwarded(&body);
+    let fixed: Vec<bool> = (0..num_carry)
+        .map(|k| found[k] == Some(consts + k))
+        .collect();
+    let stacked = |f: &Option<usize>| f.and_then(|f| f.checked_sub(consts + num_carry));
+    let stacked = found[num_carry..].iter().map(stacked);
+    let handed_on: Vec<Option<Tensor>> = (carry.iter().zip(&fixed))
+        .map(|(leaf, &f)| f.then(|| leaf.clone()))
+        .chain(stacked.map(|x| x.map(|x| xs[x].clone())))
+        .collect();
+    let flags: Vec<bool> = handed_on.iter().map(Option::is_some).collect();
+    forward::drop_outputs(&mut body, &flags);
+    forward::inputs_to_front(&mut body, consts, &fixed);
+    let (constant, carried) = forward::split(&carry, &fixed);
     let op = Op::Scan {
         body: Arc::new(body),
         length,
-        num_consts: captures.len(),
-        num_carry,
+        num_consts: constant.len() + consts,
+        num_carry: carried.len(),
         reverse: options.reverse,
         unroll: 1,
         lanes,
     };
-    let operands: Vec<&Tensor> = captures.iter().chain(&carry).chain(&xs).collect();
-    let mut outputs = apply(op, &operands, location)?.into_iter();
+    let operands: Vec<&Tensor> = constant
+        .iter()
+        .chain(&captures)
+        .chain(&carried)
+        .chain(&xs)
+        .collect();
+    let outputs = apply(op, &operands, location)?;
+    let mut outputs = forward::merge(handed_on, outputs).into_iter();
     let carry = C::unflatten(&carry_def, &mut outputs, &Path::root("carry"))?;
     Ok((
         carry,

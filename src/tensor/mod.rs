@@ -16,6 +16,7 @@ mod creation;
 mod custom;
 mod debug;
 mod einsum;
+mod forward;
 mod func;
 mod indexing;
 mod linalg;
@@ -295,9 +296,7 @@ pub(crate) fn apply(
             .collect();
         let out = builder.push(op, inputs, results.iter().cloned(), Some(location));
         let program = builder.finish(out.into_iter().map(Into::into).collect());
-        Plan::new(&program)
-            .run(arrays, &mut RunContext::default())?
-            .into()
+        Plan::new(&program).run(arrays, &mut RunContext::default())?
     } else {
         crate::ops::eval(&op, &arrays)?
     };

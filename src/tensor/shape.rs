@@ -219,7 +219,19 @@ impl Tensor {
         )
     }
 
-    /// The sub-tensor at one static index of an axis; negative indices count from the end.
+    /// The sub-tensor at one static index of an axis; negative indices count from the end, and outside the bounds the nearest
+    /// element is meant, as in JAX (rule N21).
+    ///
+    /// Poisoned where the axis is empty ([`OpErrorKind::ShapeMismatch`]).
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(ndarray::array![[1, 2, 3], [4, 5, 6]]);
+    /// assert_eq!(x.index(0, 1).to_array()?.to_vec::<i32>()?, [4, 5, 6]);
+    /// assert_eq!(x.index(1, -1).to_array()?.to_vec::<i32>()?, [3, 6]);
+    /// assert_eq!(x.index(1, 7).to_array()?.to_vec::<i32>()?, [3, 6]);
+    /// # Ok::<(), elimap::Error>(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn index(&self, axis: isize, index: isize) -> Tensor {
@@ -227,10 +239,9 @@ impl Tensor {
         settle(self.poison().and_then(|()| {
             let axis = resolve("index", &[axis], self.rank(), location)?[0];
             let n = self.shape()[axis];
-            let Some(i) = resolve_axis(index, n) else {
+            if n == 0 {
                 let detail = format!(
-                    "index {index} is out of bounds for axis {axis}; its indices run from -{n} to {}",
-                    n as isize - 1
+                    "index {index} is out of bounds for axis {axis}, which is empty; index an axis that has elements"
                 );
                 let kind = OpErrorKind::shapes([&self.ty], detail);
                 return Err(OpError {
@@ -239,7 +250,10 @@ impl Tensor {
                     location: Some(location),
                 }
                 .into());
-            };
+            }
+            // Negative once from the end, then the nearest.
+            let wrapped = if index < 0 { index.saturating_add_unsigned(n) } else { index };
+            let i = wrapped.clamp(0, n as isize - 1) as usize;
             let mut start: Shape = SmallVec::from_elem(0, self.rank());
             let mut limit = self.ty.shape.clone();
             (start[axis], limit[axis]) = (i, i + 1);

@@ -233,7 +233,7 @@ pub enum TreeError {
     },
     /// `in_axes` is neither one axis nor one entry per argument.
     #[error(
-        "in_axes must be one axis, None, or a tuple with one entry per argument, but it has {axes} entries for {args} arguments"
+        "in_axes must be one axis, None, or a tuple with one entry per argument, but it has {axes} entries for {args} arguments; give as many entries as arguments"
     )]
     InAxesLength {
         /// Entries given.

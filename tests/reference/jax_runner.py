@@ -17,6 +17,7 @@ import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 from jax import lax  # noqa: E402
+from jax.custom_batching import custom_vmap, sequential_vmap  # noqa: E402
 from jax.experimental import io_callback  # noqa: E402
 
 jax.config.update("jax_enable_x64", True)
@@ -53,24 +54,52 @@ HOST = {
     "sort_last": lambda x: np.sort(x, axis=-1),
     "cumsum_last": lambda x: np.cumsum(x, axis=-1, dtype=x.dtype),
     "outer": lambda x, y: np.einsum("...i,...j->...ij", x, y),
+    "minmax_last": lambda x: (np.min(x, axis=-1), np.max(x, axis=-1)),
     "matvec": lambda m, x: np.matmul(m, x[..., None])[..., 0],
 }
 
 SAME_NAME = {  # operations that lax calls the same and that take nothing but operands
     name: getattr(lax, name) for name in
-    "neg abs sign exp log expm1 log1p sin cos tanh sqrt rsqrt floor ceil logistic square is_finite erf lgamma clamp".split()
+    "neg abs sign exp exp2 log expm1 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh sqrt rsqrt cbrt floor "
+    "ceil logistic square is_finite erf erfc erf_inv lgamma digamma population_count clz clamp".split()
 }
 NUMPY = {  # operations that broadcast and promote
     "add": jnp.add, "sub": jnp.subtract, "mul": jnp.multiply, "div": jnp.true_divide, "max": jnp.maximum,
     "min": jnp.minimum, "atan2": jnp.arctan2, "floor_div": jnp.floor_divide, "eq": jnp.equal, "ne": jnp.not_equal,
     "lt": jnp.less, "le": jnp.less_equal, "gt": jnp.greater, "ge": jnp.greater_equal, "and": jnp.bitwise_and,
-    "or": jnp.bitwise_or, "xor": jnp.bitwise_xor, "select": jnp.where, "matmul": jnp.matmul, "solve": jnp.linalg.solve,
+    "or": jnp.bitwise_or, "xor": jnp.bitwise_xor, "not": jnp.bitwise_not, "pow": jnp.power, "nextafter": jnp.nextafter,
+    "outer": jnp.outer, "select": jnp.where, "matmul": jnp.matmul, "solve": jnp.linalg.solve,
 }
 REDUCE = {"reduce_sum": jnp.sum, "reduce_prod": jnp.prod, "reduce_max": jnp.max, "reduce_min": jnp.min,
           "reduce_and": jnp.all, "reduce_or": jnp.any}
 
 # Each takes the equation and its operands.
 ARRAY = {
+    **{name: lambda e, x, y, f=getattr(lax, name): f(*jnp.broadcast_arrays(x, y))
+       for name in ("shift_left", "shift_right_arithmetic", "shift_right_logical")},
+    "round": lambda e, x: lax.round(x, lax.RoundingMethod.AWAY_FROM_ZERO),
+    "mean": lambda e, x: jnp.mean(x, axis=e["axis"]),
+    "var": lambda e, x: jnp.var(x, axis=e["axis"], ddof=e["ddof"]),
+    "std": lambda e, x: jnp.std(x, axis=e["axis"], ddof=e["ddof"]),
+    "norm": lambda e, x: jnp.linalg.norm(x, axis=e["axis"]),
+    "logsumexp": lambda e, x: jax.nn.logsumexp(x, axis=e["axis"]),
+    "softmax": lambda e, x: jax.nn.softmax(x, axis=e["axis"]),
+    "log_softmax": lambda e, x: jax.nn.log_softmax(x, axis=e["axis"]),
+    "flip": lambda e, x: jnp.flip(x, e["axis"]),
+    "roll": lambda e, x: jnp.roll(x, e["shift"], e["axis"]),
+    "tril": lambda e, x: jnp.tril(x, e["k"]),
+    "triu": lambda e, x: jnp.triu(x, e["k"]),
+    "stack": lambda e, *xs: jnp.stack(xs, e["axis"]),
+    "split": lambda e, x: jnp.split(x, e["parts"], e["axis"]),
+    "iota": lambda e: lax.broadcasted_iota(np.dtype(e["dtype"]), e["shape"], e["dimension"]),
+    "eye": lambda e: jnp.eye(e["n"], e["m"], e["k"], dtype=np.dtype(e["dtype"])),
+    "linspace": lambda e, x, y: jnp.linspace(x, y, e["num"]),
+    "one_hot": lambda e, x: jax.nn.one_hot(x, e["classes"], dtype=np.dtype(e["dtype"])),
+    "index": lambda e, x: jnp.moveaxis(x, e["axis"], 0)[e["index"]],
+    "take_along_axis": lambda e, x, i: jnp.take_along_axis(x, i, e["axis"]),
+    "top_k": lambda e, x: lax.top_k(x, e["k"]),
+    "sort_by_key": lambda e, *xs: lax.sort(xs, dimension=e["axis"], is_stable=True, num_keys=1),
+    "einsum": lambda e, x, y: jnp.einsum(e["subscripts"], x, y),
     "rem": lambda e, x, y: lax.rem(*jnp.broadcast_arrays(x, y)),
     "round_half_even": lambda e, x: lax.round(x, lax.RoundingMethod.TO_NEAREST_EVEN),
     "integer_pow": lambda e, x: lax.integer_pow(x, e["y"]),
@@ -93,6 +122,9 @@ ARRAY = {
     "take": lambda e, x, i: jnp.take(x, i, axis=e["axis"], mode=e["mode"]),
     "scatter_add": lambda e, x, i, u: x.at[i].add(u),
     "scatter_set": lambda e, x, i, u: x.at[i].set(u),
+    "scatter_mul": lambda e, x, i, u: x.at[i].multiply(u),
+    "scatter_min": lambda e, x, i, u: x.at[i].min(u),
+    "scatter_max": lambda e, x, i, u: x.at[i].max(u),
     "dot_general": lambda e, x, y: lax.dot_general(x, y, (tuple(e["contract"]), tuple(e["batch"]))),
     "cholesky": lambda e, x: lax.linalg.cholesky(x),
     "triangular_solve": lambda e, a, b: lax.linalg.triangular_solve(a, b, left_side=True, lower=e["lower"]),
@@ -102,7 +134,10 @@ ARRAY = {
     "pmin": lambda e, x: lax.pmin(x, named(e)),
     "axis_index": lambda e: lax.axis_index(e["axis_name"]),
     "axis_size": lambda e: jnp.asarray(lax.axis_size(e["axis_name"])),
-    "all_gather": lambda e, x: lax.all_gather(x, e["axis_name"], axis=e["axis"]),
+    "all_gather": lambda e, x: lax.all_gather(x, e["axis_name"], axis=e["axis"], tiled=e.get("tiled", False)),
+    "all_to_all": lambda e, x: lax.all_to_all(x, e["axis_name"], e["split_axis"], e["concat_axis"], tiled=e["tiled"]),
+    "psum_scatter": lambda e, x: lax.psum_scatter(x, e["axis_name"], scatter_dimension=e["axis"], tiled=e["tiled"]),
+    "pshuffle": lambda e, x: lax.pshuffle(x, e["axis_name"], e["perm"]),
     "ppermute": lambda e, x: lax.ppermute(x, e["axis_name"], [tuple(pair) for pair in e["perm"]]),
 }
 for _name in ("cumsum", "cumprod", "cummax", "cummin", "cumlogsumexp"):
@@ -121,7 +156,8 @@ class Runner:
         def called(*args):
             args = [np.asarray(a) for a in args]
             self.calls.append({"fn": name, "args": [from_array(a) for a in args]})
-            return (np.asarray(HOST[name](*args)),)
+            found = HOST[name](*args)
+            return tuple(np.asarray(x) for x in (found if isinstance(found, tuple) else (found,)))
         return called
 
     def function(self, spec, scope):
@@ -156,6 +192,10 @@ class Runner:
             if op == "callback":
                 return jax.pure_callback(self.host(e["fn"]), types, *args, vmap_method=e["method"])
             return io_callback(self.host(e["fn"]), types, *args, ordered=e["ordered"])
+        if op == "debug_callback":
+            return jax.debug.callback(self.host("identity"), *args) or ()
+        if op == "custom_vmap":
+            return self.custom(e)(*args)
         if op == "jit":
             return jax.jit(fun("fun"))(*args)
         if op == "vmap":
@@ -180,8 +220,21 @@ class Runner:
             return carry + ys
         if op == "map":
             body = fun("fun")
-            return lax.map(lambda x: body(*x), tuple(args))
+            return lax.map(lambda x: body(*x), tuple(args), batch_size=e.get("batch_size"))
         raise KeyError(op)
+
+    def custom(self, e):
+        """A function with a batching rule; `negated` is a rule that gives something else than the function."""
+        f = self.function(e["fun"], {})
+        if e["rule"] == "sequential":
+            return sequential_vmap(f)
+        g = custom_vmap(f)
+
+        @g.def_vmap
+        def rule(size, batched, *args):
+            out = jax.vmap(f, in_axes=tuple(0 if b else None for b in batched), axis_size=size)(*args)
+            return ((-out[0],) if e["rule"] == "negated" else out), (True,)
+        return g
 
 
 def answer(case):

@@ -145,13 +145,14 @@ macro_rules! integers {
             }
             #[inline]
             fn shift_right_arithmetic(self, amount: $ty) -> $ty {
-                let amount = amount as $unsigned;
-                if amount < $ty::BITS as $unsigned {
-                    self >> amount
-                } else if self < $ty::ZERO {
-                    !0
-                } else {
-                    0
+                // The top bit counts as a sign for unsigned numbers too.
+                let (bits, amount) = (self as $unsigned, amount as $unsigned);
+                let width = $ty::BITS as $unsigned;
+                let fill = if bits.leading_ones() > 0 { $unsigned::MAX } else { 0 };
+                match amount {
+                    0 => self,
+                    n if n < width => ((bits >> n) | (fill << (width - n))) as $ty,
+                    _ => fill as $ty,
                 }
             }
             #[inline]
