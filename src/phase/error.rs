@@ -525,6 +525,17 @@ pub enum PhaseError {
         message: String,
     },
 
+    /// A list of operations would be longer than its budget.
+    #[error(
+        "one elimination takes {multiply_adds} multiply-adds, and the list of its operations is limited to {budget}; raise the limit, or replay the trace without listing it"
+    )]
+    TooManyOperations {
+        /// What one elimination takes.
+        multiply_adds: u64,
+        /// The limit.
+        budget: u64,
+    },
+
     /// The strategy `pmap` was asked for.
     #[error(transparent)]
     Pmap(#[from] crate::PmapError),

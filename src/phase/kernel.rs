@@ -619,13 +619,7 @@ impl<S: Lanes> Done<'_, S> {
     }
 
     #[inline(always)]
-    fn take_one_by_all(
-        &self,
-        work: &mut [[S; PANEL]],
-        panel: &mut Panel<S>,
-        v: usize,
-        rows: u8,
-    ) {
+    fn take_one_by_all(&self, work: &mut [[S; PANEL]], panel: &mut Panel<S>, v: usize, rows: u8) {
         let mut weights = [S::ZERO; PANEL];
         for i in takers(rows) {
             weights[i] = work[v][i];
@@ -675,13 +669,7 @@ impl<S: Lanes> Done<'_, S> {
     }
 
     #[inline(always)]
-    fn take_four_by_all(
-        &self,
-        work: &mut [[S; PANEL]],
-        panel: &mut Panel<S>,
-        v: usize,
-        rows: u8,
-    ) {
+    fn take_four_by_all(&self, work: &mut [[S; PANEL]], panel: &mut Panel<S>, v: usize, rows: u8) {
         let f = self.four(v);
         let mut weights = [[S::ZERO; PANEL]; 4];
         for i in takers(rows) {

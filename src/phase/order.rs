@@ -56,6 +56,28 @@ pub(crate) fn minimum_degree(topology: &Topology) -> Vec<u32> {
     order
 }
 
+/// The order of approximate minimum degree on the symmetrized pattern (Amestoy, Davis and Duff 1996, *An approximate
+/// minimum degree ordering algorithm*), if the crate that finds it accepts the pattern.
+pub(crate) fn approximate_minimum_degree(topology: &Topology) -> Option<Vec<u32>> {
+    let size = topology.size();
+    let first: Vec<i64> = topology
+        .first
+        .iter()
+        .map(|&first| i64::from(first))
+        .collect();
+    let targets: Vec<i64> = topology
+        .targets
+        .iter()
+        .map(|&target| i64::from(target))
+        .collect();
+    let control = amd::Control::default();
+    let (order, _, _) = amd::order(size as i64, &first, &targets, &control).ok()?;
+    order
+        .into_iter()
+        .map(|vertex| u32::try_from(vertex).ok())
+        .collect()
+}
+
 /// An order with the fill of the one given, and the vertices of each front side by side.
 pub(crate) fn postorder(topology: &Topology, order: &[u32]) -> Vec<u32> {
     const ROOT: u32 = u32::MAX;

@@ -203,4 +203,32 @@ impl EliminationTrace {
     pub fn operations(&self) -> Operations<'_> {
         Operations::new(self)
     }
+
+    /// The operations, if there are not too many of them to be of use.
+    ///
+    /// A trace is patterns; nothing of it is ever expanded but by this list, which has at least one operation per
+    /// multiply-add. Their number is known beforehand.
+    ///
+    /// # Errors
+    ///
+    /// [`PhaseError::TooManyOperations`] if one elimination takes more than `budget` multiply-adds.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, PhaseError, models};
+    ///
+    /// let trace = EliminationTrace::record(&models::dense(20, 1)?);
+    /// assert!(trace.operations_within(10_000)?.count() > 2_000);
+    /// let refused = trace.operations_within(1_000);
+    /// assert!(matches!(refused, Err(PhaseError::TooManyOperations { multiply_adds: 2470, .. })));
+    /// # Ok::<(), PhaseError>(())
+    /// ```
+    pub fn operations_within(&self, budget: u64) -> Result<Operations<'_>, PhaseError> {
+        match self.summary().multiply_adds {
+            multiply_adds if multiply_adds > budget => Err(PhaseError::TooManyOperations {
+                multiply_adds,
+                budget,
+            }),
+            _ => Ok(self.operations()),
+        }
+    }
 }

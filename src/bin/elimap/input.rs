@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{ArgGroup, Args};
-use elimap::phase::{
-    CacheBuilder, EliminationTrace, Eliminator, Graph, PhaseError, TraceCache,
-};
+use elimap::phase::{CacheBuilder, EliminationTrace, Eliminator, Graph, PhaseError, TraceCache};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::stream::Output;

@@ -32,6 +32,9 @@ pub(crate) struct Args {
     /// Also list the operations of a replay, one per line
     #[arg(long)]
     ops: bool,
+    /// With --ops, refuse where one elimination takes more multiply-adds than this
+    #[arg(long, value_name = "N", default_value_t = 10_000_000, requires = "ops")]
+    max_ops: u64,
     /// Print one JSON object instead of text (with --ops, the operations follow under "operations")
     #[arg(long)]
     json: bool,
@@ -55,6 +58,11 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
     let done = eliminator.run(&graph)?;
     drop(progress);
     let seconds = start.elapsed().as_secs_f64();
+    // Before anything is printed.
+    let operations = match args.ops {
+        true => Some(done.trace.operations_within(args.max_ops)?),
+        false => None,
+    };
     let (summary, report) = (done.trace.summary(), done.report);
     if args.json {
         let mut value = json!({
@@ -71,12 +79,8 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
             "multiply_adds": summary.multiply_adds,
             "seconds": seconds,
         });
-        if args.ops {
-            value["operations"] = done
-                .trace
-                .operations()
-                .map(|step| step.to_string())
-                .collect();
+        if let Some(operations) = operations {
+            value["operations"] = operations.map(|step| step.to_string()).collect();
         }
         return Ok(Text::json(&value));
     }
@@ -99,14 +103,11 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
     ] {
         text.line(format_args!("{name:<20} {value}"));
     }
-    if args.ops {
+    if let Some(mut operations) = operations {
         text.write()?;
         // Streamed: the list of a large model does not fit anywhere else.
         let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-        let list = done
-            .trace
-            .operations()
-            .try_for_each(|step| writeln!(out, "{step}"));
+        let list = operations.try_for_each(|step| writeln!(out, "{step}"));
         ignore_closed_pipe(list.and_then(|()| out.flush()))?;
         return Ok(Text::new());
     }
