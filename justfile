@@ -32,6 +32,10 @@ cache-hard:
 cache-table:
     python3 benches/peers/cache_table.py
 
+# Our speed beside peers on the same models; writes benches/RESULTS.md. `just peers --quick` for a glance.
+peers *ARGS:
+    python3 benches/peers/run.py {{ARGS}}
+
 # Recorded JAX cases through the public API.
 conformance *CASES="tests/data/conformance/cases.json tests/data/conformance/callback_vectors.json":
     for cases in {{CASES}}; do cargo run --release --example conformance -- $cases || exit 1; done
@@ -46,7 +50,7 @@ conformance-live SEED="1" COUNT="2000":
 
 # Every example; each asserts what it prints.
 examples:
-    for example in quickstart nested_vmap count_host_calls eliminate_batch pmap_refused inspect_program; do cargo run --release --example $example || exit 1; done
+    for example in quickstart nested_vmap count_host_calls eliminate_batch pmap_refused inspect_program vmap_over_trace; do cargo run --release --example $example || exit 1; done
 
 # What the gate runs.
 ci:

@@ -111,6 +111,12 @@ fn bits_depend_neither_on_lanes_nor_on_threads() {
             );
             all.extend(bits(&values));
             all.extend(bits(&gradients));
+            all.extend(bits(&batch.variances(thetas.view()).unwrap()));
+            all.extend(bits(&batch.waiting_times(thetas.view()).unwrap()));
+            all.extend(bits(&batch.sojourn_times(thetas.view()).unwrap()));
+            let (values, gradients) = batch.values_and_gradients(thetas.view()).unwrap();
+            all.extend(bits(&values));
+            all.extend(bits(&gradients));
             all
         };
         let expected = all(1);

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use elimap::phase::{EliminationTrace, Graph, Operation, PhaseError, Role, VertexId, models};
+use ndarray::Array2;
 use num_bigint::BigInt;
 use num_rational::BigRational;
 use num_traits::{FromPrimitive, One, Signed, ToPrimitive, Zero};
@@ -217,6 +218,12 @@ fn check(graph: &Graph, theta: &[f64], tolerance: f64) -> bool {
     }
     let variance = &exact.moments[1] - &exact.moments[0] * &exact.moments[0];
     assert_exact(time.variance(), &variance, 100.0 * tolerance, "variance");
+    // The batched path has the same bits, in the first, a middle and the last lane.
+    let thetas = Array2::from_shape_fn((10, theta.len()), |(_, p)| theta[p]);
+    let found = trace.batch().lanes(8).moments(thetas.view(), 3).unwrap();
+    for row in [0, 4, 9] {
+        assert_eq!(found.row(row).to_vec(), time.moments(3), "row {row}");
+    }
     true
 }
 
@@ -412,7 +419,8 @@ fn birth_death_chains_that_drift_away() {
     for (theta, magnitude) in [([2.0, 1.0], 90), ([1.0, 0.5], 90), ([10.0, 1.0], 299)] {
         let levels = 300;
         let graph = models::birth_death(levels).unwrap();
-        let time = EliminationTrace::record(&graph).at(&theta).unwrap();
+        let trace = EliminationTrace::record(&graph);
+        let time = trace.at(&theta).unwrap();
         let mut rewards = vec![BigRational::one(); levels];
         let mut moments = Vec::new();
         for k in 1..=4 {
@@ -453,6 +461,37 @@ fn birth_death_chains_that_drift_away() {
             1e-12,
             &format!("variance at {theta:?}"),
         );
+        // The same among other thetas, side by side.
+        let thetas =
+            Array2::from_shape_fn(
+                (11, 2),
+                |(row, p)| {
+                    if row == 6 { theta[p] } else { 1.0 + p as f64 }
+                },
+            );
+        for lanes in [1, 8, 16, 32] {
+            let batch = trace.batch().lanes(lanes);
+            let found = batch.moments(thetas.view(), 4).unwrap();
+            for (k, expected) in moments.iter().enumerate() {
+                let what = format!("moment {} of {lanes} lanes at {theta:?}", k + 1);
+                assert_exact(found[[6, k]], expected, 1e-12, &what);
+            }
+            let found = batch.variances(thetas.view()).unwrap()[6];
+            assert_exact(
+                found,
+                &variance,
+                1e-12,
+                &format!("variance of {lanes} lanes"),
+            );
+            let ones = Array2::from_elem((1, graph.vertex_count()), 1.0);
+            let found = batch.expected_rewards(thetas.view(), ones.view()).unwrap();
+            assert_exact(
+                found[[6, 0]],
+                &moments[0],
+                1e-12,
+                &format!("reward of {lanes} lanes"),
+            );
+        }
     }
 }
 

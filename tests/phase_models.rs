@@ -362,3 +362,120 @@ fn closed_forms() {
         assert_close(time.expectation(), total, 1e-13, "M/M/1/K");
     }
 }
+
+#[test]
+fn closed_forms_of_generated_models() {
+    let rates = [0.25, 3.0, 1e5, 0.5, 7.0];
+    let time = EliminationTrace::record(&models::hypoexponential(5).unwrap())
+        .at(&rates)
+        .unwrap();
+    let mean: f64 = rates.iter().map(|rate| 1.0 / rate).sum();
+    let variance: f64 = rates.iter().map(|rate| 1.0 / (rate * rate)).sum();
+    let third: f64 = rates.iter().map(|rate| 2.0 / rate.powi(3)).sum();
+    let moments = time.moments(3);
+    assert_close(moments[0], mean, 1e-14, "hypoexponential");
+    assert_close(time.variance(), variance, 1e-14, "hypoexponential");
+    // The third cumulants of the phases add.
+    let cumulant = moments[2] - 3.0 * moments[1] * mean + 2.0 * mean.powi(3);
+    assert_close(cumulant, third, 1e-12, "hypoexponential");
+
+    // By symmetry the walk from corner to corner takes half the commute time, which is vertices times effective
+    // resistance (Chandra et al. 1989); every visit to the last corner and back adds up to vertices / absorption.
+    for (size, resistance) in [(2, 1.0), (3, 1.5), (4, 13.0 / 7.0), (5, 47.0 / 22.0)] {
+        let time = EliminationTrace::record(&models::grid_walk(size, size).unwrap())
+            .at(&[1.0, 1.0, 0.125])
+            .unwrap();
+        let cells = (size * size) as f64;
+        let expected = cells * resistance / 2.0 + cells / 0.125;
+        assert_close(time.expectation(), expected, 1e-13, "grid");
+    }
+    // A walk on a line: steps along the row alone.
+    let time = EliminationTrace::record(&models::grid_walk(1, 7).unwrap())
+        .at(&[2.0, 1e9, 0.5])
+        .unwrap();
+    assert_close(
+        time.expectation(),
+        7.0 * 6.0 / 2.0 / 2.0 + 7.0 / 0.5,
+        1e-13,
+        "line",
+    );
+
+    // Birth and death on 1 to n, down at 1, up at b: from k, the sum over j <= k of (1 - b^(n-j+1)) / (1 - b).
+    for (levels, up) in [(4usize, 0.5f64), (12, 2.0), (40, 0.9)] {
+        let time = EliminationTrace::record(&models::birth_death(levels).unwrap())
+            .at(&[up, 1.0])
+            .unwrap();
+        let down_from = |level: usize| (0..=levels - level).map(|i| up.powi(i as i32)).sum::<f64>();
+        let expected: f64 = (1..=(levels / 4).max(1)).map(down_from).sum();
+        assert_close(time.expectation(), expected, 1e-13, "birth and death");
+    }
+}
+
+#[test]
+fn structure_of_random_models() {
+    let graph = models::dense(12, 5).unwrap();
+    let mut pairs = std::collections::BTreeSet::new();
+    for edge in graph.edges() {
+        assert_eq!(edge.coefficients.len(), 3);
+        assert!(pairs.insert((edge.from, edge.to)));
+    }
+    assert_eq!(pairs.len(), 12 * 11 + 1);
+    let graph = models::block_chain(6, 7, 3, 2, 3).unwrap();
+    // Block by block the same edges as two blocks before, with other coefficients.
+    let block = |edge: &elimap::phase::Edge<'_>| (edge.from.index() - 1) / 7;
+    let shape = |wanted: usize| -> std::collections::BTreeSet<(usize, usize)> {
+        let edges = graph.edges().filter(|edge| block(edge) == wanted);
+        edges
+            .map(|edge| {
+                (
+                    edge.from.index() - 1 - 7 * wanted,
+                    edge.to.index() - 1 - 7 * wanted,
+                )
+            })
+            .collect()
+    };
+    for wanted in 2..6 {
+        assert_eq!(shape(wanted), shape(wanted - 2));
+        assert_eq!(shape(wanted).len(), 7 * 3 + 1);
+    }
+    assert_ne!(shape(0), shape(1));
+    let coefficients: Vec<_> = graph
+        .edges()
+        .map(|edge| edge.coefficients.to_vec())
+        .collect();
+    assert_ne!(coefficients[..22], coefficients[44..66]);
+    assert!(
+        graph
+            .edges()
+            .all(|edge| edge.coefficients.iter().all(|c| (0.5..1.5).contains(c)))
+    );
+}
+
+#[test]
+fn impossible_sizes_are_refused_before_memory_is_taken() {
+    let huge = usize::MAX / 2;
+    for outcome in [
+        models::erlang(huge),
+        models::hypoexponential(huge),
+        models::kingman(huge),
+        models::coalescent_sfs(500),
+        models::islands(huge),
+        models::islands_sfs(huge),
+        models::two_locus_arg(huge),
+        models::two_locus_arg_sfs(huge),
+        models::birth_death(huge),
+        models::queue(huge),
+        models::tandem_queue(huge),
+        models::grid_walk(huge, 2),
+        models::random_block(huge, huge, 1),
+        models::block_chain(huge, 3, 2, 1, 1),
+        models::dense(huge, 1),
+    ] {
+        assert!(
+            matches!(outcome, Err(elimap::phase::PhaseError::TooLarge { .. })),
+            "{outcome:?}"
+        );
+    }
+    // A degree beyond all pairs is all pairs.
+    assert_eq!(models::random_block(5, huge, 1).unwrap().edge_count(), 21);
+}

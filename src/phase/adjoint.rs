@@ -38,7 +38,7 @@ pub(crate) const CANCELLATION: f64 = 4096.0;
 const DOUBT: f64 = 1.0 / 128.0;
 
 /// The same without a refinement.
-const DOUBT_UNREFINED: f64 = 8.0;
+const DOUBT_UNREFINED: f64 = 0.5;
 
 /// Transposed solutions and gradients of a group of lanes.
 pub(crate) struct Adjoint<S> {

@@ -22,7 +22,7 @@ use super::replay::variance_is_doubtful;
 use super::schedule::PANEL;
 use super::trace::EliminationTrace;
 
-/// Bytes a group's workspace should not exceed, so that it stays in the second-level cache.
+/// Bytes of a group's factors that stay in the second-level cache.
 const CACHE: usize = 600 << 10;
 
 /// Multiply-adds that are worth a task of their own.
@@ -182,7 +182,7 @@ impl EliminationTrace {
 }
 
 impl Batch {
-    /// How many thetas are replayed side by side: 1, 8 or 16; others are rounded up, and 16 is the most.
+    /// How many thetas are replayed side by side: 1, 8, 16 or 32; others are rounded up, and 32 is the most.
     ///
     /// The default fits the model to the cache. It is a matter of speed alone.
     ///
@@ -416,7 +416,11 @@ impl Batch {
         (values, gradients)
     }
 
-    fn check_rewards(&self, rewards: ArrayView2<'_, f64>) -> Result<Arc<[Vec<f64>]>, PhaseError> {
+    /// Rewards by transient number.
+    pub(crate) fn check_rewards(
+        &self,
+        rewards: ArrayView2<'_, f64>,
+    ) -> Result<Arc<[Vec<f64>]>, PhaseError> {
         let layout = &self.trace.0.layout;
         let expected = layout.graph.vertex_count();
         if rewards.ncols() != expected {
@@ -469,23 +473,24 @@ impl Batch {
         match lanes {
             0..=1 => self.groups::<f64>(plan, thetas, goal),
             2..=8 => self.groups::<Wide<8>>(plan, thetas, goal),
-            _ => self.groups::<Wide<16>>(plan, thetas, goal),
+            9..=16 => self.groups::<Wide<16>>(plan, thetas, goal),
+            _ => self.groups::<Wide<32>>(plan, thetas, goal),
         }
     }
 
-    /// The largest number of lanes whose workspace fits the cache and that the batch fills.
+    /// How many lanes are fastest: more of them pay less for looking up what to do, until their numbers leave the cache.
     fn fitting(&self, plan: &Plan, rows: usize, goal: &Goal) -> usize {
-        let columns = goal.columns(false).len().max(1);
         let sizes = plan.sizes;
         let factors = match goal.keep() {
             Keep::Nothing => sizes.upper,
             Keep::Block => sizes.upper + sizes.lower,
             Keep::All => self.trace.0.lower_len + self.trace.0.upper_len,
         };
-        let numbers = factors + (4 + PANEL) * sizes.block + columns * plan.transient.len();
+        let bytes = (factors + (4 + PANEL) * sizes.block) * size_of::<f64>();
         match rows {
             0..=1 => 1,
-            16.. if numbers * 16 * size_of::<f64>() <= CACHE => 16,
+            32.. if 32 * bytes <= CACHE => 32,
+            16.. if 16 * bytes <= 4 * CACHE => 16,
             _ => 8,
         }
     }

@@ -21,7 +21,7 @@ impl EliminationTrace {
     ///
     /// let mean = EliminationTrace::record(&models::erlang(4)?).expectation();
     /// let thetas = Array::from(ndarray::array![[1.0], [2.0]].into_dyn());
-    /// let means = vmap(|theta: Tensor| mean.call((theta,)) * 10.0).call((thetas,))?;
+    /// let means = vmap(|theta: Tensor| Ok::<_, Error>(mean.call((theta,))? * 10.0)).call((thetas,))?;
     /// assert_eq!(means.to_array()?.to_vec::<f64>()?, [40.0, 20.0]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -42,6 +42,69 @@ impl EliminationTrace {
     /// ```
     pub fn moments(&self, order: usize) -> Callback {
         self.callback("moments", Goal::Moments(order), vec![vec![order]])
+    }
+
+    /// The moments of orders 1 to `order` and their gradients as a callback:
+    /// `f64[parameters] -> (f64[order], f64[order,parameters])`.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use elimap::prelude::*;
+    ///
+    /// // Moments of an exponential time: 1 / theta and 2 / theta^2.
+    /// let both = EliminationTrace::record(&models::erlang(1)?).moments_and_gradients(2);
+    /// let found = both.call_vec((Array::from(ndarray::array![2.0].into_dyn()),))?;
+    /// assert_eq!(found[0].to_array()?.to_vec::<f64>()?, [0.5, 0.5]);
+    /// assert_eq!(found[1].to_array()?.to_vec::<f64>()?, [-0.25, -0.5]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn moments_and_gradients(&self, order: usize) -> Callback {
+        let shapes = vec![vec![order], vec![order, self.param_length()]];
+        self.callback("moments_and_gradients", Goal::Gradient(order), shapes)
+    }
+
+    /// Expected rewards as a callback: `f64[parameters] -> f64[rewards]`; `rewards` has a row per reward, with the reward
+    /// per unit of time spent in each vertex.
+    ///
+    /// # Errors
+    ///
+    /// [`PhaseError::RewardLength`] and [`PhaseError::InvalidReward`] for the rewards.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use elimap::prelude::*;
+    ///
+    /// // Two phases, of which the second counts threefold and the first not at all.
+    /// let trace = EliminationTrace::record(&models::erlang(2)?);
+    /// let rewards = ndarray::array![[0.0, 0.0, 3.0, 0.0], [0.0, 1.0, 1.0, 0.0]];
+    /// let reward = trace.expected_rewards(rewards.view())?;
+    /// let found = vmap(reward).call((Array::from(ndarray::array![[2.0]].into_dyn()),))?;
+    /// assert_eq!(found.to_array()?.to_vec::<f64>()?, [1.5, 1.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn expected_rewards(&self, rewards: ArrayView2<'_, f64>) -> Result<Callback, PhaseError> {
+        let rewards = self.batch().check_rewards(rewards)?;
+        let shapes = vec![vec![rewards.len()]];
+        Ok(self.callback("expected_rewards", Goal::Rewards(rewards), shapes))
+    }
+
+    /// Expected rewards and their gradients with respect to theta as a callback:
+    /// `f64[parameters] -> (f64[rewards], f64[rewards,parameters])`.
+    ///
+    /// The gradient of a reward with respect to the rewards are the [`sojourn_times`](Self::sojourn_times).
+    ///
+    /// # Errors
+    ///
+    /// As for [`expected_rewards`](Self::expected_rewards).
+    pub fn expected_rewards_and_gradients(
+        &self,
+        rewards: ArrayView2<'_, f64>,
+    ) -> Result<Callback, PhaseError> {
+        let rewards = self.batch().check_rewards(rewards)?;
+        let count = rewards.len();
+        let shapes = vec![vec![count], vec![count, self.param_length()]];
+        let goal = Goal::RewardGradient(rewards);
+        Ok(self.callback("expected_rewards_and_gradients", goal, shapes))
     }
 
     /// The variance as a callback: `f64[parameters] -> f64[]`.

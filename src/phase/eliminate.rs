@@ -42,7 +42,7 @@
 use std::sync::Arc;
 
 use super::key::{BlockKey, Topology};
-use super::order::minimum_degree;
+use super::order::{minimum_degree, postorder};
 use super::work::WorkUnit;
 
 /// Rows of ascending positions.
@@ -176,7 +176,7 @@ impl BlockTrace {
 /// ```
 pub fn eliminate_unit(unit: &WorkUnit) -> BlockTrace {
     let topology = Arc::clone(unit.topology());
-    let order = minimum_degree(&topology);
+    let order = postorder(&topology, &minimum_degree(&topology));
     fill(unit.key(), topology, order)
 }
 

@@ -544,6 +544,25 @@ fn backward<S: Lanes>(trace: &BlockTrace, upper: &[S], y: &mut [S]) {
     }
 }
 
+/// Adds a product to each row's entry. Written out, because as a loop compilers vectorize it across the rows of the
+/// panel, by gathering, instead of across lanes.
+#[inline(always)]
+fn plus<S: Lanes>(entry: &mut [S; PANEL], weights: &[S; PANEL], value: S) {
+    let [a, b, c, d] = *entry;
+    *entry = [
+        a.plus(weights[0], value),
+        b.plus(weights[1], value),
+        c.plus(weights[2], value),
+        d.plus(weights[3], value),
+    ];
+}
+
+/// The rows of a panel that a mask names.
+#[inline(always)]
+fn takers(mask: u8) -> impl Iterator<Item = usize> {
+    (0..PANEL).filter(move |&i| mask & 1 << i != 0)
+}
+
 /// Sums of the rows of a panel beside their entries.
 struct Panel<S> {
     exit: [S; PANEL],
@@ -563,13 +582,13 @@ struct Done<'a, S> {
 impl<S: Lanes> Done<'_, S> {
     #[inline(always)]
     fn take(&self, work: &mut [[S; PANEL]], panel: &mut Panel<S>, task: Task) {
-        const ALL: u8 = (1 << PANEL) - 1;
         let v = task.v as usize;
-        match (task.four, task.takers) {
-            (true, ALL) => self.take_four_by_all(work, panel, v),
-            (false, ALL) => self.take_one_by_all(work, panel, v),
-            (four, takers) => {
-                for i in (0..PANEL).filter(|&i| takers & 1 << i != 0) {
+        // From three rows on it is cheaper to take all four, the one too many with a weight of zero.
+        match (task.four, task.takers.count_ones()) {
+            (true, 3..) => self.take_four_by_all(work, panel, v, task.takers),
+            (false, 3..) => self.take_one_by_all(work, panel, v, task.takers),
+            (four, _) => {
+                for i in takers(task.takers) {
                     if four {
                         self.take_four(work, panel, v, i);
                     } else {
@@ -600,17 +619,15 @@ impl<S: Lanes> Done<'_, S> {
     }
 
     #[inline(always)]
-    fn take_one_by_all(&self, work: &mut [[S; PANEL]], panel: &mut Panel<S>, v: usize) {
-        let weights = work[v];
+    fn take_one_by_all(&self, work: &mut [[S; PANEL]], panel: &mut Panel<S>, v: usize, rows: u8) {
+        let mut weights = [S::ZERO; PANEL];
+        for i in takers(rows) {
+            weights[i] = work[v][i];
+            self.add_sums(panel, v, i, weights[i]);
+        }
         let values = &self.upper[self.trace.upper.range(v)];
         for (&value, &u) in values.iter().zip(self.trace.upper.row(v)) {
-            let entry = &mut work[u as usize];
-            for i in 0..PANEL {
-                entry[i] = entry[i].plus(weights[i], value);
-            }
-        }
-        for i in 0..PANEL {
-            self.add_sums(panel, v, i, weights[i]);
+            plus(&mut work[u as usize], &weights, value);
         }
     }
 
@@ -640,13 +657,11 @@ impl<S: Lanes> Done<'_, S> {
         let w = self.weights(work, &f, v, i);
         let columns = self.trace.upper.row(v + 3);
         let f = [&f[0][3..], &f[1][2..], &f[2][1..], f[3]].map(|f| &f[..columns.len()]);
-        for (at, &u) in columns.iter().enumerate() {
+        let rest = f[0].iter().zip(f[1]).zip(f[2]).zip(f[3]);
+        for (&u, (((&f0, &f1), &f2), &f3)) in columns.iter().zip(rest) {
             let entry = &mut work[u as usize][i];
-            let mut sum = *entry;
-            for j in 0..4 {
-                sum = sum.plus(w[j], f[j][at]);
-            }
-            *entry = sum;
+            let sum = entry.plus(w[0], f0).plus(w[1], f1);
+            *entry = sum.plus(w[2], f2).plus(w[3], f3);
         }
         for j in 0..4 {
             self.add_sums(panel, v + j, i, w[j]);
@@ -654,27 +669,27 @@ impl<S: Lanes> Done<'_, S> {
     }
 
     #[inline(always)]
-    fn take_four_by_all(&self, work: &mut [[S; PANEL]], panel: &mut Panel<S>, v: usize) {
+    fn take_four_by_all(&self, work: &mut [[S; PANEL]], panel: &mut Panel<S>, v: usize, rows: u8) {
         let f = self.four(v);
-        let mut w = [[S::ZERO; 4]; PANEL];
-        for i in 0..PANEL {
-            w[i] = self.weights(work, &f, v, i);
+        let mut weights = [[S::ZERO; PANEL]; 4];
+        for i in takers(rows) {
+            let of_row = self.weights(work, &f, v, i);
+            for j in 0..4 {
+                weights[j][i] = of_row[j];
+                self.add_sums(panel, v + j, i, of_row[j]);
+            }
         }
         let columns = self.trace.upper.row(v + 3);
         let f = [&f[0][3..], &f[1][2..], &f[2][1..], f[3]].map(|f| &f[..columns.len()]);
-        for (at, &u) in columns.iter().enumerate() {
+        let rest = f[0].iter().zip(f[1]).zip(f[2]).zip(f[3]);
+        for (&u, (((&f0, &f1), &f2), &f3)) in columns.iter().zip(rest) {
             let entry = &mut work[u as usize];
-            for j in 0..4 {
-                let value = f[j][at];
-                for i in 0..PANEL {
-                    entry[i] = entry[i].plus(w[i][j], value);
-                }
-            }
-        }
-        for i in 0..PANEL {
-            for j in 0..4 {
-                self.add_sums(panel, v + j, i, w[i][j]);
-            }
+            let mut sums = *entry;
+            plus(&mut sums, &weights[0], f0);
+            plus(&mut sums, &weights[1], f1);
+            plus(&mut sums, &weights[2], f2);
+            plus(&mut sums, &weights[3], f3);
+            *entry = sums;
         }
     }
 }

@@ -20,7 +20,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::error::PhaseError;
 
 /// Names what is hashed; a change of the encoding or of the elimination order changes the version in it.
-const KEY_CONTEXT: &str = "elimap phase block topology version 1";
+const KEY_CONTEXT: &str = "elimap phase block topology version 2";
 
 /// Names what is hashed for a plan; a change of the analysis changes the version in it.
 const GRAPH_CONTEXT: &str = "elimap phase graph structure version 1";

@@ -21,6 +21,35 @@ fn at_least(model: &'static str, size: usize, least: usize) -> Result<(), PhaseE
     }
 }
 
+/// Refuses what no graph can hold before any memory is asked for it.
+fn at_most(what: &'static str, count: usize) -> Result<(), PhaseError> {
+    let limit = u32::MAX as usize - 1;
+    if count > limit {
+        Err(PhaseError::TooLarge { what, count, limit })
+    } else {
+        Ok(())
+    }
+}
+
+/// No more than the vertices of a model with two counts up to `count`.
+fn pairs_up_to(count: usize) -> usize {
+    count.saturating_mul(count) / 2
+}
+
+/// The number of partitions of `count`: how many site-frequency states there are at least. Above 200 that of 200, which
+/// no graph can hold.
+fn partitions(count: usize) -> usize {
+    let count = count.min(200);
+    let mut ways = vec![0usize; count + 1];
+    ways[0] = 1;
+    for part in 1..=count {
+        for sum in part..=count {
+            ways[sum] = ways[sum].saturating_add(ways[sum - part]);
+        }
+    }
+    ways[count]
+}
+
 /// Transitions out of one state.
 struct Transitions<'a> {
     builder: &'a mut GraphBuilder,
@@ -91,9 +120,34 @@ fn pairs(count: i64) -> f64 {
 /// See the [module](self).
 pub fn erlang(phases: usize) -> Result<Graph, PhaseError> {
     at_least("erlang", phases, 1)?;
+    at_most("vertices", phases)?;
     explore(&[phases as i64], 1, |state, out| {
         if state[0] > 0 {
             out.to(&[state[0] - 1], 0, 1.0);
+        }
+    })
+}
+
+/// The hypoexponential distribution: `phases` in a row, the i-th left at rate theta_i, one parameter each. Mean
+/// `1/theta0 + 1/theta1 + ...`.
+///
+/// # Errors
+///
+/// See the [module](self).
+///
+/// ```
+/// use elimap::phase::{EliminationTrace, models};
+///
+/// let time = EliminationTrace::record(&models::hypoexponential(3)?).at(&[1.0, 2.0, 4.0])?;
+/// assert_eq!((time.expectation(), time.variance()), (1.75, 1.3125));
+/// # Ok::<(), elimap::phase::PhaseError>(())
+/// ```
+pub fn hypoexponential(phases: usize) -> Result<Graph, PhaseError> {
+    at_least("hypoexponential", phases, 1)?;
+    at_most("coefficients", phases.saturating_mul(phases))?;
+    explore(&[phases as i64], phases, |state, out| {
+        if state[0] > 0 {
+            out.to(&[state[0] - 1], phases - state[0] as usize, 1.0);
         }
     })
 }
@@ -106,6 +160,7 @@ pub fn erlang(phases: usize) -> Result<Graph, PhaseError> {
 /// See the [module](self).
 pub fn kingman(lineages: usize) -> Result<Graph, PhaseError> {
     at_least("kingman", lineages, 2)?;
+    at_most("vertices", lineages)?;
     explore(&[lineages as i64], 1, |state, out| {
         out.to(&[state[0] - 1], 0, pairs(state[0]));
     })
@@ -119,6 +174,7 @@ pub fn kingman(lineages: usize) -> Result<Graph, PhaseError> {
 /// See the [module](self).
 pub fn coalescent_sfs(lineages: usize) -> Result<Graph, PhaseError> {
     at_least("coalescent_sfs", lineages, 2)?;
+    at_most("vertices", partitions(lineages))?;
     let mut first = vec![0; lineages];
     first[0] = lineages as i64;
     explore(&first, 1, |state, out| coalesce(state, 0..lineages, 0, out))
@@ -160,6 +216,7 @@ fn coalesce(
 /// See the [module](self).
 pub fn islands(lineages: usize) -> Result<Graph, PhaseError> {
     at_least("islands", lineages, 2)?;
+    at_most("vertices", pairs_up_to(lineages))?;
     explore(&[lineages as i64, 0], 3, |state, out| {
         let &[a, b] = state else { return };
         if a + b > 1 {
@@ -179,6 +236,7 @@ pub fn islands(lineages: usize) -> Result<Graph, PhaseError> {
 /// See the [module](self).
 pub fn islands_sfs(lineages: usize) -> Result<Graph, PhaseError> {
     at_least("islands_sfs", lineages, 2)?;
+    at_most("vertices", partitions(lineages))?;
     let mut first = vec![0; 2 * lineages];
     first[0] = (lineages - lineages / 2) as i64;
     first[lineages] = (lineages / 2) as i64;
@@ -207,6 +265,7 @@ pub fn islands_sfs(lineages: usize) -> Result<Graph, PhaseError> {
 /// See the [module](self).
 pub fn two_locus_arg(lineages: usize) -> Result<Graph, PhaseError> {
     at_least("two_locus_arg", lineages, 2)?;
+    at_most("vertices", pairs_up_to(lineages))?;
     explore(&[lineages as i64, 0, 0], 2, |state, out| {
         let &[a, b, c] = state else { return };
         if a + b > 1 || a + c > 1 {
@@ -227,6 +286,7 @@ pub fn two_locus_arg(lineages: usize) -> Result<Graph, PhaseError> {
 /// See the [module](self).
 pub fn two_locus_arg_sfs(lineages: usize) -> Result<Graph, PhaseError> {
     at_least("two_locus_arg_sfs", lineages, 2)?;
+    at_most("vertices", partitions(lineages))?;
     let width = lineages + 1;
     let mut first = vec![0; width * width];
     first[width + 1] = lineages as i64;
@@ -273,6 +333,7 @@ pub fn two_locus_arg_sfs(lineages: usize) -> Result<Graph, PhaseError> {
 /// See the [module](self).
 pub fn birth_death(levels: usize) -> Result<Graph, PhaseError> {
     at_least("birth_death", levels, 1)?;
+    at_most("edges", levels.saturating_mul(2))?;
     let mut builder = Graph::builder(1, 2);
     let vertices: Vec<VertexId> = (0..=levels as i64)
         .rev()
@@ -295,6 +356,7 @@ pub fn birth_death(levels: usize) -> Result<Graph, PhaseError> {
 /// See the [module](self).
 pub fn queue(capacity: usize) -> Result<Graph, PhaseError> {
     at_least("queue", capacity, 1)?;
+    at_most("vertices", capacity)?;
     let last = capacity as i64;
     explore(&[1], 2, |state, out| {
         let &[waiting] = state else { return };
@@ -313,6 +375,7 @@ pub fn queue(capacity: usize) -> Result<Graph, PhaseError> {
 /// See the [module](self).
 pub fn tandem_queue(capacity: usize) -> Result<Graph, PhaseError> {
     at_least("tandem_queue", capacity, 1)?;
+    at_most("vertices", pairs_up_to(capacity))?;
     let room = |there: i64| if there < capacity as i64 { 1.0 } else { 0.0 };
     let busy = |there: i64| if there > 0 { 1.0 } else { 0.0 };
     explore(&[1, 0], 3, |state, out| {
@@ -333,6 +396,7 @@ pub fn tandem_queue(capacity: usize) -> Result<Graph, PhaseError> {
 /// See the [module](self).
 pub fn grid_walk(rows: usize, columns: usize) -> Result<Graph, PhaseError> {
     at_least("grid_walk", rows.min(columns), 1)?;
+    at_most("edges", rows.saturating_mul(columns).saturating_mul(4))?;
     let mut builder = Graph::builder(2, 3);
     let mut cells = Vec::new();
     for row in 0..rows as i64 {
@@ -424,9 +488,11 @@ pub fn block_chain(
 ) -> Result<Graph, PhaseError> {
     at_least("block_chain", size, 2)?;
     at_least("block_chain", blocks.min(degree).min(topologies), 1)?;
+    let edges = size.saturating_mul(degree.min(size) + 1);
+    at_most("edges", edges.saturating_mul(blocks))?;
     let mut random = Random(seed);
     let shapes: Vec<_> = (0..topologies.min(blocks))
-        .map(|_| random_edges(size, degree, &mut random))
+        .map(|_| random_edges(size, degree.min(size), &mut random))
         .collect();
     let mut builder = Graph::builder(1, 2);
     let vertices: Vec<VertexId> = (0..=blocks * size)
@@ -454,6 +520,7 @@ pub fn block_chain(
 /// See the [module](self).
 pub fn dense(size: usize, seed: u64) -> Result<Graph, PhaseError> {
     at_least("dense", size, 1)?;
+    at_most("coefficients", size.saturating_mul(size).saturating_mul(3))?;
     let mut random = Random(seed);
     let mut builder = Graph::builder(1, 3);
     let vertices: Vec<VertexId> = (1..=size as i64)

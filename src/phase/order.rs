@@ -16,6 +16,15 @@
 //! When the cheapest vertex is connected with all that remain, so are all the others: the rest is dense and the order
 //! immaterial, so it is taken by index.
 
+//!
+//! # Postorder
+//!
+//! Minimum degree goes back and forth between distant parts of a block. The elimination tree of the symmetrized pattern
+//! (Liu 1990, *The role of elimination trees in sparse factorization*) says which order matters: a vertex's parent is the
+//! first vertex after it that its elimination touches, and any order with children before parents gives the same fill.
+//! A postorder of that tree puts the vertices of a front side by side, so that rows with equal patterns are
+//! neighbours ([`super::schedule`]) and what is worked on together is found in cache together.
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -45,6 +54,64 @@ pub(crate) fn minimum_degree(topology: &Topology) -> Vec<u32> {
         }
     }
     order
+}
+
+/// An order with the fill of the one given, and the vertices of each front side by side.
+pub(crate) fn postorder(topology: &Topology, order: &[u32]) -> Vec<u32> {
+    const ROOT: u32 = u32::MAX;
+    let size = order.len();
+    let mut position = vec![0u32; size];
+    for (p, &vertex) in order.iter().enumerate() {
+        position[vertex as usize] = p as u32;
+    }
+    // Neighbours at earlier positions, whichever way the edge goes.
+    let mut earlier = vec![Vec::new(); size];
+    for (p, &vertex) in order.iter().enumerate() {
+        for &target in topology.row(vertex) {
+            let q = position[target as usize];
+            earlier[(p as u32).max(q) as usize].push((p as u32).min(q));
+        }
+    }
+    // A vertex joins, as their parent, the trees of its earlier neighbours; `root` leads to the root of a tree so far.
+    let mut parent = vec![ROOT; size];
+    let mut root: Vec<u32> = (0..size as u32).collect();
+    let mut weight = vec![1u32; size];
+    for p in 0..size as u32 {
+        for &neighbour in &earlier[p as usize] {
+            let mut v = neighbour;
+            while root[v as usize] != v && v != p {
+                let above = root[v as usize];
+                root[v as usize] = p;
+                v = above;
+            }
+            if v != p {
+                root[v as usize] = p;
+                parent[v as usize] = p;
+                weight[p as usize] += weight[v as usize];
+            }
+        }
+    }
+    let mut children = vec![Vec::new(); size];
+    let mut stack = Vec::new();
+    for p in (0..size as u32).rev() {
+        match parent[p as usize] {
+            ROOT => stack.push((p, false)),
+            above => children[above as usize].push(p),
+        }
+    }
+    // The heaviest child comes last, next to its parent: it is the one most likely in the same front.
+    let mut result = Vec::with_capacity(size);
+    while let Some((p, done)) = stack.pop() {
+        if done {
+            result.push(order[p as usize]);
+            continue;
+        }
+        stack.push((p, true));
+        let mut below = std::mem::take(&mut children[p as usize]);
+        below.sort_unstable_by_key(|&child| (Reverse(weight[child as usize]), Reverse(child)));
+        stack.extend(below.into_iter().map(|child| (child, false)));
+    }
+    result
 }
 
 struct EliminationGraph {

@@ -5,26 +5,40 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
-use elimap::phase::{CacheBuilder, Eliminator, Graph, PhaseError, PhaseType, TraceCache};
-use indicatif::ProgressBar;
+use clap::{ArgGroup, Args};
+use elimap::phase::{CacheBuilder, EliminationTrace, Eliminator, Graph, PhaseError, TraceCache};
+use indicatif::{ProgressBar, ProgressStyle};
 
-/// A model and the parameters to evaluate it at.
+use crate::stream::Output;
+
+/// A model, and the thetas to evaluate it at: one on the command line, or a file of them.
 #[derive(Args)]
-pub(crate) struct ModelAtTheta {
+#[command(group = ArgGroup::new("where").required(true).args(["theta", "thetas"]))]
+pub(crate) struct ModelAtThetas {
     /// The model: a graph in phasic's serialized form, or `-` for stdin
     #[arg(value_name = "GRAPH.json")]
-    pub(crate) graph: PathBuf,
+    graph: PathBuf,
     /// The parameters, separated by commas
     #[arg(
         long,
         value_name = "A,B,C",
         value_delimiter = ',',
-        required = true,
         allow_hyphen_values = true
     )]
-    pub(crate) theta: Vec<f64>,
-    /// Print one JSON object instead of text
+    pub(crate) theta: Option<Vec<f64>>,
+    /// A file of thetas, one per row: .npy of the shape (thetas, parameters), read chunk by chunk, or a JSON list of lists;
+    /// `-` for stdin
+    #[arg(long, value_name = "THETAS")]
+    pub(crate) thetas: Option<PathBuf>,
+    /// Write the answers to THETAS as an .npy file of float64, instead of a table on stdout; the file appears when it is
+    /// complete
+    #[arg(
+        long,
+        value_name = "OUT.npy",
+        conflicts_with_all = ["theta", "json"]
+    )]
+    out: Option<PathBuf>,
+    /// Print one JSON object instead of text; with --thetas one per row
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
@@ -74,16 +88,25 @@ impl CacheArgs {
     }
 }
 
-impl ModelAtTheta {
-    /// Reads, eliminates and replays.
-    pub(crate) fn evaluate(&self) -> Result<PhaseType> {
+impl ModelAtThetas {
+    /// Reads and eliminates.
+    pub(crate) fn trace(&self) -> Result<EliminationTrace> {
+        if self.graph == Path::new("-") && self.thetas.as_deref() == Some(Path::new("-")) {
+            bail!("graph and thetas cannot both come from stdin; name a file for one of them");
+        }
         let graph = read_graph(&self.graph)?;
         let _progress = Progress::start("eliminating");
         let cache = self.cache.open()?;
-        Ok(Eliminator::new()
-            .cache(&cache)
-            .trace(&graph)?
-            .at(&self.theta)?)
+        Ok(Eliminator::new().cache(&cache).trace(&graph)?)
+    }
+
+    /// Where the answers to a file of thetas go.
+    pub(crate) fn output(&self) -> Output {
+        match &self.out {
+            Some(path) => Output::File(path.clone()),
+            None if self.json => Output::JsonLines,
+            None => Output::Table,
+        }
     }
 }
 
@@ -103,7 +126,7 @@ pub(crate) fn read_graph(path: &Path) -> Result<Graph> {
     Graph::from_json(&text).context("the model on stdin")
 }
 
-/// A spinner on stderr, for work that takes a while, where somebody is watching.
+/// A spinner or a bar on stderr, for work that takes a while, where somebody is watching.
 pub(crate) struct Progress(Option<ProgressBar>);
 
 impl Progress {
@@ -114,6 +137,26 @@ impl Progress {
         let bar = ProgressBar::new_spinner().with_message(what);
         bar.enable_steady_tick(Duration::from_millis(100));
         Progress(Some(bar))
+    }
+
+    /// For work of known length.
+    pub(crate) fn count(what: &'static str, length: u64) -> Progress {
+        if !std::io::stderr().is_terminal() {
+            return Progress(None);
+        }
+        let bar = ProgressBar::new(length).with_message(what);
+        let style = "{wide_bar} {human_pos}/{human_len} {msg}, {per_sec}, {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(style) {
+            bar.set_style(style);
+        }
+        Progress(Some(bar))
+    }
+
+    /// So much is done.
+    pub(crate) fn reach(&self, position: u64) {
+        if let Some(bar) = &self.0 {
+            bar.set_position(position);
+        }
     }
 }
 

@@ -1,14 +1,20 @@
 //! `elimap`: exact elimination of phase-type models from the command line.
 //!
-//! Results go to stdout, progress and notices to stderr. Exit codes: 0, 1 for a failed run, 2 for wrong usage.
+//! Results go to stdout, progress and notices to stderr. Exit codes: 0, 1 for a failed run, 2 for wrong usage, 130 and 143 if
+//! stopped by SIGINT (Ctrl-C) or SIGTERM.
 
 #![deny(clippy::unwrap_used)]
 
 mod cache;
 mod input;
+mod matrix;
+mod model;
 mod moments;
+mod npy;
 mod output;
 mod plan;
+mod question;
+mod stream;
 mod trace;
 mod waiting_times;
 mod work;
@@ -31,19 +37,22 @@ struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   elimap moments examples/models/island_12.json --theta 1,0.5,2
+  elimap moments examples/models/island_12.json --thetas thetas.npy --gradient --out moments.npy
   elimap trace examples/models/island_12.json --json
   elimap waiting-times examples/models/island_4.json --theta 1,1,0.5
   elimap trace examples/models/island_4.json --ops | head
+  elimap model islands 6 | elimap trace -
   elimap cache info
 
 Traces are kept in the folder that ELIMAP_CACHE names, else where the platform keeps caches; --cache none keeps nothing.
 
-Exit codes: 0 success, 1 the run failed (the message says why), 2 wrong usage.";
+Exit codes: 0 success, 1 the run failed (the message says why), 2 wrong usage, 130 stopped by\nCtrl-C, 143 by SIGTERM.";
 
 #[derive(Subcommand)]
 enum Command {
     Trace(trace::Args),
     Moments(moments::Args),
+    Model(model::Args),
     WaitingTimes(waiting_times::Args),
     Plan(plan::Args),
     Work(work::Args),
@@ -56,6 +65,7 @@ fn main() -> ExitCode {
     let outcome = match &cli.command {
         Command::Trace(args) => trace::run(args),
         Command::Moments(args) => moments::run(args),
+        Command::Model(args) => model::run(args),
         Command::WaitingTimes(args) => waiting_times::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Work(args) => work::run(args),
@@ -64,8 +74,12 @@ fn main() -> ExitCode {
     match outcome.and_then(output::Text::write) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            if let Some(usage) = error.downcast_ref::<clap::Error>() {
+                usage.exit();
+            }
             output::failure(&error);
-            ExitCode::FAILURE
+            let stopped = error.downcast_ref::<stream::Interrupted>();
+            stopped.map_or(ExitCode::FAILURE, |stopped| stopped.exit_code().into())
         }
     }
 }

@@ -1,38 +1,45 @@
 //! `elimap waiting-times`: the expected time until absorption from every vertex.
 
 use anyhow::Result;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
-use crate::input::ModelAtTheta;
-use crate::output::{Text, number};
+use crate::input::ModelAtThetas;
+use crate::matrix::MatrixFile;
+use crate::output::Text;
+use crate::question::{Quantity, Question, by_vertex};
+use crate::stream::stream;
 
-/// Expected time until absorption from every vertex
+/// Expected time until absorption from every vertex, at one theta or at a file of them
 ///
 /// Vertex 0 is the start, whose time is the expectation; absorbing vertices have time 0; a vertex that absorption cannot
-/// be reached from has time inf.
+/// be reached from has time inf. OUT.npy has the shape (thetas, vertices).
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   elimap waiting-times examples/models/island_4.json --theta 1,1,0.5
-  elimap waiting-times examples/models/island_4.json --theta 1,1,0.5 --json")]
+  elimap waiting-times examples/models/island_4.json --theta 1,1,0.5 --json
+  elimap waiting-times examples/models/island_4.json --thetas thetas.npy --out times.npy")]
 pub(crate) struct Args {
     #[command(flatten)]
-    model: ModelAtTheta,
+    model: ModelAtThetas,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Text> {
-    let time = args.model.evaluate()?;
-    let graph = time.trace().graph();
-    let waiting = time.expected_waiting_times();
+    let trace = args.model.trace()?;
+    if let Some(path) = &args.model.thetas {
+        let question = Question::new(&trace, Quantity::WaitingTimes, false);
+        let thetas = MatrixFile::open(path, trace.param_length())?;
+        stream(&question, thetas, &args.model.output())?;
+        return Ok(Text::new());
+    }
+    let theta = args.model.theta.as_deref().unwrap_or_default();
+    let waiting = trace.at(theta)?.expected_waiting_times();
     if args.model.json {
-        let times: Map<String, Value> = graph
-            .vertices()
-            .map(|v| (v.index().to_string(), number(waiting[v.index()])))
-            .collect();
         return Ok(Text::json(
-            &json!({"theta": args.model.theta, "expected_waiting_time": times}),
+            &json!({"theta": theta, "expected_waiting_time": by_vertex(&waiting)}),
         ));
     }
+    let graph = trace.graph();
     let mut text = Text::new();
     text.line("vertex  waiting time            state");
     for vertex in graph.vertices() {

@@ -1,0 +1,194 @@
+//! Answering a file of thetas chunk by chunk: memory follows the chunk, not the file.
+//!
+//! Each row is a computation of its own, so no answer depends on where chunks begin.
+
+use std::io::{ErrorKind, IsTerminal, Write as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use elimap::phase::PhaseError;
+use ndarray::{ArrayView1, ArrayView2};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use thiserror::Error;
+
+use crate::input::Progress;
+use crate::matrix::MatrixFile;
+use crate::npy::NpyOutput;
+use crate::question::Question;
+
+/// Numbers that a chunk holds, thetas and answers together, at most: 8 MB.
+const MOST_NUMBERS: usize = 1 << 20;
+/// Chunks double until one takes this long, so that progress moves and an interruption is heard.
+const LONG_ENOUGH: Duration = Duration::from_millis(100);
+
+/// A signal asked for the end.
+#[derive(Debug, Error)]
+#[error("stopped by a signal at row {row} of {rows}{outcome}")]
+pub(crate) struct Interrupted {
+    signal: u8,
+    row: u64,
+    rows: u64,
+    outcome: &'static str,
+}
+
+impl Interrupted {
+    /// What a shell reports for a program ended by the signal.
+    pub(crate) fn exit_code(&self) -> u8 {
+        128 + self.signal
+    }
+}
+
+/// Where answers go.
+pub(crate) enum Output {
+    /// An `.npy` file.
+    File(PathBuf),
+    /// A table on stdout.
+    Table,
+    /// A JSON object per row on stdout.
+    JsonLines,
+}
+
+/// A line of text from a row, its theta and its answer.
+type Format<'q> = dyn Fn(u64, ArrayView1<'_, f64>, &[f64]) -> String + 'q;
+
+enum Sink<'q> {
+    File(Box<NpyOutput>),
+    Lines(&'q Format<'q>),
+}
+
+impl Sink<'_> {
+    /// False if nobody reads any more.
+    fn write(&mut self, first: u64, thetas: ArrayView2<'_, f64>, answers: &[f64]) -> Result<bool> {
+        let format = match self {
+            Sink::File(file) => return file.write(answers).map(|()| true),
+            Sink::Lines(format) => format,
+        };
+        let width = answers.len() / thetas.nrows().max(1);
+        let mut text = String::new();
+        for (row, theta) in thetas.outer_iter().enumerate() {
+            text.push_str(&format(
+                first + row as u64,
+                theta,
+                &answers[row * width..][..width],
+            ));
+            text.push('\n');
+        }
+        print(&text)
+    }
+}
+
+fn print(text: &str) -> Result<bool> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Answers every row of `thetas` and writes the answers.
+pub(crate) fn stream(question: &Question, mut thetas: MatrixFile, output: &Output) -> Result<()> {
+    let rows = thetas.rows();
+    let signals = Signals::listen().context("cannot listen for signals")?;
+    let table = |row, theta: ArrayView1<'_, f64>, answer: &[f64]| {
+        let numbers = theta.iter().chain(answer);
+        let cells: Vec<String> = numbers
+            .map(|x| format!(" {:>24}", format!("{x:?}")))
+            .collect();
+        format!("{row:>9}{}", cells.concat())
+    };
+    let json = |row, theta: ArrayView1<'_, f64>, answer: &[f64]| {
+        question.json(row, theta, answer).to_string()
+    };
+    let mut sink = match output {
+        Output::File(path) => {
+            let shape: Vec<u64> = std::iter::once(rows)
+                .chain(question.shape().iter().map(|&size| size as u64))
+                .collect();
+            Sink::File(Box::new(NpyOutput::create(path, &shape)?))
+        }
+        Output::JsonLines => Sink::Lines(&json),
+        Output::Table => {
+            let names: Vec<String> = question
+                .names()
+                .iter()
+                .map(|name| format!(" {name:>24}"))
+                .collect();
+            if !print(&format!("{:>9}{}\n", "row", names.concat()))? {
+                return Ok(());
+            }
+            Sink::Lines(&table)
+        }
+    };
+    let watched = matches!(output, Output::File(_)) || !std::io::stdout().is_terminal();
+    let progress = watched.then(|| Progress::count("thetas", rows));
+    let most = (MOST_NUMBERS / (question.theta_length() + question.width()).max(1)).max(32);
+    let mut size = 64.min(most);
+    let mut first = 0;
+    while first < rows {
+        signals.check(first, rows, output)?;
+        let begin = Instant::now();
+        let chunk = thetas.next_rows(size)?;
+        let answers = question
+            .answer(chunk.view())
+            .map_err(|error| in_file(error, first, thetas.name()))?;
+        if !sink.write(first, chunk.view(), &answers)? {
+            return Ok(());
+        }
+        first += chunk.nrows() as u64;
+        if let Some(progress) = &progress {
+            progress.reach(first);
+        }
+        if begin.elapsed() < LONG_ENOUGH {
+            size = (size * 2).min(most);
+        }
+    }
+    signals.check(first, rows, output)?;
+    match sink {
+        Sink::File(file) => file.finish(),
+        Sink::Lines(_) => Ok(()),
+    }
+}
+
+/// Names the file and its row in an error that counts the rows of a chunk.
+fn in_file(error: PhaseError, first: u64, file: &str) -> anyhow::Error {
+    match error {
+        PhaseError::ThetaRow { row, source } => {
+            anyhow::Error::new(source).context(format!("`{file}`, row {}", first + row as u64))
+        }
+        error => error.into(),
+    }
+}
+
+/// Notes the signals that ask for the end; the second one ends the program at once.
+struct Signals(Arc<AtomicUsize>);
+
+impl Signals {
+    fn listen() -> std::io::Result<Signals> {
+        let (seen, again) = (Arc::default(), Arc::new(AtomicBool::new(false)));
+        for signal in [SIGINT, SIGTERM] {
+            let code = 128 + signal;
+            signal_hook::flag::register_conditional_shutdown(signal, code, Arc::clone(&again))?;
+            signal_hook::flag::register(signal, Arc::clone(&again))?;
+            signal_hook::flag::register_usize(signal, Arc::clone(&seen), signal as usize)?;
+        }
+        Ok(Signals(seen))
+    }
+
+    fn check(&self, row: u64, rows: u64, output: &Output) -> Result<(), Interrupted> {
+        match u8::try_from(self.0.load(Ordering::Relaxed)) {
+            Ok(0) | Err(_) => Ok(()),
+            Ok(signal) => Err(Interrupted {
+                signal,
+                row,
+                rows,
+                outcome: match output {
+                    Output::File(_) => "; nothing was written",
+                    Output::Table | Output::JsonLines => "",
+                },
+            }),
+        }
+    }
+}
