@@ -7,8 +7,8 @@
 
 use ndarray::{ArrayD, ArrayView2, IxDyn};
 
-use super::batch::Goal;
 use super::error::PhaseError;
+use super::goal::Goal;
 use super::trace::EliminationTrace;
 use crate::{Array, BoxError, Callback, Element, VmapMethod};
 

@@ -6,8 +6,8 @@
 use super::adjoint::moment_terms;
 use super::analysis::NONE;
 use super::arith::{Extended, Scalar};
-use super::batch::Goal;
 use super::error::PhaseError;
+use super::goal::Goal;
 use super::replay::PhaseType;
 use super::trace::EliminationTrace;
 

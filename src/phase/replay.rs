@@ -29,10 +29,10 @@ use std::sync::OnceLock;
 use ndarray::{ArrayView1, ArrayView2, Axis};
 
 use super::arith::{Extended, Range, Scalar, exponent, power_of_two, scale};
-use super::batch::Goal;
 use super::error::PhaseError;
 use super::exact;
 use super::factor::Factor;
+use super::goal::Goal;
 use super::graph::VertexId;
 use super::kernel::{Column, Keep, Kernel};
 use super::linear;
