@@ -253,26 +253,7 @@ impl<S: Lanes> Kernel<S> {
     ) {
         let rank = trace.0.layout.block_first[block] as usize;
         let (base, _) = self.place(trace, block);
-        let mut pivot = S::ZERO;
-        let mut first = S::ZERO;
-        match columns.first() {
-            Some(column) => {
-                first = self.own_side(plan, column, rank);
-                for slot in plan.external(rank) {
-                    let rate = rate(slot, &self.sources);
-                    pivot = pivot.add(rate);
-                    first = first.plus(rate, self.x[slot.target as usize * self.columns]);
-                }
-            }
-            None => {
-                for slot in plan.external(rank) {
-                    pivot = pivot.add(rate(slot, &self.sources));
-                }
-            }
-        }
-        for slot in plan.absorbing(rank) {
-            pivot = pivot.add(rate(slot, &self.sources));
-        }
+        let (pivot, first) = self.leave(plan, columns.first(), rank);
         let inverse = self.invert(rank, pivot, lost);
         self.inverse[base] = inverse;
         for (k, column) in columns.iter().enumerate() {
@@ -283,6 +264,32 @@ impl<S: Lanes> Kernel<S> {
             };
             self.put(column, rank, k, right.mul(inverse));
         }
+    }
+
+    /// The rate out of the block, and a right side with what comes from later blocks; zero if there is none.
+    #[inline(always)]
+    fn leave(&self, plan: &Plan, column: Option<&Column<'_>>, rank: usize) -> (S, S) {
+        let mut exit = S::ZERO;
+        let mut right = S::ZERO;
+        match column {
+            Some(column) => {
+                right = self.own_side(plan, column, rank);
+                for slot in plan.external(rank) {
+                    let rate = rate(slot, &self.sources);
+                    exit = exit.add(rate);
+                    right = right.plus(rate, self.x[slot.target as usize * self.columns]);
+                }
+            }
+            None => {
+                for slot in plan.external(rank) {
+                    exit = exit.add(rate(slot, &self.sources));
+                }
+            }
+        }
+        for slot in plan.absorbing(rank) {
+            exit = exit.add(rate(slot, &self.sources));
+        }
+        (exit, right)
     }
 
     /// One over the pivot; zero for vertices whose waiting time is infinite.
@@ -458,27 +465,7 @@ impl<S: Lanes> Kernel<S> {
         for slot in plan.internal(rank) {
             self.work[slot.target as usize][i] = rate(slot, &self.sources);
         }
-        let mut exit = S::ZERO;
-        match columns.first() {
-            Some(column) => {
-                let mut y = self.own_side(plan, column, rank);
-                for slot in plan.external(rank) {
-                    let rate = rate(slot, &self.sources);
-                    exit = exit.add(rate);
-                    y = y.plus(rate, self.x[slot.target as usize * self.columns]);
-                }
-                panel.y[i] = y;
-            }
-            None => {
-                for slot in plan.external(rank) {
-                    exit = exit.add(rate(slot, &self.sources));
-                }
-            }
-        }
-        for slot in plan.absorbing(rank) {
-            exit = exit.add(rate(slot, &self.sources));
-        }
-        panel.exit[i] = exit;
+        (panel.exit[i], panel.y[i]) = self.leave(plan, columns.first(), rank);
     }
 
     /// Divides row p, the panel's row i, by its pivot, and puts it where later rows find it.
