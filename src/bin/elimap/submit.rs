@@ -19,6 +19,8 @@ use crate::trace::{summary_json, summary_lines};
 /// Unless --shards says otherwise: a task of its own for each unit, but no more.
 const MOST_SHARDS: usize = 16;
 
+const NOTHING: &str = "the cache has every unit; nothing to submit";
+
 /// Compute a model's missing work units on a cluster, then eliminate it with them
 ///
 /// Plans as `elimap plan` does, submits one job array that runs `elimap work` for every shard, and follows it. A shard whose
@@ -72,6 +74,13 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
     let (cache, folder) = args.cache.open_folder(&args.cache.builder())?;
     let plan = Plan::new(&graph, &cache);
     let most = args.shards.map_or(MOST_SHARDS, |shards| shards as usize);
+    if args.dry_run && plan.missing.is_empty() {
+        notice(NOTHING);
+        return Ok(match args.json {
+            true => Text::json(&json!({"units": 0})),
+            false => Text::new(),
+        });
+    }
     // A shard without units would be a task without work.
     let manifest = Manifest::new(&plan.missing, most.min(plan.missing.len()));
     let engine = engine(args, &folder)?;
@@ -84,7 +93,7 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
     let signals = Signals::listen()?;
     let mut outcomes = Vec::new();
     if plan.missing.is_empty() {
-        notice("the cache has every unit; nothing to submit");
+        notice(NOTHING);
     } else {
         plan.write(Path::new(&engine.units), &manifest)?;
         let logs = engine.log_folder();
@@ -228,14 +237,17 @@ fn failures(engine: &Engine, outcomes: &[Outcome]) -> Option<String> {
             Some(last) => format!("; {} ends with `{last}`", log.display()),
             None => format!("; nothing in {}", log.display()),
         };
-        let runs = outcome.requeued + 1;
+        let runs = match outcome.requeued {
+            0 => "1 run".to_owned(),
+            again => format!("{} runs", again + 1),
+        };
         let remedy = match state.as_str() {
             "OUT_OF_MEMORY" => "; ask for more with -- --mem=SIZE",
             "TIMEOUT" => "; ask for more with -- --time=MINUTES, or for smaller --shards",
             _ => "",
         };
         lines.push(format!(
-            "\n  shard {shard}: {state} after {runs} runs{log}{remedy}"
+            "\n  shard {shard}: {state} after {runs}{log}{remedy}",
         ));
     }
     (!lines.is_empty()).then(|| {
