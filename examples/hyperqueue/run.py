@@ -8,7 +8,9 @@ Prints what `elimap trace --json` says in the end.
 """
 
 import argparse
+import contextlib
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -20,6 +22,18 @@ from hyperqueue.cluster import WorkerConfig
 from hyperqueue.ffi.protocol import ResourceRequest
 
 ATTEMPTS = 4  # a shard is run so often before it is given up
+
+
+@contextlib.contextmanager
+def stdout_on_stderr():
+    """The server prints about itself, which is not part of our answer."""
+    stdout = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(stdout, 1)
+        os.close(stdout)
 
 
 def elimap(program, *words):
@@ -79,7 +93,7 @@ def main():
         plan = elimap(program, "plan", args.graph, "--out", units, "--shards", args.shards, *common)
         print(f"{plan['units']} units in {plan['shards']} shards", file=sys.stderr)
         if plan["units"]:
-            with LocalCluster(worker_config=WorkerConfig(cores=args.cores)) as cluster:
+            with stdout_on_stderr(), LocalCluster(worker_config=WorkerConfig(cores=args.cores)) as cluster:
                 failed = run_shards(cluster.client(), program, plan["shards"], units, cache)
             if failed:
                 for shard, error in sorted(failed.items()):
