@@ -10,6 +10,7 @@ use serde_json::Value;
 
 fn run(args: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_elimap"))
+        .env("ELIMAP_CACHE", "none")
         .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -14,6 +14,7 @@ const ISLANDS: &str = "examples/models/island_4.json";
 
 fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_elimap"));
+    command.env("ELIMAP_CACHE", "none");
     command
         .args(args)
         .current_dir(env!("CARGO_MANIFEST_DIR"))

@@ -2,8 +2,8 @@
 """Print the table that sets elimap's trace cache beside phasic's, in Markdown.
 
 elimap's figures are measured here, by `cargo bench --bench cache`. phasic's are not: they are figures of phasic 0.32.1
-(its C composer with the cache of components on, min_size 50, on 2 cores) measured apart from this script, and on the
-other machine they were taken on. They show the order of magnitude only.
+(its C composer with the cache of components on, on 2 cores) that were measured apart from this script. They show the
+order of magnitude only.
 """
 
 import json

@@ -693,3 +693,54 @@ impl<S: Lanes> Done<'_, S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use ndarray::{ArrayView1, Axis};
+
+    use super::{Column, Keep, Kernel};
+    use crate::phase::factor::Factor;
+    use crate::phase::{EliminationTrace, Graph, linear, models};
+
+    /// The kernel's order of work differs from that of [`Factor`], row by row and entry by entry; no number may.
+    #[test]
+    fn panels_have_the_bits_of_plain_elimination() {
+        let cases: Vec<(Graph, Vec<f64>)> = vec![
+            (models::islands_sfs(8).unwrap(), vec![1.0, 0.3]),
+            (models::grid_walk(13, 11).unwrap(), vec![]),
+            (models::random_block(90, 4, 2).unwrap(), vec![]),
+            (models::dense(31, 3).unwrap(), vec![]),
+            (models::birth_death(50).unwrap(), vec![0.9, 1.1]),
+            (models::block_chain(5, 14, 3, 4, 9).unwrap(), vec![]),
+        ];
+        for (graph, theta) in cases {
+            let theta: Vec<f64> = (0..graph.param_length())
+                .map(|k| theta.get(k).copied().unwrap_or(0.7 + 0.3 * k as f64))
+                .collect();
+            let trace = EliminationTrace::record(&graph);
+            let (inner, plan) = (&trace.0, trace.plan());
+            let mut kernel = Kernel::<f64>::new(&trace, plan, 1, Keep::All);
+            kernel.load(plan, ArrayView1::from(&theta).insert_axis(Axis(0)));
+            let ones = Column {
+                previous: None,
+                factor: 1.0,
+                reward: None,
+                corrects: None,
+            };
+            kernel.run(&trace, plan, &[ones], None);
+            assert!(kernel.is_safe(0));
+
+            let rates = linear::rates(&inner.layout, &theta).unwrap();
+            let plain = Factor::new(&trace, rates, None);
+            let right = vec![1.0; plan.transient.len()];
+            let bits = |values: &[f64]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            let expected = plan.by_rank(&plain.solve(&trace, &right));
+            assert_eq!(bits(&kernel.x), bits(&expected));
+            let mut again = right;
+            kernel.solve(&trace, plan, &mut again);
+            assert_eq!(bits(&again), bits(&expected));
+        }
+    }
+}

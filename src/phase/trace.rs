@@ -219,7 +219,7 @@ impl EliminationTrace {
     /// let trace = EliminationTrace::record(&models::dense(20, 1)?);
     /// assert!(trace.operations_within(10_000)?.count() > 2_000);
     /// let refused = trace.operations_within(1_000);
-    /// assert!(matches!(refused, Err(PhaseError::TooManyOperations { multiply_adds: 2470, .. })));
+    /// assert!(matches!(refused, Err(PhaseError::TooManyOperations { multiply_adds: 2280, .. })));
     /// # Ok::<(), PhaseError>(())
     /// ```
     pub fn operations_within(&self, budget: u64) -> Result<Operations<'_>, PhaseError> {

@@ -226,7 +226,7 @@ impl Tensor {
     ///
     /// ```
     /// use elimap::prelude::*;
-    /// let x = Tensor::from(ndarray::array![[1, 2, 3], [4, 5, 6]]);
+    /// let x = Tensor::from(Array::from(ndarray::array![[1, 2, 3], [4, 5, 6]].into_dyn()));
     /// assert_eq!(x.index(0, 1).to_array()?.to_vec::<i32>()?, [4, 5, 6]);
     /// assert_eq!(x.index(1, -1).to_array()?.to_vec::<i32>()?, [3, 6]);
     /// assert_eq!(x.index(1, 7).to_array()?.to_vec::<i32>()?, [3, 6]);
