@@ -220,16 +220,24 @@ impl Engine {
         self.submit(shard, 1)
     }
 
+    /// Ends what of these jobs is not over.
     pub(crate) fn cancel(&self, jobs: &BTreeSet<String>) -> Result<()> {
-        for job in jobs {
-            let words: Vec<&str> = match self.kind {
-                EngineKind::Slurm => vec!["scancel", job],
-                EngineKind::Hyperqueue => vec!["hq", "job", "cancel", job],
-            };
-            let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
-            succeed(&words)?;
+        let mut words: Vec<String> = match self.kind {
+            EngineKind::Slurm => vec!["scancel".to_owned()],
+            EngineKind::Hyperqueue => ["hq", "job", "cancel"].map(str::to_owned).into(),
+        };
+        match self.kind {
+            EngineKind::Slurm => words.extend(jobs.iter().cloned()),
+            EngineKind::Hyperqueue => {
+                words.push(
+                    jobs.iter()
+                        .map(String::as_str)
+                        .collect::<Vec<_>>()
+                        .join(","),
+                );
+            }
         }
-        Ok(())
+        succeed(&words).map(drop)
     }
 }
 

@@ -120,6 +120,7 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
         }
         bail!(message);
     }
+    signals.check(|| "; the cache has every unit".to_owned())?;
     let progress = Progress::start("eliminating");
     let done = Eliminator::new().cache(&cache).run(&graph)?;
     drop(progress);
