@@ -36,12 +36,13 @@ cache-hard:
 slurm-test:
     tests/slurm/run.sh
 
-# The shards on HyperQueue, whose virtual environment is made below target/ where there is none.
+# The shards on HyperQueue through Python, and `elimap submit` where there is `hq`. Makes its virtual environment below target/.
 hyperqueue-test:
     test -x target/hyperqueue/bin/python || python3 -m venv target/hyperqueue
     target/hyperqueue/bin/python -c "import hyperqueue" || target/hyperqueue/bin/pip install --quiet hyperqueue==0.27.0
     cargo build
     target/hyperqueue/bin/python examples/hyperqueue/test.py target/debug/elimap
+    if command -v hq; then cargo test --test cli_submit -- --ignored real_hyperqueue; fi
 
 # The table that sets the trace cache beside phasic's.
 cache-table:

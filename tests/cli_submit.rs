@@ -3,10 +3,11 @@
 #![cfg(all(feature = "cli", unix))]
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use elimap::phase::models;
@@ -326,19 +327,8 @@ fn an_interruption_cancels_the_job() {
     place.fate(1, &["RUNNING"]);
     let mut command = place.submit("slurm", &[]);
     let child = command.stderr(Stdio::piped()).spawn().unwrap();
-    let start = Instant::now();
-    while !place.calls().contains("squeue") {
-        assert!(start.elapsed() < Duration::from_secs(60));
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let pid = child.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-INT", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
+    wait_for("poll", || place.calls().contains("squeue").then_some(()));
+    signal("-INT", &child.id().to_string());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
     assert!(
@@ -375,28 +365,41 @@ fn what_cannot_be_submitted_is_refused() {
     assert!(message.contains("error: no partition"), "{message}");
 }
 
-/// The process that computes a shard, once there is one.
-fn worker(units: &Path, shard: usize) -> u32 {
+/// The processes that compute shards, by shard.
+fn workers(units: &Path) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let words: Vec<&str> = line
+            .split(|&byte| byte == 0)
+            .map(|word| std::str::from_utf8(word).unwrap_or_default())
+            .collect();
+        let [program, "work", folder, "--shard", shard, ..] = words[..] else {
+            continue;
+        };
+        if program.ends_with("elimap") && Path::new(folder) == units {
+            let pid = entry.file_name().into_string().unwrap();
+            found.insert(shard.to_owned(), pid);
+        }
+    }
+    found
+}
+
+/// Looks until there is something.
+fn wait_for<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
-        for entry in fs::read_dir("/proc").unwrap().flatten() {
-            let words = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-            let words: Vec<_> = words.split(|&byte| byte == 0).collect();
-            let is_worker = words.first().is_some_and(|word| word.ends_with(b"elimap"))
-                && words.contains(&units.to_str().unwrap().as_bytes())
-                && words
-                    .windows(2)
-                    .any(|two| two == [b"--shard".as_slice(), shard.to_string().as_bytes()]);
-            if is_worker {
-                return entry.file_name().to_str().unwrap().parse().unwrap();
-            }
+        if let Some(found) = look() {
+            return found;
         }
-        assert!(
-            start.elapsed() < Duration::from_secs(60),
-            "shard {shard} never ran"
-        );
+        assert!(start.elapsed() < Duration::from_secs(60), "no {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+fn signal(name: &str, pid: &str) {
+    let kill = Command::new("kill").args([name, pid]).status().unwrap();
+    assert!(kill.success());
 }
 
 /// The block traces in a cache, byte for byte.
@@ -427,48 +430,57 @@ fn blocks(cache: &Path) -> Vec<(String, Vec<u8>)> {
     found
 }
 
-#[test]
-#[ignore = "needs a running Slurm; `just slurm-test` starts one"]
-fn a_real_slurm_runs_the_shards_and_a_killed_one_again() {
+/// Interrupts a run on a real engine, then kills a task of the next one. `configure` says where the engine is.
+fn interrupt_then_kill(engine: &str, options: &[&str], configure: impl Fn(&mut Command)) {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
-    // Each block takes seconds.
+    // Each block takes a second or more.
     let graph = models::block_chain(6, 3000, 4, 6, 11).unwrap();
     fs::write(path("model.json"), graph.to_json()).unwrap();
+    let units = path("model.units");
     let elimap = |args: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_elimap"));
         command.args(args).current_dir(folder.path());
+        configure(&mut command);
         command
     };
-    let submit = elimap(&[
-        "submit",
-        "model.json",
-        "--engine",
-        "slurm",
-        "--cache",
-        "shared",
-    ])
-    .args(["--poll", "500ms", "--json", "--", "--time=10"])
-    .stdout(Stdio::piped())
-    .spawn()
-    .unwrap();
-    let pid = worker(&path("model.units"), 1).to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-KILL", &pid])
-            .status()
+    let submit = || {
+        let args = [
+            "submit",
+            "model.json",
+            "--engine",
+            engine,
+            "--cache",
+            "shared",
+        ];
+        elimap(&args)
+            .args(["--poll", "500ms", "--json", "--"])
+            .args(options)
+            .stdout(Stdio::piped())
+            .spawn()
             .unwrap()
-            .success()
-    );
-    let output = submit.wait_with_output().unwrap();
+    };
+    let first = submit();
+    wait_for("worker", || workers(&units).into_keys().next());
+    signal("-INT", &first.id().to_string());
+    assert_eq!(first.wait_with_output().unwrap().status.code(), Some(130));
+    wait_for("end", || workers(&units).is_empty().then_some(()));
+
+    let second = submit();
+    let pid = wait_for("shard 1", || workers(&units).remove("1"));
+    signal("-KILL", &pid);
+    let output = second.wait_with_output().unwrap();
     assert!(output.status.success());
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let count = |name: &str| report[name].as_u64().unwrap();
+    assert_eq!(count("units") + count("cached"), 6, "{report}");
     assert_eq!(
-        (&report["units"], &report["shards"]),
-        (&6.into(), &6.into())
+        (count("shards"), count("requeued")),
+        (count("units"), 1),
+        "{report}"
     );
-    assert!(report["requeued"].as_u64().unwrap() >= 1, "{report}");
     assert_eq!(report["trace"]["host_calls"], 0);
+
     // The same as here.
     let rows: Vec<String> = (1..=8).map(|row| format!("[{row}.5, 0.{row}]")).collect();
     fs::write(path("thetas.json"), format!("[{}]", rows.join(","))).unwrap();
@@ -492,4 +504,41 @@ fn a_real_slurm_runs_the_shards_and_a_killed_one_again() {
     let (shared, local) = (blocks(&path("shared")), blocks(&path("local")));
     assert_eq!(shared.len(), 6);
     assert!(shared == local, "the traces differ");
+}
+
+#[test]
+#[ignore = "needs a running Slurm; `just slurm-test` starts one"]
+fn a_real_slurm_is_interrupted_and_runs_a_killed_task_again() {
+    interrupt_then_kill("slurm", &["--time=10"], |_| ());
+}
+
+/// A process that ends with the test, however that ends.
+struct Started(Child);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // It may be over already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+#[ignore = "needs `hq` on PATH; `just hyperqueue-test` runs it then"]
+fn a_real_hyperqueue_is_interrupted_and_runs_a_killed_task_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let hq = |words: &[&str]| {
+        let mut command = Command::new("hq");
+        let command = command.args(words).env("HQ_SERVER_DIR", folder.path());
+        Started(command.stdout(Stdio::null()).spawn().unwrap())
+    };
+    let _server = hq(&["server", "start"]);
+    wait_for("server", || {
+        let answer = hq(&["server", "info"]).0.wait().unwrap();
+        answer.success().then_some(())
+    });
+    let _worker = hq(&["worker", "start", "--cpus=2"]);
+    interrupt_then_kill("hyperqueue", &["--cpus=1"], |command| {
+        command.env("HQ_SERVER_DIR", folder.path());
+    });
 }

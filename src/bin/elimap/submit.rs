@@ -41,7 +41,7 @@ pub(crate) struct Args {
     #[arg(value_name = "GRAPH.json")]
     graph: PathBuf,
     /// What runs the shards
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, value_name = "slurm|hyperqueue")]
     engine: EngineKind,
     /// Into how many shards the units are grouped, at most; by default each unit is one, up to 16
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -63,7 +63,7 @@ pub(crate) struct Args {
     json: bool,
     #[command(flatten)]
     cache: CacheArgs,
-    /// Options for sbatch or `hq submit`, verbatim
+    /// Options for sbatch or `hq submit`, verbatim; without --cpus-per-task or --cpus a task gets one processor
     #[arg(last = true, value_name = "ENGINE OPTIONS")]
     options: Vec<String>,
 }
