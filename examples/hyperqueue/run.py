@@ -93,9 +93,9 @@ def main():
         plan = elimap(program, "plan", args.graph, "--out", units, "--shards", args.shards, *common)
         print(f"{plan['units']} units in {plan['shards']} shards", file=sys.stderr)
         if plan["units"]:
-            with stdout_on_stderr(), LocalCluster(
-                pathlib.Path(folder) / "server", WorkerConfig(cores=args.cores)
-            ) as cluster:
+            # Server and worker leave folders of their own behind.
+            os.environ["TMPDIR"] = folder
+            with stdout_on_stderr(), LocalCluster(worker_config=WorkerConfig(cores=args.cores)) as cluster:
                 failed = run_shards(cluster.client(), program, plan["shards"], units, cache)
             if failed:
                 for shard, error in sorted(failed.items()):
