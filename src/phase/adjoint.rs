@@ -96,21 +96,11 @@ impl<S: Lanes> Adjoint<S> {
         }
     }
 
-    /// Solves the transposed systems and adds up the gradients, after a run of the kernel that kept its factors; a
-    /// refined one has the corrections after the solutions.
+    /// Solves the transposed systems, after a run of the kernel that kept its factors.
     #[inline(always)]
-    pub(crate) fn run(
-        &mut self,
-        trace: &EliminationTrace,
-        plan: &Plan,
-        kernel: &Kernel<S>,
-        terms: &[Term],
-        refined: bool,
-    ) {
+    pub(crate) fn run(&mut self, trace: &EliminationTrace, plan: &Plan, kernel: &Kernel<S>) {
         let layout = &trace.0.layout;
         self.y.fill(S::ZERO);
-        self.gradient.fill(S::ZERO);
-        self.magnitude.fill(S::ZERO);
         self.least = S::splat(f64::INFINITY);
         self.largest = S::ZERO;
         for &(rank, probability) in &plan.start {
@@ -129,7 +119,7 @@ impl<S: Lanes> Adjoint<S> {
                 }
                 self.solve(trace, kernel, block, i);
             }
-            for rank in members.clone() {
+            for rank in members {
                 for slot in plan.external(rank) {
                     let rate = S::splat(slot.coefficient).mul(kernel.sources[slot.source as usize]);
                     for i in 0..self.count {
@@ -138,16 +128,37 @@ impl<S: Lanes> Adjoint<S> {
                         *y = y.plus(rate, value);
                     }
                 }
-                if !terms.is_empty() {
-                    let edges = Edges {
-                        plan,
-                        kernel,
-                        rank,
-                        terms,
-                        refined,
-                    };
-                    self.edges(&edges, members.start);
-                }
+            }
+        }
+    }
+
+    /// Adds up the gradients; refined ones take the corrections, which follow the solutions.
+    #[inline(always)]
+    pub(crate) fn add_up(
+        &mut self,
+        trace: &EliminationTrace,
+        plan: &Plan,
+        kernel: &Kernel<S>,
+        terms: &[Term],
+        refined: bool,
+    ) {
+        let layout = &trace.0.layout;
+        self.gradient.fill(S::ZERO);
+        self.magnitude.fill(S::ZERO);
+        if terms.is_empty() {
+            return;
+        }
+        for block in 0..layout.block_count() {
+            let members = layout.block(block);
+            for rank in members.clone() {
+                let edges = Edges {
+                    plan,
+                    kernel,
+                    rank,
+                    terms,
+                    refined,
+                };
+                self.edges(&edges, members.start);
             }
         }
     }

@@ -60,9 +60,9 @@ impl Goal {
         }
     }
 
-    /// The right sides; with `refined`, gradients have the corrections of all columns after them, in the same order.
-    fn columns(&self, refined: bool) -> Vec<Column<'_>> {
-        let mut columns: Vec<Column<'_>> = match self {
+    /// The right sides.
+    fn columns(&self) -> Vec<Column<'_>> {
+        match self {
             Goal::Rewards(rewards) | Goal::RewardGradient(rewards) => rewards
                 .iter()
                 .map(|reward| Column {
@@ -80,8 +80,13 @@ impl Goal {
                     corrects: None,
                 })
                 .collect(),
-        };
-        if refined && matches!(self, Goal::Gradient(_) | Goal::RewardGradient(_)) {
+        }
+    }
+
+    /// The right sides with, for gradients, the corrections of all columns after them in the same order.
+    fn refined(&self) -> Vec<Column<'_>> {
+        let mut columns = self.columns();
+        if matches!(self, Goal::Gradient(_) | Goal::RewardGradient(_)) {
             let count = columns.len();
             for k in 0..count {
                 let mut column = columns[k].clone();
@@ -106,7 +111,7 @@ impl Goal {
     fn keep(&self) -> Keep {
         match self {
             Goal::SojournTimes | Goal::Gradient(_) | Goal::RewardGradient(_) => Keep::All,
-            goal if goal.columns(false).len() > 1 => Keep::Block,
+            goal if goal.columns().len() > 1 => Keep::Block,
             _ => Keep::Nothing,
         }
     }
@@ -549,9 +554,10 @@ struct Shared<'a> {
     trace: &'a EliminationTrace,
     plan: &'a Plan,
     goal: &'a Goal,
+    /// The columns asked for, then their corrections.
     columns: Vec<Column<'a>>,
-    /// The columns with their corrections.
-    refined: Vec<Column<'a>>,
+    /// How many are asked for.
+    asked: usize,
     adjoint: Option<(usize, usize, Vec<Term>)>,
 }
 
@@ -561,8 +567,8 @@ impl<'a> Shared<'a> {
             trace,
             plan,
             goal,
-            columns: goal.columns(false),
-            refined: goal.columns(true),
+            columns: goal.refined(),
+            asked: goal.columns().len(),
             adjoint: goal.adjoint(),
         }
     }
@@ -572,8 +578,6 @@ impl<'a> Shared<'a> {
 struct Group<S> {
     kernel: Kernel<S>,
     adjoint: Option<Adjoint<S>>,
-    /// Made when a gradient asks for it.
-    refinement: Option<(Kernel<S>, Adjoint<S>)>,
 }
 
 impl<S: Lanes> Group<S> {
@@ -585,7 +589,6 @@ impl<S: Lanes> Group<S> {
                 .adjoint
                 .as_ref()
                 .map(|(count, outputs, _)| Adjoint::new(trace, *count, *outputs)),
-            refinement: None,
         }
     }
 
@@ -597,38 +600,20 @@ impl<S: Lanes> Group<S> {
         thetas: ArrayView2<'_, f64>,
         out: &mut [f64],
     ) -> Result<(), PhaseError> {
-        run(
-            shared,
-            &shared.columns,
-            thetas,
-            &mut self.kernel,
-            self.adjoint.as_mut(),
-        );
         let width = out.len() / thetas.nrows();
-        let mut refined = false;
-        for (lane, out) in out.chunks_exact_mut(width).enumerate() {
-            if is_good(shared, &shared.columns, &self.kernel, lane) {
-                match &self.adjoint {
-                    Some(adjoint) if !adjoint.is_safe(lane) => {}
-                    Some(adjoint) if !adjoint.is_accurate(lane) => {
-                        if !refined {
-                            self.refine(shared, thetas);
-                            refined = true;
-                        }
-                        if let Some((kernel, adjoint)) = &self.refinement
-                            && adjoint.is_accurate(lane)
-                            && write(shared, kernel, Some(adjoint), lane, out)
-                        {
-                            continue;
-                        }
-                    }
-                    adjoint => {
-                        if write(shared, &self.kernel, adjoint.as_ref(), lane, out) {
-                            continue;
-                        }
-                    }
-                }
-            }
+        let mut open: Vec<(usize, &mut [f64])> = out.chunks_exact_mut(width).enumerate().collect();
+        self.run(shared, thetas);
+        open.retain_mut(|(lane, out)| !self.write(shared, *lane, out));
+        // Lanes that needed no refinement keep what they have: no answer depends on its neighbours.
+        let inaccurate =
+            |adjoint: &Adjoint<S>, lane: usize| adjoint.is_safe(lane) && !adjoint.is_accurate(lane);
+        if let Some(adjoint) = &self.adjoint
+            && open.iter().any(|(lane, _)| inaccurate(adjoint, *lane))
+        {
+            self.refine(shared);
+            open.retain_mut(|(lane, out)| !self.write(shared, *lane, out));
+        }
+        for (lane, out) in open {
             let theta = thetas.row(lane).to_vec();
             exact::answer(shared.trace, &theta, shared.goal, out).map_err(|source| {
                 PhaseError::ThetaRow {
@@ -640,39 +625,50 @@ impl<S: Lanes> Group<S> {
         Ok(())
     }
 
-    /// Runs again with corrections of the solutions.
-    fn refine(&mut self, shared: &Shared<'_>, thetas: ArrayView2<'_, f64>) {
-        let Some((count, outputs, _)) = shared.adjoint else {
-            return;
-        };
-        let (kernel, adjoint) = self.refinement.get_or_insert_with(|| {
-            let kernel = Kernel::new(shared.trace, shared.plan, shared.refined.len(), Keep::All);
-            (kernel, Adjoint::new(shared.trace, count, outputs))
-        });
-        run(shared, &shared.refined, thetas, kernel, Some(adjoint));
+    /// The numbers of a group, on the widest vector unit there is.
+    fn run(&mut self, shared: &Shared<'_>, thetas: ArrayView2<'_, f64>) {
+        let (trace, plan) = (shared.trace, shared.plan);
+        let Self { kernel, adjoint } = self;
+        kernel.load(plan, thetas);
+        pulp::Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                kernel.run(
+                    trace,
+                    plan,
+                    &shared.columns[..shared.asked],
+                    plan.lost.as_deref(),
+                );
+                if let (Some(adjoint), Some((_, _, terms))) = (adjoint, &shared.adjoint) {
+                    adjoint.run(trace, plan, kernel);
+                    adjoint.add_up(trace, plan, kernel, terms, false);
+                }
+            },
+        );
     }
-}
 
-/// The numbers of a group, on the widest vector unit there is.
-fn run<S: Lanes>(
-    shared: &Shared<'_>,
-    columns: &[Column<'_>],
-    thetas: ArrayView2<'_, f64>,
-    kernel: &mut Kernel<S>,
-    adjoint: Option<&mut Adjoint<S>>,
-) {
-    let (trace, plan) = (shared.trace, shared.plan);
-    kernel.load(plan, thetas);
-    pulp::Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            kernel.run(trace, plan, columns, plan.lost.as_deref());
-            if let (Some(adjoint), Some((_, _, terms))) = (adjoint, &shared.adjoint) {
-                let refined = columns.iter().any(|column| column.corrects.is_some());
-                adjoint.run(trace, plan, kernel, terms, refined);
-            }
-        },
-    );
+    /// Corrects the solutions, and adds up the gradients again.
+    fn refine(&mut self, shared: &Shared<'_>) {
+        let (trace, plan) = (shared.trace, shared.plan);
+        let Self { kernel, adjoint } = self;
+        pulp::Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                kernel.run_more(trace, plan, &shared.columns, shared.asked);
+                if let (Some(adjoint), Some((_, _, terms))) = (adjoint, &shared.adjoint) {
+                    adjoint.add_up(trace, plan, kernel, terms, true);
+                }
+            },
+        );
+    }
+
+    /// Writes a lane's answer, if it is a good one.
+    fn write(&self, shared: &Shared<'_>, lane: usize, out: &mut [f64]) -> bool {
+        let adjoint = self.adjoint.as_ref();
+        is_good(shared, &shared.columns[..shared.asked], &self.kernel, lane)
+            && adjoint.is_none_or(|adjoint| adjoint.is_safe(lane) && adjoint.is_accurate(lane))
+            && write(shared, &self.kernel, adjoint, lane, out)
+    }
 }
 
 /// Whether a lane's numbers are those of a replay alone, which scales each column by the power of two of the one
@@ -750,7 +746,7 @@ fn write<S: Lanes>(
             }
         }
         Goal::Gradient(_) | Goal::RewardGradient(_) => {
-            let (values, gradients) = out.split_at_mut(shared.columns.len());
+            let (values, gradients) = out.split_at_mut(shared.asked);
             for (k, out) in values.iter_mut().enumerate() {
                 *out = weighed(k);
             }

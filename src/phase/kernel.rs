@@ -157,7 +157,6 @@ impl<S: Lanes> Kernel<S> {
         self.smallest.fill(S::splat(f64::INFINITY));
         self.largest.fill(S::ZERO);
         for block in (0..inner.layout.block_count()).rev() {
-            let members = inner.layout.block(block);
             match inner.layout.unit_of_block[block] {
                 None => self.single(trace, plan, columns, block, lost),
                 Some(unit) => {
@@ -165,32 +164,79 @@ impl<S: Lanes> Kernel<S> {
                     let block_trace = &*inner.traces[unit];
                     let schedule = &plan.schedules[unit];
                     self.eliminate(trace, plan, columns, block, block_trace, schedule, lost);
-                    let (base, place) = self.place(trace, block);
-                    for (k, column) in columns.iter().enumerate() {
-                        if k > 0 {
-                            for p in 0..members.len() {
-                                self.y[p] = self.right_side(
-                                    plan,
-                                    column,
-                                    k,
-                                    members.start,
-                                    members.start + p,
-                                );
-                            }
-                            forward(
-                                block_trace,
-                                &self.lower[place.lower..],
-                                &self.inverse[base..],
-                                &mut self.y,
-                            );
-                        }
-                        backward(block_trace, &self.upper[place.upper..], &mut self.y);
-                        for p in 0..members.len() {
-                            self.put(column, members.start + p, k, self.y[p]);
-                        }
+                    if let Some(column) = columns.first() {
+                        self.back(trace, column, 0, block, block_trace);
+                    }
+                    for k in 1..columns.len() {
+                        self.column(trace, plan, &columns[k], k, block, block_trace);
                     }
                 }
             }
+        }
+    }
+
+    /// Solves for more columns, from `first` on, after a run that kept its factors.
+    #[inline(always)]
+    pub(crate) fn run_more(
+        &mut self,
+        trace: &EliminationTrace,
+        plan: &Plan,
+        columns: &[Column<'_>],
+        first: usize,
+    ) {
+        let inner = &*trace.0;
+        for block in (0..inner.layout.block_count()).rev() {
+            let rank = inner.layout.block(block).start;
+            for k in first..columns.len() {
+                match inner.block_trace(block) {
+                    None => {
+                        let right = self.right_side(plan, &columns[k], k, rank, rank);
+                        self.put(&columns[k], rank, k, right.mul(self.inverse[rank]));
+                    }
+                    Some(block_trace) => {
+                        self.column(trace, plan, &columns[k], k, block, block_trace);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Solves a block for a column.
+    #[inline(always)]
+    fn column(
+        &mut self,
+        trace: &EliminationTrace,
+        plan: &Plan,
+        column: &Column<'_>,
+        k: usize,
+        block: usize,
+        block_trace: &BlockTrace,
+    ) {
+        let first = trace.0.layout.block_first[block] as usize;
+        let (base, place) = self.place(trace, block);
+        for p in 0..block_trace.size() {
+            self.y[p] = self.right_side(plan, column, k, first, first + p);
+        }
+        let (lower, inverse) = (&self.lower[place.lower..], &self.inverse[base..]);
+        forward(block_trace, lower, inverse, &mut self.y);
+        self.back(trace, column, k, block, block_trace);
+    }
+
+    /// The backward substitution of a column.
+    #[inline(always)]
+    fn back(
+        &mut self,
+        trace: &EliminationTrace,
+        column: &Column<'_>,
+        k: usize,
+        block: usize,
+        block_trace: &BlockTrace,
+    ) {
+        let first = trace.0.layout.block_first[block] as usize;
+        let place = self.place(trace, block).1;
+        backward(block_trace, &self.upper[place.upper..], &mut self.y);
+        for p in 0..block_trace.size() {
+            self.put(column, first + p, k, self.y[p]);
         }
     }
 
