@@ -32,6 +32,18 @@ peers *ARGS:
 cache-hard:
     cargo test --test cli_cache -- --include-ignored
 
+# `elimap submit` against a real Slurm of one node, which it installs (Debian, root), starts and stops.
+slurm-test:
+    tests/slurm/run.sh
+
+# The shards on HyperQueue through Python, and `elimap submit` where there is `hq`. Makes its virtual environment below target/.
+hyperqueue-test:
+    test -x target/hyperqueue/bin/python || python3 -m venv target/hyperqueue
+    target/hyperqueue/bin/python -c "import hyperqueue" || target/hyperqueue/bin/pip install --quiet hyperqueue==0.27.0
+    cargo build
+    target/hyperqueue/bin/python examples/hyperqueue/test.py target/debug/elimap
+    if command -v hq; then cargo test --test cli_submit -- --ignored real_hyperqueue; fi
+
 # The table that sets the trace cache beside phasic's.
 cache-table:
     python3 benches/peers/cache_table.py

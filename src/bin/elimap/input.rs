@@ -9,6 +9,7 @@ use clap::{ArgGroup, Args};
 use elimap::phase::{CacheBuilder, EliminationTrace, Eliminator, Graph, PhaseError, TraceCache};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::output::notice;
 use crate::stream::Output;
 
 /// A model, and the thetas to evaluate it at: one on the command line, or a file of them.
@@ -156,6 +157,14 @@ impl Progress {
     pub(crate) fn reach(&self, position: u64) {
         if let Some(bar) = &self.0 {
             bar.set_position(position);
+        }
+    }
+
+    /// A notice on stderr, above the bar if there is one.
+    pub(crate) fn notice(&self, message: &str) {
+        match &self.0 {
+            Some(bar) => bar.suspend(|| notice(message)),
+            None => notice(message),
         }
     }
 }

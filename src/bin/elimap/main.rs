@@ -6,6 +6,8 @@
 #![deny(clippy::unwrap_used)]
 
 mod cache;
+mod engine;
+mod follow;
 mod input;
 mod matrix;
 mod model;
@@ -14,7 +16,9 @@ mod npy;
 mod output;
 mod plan;
 mod question;
+mod signals;
 mod stream;
+mod submit;
 mod trace;
 mod waiting_times;
 mod work;
@@ -42,6 +46,7 @@ Examples:
   elimap waiting-times examples/models/island_4.json --theta 1,1,0.5
   elimap trace examples/models/island_4.json --ops | head
   elimap model islands 6 | elimap trace -
+  elimap submit GRAPH.json --engine slurm --shards 8 -- --time=1:00:00
   elimap cache info
 
 Traces are kept in the folder that ELIMAP_CACHE names, else where the platform keeps caches; --cache none keeps nothing.
@@ -56,6 +61,7 @@ enum Command {
     WaitingTimes(waiting_times::Args),
     Plan(plan::Args),
     Work(work::Args),
+    Submit(submit::Args),
     Cache(cache::Args),
 }
 
@@ -69,6 +75,7 @@ fn main() -> ExitCode {
         Command::WaitingTimes(args) => waiting_times::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Work(args) => work::run(args),
+        Command::Submit(args) => submit::run(args),
         Command::Cache(args) => cache::run(args),
     };
     match outcome.and_then(output::Text::write) {
@@ -78,7 +85,7 @@ fn main() -> ExitCode {
                 usage.exit();
             }
             output::failure(&error);
-            let stopped = error.downcast_ref::<stream::Interrupted>();
+            let stopped = error.downcast_ref::<signals::Interrupted>();
             stopped.map_or(ExitCode::FAILURE, |stopped| stopped.exit_code().into())
         }
     }

@@ -56,6 +56,12 @@ pub(crate) fn failure(error: &anyhow::Error) {
     let _ = writeln!(std::io::stderr(), "elimap: error: {message}");
 }
 
+/// A notice on stderr.
+pub(crate) fn notice(message: &str) {
+    // As above.
+    let _ = writeln!(std::io::stderr(), "elimap: {message}");
+}
+
 /// Warnings of the library go to stderr.
 pub(crate) fn show_warnings() {
     tracing_subscriber::fmt()

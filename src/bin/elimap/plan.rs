@@ -1,9 +1,9 @@
 //! `elimap plan`: write the missing work units of a model, for others to compute.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use elimap::phase::{Analysis, Manifest, WorkUnit};
+use elimap::phase::{Analysis, Graph, Manifest, TraceCache, WorkUnit};
 use serde_json::json;
 
 use crate::input::{CacheArgs, read_graph};
@@ -36,47 +36,67 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Text> {
-    let graph = read_graph(&args.graph)?;
-    let cache = args.cache.open()?;
-    let analysis = Analysis::new(&graph);
-    let (large, small): (Vec<&WorkUnit>, Vec<&WorkUnit>) = analysis
-        .work_units()
-        .iter()
-        .partition(|unit| unit.size() >= cache.min_size());
-    let known = large.len();
-    let missing: Vec<WorkUnit> = large
-        .into_iter()
-        .filter(|unit| cache.get(unit).is_none())
-        .cloned()
-        .collect();
-    let manifest = Manifest::new(&missing, args.shards as usize);
-    let name = || args.out.display().to_string();
-    std::fs::create_dir_all(&args.out).with_context(name)?;
-    for unit in &missing {
-        write_atomically(
-            &args.out.join(Manifest::unit_file(unit.key())),
-            &unit.to_json(),
-        )?;
+/// Which work units of a model there are, and which of them the cache lacks.
+pub(crate) struct Plan {
+    pub(crate) missing: Vec<WorkUnit>,
+    pub(crate) cached: usize,
+    /// Eliminated faster than they are handed out.
+    pub(crate) too_small: usize,
+}
+
+impl Plan {
+    pub(crate) fn new(graph: &Graph, cache: &TraceCache) -> Plan {
+        let analysis = Analysis::new(graph);
+        let (large, small): (Vec<&WorkUnit>, Vec<&WorkUnit>) = analysis
+            .work_units()
+            .iter()
+            .partition(|unit| unit.size() >= cache.min_size());
+        let known = large.len();
+        let missing: Vec<WorkUnit> = large
+            .into_iter()
+            .filter(|unit| cache.get(unit).is_none())
+            .cloned()
+            .collect();
+        Plan {
+            cached: known - missing.len(),
+            missing,
+            too_small: small.len(),
+        }
     }
-    // Last, so that a manifest names only units that are there.
-    write_atomically(&args.out.join(Manifest::FILE), &manifest.to_json())?;
+
+    /// Writes the missing units and their manifest to a folder, made if it does not exist.
+    pub(crate) fn write(&self, folder: &Path, manifest: &Manifest) -> Result<()> {
+        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        for unit in &self.missing {
+            let name = Manifest::unit_file(unit.key());
+            write_atomically(&folder.join(name), &unit.to_json())?;
+        }
+        // Last, so that a manifest names only units that are there.
+        write_atomically(&folder.join(Manifest::FILE), &manifest.to_json())
+    }
+}
+
+pub(crate) fn run(args: &Args) -> Result<Text> {
+    let cache = args.cache.open()?;
+    let plan = Plan::new(&read_graph(&args.graph)?, &cache);
+    let manifest = Manifest::new(&plan.missing, args.shards as usize);
+    plan.write(&args.out, &manifest)?;
     let costs: Vec<u64> = manifest.shards().iter().map(|shard| shard.cost).collect();
     if args.json {
         return Ok(Text::json(&json!({
             "out": args.out.display().to_string(),
-            "units": missing.len(),
-            "cached": known - missing.len(),
-            "too_small": small.len(),
+            "units": plan.missing.len(),
+            "cached": plan.cached,
+            "too_small": plan.too_small,
             "shards": costs.len(),
             "shard_costs": costs,
         })));
     }
     let mut text = Text::new();
     for (name, value) in [
-        ("units written", missing.len()),
-        ("cached", known - missing.len()),
-        ("too small to send", small.len()),
+        ("units written", plan.missing.len()),
+        ("cached", plan.cached),
+        ("too small to send", plan.too_small),
         ("shards", costs.len()),
     ] {
         text.line(format_args!("{name:<20} {value}"));

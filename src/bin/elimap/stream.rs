@@ -4,42 +4,22 @@
 
 use std::io::{ErrorKind, IsTerminal, Write as _};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use elimap::phase::PhaseError;
 use ndarray::{ArrayView1, ArrayView2};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use thiserror::Error;
 
 use crate::input::Progress;
 use crate::matrix::MatrixFile;
 use crate::npy::NpyOutput;
 use crate::question::Question;
+use crate::signals::Signals;
 
 /// Numbers that a chunk holds, thetas and answers together, at most: 8 MB.
 const MOST_NUMBERS: usize = 1 << 20;
 /// Chunks double until one takes this long, so that progress moves and an interruption is heard.
 const LONG_ENOUGH: Duration = Duration::from_millis(100);
-
-/// A signal asked for the end.
-#[derive(Debug, Error)]
-#[error("stopped by a signal at row {row} of {rows}{outcome}")]
-pub(crate) struct Interrupted {
-    signal: u8,
-    row: u64,
-    rows: u64,
-    outcome: &'static str,
-}
-
-impl Interrupted {
-    /// What a shell reports for a program ended by the signal.
-    pub(crate) fn exit_code(&self) -> u8 {
-        128 + self.signal
-    }
-}
 
 /// Where answers go.
 pub(crate) enum Output {
@@ -91,7 +71,7 @@ fn print(text: &str) -> Result<bool> {
 /// Answers every row of `thetas` and writes the answers.
 pub(crate) fn stream(question: &Question, mut thetas: MatrixFile, output: &Output) -> Result<()> {
     let rows = thetas.rows();
-    let signals = Signals::listen().context("cannot listen for signals")?;
+    let signals = Signals::listen()?;
     let table = |row, theta: ArrayView1<'_, f64>, answer: &[f64]| {
         let numbers = theta.iter().chain(answer);
         let cells: Vec<String> = numbers
@@ -127,8 +107,15 @@ pub(crate) fn stream(question: &Question, mut thetas: MatrixFile, output: &Outpu
     let most = (MOST_NUMBERS / (question.theta_length() + question.width()).max(1)).max(32);
     let mut size = 64.min(most);
     let mut first = 0;
+    let place = |row| {
+        let outcome = match output {
+            Output::File(_) => "; nothing was written",
+            Output::Table | Output::JsonLines => "",
+        };
+        format!(" at row {row} of {rows}{outcome}")
+    };
     while first < rows {
-        signals.check(first, rows, output)?;
+        signals.check(|| place(first))?;
         let begin = Instant::now();
         let chunk = thetas.next_rows(size)?;
         let answers = question
@@ -145,7 +132,7 @@ pub(crate) fn stream(question: &Question, mut thetas: MatrixFile, output: &Outpu
             size = (size * 2).min(most);
         }
     }
-    signals.check(first, rows, output)?;
+    signals.check(|| place(first))?;
     match sink {
         Sink::File(file) => file.finish(),
         Sink::Lines(_) => Ok(()),
@@ -159,36 +146,5 @@ fn in_file(error: PhaseError, first: u64, file: &str) -> anyhow::Error {
             anyhow::Error::new(source).context(format!("`{file}`, row {}", first + row as u64))
         }
         error => error.into(),
-    }
-}
-
-/// Notes the signals that ask for the end; the second one ends the program at once.
-struct Signals(Arc<AtomicUsize>);
-
-impl Signals {
-    fn listen() -> std::io::Result<Signals> {
-        let (seen, again) = (Arc::default(), Arc::new(AtomicBool::new(false)));
-        for signal in [SIGINT, SIGTERM] {
-            let code = 128 + signal;
-            signal_hook::flag::register_conditional_shutdown(signal, code, Arc::clone(&again))?;
-            signal_hook::flag::register(signal, Arc::clone(&again))?;
-            signal_hook::flag::register_usize(signal, Arc::clone(&seen), signal as usize)?;
-        }
-        Ok(Signals(seen))
-    }
-
-    fn check(&self, row: u64, rows: u64, output: &Output) -> Result<(), Interrupted> {
-        match u8::try_from(self.0.load(Ordering::Relaxed)) {
-            Ok(0) | Err(_) => Ok(()),
-            Ok(signal) => Err(Interrupted {
-                signal,
-                row,
-                rows,
-                outcome: match output {
-                    Output::File(_) => "; nothing was written",
-                    Output::Table | Output::JsonLines => "",
-                },
-            }),
-        }
     }
 }

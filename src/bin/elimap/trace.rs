@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Result;
-use elimap::phase::{Eliminator, PhaseError, Strategy};
-use serde_json::json;
+use elimap::phase::{Elimination, Eliminator, PhaseError, Strategy};
+use serde_json::{Value, json};
 
 use crate::input::{CacheArgs, Progress, read_graph};
 use crate::output::{Text, cache_stats, ignore_closed_pipe};
@@ -63,28 +63,48 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
         true => Some(done.trace.operations_within(args.max_ops)?),
         false => None,
     };
-    let (summary, report) = (done.trace.summary(), done.report);
     if args.json {
-        let mut value = json!({
-            "vertices": summary.vertices,
-            "edges": summary.edges,
-            "blocks": summary.blocks,
-            "largest_block": summary.largest_block,
-            "topologies": summary.topologies,
-            "work_units": report.work_units,
-            "host_calls": report.host_calls,
-            "cache_hits": report.cache_hits,
-            "graph_hit": report.graph_hit,
-            "cache": cache_stats(&report.cache),
-            "multiply_adds": summary.multiply_adds,
-            "seconds": seconds,
-        });
+        let mut value = summary_json(&done, seconds);
         if let Some(operations) = operations {
             value["operations"] = operations.map(|step| step.to_string()).collect();
         }
         return Ok(Text::json(&value));
     }
     let mut text = Text::new();
+    summary_lines(&done, seconds, &mut text);
+    if let Some(mut operations) = operations {
+        text.write()?;
+        // Streamed: the list of a large model does not fit anywhere else.
+        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+        let list = operations.try_for_each(|step| writeln!(out, "{step}"));
+        ignore_closed_pipe(list.and_then(|()| out.flush()))?;
+        return Ok(Text::new());
+    }
+    Ok(text)
+}
+
+/// What an elimination took, as fields of an object.
+pub(crate) fn summary_json(done: &Elimination, seconds: f64) -> Value {
+    let (summary, report) = (done.trace.summary(), &done.report);
+    json!({
+        "vertices": summary.vertices,
+        "edges": summary.edges,
+        "blocks": summary.blocks,
+        "largest_block": summary.largest_block,
+        "topologies": summary.topologies,
+        "work_units": report.work_units,
+        "host_calls": report.host_calls,
+        "cache_hits": report.cache_hits,
+        "graph_hit": report.graph_hit,
+        "cache": cache_stats(&report.cache),
+        "multiply_adds": summary.multiply_adds,
+        "seconds": seconds,
+    })
+}
+
+/// What an elimination took, line by line.
+pub(crate) fn summary_lines(done: &Elimination, seconds: f64, text: &mut Text) {
+    let (summary, report) = (done.trace.summary(), &done.report);
     for (name, value) in [
         ("vertices", summary.vertices.to_string()),
         ("edges", summary.edges.to_string()),
@@ -103,13 +123,4 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
     ] {
         text.line(format_args!("{name:<20} {value}"));
     }
-    if let Some(mut operations) = operations {
-        text.write()?;
-        // Streamed: the list of a large model does not fit anywhere else.
-        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-        let list = operations.try_for_each(|step| writeln!(out, "{step}"));
-        ignore_closed_pipe(list.and_then(|()| out.flush()))?;
-        return Ok(Text::new());
-    }
-    Ok(text)
 }
