@@ -93,7 +93,9 @@ def casadi(case, seconds):
         if len(values) > limit:
             run.kill()
             return {"skipped": f"more than {limit:,} operations"}
-    run.wait()
+    if run.wait() != 0:
+        # The program itself refuses lists that are far too long.
+        return {"skipped": f"more than {limit:,} operations"}
     function = ca.Function("mean", [theta], [values[-1]])
     count = max(1, min(len(case["thetas"]), 4_000_000 // len(values)))
     batch = function.map(count)

@@ -224,8 +224,8 @@ impl<S: Lanes> Adjoint<S> {
             Derivatives::Parameter(parameter) => {
                 self.edge(edges, target, parameter, slot.coefficient);
             }
-            Derivatives::General(general) => {
-                for &(parameter, coefficient) in general.iter().flat_map(|(_, products)| products) {
+            Derivatives::General(terms) => {
+                for &(parameter, coefficient) in terms {
                     self.edge(edges, target, parameter as usize, coefficient);
                 }
             }

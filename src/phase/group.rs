@@ -97,10 +97,10 @@ impl<S: Lanes> Group<S> {
     fn run(&mut self, shared: &Shared<'_>, thetas: ArrayView2<'_, f64>) {
         let (trace, plan) = (shared.trace, shared.plan);
         let Self { kernel, adjoint } = self;
-        kernel.load(plan, thetas);
         pulp::Arch::new().dispatch(
             #[inline(always)]
             || {
+                kernel.load(plan, thetas);
                 kernel.run(
                     trace,
                     plan,

@@ -31,8 +31,32 @@ pub(crate) struct Slot {
     pub target: u32,
 }
 
-/// A rate with no source of its own: edges, each with a constant and products of a parameter and a coefficient.
-type General = Vec<(f64, Vec<(u32, f64)>)>;
+/// Rates of another form: edges, each with a constant and products of parameters and coefficients.
+#[derive(Debug)]
+struct General {
+    /// By rate, and one more: its first edge.
+    edges: Vec<u32>,
+    /// By edge.
+    constants: Vec<f64>,
+    /// By edge, and one more: its first product.
+    products: Vec<u32>,
+    /// Parameter and coefficient of each product.
+    terms: Vec<(u32, f64)>,
+}
+
+impl General {
+    fn count(&self) -> usize {
+        self.edges.len() - 1
+    }
+
+    fn edges(&self, rate: usize) -> Range<usize> {
+        self.edges[rate] as usize..self.edges[rate + 1] as usize
+    }
+
+    fn terms(&self, edges: Range<usize>) -> &[(u32, f64)] {
+        &self.terms[self.products[edges.start] as usize..self.products[edges.end] as usize]
+    }
+}
 
 /// The sizes of a replay's workspace, in numbers.
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,7 +78,7 @@ pub(crate) struct Plan {
     slots: Vec<Slot>,
     /// By rank, and one more.
     rows: Vec<Row>,
-    general: Vec<General>,
+    general: General,
     pub parameters: usize,
     /// By source: the smallest and the largest coefficient, if there is one.
     extremes: Vec<Option<(f64, f64)>>,
@@ -86,7 +110,12 @@ impl Plan {
         let mut plan = Self {
             slots: Vec::with_capacity(layout.slot_count()),
             rows: Vec::with_capacity(count + 1),
-            general: Vec::new(),
+            general: General {
+                edges: vec![0],
+                constants: Vec::new(),
+                products: vec![0],
+                terms: Vec::new(),
+            },
             parameters: trace.param_length(),
             extremes: vec![None; trace.param_length() + 1],
             bounds: (0.0, 0.0),
@@ -212,15 +241,17 @@ impl Plan {
                     );
                     name.extend(edge.coefficients.iter().map(|value| value.to_bits()));
                 }
-                let next = (self.parameters + 1 + self.general.len()) as u32;
+                let next = (self.parameters + 1 + self.general.count()) as u32;
                 let source = *known.entry(name).or_insert(next);
                 if source == next {
-                    let terms = edges.map(|edge| {
+                    for edge in edges {
+                        self.general.constants.push(edge.constant);
                         let parameters = edge.parameters.iter().copied();
-                        let products = parameters.zip(edge.coefficients.iter().copied());
-                        (edge.constant, products.collect())
-                    });
-                    self.general.push(terms.collect());
+                        let terms = parameters.zip(edge.coefficients.iter().copied());
+                        self.general.terms.extend(terms);
+                        self.general.products.push(self.general.terms.len() as u32);
+                    }
+                    self.general.edges.push(self.general.constants.len() as u32);
                     self.extremes.push(None);
                 }
                 (1.0, source)
@@ -239,25 +270,37 @@ impl Plan {
     /// Evaluates the sources, of which the first are theta already; the lanes for which every rate is positive and safe.
     ///
     /// The sums are those of [`super::linear`].
+    #[inline(always)]
     pub(crate) fn evaluate<S: Lanes>(&self, sources: &mut [S], safe: &mut Vec<bool>) {
-        safe.clear();
-        safe.resize(S::COUNT, true);
         sources[self.parameters] = S::splat(1.0);
-        for (g, general) in self.general.iter().enumerate() {
+        let (mut least_rate, mut least) = (S::splat(f64::INFINITY), S::splat(f64::INFINITY));
+        let (mut largest, mut total) = (S::ZERO, S::ZERO);
+        for g in 0..self.general.count() {
             let mut sum = S::ZERO;
-            for (constant, products) in general {
-                let mut rate = S::splat(*constant);
-                for &(parameter, coefficient) in products {
+            for edge in self.general.edges(g) {
+                let mut rate = S::splat(self.general.constants[edge]);
+                for &(parameter, coefficient) in self.general.terms(edge..edge + 1) {
                     rate = rate.plus(S::splat(coefficient), sources[parameter as usize]);
                 }
-                for (lane, safe) in safe.iter_mut().enumerate() {
-                    *safe &= rate.lane(lane) >= 0.0;
-                }
+                least_rate = least_rate.min(rate);
                 sum = sum.add(rate);
             }
-            sources[self.parameters + 1 + g] = sum.add(S::ZERO);
+            // Adding 0 turns a negative zero into zero.
+            sum = sum.add(S::ZERO);
+            least = least.min(sum);
+            largest = largest.max(sum);
+            total = total.add(sum);
+            sources[self.parameters + 1 + g] = sum;
         }
-        for (source, extremes) in sources.iter().zip(&self.extremes) {
+        safe.clear();
+        safe.extend((0..S::COUNT).map(|lane| {
+            // Minimum and maximum pass over a NaN; a sum does not.
+            total.lane(lane).is_finite()
+                && least_rate.lane(lane) >= 0.0
+                && least.lane(lane) >= self.bounds.0
+                && largest.lane(lane) <= self.bounds.1
+        }));
+        for (source, extremes) in sources[..=self.parameters].iter().zip(&self.extremes) {
             if let Some((low, high)) = extremes {
                 for (lane, safe) in safe.iter_mut().enumerate() {
                     let value = source.lane(lane);
@@ -271,7 +314,7 @@ impl Plan {
     pub(crate) fn derivatives(&self, source: u32) -> Derivatives<'_> {
         let source = source as usize;
         match source.checked_sub(self.parameters + 1) {
-            Some(general) => Derivatives::General(&self.general[general]),
+            Some(general) => Derivatives::General(self.general.terms(self.general.edges(general))),
             None if source == self.parameters => Derivatives::None,
             None => Derivatives::Parameter(source),
         }
@@ -302,5 +345,6 @@ pub(crate) enum Derivatives<'a> {
     None,
     /// 1 for one parameter.
     Parameter(usize),
-    General(&'a General),
+    /// Parameters and coefficients.
+    General(&'a [(u32, f64)]),
 }
