@@ -334,7 +334,7 @@ fn killed_writers_leave_nothing_half_written() {
 }
 
 #[test]
-#[ignore = "takes a minute"]
+#[ignore = "takes some ten seconds; `just cache-hard` runs it"]
 fn two_hundred_killed_writers_leave_nothing_half_written() {
     kill_writers(200);
 }

@@ -197,7 +197,7 @@ pub(super) fn split_invariant(
         });
         if fixed && !equation.op.has_effects() {
             *flag = true;
-            any_callback |= has_callback(&equation.op);
+            any_callback |= equation.op.calls_host();
             for var in &equation.outputs {
                 invariant[var.index()] = true;
             }
@@ -256,12 +256,4 @@ pub(super) fn split_invariant(
         Some(first.finish(&found)),
         Some(rest.finish(body.outputs())),
     )
-}
-
-fn has_callback(op: &Op) -> bool {
-    matches!(op, Op::Callback { .. })
-        || op
-            .sub_programs()
-            .iter()
-            .any(|p| p.equations().iter().any(|e| has_callback(&e.op)))
 }

@@ -112,9 +112,5 @@ pub(crate) fn batch_program(
 
 /// Whether an operation, or a program it runs, speaks of the named axis.
 pub(crate) fn uses_axis(op: &Op, name: &AxisName) -> bool {
-    collective::names(op).iter().any(|(n, _)| n == name)
-        || op
-            .sub_programs()
-            .iter()
-            .any(|p| p.equations().iter().any(|e| uses_axis(&e.op, name)))
+    op.any(&|op| collective::names(op).iter().any(|(n, _)| n == name))
 }

@@ -239,15 +239,12 @@ pub(super) fn batch_call(
 
 /// Whether a program makes `io_callback`s, or ordered ones where only those are asked about.
 fn has_io(program: &Program, only_ordered: bool) -> bool {
-    program.equations().iter().any(|e| {
-        let own = match &e.op {
-            Op::Callback {
-                kind: CallbackKind::Io { ordered },
-                ..
-            } => *ordered || !only_ordered,
-            _ => false,
-        };
-        own || e.op.sub_programs().iter().any(|p| has_io(p, only_ordered))
+    program.any(&|op| match op {
+        Op::Callback {
+            kind: CallbackKind::Io { ordered },
+            ..
+        } => *ordered || !only_ordered,
+        _ => false,
     })
 }
 
@@ -264,15 +261,6 @@ fn refuse_io(branches: &[SubProgram], cx: &BatchContext<'_>) -> Result<(), Error
         .into());
     }
     Ok(())
-}
-
-/// Whether an operation, or a program it runs, calls the host.
-fn calls_host(op: &Op) -> bool {
-    matches!(op, Op::Callback { .. })
-        || op
-            .sub_programs()
-            .iter()
-            .any(|p| p.equations().iter().any(|e| calls_host(&e.op)))
 }
 
 /// A branch's operands as JAX hands them over: chosen by whether the lane's index names the branch, either way the operand.
@@ -354,7 +342,7 @@ pub(super) fn batch_cond(
         let body = batch_program(branch, axis, &dims)?;
         let everywhere = vec![Some(0); body.outputs.len()];
         let body = body.finish(axis, &everywhere)?;
-        let operands = if body.equations().iter().any(|e| calls_host(&e.op)) {
+        let operands = if body.equations().iter().any(|e| e.op.calls_host()) {
             chosen_operands(cx, index, cases.len(), &operands)?
         } else {
             operands.clone()

@@ -121,7 +121,7 @@ impl<S: Lanes> Adjoint<S> {
             }
             for rank in members {
                 for slot in plan.external(rank) {
-                    let rate = S::splat(slot.coefficient).mul(kernel.sources[slot.source as usize]);
+                    let rate = kernel.rate(slot);
                     for i in 0..self.count {
                         let value = self.y[rank * self.count + i];
                         let y = &mut self.y[slot.target as usize * self.count + i];

@@ -251,15 +251,14 @@ fn fill(key: BlockKey, topology: Arc<Topology>, order: Vec<u32>) -> BlockTrace {
         upper.push_row(&later);
         pruned.push(upper.len());
     }
-    BlockTrace {
+    BlockTrace::from_parts(
         key,
         topology,
         order,
         position,
-        lower,
-        upper,
+        (lower, upper),
         multiply_adds,
-    }
+    )
 }
 
 #[cfg(test)]

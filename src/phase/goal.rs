@@ -39,7 +39,7 @@ impl Goal {
     }
 
     /// The right sides.
-    pub(crate) fn columns(&self) -> Vec<Column<'_>> {
+    fn columns(&self) -> Vec<Column<'_>> {
         match self {
             Goal::Rewards(rewards) | Goal::RewardGradient(rewards) => rewards
                 .iter()
@@ -50,7 +50,7 @@ impl Goal {
                     corrects: None,
                 })
                 .collect(),
-            goal => (0..goal.order())
+            goal => (0..goal.count())
                 .map(|k| Column {
                     previous: k.checked_sub(1),
                     factor: (k + 1) as f64,
@@ -76,20 +76,21 @@ impl Goal {
         columns
     }
 
-    /// How many moments are computed.
-    pub(crate) fn order(&self) -> usize {
+    /// How many right sides are asked for.
+    pub(crate) fn count(&self) -> usize {
         match self {
             Goal::Moments(order) | Goal::Gradient(order) => *order,
             Goal::Variance => 2,
             Goal::WaitingTimes => 1,
-            Goal::SojournTimes | Goal::Rewards(_) | Goal::RewardGradient(_) => 0,
+            Goal::SojournTimes => 0,
+            Goal::Rewards(rewards) | Goal::RewardGradient(rewards) => rewards.len(),
         }
     }
 
     pub(crate) fn keep(&self) -> Keep {
         match self {
             Goal::SojournTimes | Goal::Gradient(_) | Goal::RewardGradient(_) => Keep::All,
-            goal if goal.columns().len() > 1 => Keep::Block,
+            goal if goal.count() > 1 => Keep::Block,
             _ => Keep::Nothing,
         }
     }

@@ -36,7 +36,7 @@ impl<'a> Shared<'a> {
             plan,
             goal,
             columns: goal.refined(),
-            asked: goal.columns().len(),
+            asked: goal.count(),
             adjoint: goal.adjoint(),
         }
     }
@@ -46,6 +46,8 @@ impl<'a> Shared<'a> {
 pub(crate) struct Group<S> {
     kernel: Kernel<S>,
     adjoint: Option<Adjoint<S>>,
+    /// The product of the start distribution with each column asked for.
+    weighed: Vec<S>,
 }
 
 impl<S: Lanes> Group<S> {
@@ -57,6 +59,7 @@ impl<S: Lanes> Group<S> {
                 .adjoint
                 .as_ref()
                 .map(|(count, outputs, _)| Adjoint::new(trace, *count, *outputs)),
+            weighed: Vec::new(),
         }
     }
 
@@ -96,7 +99,11 @@ impl<S: Lanes> Group<S> {
     /// The numbers of a group, on the widest vector unit there is.
     fn run(&mut self, shared: &Shared<'_>, thetas: ArrayView2<'_, f64>) {
         let (trace, plan) = (shared.trace, shared.plan);
-        let Self { kernel, adjoint } = self;
+        let Self {
+            kernel,
+            adjoint,
+            weighed,
+        } = self;
         pulp::Arch::new().dispatch(
             #[inline(always)]
             || {
@@ -107,6 +114,8 @@ impl<S: Lanes> Group<S> {
                     &shared.columns[..shared.asked],
                     plan.lost.as_deref(),
                 );
+                weighed.clear();
+                weighed.extend((0..shared.asked).map(|k| kernel.weigh(plan, k)));
                 if let (Some(adjoint), Some((_, _, terms))) = (adjoint, &shared.adjoint) {
                     adjoint.run(trace, plan, kernel);
                     adjoint.add_up(trace, plan, kernel, terms, false);
@@ -118,7 +127,9 @@ impl<S: Lanes> Group<S> {
     /// Corrects the solutions, and adds up the gradients again.
     fn refine(&mut self, shared: &Shared<'_>) {
         let (trace, plan) = (shared.trace, shared.plan);
-        let Self { kernel, adjoint } = self;
+        let Self {
+            kernel, adjoint, ..
+        } = self;
         pulp::Arch::new().dispatch(
             #[inline(always)]
             || {
@@ -135,7 +146,55 @@ impl<S: Lanes> Group<S> {
         let adjoint = self.adjoint.as_ref();
         is_good(shared, &shared.columns[..shared.asked], &self.kernel, lane)
             && adjoint.is_none_or(|adjoint| adjoint.is_safe(lane) && adjoint.is_accurate(lane))
-            && write(shared, &self.kernel, adjoint, lane, out)
+            && self.put(shared, lane, out)
+    }
+
+    /// Writes a lane's answer; false if it needs more digits.
+    fn put(&self, shared: &Shared<'_>, lane: usize, out: &mut [f64]) -> bool {
+        let (layout, plan) = (&shared.trace.0.layout, shared.plan);
+        let weighed = |k: usize| self.weighed[k].lane(lane);
+        match shared.goal {
+            Goal::Moments(_) | Goal::Rewards(_) => {
+                for (k, out) in out.iter_mut().enumerate() {
+                    *out = weighed(k);
+                }
+            }
+            Goal::Variance => {
+                let (first, second) = (weighed(0), weighed(1));
+                out[0] = second - first * first;
+                return !variance_is_doubtful(first, second);
+            }
+            Goal::WaitingTimes => {
+                for (rank, &t) in plan.transient.iter().enumerate() {
+                    let lost = plan.lost.as_ref().is_some_and(|lost| lost[rank]);
+                    out[layout.transient[t as usize].index()] = if lost {
+                        f64::INFINITY
+                    } else {
+                        self.kernel.x[rank].lane(lane)
+                    };
+                }
+                out[0] = weighed(0);
+            }
+            Goal::SojournTimes => {
+                if let Some(adjoint) = &self.adjoint {
+                    for (rank, &t) in plan.transient.iter().enumerate() {
+                        out[layout.transient[t as usize].index()] = adjoint.y[rank].lane(lane);
+                    }
+                }
+            }
+            Goal::Gradient(_) | Goal::RewardGradient(_) => {
+                let (values, gradients) = out.split_at_mut(shared.asked);
+                for (k, out) in values.iter_mut().enumerate() {
+                    *out = weighed(k);
+                }
+                if let Some(adjoint) = &self.adjoint {
+                    for (out, value) in gradients.iter_mut().zip(&adjoint.gradient) {
+                        *out = value.lane(lane);
+                    }
+                }
+            }
+        }
+        true
     }
 }
 
@@ -170,60 +229,6 @@ fn is_good<S: Lanes>(
             return false;
         }
         (low, high) = (next_low, next_high);
-    }
-    true
-}
-
-/// Writes a lane's answer; false if it needs more digits.
-fn write<S: Lanes>(
-    shared: &Shared<'_>,
-    kernel: &Kernel<S>,
-    adjoint: Option<&Adjoint<S>>,
-    lane: usize,
-    out: &mut [f64],
-) -> bool {
-    let (layout, plan) = (&shared.trace.0.layout, shared.plan);
-    let weighed = |k: usize| kernel.weigh(plan, k).lane(lane);
-    match shared.goal {
-        Goal::Moments(_) | Goal::Rewards(_) => {
-            for (k, out) in out.iter_mut().enumerate() {
-                *out = weighed(k);
-            }
-        }
-        Goal::Variance => {
-            let (first, second) = (weighed(0), weighed(1));
-            out[0] = second - first * first;
-            return !variance_is_doubtful(first, second);
-        }
-        Goal::WaitingTimes => {
-            for (rank, &t) in plan.transient.iter().enumerate() {
-                let lost = plan.lost.as_ref().is_some_and(|lost| lost[rank]);
-                out[layout.transient[t as usize].index()] = if lost {
-                    f64::INFINITY
-                } else {
-                    kernel.x[rank].lane(lane)
-                };
-            }
-            out[0] = weighed(0);
-        }
-        Goal::SojournTimes => {
-            if let Some(adjoint) = adjoint {
-                for (rank, &t) in plan.transient.iter().enumerate() {
-                    out[layout.transient[t as usize].index()] = adjoint.y[rank].lane(lane);
-                }
-            }
-        }
-        Goal::Gradient(_) | Goal::RewardGradient(_) => {
-            let (values, gradients) = out.split_at_mut(shared.asked);
-            for (k, out) in values.iter_mut().enumerate() {
-                *out = weighed(k);
-            }
-            if let Some(adjoint) = adjoint {
-                for (out, value) in gradients.iter_mut().zip(&adjoint.gradient) {
-                    *out = value.lane(lane);
-                }
-            }
-        }
     }
     true
 }

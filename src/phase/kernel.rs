@@ -72,11 +72,6 @@ pub(crate) struct Kernel<S> {
     y: Vec<S>,
 }
 
-#[inline(always)]
-fn rate<S: Lanes>(slot: &Slot, sources: &[S]) -> S {
-    S::splat(slot.coefficient).mul(sources[slot.source as usize])
-}
-
 impl<S: Lanes> Kernel<S> {
     pub(crate) fn new(trace: &EliminationTrace, plan: &Plan, columns: usize, keep: Keep) -> Self {
         let inner = &*trace.0;
@@ -106,6 +101,12 @@ impl<S: Lanes> Kernel<S> {
             work: vec![[S::ZERO; PANEL]; sizes.block],
             y: zeros(sizes.block),
         }
+    }
+
+    /// The rate of a slot.
+    #[inline(always)]
+    pub(crate) fn rate(&self, slot: &Slot) -> S {
+        S::splat(slot.coefficient).mul(self.sources[slot.source as usize])
     }
 
     /// Where a block's factors lie: its inverse pivots, and the others.
@@ -159,7 +160,7 @@ impl<S: Lanes> Kernel<S> {
         self.largest.fill(S::ZERO);
         for block in (0..inner.layout.block_count()).rev() {
             match inner.layout.unit_of_block[block] {
-                None => self.single(trace, plan, columns, block, lost),
+                None => self.single(trace, plan, columns.first(), block, lost),
                 Some(unit) => {
                     let unit = unit as usize;
                     let block_trace = &*inner.traces[unit];
@@ -168,11 +169,9 @@ impl<S: Lanes> Kernel<S> {
                     if let Some(column) = columns.first() {
                         self.back(trace, column, 0, block, block_trace);
                     }
-                    for k in 1..columns.len() {
-                        self.column(trace, plan, &columns[k], k, block, block_trace);
-                    }
                 }
             }
+            self.solve_columns(trace, plan, columns, 1, block);
         }
     }
 
@@ -185,42 +184,39 @@ impl<S: Lanes> Kernel<S> {
         columns: &[Column<'_>],
         first: usize,
     ) {
-        let inner = &*trace.0;
-        for block in (0..inner.layout.block_count()).rev() {
-            let rank = inner.layout.block(block).start;
-            for k in first..columns.len() {
-                match inner.block_trace(block) {
-                    None => {
-                        let right = self.right_side(plan, &columns[k], k, rank, rank);
-                        self.put(&columns[k], rank, k, right.mul(self.inverse[rank]));
-                    }
-                    Some(block_trace) => {
-                        self.column(trace, plan, &columns[k], k, block, block_trace);
-                    }
-                }
-            }
+        for block in (0..trace.0.layout.block_count()).rev() {
+            self.solve_columns(trace, plan, columns, first, block);
         }
     }
 
-    /// Solves a block for a column.
+    /// Solves a block whose factors are there for the columns from `from` on.
     #[inline(always)]
-    fn column(
+    fn solve_columns(
         &mut self,
         trace: &EliminationTrace,
         plan: &Plan,
-        column: &Column<'_>,
-        k: usize,
+        columns: &[Column<'_>],
+        from: usize,
         block: usize,
-        block_trace: &BlockTrace,
     ) {
         let first = trace.0.layout.block_first[block] as usize;
         let (base, place) = self.place(trace, block);
-        for p in 0..block_trace.size() {
-            self.y[p] = self.right_side(plan, column, k, first, first + p);
+        for (k, column) in columns.iter().enumerate().skip(from) {
+            match trace.0.block_trace(block) {
+                None => {
+                    let right = self.right_side(plan, column, k, first, first);
+                    self.put(column, first, k, right.mul(self.inverse[base]));
+                }
+                Some(block_trace) => {
+                    for p in 0..block_trace.size() {
+                        self.y[p] = self.right_side(plan, column, k, first, first + p);
+                    }
+                    let (lower, inverse) = (&self.lower[place.lower..], &self.inverse[base..]);
+                    forward(block_trace, lower, inverse, &mut self.y);
+                    self.back(trace, column, k, block, block_trace);
+                }
+            }
         }
-        let (lower, inverse) = (&self.lower[place.lower..], &self.inverse[base..]);
-        forward(block_trace, lower, inverse, &mut self.y);
-        self.back(trace, column, k, block, block_trace);
     }
 
     /// The backward substitution of a column.
@@ -241,28 +237,23 @@ impl<S: Lanes> Kernel<S> {
         }
     }
 
-    /// A block of one vertex.
+    /// A block of one vertex, and its first column.
     #[inline(always)]
     fn single(
         &mut self,
         trace: &EliminationTrace,
         plan: &Plan,
-        columns: &[Column<'_>],
+        column: Option<&Column<'_>>,
         block: usize,
         lost: Option<&[bool]>,
     ) {
         let rank = trace.0.layout.block_first[block] as usize;
-        let (base, _) = self.place(trace, block);
-        let (pivot, first) = self.leave(plan, columns.first(), rank);
+        let base = self.place(trace, block).0;
+        let (pivot, right) = self.leave(plan, column, rank);
         let inverse = self.invert(rank, pivot, lost);
         self.inverse[base] = inverse;
-        for (k, column) in columns.iter().enumerate() {
-            let right = if k == 0 {
-                first
-            } else {
-                self.right_side(plan, column, k, rank, rank)
-            };
-            self.put(column, rank, k, right.mul(inverse));
+        if let Some(column) = column {
+            self.put(column, rank, 0, right.mul(inverse));
         }
     }
 
@@ -275,19 +266,19 @@ impl<S: Lanes> Kernel<S> {
             Some(column) => {
                 right = self.own_side(plan, column, rank);
                 for slot in plan.external(rank) {
-                    let rate = rate(slot, &self.sources);
+                    let rate = self.rate(slot);
                     exit = exit.add(rate);
                     right = right.plus(rate, self.x[slot.target as usize * self.columns]);
                 }
             }
             None => {
                 for slot in plan.external(rank) {
-                    exit = exit.add(rate(slot, &self.sources));
+                    exit = exit.add(self.rate(slot));
                 }
             }
         }
         for slot in plan.absorbing(rank) {
-            exit = exit.add(rate(slot, &self.sources));
+            exit = exit.add(self.rate(slot));
         }
         (exit, right)
     }
@@ -335,7 +326,7 @@ impl<S: Lanes> Kernel<S> {
         }
         for slot in plan.external(rank) {
             let x = self.x[slot.target as usize * self.columns + k];
-            value = value.plus(rate(slot, &self.sources), x);
+            value = value.plus(self.rate(slot), x);
         }
         value
     }
@@ -361,7 +352,7 @@ impl<S: Lanes> Kernel<S> {
         }
         let here = self.x[rank * self.columns + solution];
         let mut take = |slot: &Slot, there: S| {
-            value = value.sub(rate(slot, &self.sources).mul(here.sub(there)));
+            value = value.sub(self.rate(slot).mul(here.sub(there)));
         };
         for slot in plan.internal(rank) {
             let target = first + slot.target as usize;
@@ -429,13 +420,14 @@ impl<S: Lanes> Kernel<S> {
             }
             for i in 0..rows {
                 let inside = schedule.inside[begin + i];
+                // Rows of the panel are done one after the other.
+                let done = Done {
+                    trace: block_trace,
+                    upper: &self.upper[place.upper..place.upper + block_trace.upper.len()],
+                    exit: &self.exit,
+                    y: &self.y,
+                };
                 for j in (0..i).filter(|&j| inside & 1 << j != 0) {
-                    let done = Done {
-                        trace: block_trace,
-                        upper: &self.upper[place.upper..place.upper + block_trace.upper.len()],
-                        exit: &self.exit,
-                        y: &self.y,
-                    };
                     done.take_one(&mut self.work, &mut panel, begin + j, i);
                 }
                 self.finish(trace, block_trace, block, begin + i, i, &mut panel, lost);
@@ -463,7 +455,7 @@ impl<S: Lanes> Kernel<S> {
         }
         let rank = first + p;
         for slot in plan.internal(rank) {
-            self.work[slot.target as usize][i] = rate(slot, &self.sources);
+            self.work[slot.target as usize][i] = self.rate(slot);
         }
         (panel.exit[i], panel.y[i]) = self.leave(plan, columns.first(), rank);
     }
@@ -535,7 +527,7 @@ impl<S: Lanes> Kernel<S> {
             let members = inner.layout.block(block);
             for rank in members.clone() {
                 for slot in plan.external(rank) {
-                    x[rank] = x[rank].plus(rate(slot, &self.sources), x[slot.target as usize]);
+                    x[rank] = x[rank].plus(self.rate(slot), x[slot.target as usize]);
                 }
             }
             match inner.block_trace(block) {

@@ -1,7 +1,8 @@
 //! The linear part: rates at a theta from coefficients.
 //!
-//! Validity is decided here once, in `f64`: each edge's rate must be finite and at least 0. Everything after it works
-//! on nonnegative numbers only. The wider arithmetic computes the same rates again from the same coefficients and theta,
+//! Replays take their rates from a plan ([`super::plan`]), which accepts a theta where all of them are positive and in the
+//! safe range. Where it does not, validity is decided here, in `f64`: each edge's rate must be finite and at least 0.
+//! Everything after it works on nonnegative numbers only. The wider arithmetic computes the same rates again from the same coefficients and theta,
 //! so that it answers for the model as written and not for rounded rates.
 
 use std::convert::Infallible;

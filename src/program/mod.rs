@@ -160,6 +160,11 @@ impl Program {
         self.outputs.iter().map(|a| self.atom_type(a)).collect()
     }
 
+    /// Whether a test holds for an operation of the program or of those inside.
+    pub(crate) fn any(&self, test: &dyn Fn(&Op) -> bool) -> bool {
+        self.equations.iter().any(|e| e.op.any(test))
+    }
+
     /// Whether running the program can be noticed other than by its results: it holds an effectful callback.
     #[must_use]
     pub fn has_effects(&self) -> bool {

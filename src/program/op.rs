@@ -492,13 +492,23 @@ impl Op {
         }
     }
 
+    /// Whether a test holds for this operation or for one in the programs it runs.
+    pub(crate) fn any(&self, test: &dyn Fn(&Op) -> bool) -> bool {
+        test(self) || self.sub_programs().iter().any(|p| p.any(test))
+    }
+
+    /// Whether this operation, or a program it runs, calls the host.
+    pub(crate) fn calls_host(&self) -> bool {
+        self.any(&|op| matches!(op, Op::Callback { .. }))
+    }
+
     /// Whether a run of it can be noticed other than by its results.
     #[must_use]
     pub fn has_effects(&self) -> bool {
-        match self {
+        self.any(&|op| match op {
             Op::Callback { kind, .. } => *kind != CallbackKind::Pure,
-            op => op.sub_programs().iter().any(|p| p.has_effects()),
-        }
+            _ => false,
+        })
     }
 
     /// The callback's method, where this is one.

@@ -182,7 +182,7 @@ impl Tensor {
     #[track_caller]
     fn reduce(&self, kind: ReduceOp, axes: &impl AxisList) -> Tensor {
         let location = Location::caller();
-        settle(self.reduce_axes(kind.name(), axes, location).map(|axes| {
+        settle(self.resolved_axes(kind.name(), axes, location).map(|axes| {
             if self.shape_is_identity(&axes) {
                 self.clone()
             } else {
@@ -195,7 +195,8 @@ impl Tensor {
         axes.is_empty() && self.rank() > 0
     }
 
-    fn reduce_axes(
+    /// The axes named, resolved and in order; a failed tensor is its own error.
+    pub(super) fn resolved_axes(
         &self,
         op: &'static str,
         axes: &impl AxisList,
@@ -262,7 +263,7 @@ impl Tensor {
         location: &'static Location<'static>,
     ) -> Tensor {
         settle(
-            self.reduce_axes(kind.name(), axes, location)
+            self.resolved_axes(kind.name(), axes, location)
                 .and_then(|axes| {
                     if axes.iter().any(|&a| self.shape()[a] == 0)
                         && self.ty.with_shape(kept(self.shape(), &axes)).size() > 0
@@ -320,17 +321,20 @@ impl Tensor {
         axis: isize,
         location: &'static Location<'static>,
     ) -> Tensor {
-        settle(self.reduce_axes(kind.name(), &axis, location).map(|axes| {
-            apply1(
-                Op::ArgReduce {
-                    kind,
-                    axis: axes[0],
-                    index_dtype: DType::I64,
-                },
-                &[self],
-                location,
-            )
-        }))
+        settle(
+            self.resolved_axes(kind.name(), &axis, location)
+                .map(|axes| {
+                    apply1(
+                        Op::ArgReduce {
+                            kind,
+                            axis: axes[0],
+                            index_dtype: DType::I64,
+                        },
+                        &[self],
+                        location,
+                    )
+                }),
+        )
     }
 
     fn cumulative(
@@ -340,17 +344,20 @@ impl Tensor {
         reverse: bool,
         location: &'static Location<'static>,
     ) -> Tensor {
-        settle(self.reduce_axes(kind.name(), &axis, location).map(|axes| {
-            apply1(
-                Op::Cumulative {
-                    kind,
-                    axis: axes[0],
-                    reverse,
-                },
-                &[self],
-                location,
-            )
-        }))
+        settle(
+            self.resolved_axes(kind.name(), &axis, location)
+                .map(|axes| {
+                    apply1(
+                        Op::Cumulative {
+                            kind,
+                            axis: axes[0],
+                            reverse,
+                        },
+                        &[self],
+                        location,
+                    )
+                }),
+        )
     }
 
     /// Running sum along an axis, from the end where `reverse`; the element type is kept.

@@ -5,7 +5,6 @@
 use std::panic::Location;
 
 use super::operators::{convert, expand, floats};
-use super::shape::resolve;
 use super::{AxisList, Repr, Slicing, TakeMode, Tensor, arange, concatenate, settle, where_};
 use crate::array::{DType, Shape};
 use crate::error::Error;
@@ -24,21 +23,6 @@ fn refuse(op: &'static str, detail: impl Into<String>, location: Caller) -> Erro
 }
 
 impl Tensor {
-    /// The axes named, resolved and in order; a failed tensor is its own error.
-    fn named(
-        &self,
-        op: &'static str,
-        axes: &impl AxisList,
-        location: Caller,
-    ) -> Result<Shape, Error> {
-        if let Repr::Poisoned(error) = &self.repr {
-            return Err(Error::Shared(error.clone()));
-        }
-        let mut axes = resolve(op, &axes.axes(self.rank()), self.rank(), location)?;
-        axes.sort_unstable();
-        Ok(axes)
-    }
-
     /// How many elements a reduction over these axes takes in.
     fn reduced(&self, axes: &[usize]) -> f64 {
         axes.iter().map(|&a| self.shape()[a] as f64).product()
@@ -57,7 +41,7 @@ impl Tensor {
     #[must_use]
     pub fn mean(&self, axes: impl AxisList) -> Tensor {
         let location = Location::caller();
-        settle(self.named("mean", &axes, location).map(|axes| {
+        settle(self.resolved_axes("mean", &axes, location).map(|axes| {
             let x = floats(self, location);
             x.sum(signed(&axes)) / self.reduced(&axes)
         }))
@@ -76,7 +60,7 @@ impl Tensor {
     #[must_use]
     pub fn var(&self, axes: impl AxisList, ddof: usize) -> Tensor {
         let location = Location::caller();
-        settle(self.named("var", &axes, location).map(|axes| {
+        settle(self.resolved_axes("var", &axes, location).map(|axes| {
             let x = floats(self, location);
             let n = self.reduced(&axes);
             let mean = expand(&(x.sum(signed(&axes)) / n), &axes, location);
@@ -127,16 +111,19 @@ impl Tensor {
     #[must_use]
     pub fn logsumexp(&self, axes: impl AxisList) -> Tensor {
         let location = Location::caller();
-        settle(self.named("logsumexp", &axes, location).map(|axes| {
-            let x = floats(self, location);
-            if self.reduced(&axes) == 0.0 {
-                return x.exp().sum(signed(&axes)).ln();
-            }
-            let max = x.max(signed(&axes));
-            let max = where_(max.is_finite(), &max, 0.0);
-            let scaled = (x - expand(&max, &axes, location)).exp();
-            scaled.sum(signed(&axes)).ln() + max
-        }))
+        settle(
+            self.resolved_axes("logsumexp", &axes, location)
+                .map(|axes| {
+                    let x = floats(self, location);
+                    if self.reduced(&axes) == 0.0 {
+                        return x.exp().sum(signed(&axes)).ln();
+                    }
+                    let max = x.max(signed(&axes));
+                    let max = where_(max.is_finite(), &max, 0.0);
+                    let scaled = (x - expand(&max, &axes, location)).exp();
+                    scaled.sum(signed(&axes)).ln() + max
+                }),
+        )
     }
 
     /// `exp(x)` scaled to sum to 1 along an axis; all `-inf` gives NaN (rule N20).
@@ -151,15 +138,11 @@ impl Tensor {
     #[must_use]
     pub fn softmax(&self, axis: isize) -> Tensor {
         let location = Location::caller();
-        settle(self.named("softmax", &axis, location).map(|axes| {
-            let x = floats(self, location);
-            if self.shape().contains(&0) {
-                return x;
-            }
-            let scaled = (&x - expand(&x.max(axis), &axes, location)).exp();
-            let total = expand(&scaled.sum(axis), &axes, location);
+        self.below_maximum("softmax", axis, location, |x, axes| {
+            let scaled = x.exp();
+            let total = expand(&scaled.sum(axis), axes, location);
             scaled / total
-        }))
+        })
     }
 
     /// The logarithm of [`Tensor::softmax`], computed without cancellation.
@@ -174,14 +157,27 @@ impl Tensor {
     #[must_use]
     pub fn log_softmax(&self, axis: isize) -> Tensor {
         let location = Location::caller();
-        settle(self.named("log_softmax", &axis, location).map(|axes| {
+        self.below_maximum("log_softmax", axis, location, |x, axes| {
+            let total = expand(&x.exp().sum(axis).ln(), axes, location);
+            x - total
+        })
+    }
+
+    /// What `f` makes of the tensor less its maximum along an axis, which keeps exponentials in range; an empty tensor as
+    /// it is.
+    fn below_maximum(
+        &self,
+        op: &'static str,
+        axis: isize,
+        location: Caller,
+        f: impl FnOnce(Tensor, &[usize]) -> Tensor,
+    ) -> Tensor {
+        settle(self.resolved_axes(op, &axis, location).map(|axes| {
             let x = floats(self, location);
             if self.shape().contains(&0) {
                 return x;
             }
-            let shifted = &x - expand(&x.max(axis), &axes, location);
-            let total = expand(&shifted.exp().sum(axis).ln(), &axes, location);
-            shifted - total
+            f(&x - expand(&x.max(axis), &axes, location), &axes)
         }))
     }
 
@@ -225,15 +221,18 @@ impl Tensor {
     #[must_use]
     pub fn roll(&self, shift: isize, axis: isize) -> Tensor {
         let location = Location::caller();
-        settle(self.named("roll", &axis, location).and_then(|axes| {
-            let n = self.shape()[axes[0]];
-            if n == 0 {
-                return Ok(self.clone());
-            }
-            let cut = (-shift).rem_euclid(n as isize) as usize;
-            let back = self.along(axes[0], 0, cut);
-            concatenate(&[self.along(axes[0], cut, n), back], axis)
-        }))
+        settle(
+            self.resolved_axes("roll", &axis, location)
+                .and_then(|axes| {
+                    let n = self.shape()[axes[0]];
+                    if n == 0 {
+                        return Ok(self.clone());
+                    }
+                    let cut = (-shift).rem_euclid(n as isize) as usize;
+                    let back = self.along(axes[0], 0, cut);
+                    concatenate(&[self.along(axes[0], cut, n), back], axis)
+                }),
+        )
     }
 
     /// Entries `from..to` of an axis.
@@ -261,7 +260,7 @@ impl Tensor {
     #[track_caller]
     pub fn split(&self, parts: usize, axis: isize) -> Result<Vec<Tensor>, Error> {
         let location = Location::caller();
-        let axis = self.named("split", &axis, location)?[0];
+        let axis = self.resolved_axes("split", &axis, location)?[0];
         let n = self.shape()[axis];
         match n.checked_div(parts) {
             Some(length) if length * parts == n => Ok((0..parts)
@@ -292,7 +291,7 @@ impl Tensor {
     #[track_caller]
     pub fn split_at(&self, indices: &[usize], axis: isize) -> Result<Vec<Tensor>, Error> {
         let location = Location::caller();
-        let axis = self.named("split_at", &axis, location)?[0];
+        let axis = self.resolved_axes("split_at", &axis, location)?[0];
         let n = self.shape()[axis];
         if !indices.is_sorted() {
             let detail = format!("the indices {indices:?} must not decrease; sort them");
@@ -328,7 +327,7 @@ impl Tensor {
     ) -> Tensor {
         let (indices, location) = (indices.into(), Location::caller());
         let take = || -> Result<Tensor, Error> {
-            let axis = self.named("take_along_axis", &axis, location)?[0];
+            let axis = self.resolved_axes("take_along_axis", &axis, location)?[0];
             let indices = indices.check()?;
             let others: Shape = (0..self.rank()).filter(|&a| a != axis).collect();
             let fits = indices.rank() == self.rank()

@@ -4,7 +4,7 @@
 #![allow(dead_code)]
 
 use elimap::prelude::*;
-use elimap::{BoxError, CallRecord};
+use elimap::{BoxError, CallRecord, CallbackError, OpErrorKind};
 
 /// A one-dimensional array of floats.
 pub(crate) fn vec1(elements: &[f64]) -> Array {
@@ -70,4 +70,21 @@ pub(crate) fn named_calls(log: &CallLog) -> String {
         .map(|r| format!("{}{}", r.name, r.args[0].item::<f64>().unwrap()))
         .collect();
     calls.join(" ")
+}
+
+/// What an operation complains of.
+pub(crate) fn op_error<T>(result: Result<T, Error>) -> (&'static str, OpErrorKind) {
+    let error = result.map(|_| ()).unwrap_err();
+    match error.root() {
+        Error::Op(e) => (e.op, e.kind.clone()),
+        other => panic!("not an operation's error: {other:?}"),
+    }
+}
+
+/// The callback error inside an error.
+pub(crate) fn callback_error<T>(result: Result<T, Error>) -> CallbackError {
+    match result.map(|_| ()).unwrap_err() {
+        Error::Callback(e) => e,
+        other => panic!("not a callback error: {other:?}"),
+    }
 }

@@ -15,7 +15,7 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use crate::input::CacheArgs;
-use crate::output::Text;
+use crate::output::{Text, temporary_beside};
 
 /// No entry comes near this; an archive that says otherwise is not believed.
 const LARGEST_ENTRY: u64 = 16 << 30;
@@ -95,10 +95,7 @@ impl Common {
         }
         let mut text = Text::new();
         for (name, value) in value.as_object().into_iter().flatten() {
-            let value = value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned);
-            text.line(format_args!("{:<20} {value}", name.replace('_', " ")));
+            text.fields([(&*name.replace('_', " "), value)]);
         }
         text
     }
@@ -228,8 +225,7 @@ fn verify(common: &Common) -> Result<Text> {
 fn export(common: &Common, archive: &Path) -> Result<Text> {
     let (cache, _) = common.cache.open_folder(&common.cache.builder())?;
     let write = || -> Result<(u64, u64)> {
-        let folder = archive.parent().filter(|parent| *parent != Path::new(""));
-        let file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+        let file = temporary_beside(archive)?;
         let mut out = tar::Builder::new(GzEncoder::new(file, Compression::fast()));
         let (mut count, mut total) = (0, 0);
         for entry in cache.entries() {

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use npyz::{NpyWriter, WriterBuilder};
-use tempfile::{Builder, NamedTempFile};
+use tempfile::NamedTempFile;
+
+use crate::output::{folder_of, temporary_beside};
 
 /// An `.npy` file of `f64` that appears under its name when it is complete.
 ///
@@ -26,20 +28,8 @@ impl NpyOutput {
                 path.display()
             );
         }
-        let directory = match path.parent() {
-            Some(parent) if parent != Path::new("") => parent,
-            _ => Path::new("."),
-        };
-        let mut builder = Builder::new();
-        builder.prefix(".elimap-").suffix(".tmp");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            // What any other program creates: the user's mask decides.
-            builder.permissions(std::fs::Permissions::from_mode(0o666));
-        }
         let begin = || {
-            let file = builder.tempfile_in(directory)?;
+            let file = temporary_beside(path)?;
             let writer = npyz::WriteOptions::new()
                 .default_dtype()
                 .shape(shape)
@@ -51,7 +41,7 @@ impl NpyOutput {
             Ok::<_, std::io::Error>((file, writer))
         };
         let (file, writer) =
-            begin().with_context(|| format!("cannot write in `{}`", directory.display()))?;
+            begin().with_context(|| format!("cannot write in `{}`", folder_of(path).display()))?;
         Ok(NpyOutput {
             path: path.to_owned(),
             writer,

@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use elimap::phase::{CacheStats, LevelStats};
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 
 /// What a subcommand has to say on stdout; written whole once it is complete.
 #[derive(Default)]
@@ -26,6 +27,21 @@ impl Text {
     pub(crate) fn line(&mut self, line: impl std::fmt::Display) {
         // Writing to a String cannot fail.
         let _ = writeln!(self.0, "{line}");
+    }
+
+    /// A name and a value, in columns.
+    pub(crate) fn field(&mut self, name: &str, value: impl std::fmt::Display) {
+        self.line(format_args!("{name:<20} {value}"));
+    }
+
+    /// Fields of an object, strings without their quotes.
+    pub(crate) fn fields<'v>(&mut self, fields: impl IntoIterator<Item = (&'v str, &'v Value)>) {
+        for (name, value) in fields {
+            match value.as_str() {
+                Some(text) => self.field(name, text),
+                None => self.field(name, value),
+            }
+        }
     }
 
     pub(crate) fn write(self) -> Result<()> {
@@ -107,11 +123,29 @@ pub(crate) fn cache_stats(stats: &CacheStats) -> Value {
     })
 }
 
+/// The folder that a file is in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|parent| *parent != Path::new(""));
+    folder.unwrap_or(Path::new("."))
+}
+
+/// A temporary file in the folder of another, ready to take its name; it goes away when dropped before.
+pub(crate) fn temporary_beside(path: &Path) -> std::io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".elimap-").suffix(".tmp");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // What any other program creates: the user's mask decides.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder_of(path))
+}
+
 /// Writes a file so that whoever sees it sees all of it.
 pub(crate) fn write_atomically(path: &Path, text: &str) -> Result<()> {
     let write = || -> Result<()> {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut file = temporary_beside(path)?;
         file.write_all(text.as_bytes())?;
         file.persist(path)?;
         Ok(())

@@ -99,13 +99,10 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
         ("too small to send", plan.too_small),
         ("shards", costs.len()),
     ] {
-        text.line(format_args!("{name:<20} {value}"));
+        text.field(name, value);
     }
     for (shard, cost) in costs.iter().enumerate() {
-        text.line(format_args!(
-            "{:<20} {cost}",
-            format!("cost of shard {shard}")
-        ));
+        text.field(&format!("cost of shard {shard}"), cost);
     }
     Ok(text)
 }

@@ -130,13 +130,7 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
         return Ok(Text::json(&report));
     }
     let mut text = Text::new();
-    for name in ["engine", "units", "shards", "requeued"] {
-        let value = &report[name];
-        let value = value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned);
-        text.line(format_args!("{name:<20} {value}"));
-    }
+    text.fields(["engine", "units", "shards", "requeued"].map(|name| (name, &report[name])));
     summary_lines(&done, seconds, &mut text);
     Ok(text)
 }

@@ -121,6 +121,6 @@ pub(crate) fn summary_lines(done: &Elimination, seconds: f64, text: &mut Text) {
         ("multiply-adds", summary.multiply_adds.to_string()),
         ("seconds", format!("{seconds:.6}")),
     ] {
-        text.line(format_args!("{name:<20} {value}"));
+        text.field(name, value);
     }
 }

@@ -101,8 +101,8 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
         })));
     }
     let mut text = Text::new();
-    text.line(format_args!("{:<20} {computed}", "computed"));
-    text.line(format_args!("{:<20} {skipped}", "skipped"));
-    text.line(format_args!("{:<20} {seconds:.6}", "seconds"));
+    text.field("computed", computed);
+    text.field("skipped", skipped);
+    text.field("seconds", format_args!("{seconds:.6}"));
     Ok(text)
 }
