@@ -67,7 +67,8 @@ mod work;
 pub use analysis::Analysis;
 pub use batch::Batch;
 pub use cache::{
-    CacheBuilder, CacheEntry, CacheFault, CacheStats, EntryKind, LevelStats, Removed, TraceCache,
+    CacheBuilder, CacheEntry, CacheError, CacheFault, CacheStats, EntryKind, LevelStats, Removed,
+    TraceCache,
 };
 pub use eliminate::{BlockTrace, eliminate_unit};
 pub use eliminator::{Elimination, Eliminator, Report, Strategy, eliminate_batch};
