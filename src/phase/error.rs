@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::graph::VertexId;
-use super::key::BlockKey;
+use crate::phase::graph::VertexId;
+use crate::phase::symbolic::topology::BlockKey;
 
 /// An error of the elimination half.
 #[derive(Debug, Error)]
@@ -39,7 +39,7 @@ pub enum PhaseError {
     /// A field that every serialized graph has is absent.
     #[error(
         "field `{field}` is missing; a serialized graph needs {}",
-        super::json::REQUIRED_FIELDS
+        crate::phase::graph::json::REQUIRED_FIELDS
     )]
     MissingField {
         /// The absent field.
@@ -483,7 +483,7 @@ pub enum PhaseError {
 
     /// A trace cache was refused, or refused something.
     #[error(transparent)]
-    Cache(#[from] super::cache::CacheError),
+    Cache(#[from] super::eliminator::cache::CacheError),
 
     /// A strategy of another name.
     #[error("unknown strategy `{name}`; use auto, vmap or sequential (pmap is known and refused)")]

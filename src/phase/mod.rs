@@ -30,53 +30,30 @@
 //!
 //! Results depend on the graph and theta alone: neither on who computed the block traces nor on how many threads did.
 
-mod adjoint;
-mod analysis;
-mod arith;
-mod batch;
-mod blocks;
-mod cache;
-mod callbacks;
-mod canonical;
-mod canonical_search;
-mod eliminate;
+mod distribution;
 mod eliminator;
 mod error;
-mod exact;
-mod factor;
-mod goal;
+mod evaluate;
 mod graph;
-mod group;
-mod json;
-mod kernel;
-mod key;
-mod lanes;
-mod linear;
-mod manifest;
-pub mod models;
+mod numeric;
 mod operations;
-mod order;
-mod panel;
-mod plan;
-mod reach;
-mod replay;
-mod schedule;
+mod symbolic;
 mod trace;
-mod work;
 
-pub use analysis::Analysis;
-pub use batch::Batch;
-pub use cache::{
+pub use distribution::PhaseType;
+pub use eliminator::cache::{
     CacheBuilder, CacheEntry, CacheError, CacheFault, CacheStats, EntryKind, LevelStats, Removed,
     TraceCache,
 };
-pub use eliminate::{BlockTrace, eliminate_unit};
+pub use eliminator::manifest::{Manifest, Shard};
 pub use eliminator::{Elimination, Eliminator, Report, Strategy, eliminate_batch};
 pub use error::PhaseError;
+pub use evaluate::batch::Batch;
+pub use graph::models;
 pub use graph::{Edge, Graph, GraphBuilder, VertexId};
-pub use key::BlockKey;
-pub use manifest::{Manifest, Shard};
 pub use operations::{OpId, Operation, Operations, Role, Step};
-pub use replay::PhaseType;
+pub use symbolic::analysis::Analysis;
+pub use symbolic::fill::{BlockTrace, eliminate_unit};
+pub use symbolic::topology::BlockKey;
+pub use symbolic::unit::{WorkStore, WorkUnit};
 pub use trace::{EliminationTrace, Summary};
-pub use work::{WorkStore, WorkUnit};

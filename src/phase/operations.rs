@@ -10,9 +10,9 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use super::eliminate::BlockTrace;
-use super::graph::{Edge, VertexId};
-use super::trace::EliminationTrace;
+use crate::phase::graph::{Edge, VertexId};
+use crate::phase::symbolic::fill::BlockTrace;
+use crate::phase::trace::EliminationTrace;
 
 /// The value an operation produces: its position in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -6,13 +6,13 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use super::analysis::{Analysis, Layout};
-use super::eliminate::BlockTrace;
-use super::error::PhaseError;
-use super::graph::Graph;
-use super::operations::Operations;
-use super::plan::Plan;
-use super::replay::PhaseType;
+use crate::phase::distribution::PhaseType;
+use crate::phase::error::PhaseError;
+use crate::phase::graph::Graph;
+use crate::phase::numeric::ranks::Plan;
+use crate::phase::operations::Operations;
+use crate::phase::symbolic::analysis::{Analysis, Layout};
+use crate::phase::symbolic::fill::BlockTrace;
 
 /// Where the values of one block lie in the factors of all blocks.
 #[derive(Clone, Copy, Debug)]
@@ -124,7 +124,9 @@ impl EliminationTrace {
             .start()
             .iter()
             .map(|&(vertex, probability)| (layout.number[vertex.index()], probability))
-            .filter(|&(number, probability)| number != super::analysis::NONE && probability > 0.0)
+            .filter(|&(number, probability)| {
+                number != crate::phase::symbolic::analysis::NONE && probability > 0.0
+            })
             .collect();
         Self(Arc::new(Inner {
             layout,

@@ -1,0 +1,543 @@
+//! Entries as bytes.
+//!
+//! All integers are little-endian. An entry is
+//!
+//! | bytes | content |
+//! | --- | --- |
+//! | 0..8 | `elimapTC` |
+//! | 8..12 | format version |
+//! | 12..16 | kind: 1 a block trace, 2 the plan of a graph |
+//! | 16..48 | key |
+//! | 48..56 | length of the canonical bytes |
+//! | 56..64 | length of the payload |
+//! | 64..96 | BLAKE3 of bytes 0..64 and everything from byte 96 on |
+//! | 96.. | the canonical bytes that the key was taken from, then the payload |
+//!
+//! The payload of a block trace is its order and the two patterns, the whole filled pattern and not the order alone:
+//! filling a grid of 100 by 100 again takes 4 ms, reading its 1.3 MB pattern a tenth of that.
+//!
+//! The payload of a plan is the numbering, the blocks, the slots, and the block traces that have no entry of their own.
+//!
+//! Whoever decodes has compared the checksum and the canonical bytes before, so what is checked here is not damage any
+//! more. It is checked that nothing read can index out of bounds.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::phase::graph::{Graph, VertexId};
+use crate::phase::symbolic::analysis::{Layout, NONE};
+use crate::phase::symbolic::fill::{BlockTrace, Pattern};
+use crate::phase::symbolic::topology::BlockKey;
+use crate::phase::symbolic::unit::WorkUnit;
+
+/// Changes whenever the bytes of an entry do.
+const VERSION: u32 = 1;
+const MAGIC: &[u8; 8] = b"elimapTC";
+const HEADER: usize = 96;
+const HASHED: usize = 64;
+
+/// What an entry holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum EntryKind {
+    /// The trace of a block.
+    Block,
+    /// The plan of a whole graph: its numbering, its blocks, and which trace serves which block.
+    Graph,
+}
+
+impl EntryKind {
+    /// Every kind.
+    pub const ALL: [EntryKind; 2] = [EntryKind::Block, EntryKind::Graph];
+
+    /// The name, which is also the extension of its files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            EntryKind::Block => "block",
+            EntryKind::Graph => "graph",
+        }
+    }
+
+    const fn code(self) -> u32 {
+        match self {
+            EntryKind::Block => 1,
+            EntryKind::Graph => 2,
+        }
+    }
+}
+
+/// Kind and key: what an entry is found under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct EntryId {
+    pub kind: EntryKind,
+    pub key: [u8; 32],
+}
+
+impl EntryId {
+    pub(super) fn block(key: BlockKey) -> Self {
+        Self {
+            kind: EntryKind::Block,
+            key: *key.as_bytes(),
+        }
+    }
+
+    /// The name of its file: the key in hexadecimal and the kind.
+    pub(super) fn file_name(&self) -> String {
+        let key = blake3::Hash::from_bytes(self.key).to_hex();
+        format!("{key}.{}", self.kind.name())
+    }
+
+    /// The entry that a file of this name holds.
+    pub(super) fn from_file_name(name: &str) -> Option<Self> {
+        let (key, kind) = name.split_once('.')?;
+        let kind = EntryKind::ALL.into_iter().find(|k| k.name() == kind)?;
+        let key = *blake3::Hash::from_hex(key).ok()?.as_bytes();
+        let id = Self { kind, key };
+        // Upper case would be another name for the same entry.
+        (id.file_name() == name).then_some(id)
+    }
+}
+
+/// Why the bytes of an entry are not believed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(crate) enum Damage {
+    #[error("it is no cache entry")]
+    Foreign,
+    #[error("it has format version {0}, this version reads {VERSION}")]
+    Version(u32),
+    #[error("it has {found} bytes where its header says {expected}")]
+    Length { expected: u64, found: u64 },
+    #[error("its checksum is wrong")]
+    Checksum,
+    #[error("it belongs under another name")]
+    Name,
+    #[error("it has the right key and checksum, but describes something else")]
+    Canonical,
+    #[error("its key is another version's")]
+    Outdated,
+    #[error("its content is impossible: {0}")]
+    Content(&'static str),
+}
+
+/// An entry under construction: the canonical bytes, then the payload.
+pub(super) struct Writer {
+    bytes: Vec<u8>,
+    canonical: usize,
+}
+
+impl Writer {
+    pub(super) fn new(canonical: &[u8]) -> Self {
+        let mut bytes = vec![0; HEADER];
+        bytes.extend_from_slice(canonical);
+        Self {
+            bytes,
+            canonical: canonical.len(),
+        }
+    }
+
+    fn word(&mut self, word: u32) {
+        self.bytes.extend_from_slice(&word.to_le_bytes());
+    }
+
+    fn words(&mut self, words: &[u32]) {
+        put_words(&mut self.bytes, words);
+    }
+
+    /// Fills the header in.
+    pub(super) fn seal(self, id: EntryId) -> Vec<u8> {
+        let Self {
+            mut bytes,
+            canonical,
+        } = self;
+        let payload = bytes.len() - HEADER - canonical;
+        bytes[..8].copy_from_slice(MAGIC);
+        bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        bytes[12..16].copy_from_slice(&id.kind.code().to_le_bytes());
+        bytes[16..48].copy_from_slice(&id.key);
+        bytes[48..56].copy_from_slice(&(canonical as u64).to_le_bytes());
+        bytes[56..64].copy_from_slice(&(payload as u64).to_le_bytes());
+        let sum = checksum(&bytes);
+        bytes[HASHED..HEADER].copy_from_slice(&sum);
+        bytes
+    }
+}
+
+/// Appends words as bytes, at the speed of a copy.
+pub(super) fn put_words(bytes: &mut Vec<u8>, words: &[u32]) {
+    let start = bytes.len();
+    bytes.resize(start + 4 * words.len(), 0);
+    for (place, word) in bytes[start..].chunks_exact_mut(4).zip(words) {
+        place.copy_from_slice(&word.to_le_bytes());
+    }
+}
+
+fn checksum(bytes: &[u8]) -> [u8; 32] {
+    *blake3::Hasher::new()
+        .update(&bytes[..HASHED])
+        .update(&bytes[HEADER..])
+        .finalize()
+        .as_bytes()
+}
+
+/// An entry whose checksum is right.
+#[derive(Debug)]
+pub(super) struct Entry<'b> {
+    pub id: EntryId,
+    pub canonical: &'b [u8],
+    pub payload: &'b [u8],
+}
+
+impl<'b> Entry<'b> {
+    /// Checks header, lengths and checksum.
+    pub(super) fn open(bytes: &'b [u8]) -> Result<Self, Damage> {
+        if bytes.len() < 8 || &bytes[..8] != MAGIC {
+            return Err(Damage::Foreign);
+        }
+        let cut = |expected: u64| Damage::Length {
+            expected,
+            found: bytes.len() as u64,
+        };
+        if bytes.len() < HEADER {
+            return Err(cut(HEADER as u64));
+        }
+        let word = |at: usize| {
+            u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+        };
+        let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
+        if word(8) != VERSION {
+            return Err(Damage::Version(word(8)));
+        }
+        let (canonical, payload) = (long(48), long(56));
+        let expected = (HEADER as u64)
+            .saturating_add(canonical)
+            .saturating_add(payload);
+        if bytes.len() as u64 != expected {
+            return Err(cut(expected));
+        }
+        if checksum(bytes) != bytes[HASHED..HEADER] {
+            return Err(Damage::Checksum);
+        }
+        let kind = EntryKind::ALL
+            .into_iter()
+            .find(|kind| kind.code() == word(12))
+            .ok_or(Damage::Content("no such kind"))?;
+        let mut key = [0; 32];
+        key.copy_from_slice(&bytes[16..48]);
+        let (canonical, payload) = bytes[HEADER..].split_at(canonical as usize);
+        Ok(Self {
+            id: EntryId { kind, key },
+            canonical,
+            payload,
+        })
+    }
+
+    /// Checks also that it is the entry asked for.
+    pub(super) fn open_as(bytes: &'b [u8], id: EntryId, canonical: &[u8]) -> Result<Self, Damage> {
+        let entry = Self::open(bytes)?;
+        if entry.id != id {
+            return Err(Damage::Name);
+        }
+        if entry.canonical != canonical {
+            return Err(Damage::Canonical);
+        }
+        Ok(entry)
+    }
+}
+
+/// Reads a payload from front to back.
+pub(super) struct Reader<'b>(pub &'b [u8]);
+
+const SHORT: Damage = Damage::Content("it ends too early");
+
+impl Reader<'_> {
+    fn take(&mut self, count: usize) -> Result<&[u8], Damage> {
+        let (taken, rest) = self.0.split_at_checked(count).ok_or(SHORT)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn word(&mut self) -> Result<u32, Damage> {
+        let bytes = self.take(4)?;
+        Ok(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+    }
+
+    fn count(&mut self) -> Result<usize, Damage> {
+        self.word().map(|word| word as usize)
+    }
+
+    fn words(&mut self, count: usize) -> Result<Vec<u32>, Damage> {
+        let bytes = self.take(count.checked_mul(4).ok_or(SHORT)?)?;
+        Ok(bytes
+            .chunks_exact(4)
+            .map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]))
+            .collect())
+    }
+
+    fn finish(&self) -> Result<(), Damage> {
+        check(self.0.is_empty(), "there is more than there should be")
+    }
+}
+
+fn check(holds: bool, otherwise: &'static str) -> Result<(), Damage> {
+    if holds {
+        Ok(())
+    } else {
+        Err(Damage::Content(otherwise))
+    }
+}
+
+/// Appends a block trace.
+pub(super) fn put_trace(writer: &mut Writer, trace: &BlockTrace) {
+    let multiply_adds = trace.multiply_adds();
+    writer.word(trace.size() as u32);
+    writer.word(multiply_adds as u32);
+    writer.word((multiply_adds >> 32) as u32);
+    writer.words(&trace.order);
+    for pattern in [&trace.lower, &trace.upper] {
+        for row in 0..trace.size() {
+            writer.word(pattern.row(row).len() as u32);
+        }
+        writer.words(pattern.columns());
+    }
+}
+
+fn take_pattern(
+    reader: &mut Reader<'_>,
+    size: usize,
+    within: impl Fn(usize, &[u32]) -> bool,
+) -> Result<Pattern, Damage> {
+    let lengths = reader.words(size)?;
+    let total = lengths.iter().map(|&length| length as usize).sum();
+    let columns = reader.words(total)?;
+    let pattern = Pattern::new(&lengths, columns);
+    let whole = (0..size).all(|row| within(row, pattern.row(row)));
+    check(whole, "a row of a factor leaves its triangle")?;
+    Ok(pattern)
+}
+
+/// Reads the trace of a unit.
+pub(super) fn take_trace(reader: &mut Reader<'_>, unit: &WorkUnit) -> Result<BlockTrace, Damage> {
+    let size = reader.count()?;
+    check(size == unit.size(), "a block has another size")?;
+    let multiply_adds = u64::from(reader.word()?) | u64::from(reader.word()?) << 32;
+    let order = reader.words(size)?;
+    let mut position = vec![NONE; size];
+    for (p, &vertex) in order.iter().enumerate() {
+        check((vertex as usize) < size, "an order leaves its block")?;
+        position[vertex as usize] = p as u32;
+    }
+    check(
+        !position.contains(&NONE),
+        "an order does not name every vertex",
+    )?;
+    let ascending = |row: &[u32]| row.windows(2).all(|pair| pair[0] < pair[1]);
+    let lower = take_pattern(reader, size, |p, row| {
+        ascending(row) && row.last().is_none_or(|&last| (last as usize) < p)
+    })?;
+    let upper = take_pattern(reader, size, |p, row| {
+        ascending(row)
+            && row.first().is_none_or(|&first| first as usize > p)
+            && row.last().is_none_or(|&last| (last as usize) < size)
+    })?;
+    let topology = Arc::clone(unit.topology());
+    Ok(BlockTrace::from_parts(
+        unit.key(),
+        topology,
+        order,
+        position,
+        (lower, upper),
+        multiply_adds,
+    ))
+}
+
+/// The entry of a block trace.
+pub(super) fn block_entry(id: EntryId, trace: &BlockTrace) -> Vec<u8> {
+    let mut writer = Writer::new(&trace.topology.canonical_bytes());
+    put_trace(&mut writer, trace);
+    writer.seal(id)
+}
+
+/// Reads the entry of a unit's trace.
+pub(super) fn read_block(bytes: &[u8], id: EntryId, unit: &WorkUnit) -> Result<BlockTrace, Damage> {
+    let entry = Entry::open_as(bytes, id, &unit.topology().canonical_bytes())?;
+    let mut reader = Reader(entry.payload);
+    let trace = take_trace(&mut reader, unit)?;
+    reader.finish()?;
+    Ok(trace)
+}
+
+/// The plan of a graph and the traces that ride along with it, by unit.
+pub(super) struct Plan {
+    pub layout: Layout,
+    pub units: Vec<WorkUnit>,
+    pub traces: Vec<Option<Arc<BlockTrace>>>,
+}
+
+/// The entry of a graph's plan; a unit's trace rides along where `inline` gives it.
+pub(super) fn graph_entry<'t>(
+    id: EntryId,
+    structure: &[u8],
+    layout: &Layout,
+    units: &[WorkUnit],
+    inline: impl Fn(usize) -> Option<&'t BlockTrace>,
+) -> Vec<u8> {
+    let mut writer = Writer::new(structure);
+    writer.word(layout.transient.len() as u32);
+    writer.word(layout.block_count() as u32);
+    writer.word(layout.slot_count() as u32);
+    writer.word(layout.slot_edges.len() as u32);
+    writer.word(units.len() as u32);
+    writer.word(u32::from(layout.lost.is_some()));
+    let transient: Vec<u32> = layout.transient.iter().map(|v| v.as_u32()).collect();
+    writer.words(&transient);
+    writer.words(&layout.block_first);
+    let unit_of_block: Vec<u32> = layout
+        .unit_of_block
+        .iter()
+        .map(|unit| unit.unwrap_or(NONE))
+        .collect();
+    writer.words(&unit_of_block);
+    writer.words(&layout.slot_first);
+    writer.words(&layout.internal_end);
+    writer.words(&layout.external_end);
+    writer.words(&layout.slot_target);
+    writer.words(&layout.slot_edge_first);
+    writer.words(&layout.slot_edges);
+    if let Some(lost) = &layout.lost {
+        writer.bytes.extend(lost.iter().map(|&lost| u8::from(lost)));
+    }
+    for (index, unit) in units.iter().enumerate() {
+        writer.bytes.extend_from_slice(unit.key().as_bytes());
+        match inline(index) {
+            Some(trace) => {
+                writer.word(1);
+                put_trace(&mut writer, trace);
+            }
+            None => writer.word(0),
+        }
+    }
+    writer.seal(id)
+}
+
+/// Reads the plan of a graph.
+pub(super) fn read_graph(
+    bytes: &[u8],
+    id: EntryId,
+    structure: &[u8],
+    graph: &Graph,
+) -> Result<Plan, Damage> {
+    let entry = Entry::open_as(bytes, id, structure)?;
+    let mut reader = Reader(entry.payload);
+    let (transient, blocks, slots) = (reader.count()?, reader.count()?, reader.count()?);
+    let (slot_edges, unit_count, lost) = (reader.count()?, reader.count()?, reader.word()?);
+    let transient: Vec<VertexId> = reader
+        .words(transient)?
+        .into_iter()
+        .map(VertexId::from_u32)
+        .collect();
+    let mut number = vec![NONE; graph.vertex_count()];
+    for (t, vertex) in transient.iter().enumerate() {
+        let place = number.get_mut(vertex.index());
+        *place.ok_or(Damage::Content("a vertex does not exist"))? = t as u32;
+    }
+    let count = transient.len();
+    let layout = Layout {
+        graph: graph.clone(),
+        number,
+        block_first: reader.words(blocks + 1)?,
+        unit_of_block: reader
+            .words(blocks)?
+            .into_iter()
+            .map(|unit| (unit != NONE).then_some(unit))
+            .collect(),
+        slot_first: reader.words(count + 1)?,
+        internal_end: reader.words(count)?,
+        external_end: reader.words(count)?,
+        slot_target: reader.words(slots)?,
+        slot_edge_first: reader.words(slots + 1)?,
+        slot_edges: reader.words(slot_edges)?,
+        lost: match lost {
+            0 => None,
+            _ => Some(reader.take(count)?.iter().map(|&lost| lost != 0).collect()),
+        },
+        transient,
+    };
+    check_layout(&layout, unit_count)?;
+    let mut first_block = vec![None; unit_count];
+    for block in (0..layout.block_count()).rev() {
+        if let Some(unit) = layout.unit_of_block[block] {
+            first_block[unit as usize] = Some(block);
+        }
+    }
+    let mut units = Vec::with_capacity(unit_count);
+    let mut traces = Vec::with_capacity(unit_count);
+    for block in first_block {
+        let block = block.ok_or(Damage::Content("a unit serves no block"))?;
+        let mut key = [0; 32];
+        key.copy_from_slice(reader.take(32)?);
+        let unit = WorkUnit::new(BlockKey::from_bytes(key), layout.topology(block));
+        traces.push(match reader.word()? {
+            0 => None,
+            _ => Some(Arc::new(take_trace(&mut reader, &unit)?)),
+        });
+        units.push(unit);
+    }
+    reader.finish()?;
+    Ok(Plan {
+        layout,
+        units,
+        traces,
+    })
+}
+
+/// Checks that nothing in a layout leads out of bounds.
+fn check_layout(layout: &Layout, units: usize) -> Result<(), Damage> {
+    let steps = |ends: &[u32], last: usize| {
+        ends.first() == Some(&0)
+            && ends.last() == Some(&(last as u32))
+            && ends.windows(2).all(|pair| pair[0] <= pair[1])
+    };
+    let below = |list: &[u32], bound: usize| list.iter().all(|&item| (item as usize) < bound);
+    let count = layout.transient.len();
+    let vertices = layout.graph.vertex_count();
+    check(
+        steps(&layout.block_first, count),
+        "blocks do not follow each other",
+    )?;
+    check(
+        steps(&layout.slot_first, layout.slot_count())
+            && steps(&layout.slot_edge_first, layout.slot_edges.len()),
+        "slots do not follow each other",
+    )?;
+    check(
+        below(&layout.slot_edges, layout.graph.edge_count()),
+        "an edge does not exist",
+    )?;
+    for block in 0..layout.block_count() {
+        let members = layout.block(block);
+        let unit = layout.unit_of_block[block];
+        check(
+            unit.is_none_or(|unit| (unit as usize) < units)
+                && unit.is_some() == (members.len() > 1),
+            "a block has the wrong unit",
+        )?;
+        for t in members.clone() {
+            let ends = [
+                layout.slot_first[t],
+                layout.internal_end[t],
+                layout.external_end[t],
+                layout.slot_first[t + 1],
+            ];
+            check(ends.is_sorted(), "the slots of a vertex are out of order")?;
+            let target = &layout.slot_target;
+            check(
+                below(&target[layout.internal(t)], members.len())
+                    && below(&target[layout.external(t)], count)
+                    && below(&target[layout.leaving(t)], vertices),
+                "a slot leads nowhere",
+            )?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,436 @@
+//! Batches: one trace, many thetas.
+//!
+//! Thetas are rows. They are taken in groups of as many lanes as fit the cache ([`crate::phase::numeric::lanes`]), groups are spread over
+//! rayon's threads, and each thread keeps one workspace, so memory follows the threads and not the batch. A row's answer
+//! has the bits that [`EliminationTrace::at`] gives for that row alone, whatever the number of lanes and threads.
+//!
+//! A row that cannot be answered fails the batch: the error names the first such row.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ndarray::{Array2, Array3, ArrayView2, s};
+use rayon::prelude::*;
+
+use crate::phase::error::PhaseError;
+use crate::phase::evaluate::group::{Group, Shared};
+use crate::phase::evaluate::quantity::Goal;
+use crate::phase::numeric::kernel::Keep;
+use crate::phase::numeric::lanes::{Lanes, Wide};
+use crate::phase::numeric::ranks::Plan;
+use crate::phase::symbolic::schedule::PANEL;
+use crate::phase::trace::EliminationTrace;
+
+/// Bytes of a group's factors that stay in the second-level cache.
+const CACHE: usize = 600 << 10;
+
+/// Multiply-adds that are worth a task of their own.
+const TASK: u64 = 1 << 16;
+
+/// Replays of one trace at many thetas; see [`EliminationTrace::batch`].
+///
+/// Thetas are the rows of a matrix. Work is spread over the threads of the rayon pool it is called in. No result
+/// depends on the number of lanes or threads, not by a bit, and each row is what [`EliminationTrace::at`] gives.
+///
+/// # Errors
+///
+/// All methods: [`PhaseError::ThetaLength`] if the rows have the wrong length, and [`PhaseError::ThetaRow`] with the first
+/// row that fails and the error that [`EliminationTrace::at`] has for it.
+///
+/// ```
+/// use elimap::phase::{EliminationTrace, models};
+/// use ndarray::array;
+///
+/// let trace = EliminationTrace::record(&models::erlang(4)?);
+/// let thetas = array![[1.0], [2.0], [4.0]];
+/// assert_eq!(trace.batch().expectations(thetas.view())?, [4.0, 2.0, 1.0]);
+/// # Ok::<(), elimap::phase::PhaseError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Batch {
+    trace: EliminationTrace,
+    lanes: Option<usize>,
+}
+
+impl EliminationTrace {
+    /// Replays at many thetas at once.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    ///
+    /// let trace = EliminationTrace::record(&models::birth_death(20)?);
+    /// let thetas = array![[1.0, 1.5], [0.3, 2.0]];
+    /// let moments = trace.batch().moments(thetas.view(), 3)?;
+    /// assert_eq!(moments.row(1).to_vec(), trace.at(&[0.3, 2.0])?.moments(3));
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn batch(&self) -> Batch {
+        Batch {
+            trace: self.clone(),
+            lanes: None,
+        }
+    }
+}
+
+impl Batch {
+    /// How many thetas are replayed side by side: 1, 8, 16 or 32; others are rounded up, and 32 is the most.
+    ///
+    /// The default fits the model to the cache. It is a matter of speed alone.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    ///
+    /// let batch = EliminationTrace::record(&models::islands(4)?).batch();
+    /// let thetas = array![[1.0, 1.0, 0.5], [1.0, 2.0, 0.1]];
+    /// assert_eq!(
+    ///     batch.clone().lanes(1).expectations(thetas.view())?,
+    ///     batch.lanes(16).expectations(thetas.view())?,
+    /// );
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn lanes(mut self, lanes: usize) -> Self {
+        self.lanes = Some(lanes);
+        self
+    }
+
+    /// The expected time to absorption at each theta.
+    ///
+    /// # Errors
+    ///
+    /// As said at [`Batch`].
+    pub fn expectations(&self, thetas: ArrayView2<'_, f64>) -> Result<Vec<f64>, PhaseError> {
+        self.rows(thetas, &Goal::Moments(1))
+    }
+
+    /// Moments of orders 1 to `order`.
+    ///
+    /// # Shapes
+    ///
+    /// `(thetas, order)`.
+    ///
+    /// # Errors
+    ///
+    /// As said at [`Batch`].
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    ///
+    /// let trace = EliminationTrace::record(&models::erlang(4)?);
+    /// let moments = trace.batch().moments(array![[2.0]].view(), 2)?;
+    /// assert_eq!(moments, array![[2.0, 5.0]]);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn moments(
+        &self,
+        thetas: ArrayView2<'_, f64>,
+        order: usize,
+    ) -> Result<Array2<f64>, PhaseError> {
+        self.matrix(thetas, &Goal::Moments(order))
+    }
+
+    /// The variance of the time to absorption at each theta.
+    ///
+    /// # Errors
+    ///
+    /// As said at [`Batch`].
+    pub fn variances(&self, thetas: ArrayView2<'_, f64>) -> Result<Vec<f64>, PhaseError> {
+        self.rows(thetas, &Goal::Variance)
+    }
+
+    /// The expected time to absorption from every vertex, as
+    /// [`expected_waiting_times`](crate::phase::PhaseType::expected_waiting_times) has it.
+    ///
+    /// # Shapes
+    ///
+    /// `(thetas, vertices)`.
+    ///
+    /// # Errors
+    ///
+    /// As said at [`Batch`].
+    pub fn waiting_times(&self, thetas: ArrayView2<'_, f64>) -> Result<Array2<f64>, PhaseError> {
+        self.matrix(thetas, &Goal::WaitingTimes)
+    }
+
+    /// The expected time spent in every vertex before absorption, by one transposed solve.
+    ///
+    /// It is also the gradient of an expected reward with respect to the rewards. Start and absorbing vertices have 0.
+    ///
+    /// # Shapes
+    ///
+    /// `(thetas, vertices)`.
+    ///
+    /// # Errors
+    ///
+    /// As said at [`Batch`].
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    ///
+    /// let trace = EliminationTrace::record(&models::erlang(3)?);
+    /// let times = trace.batch().sojourn_times(array![[4.0]].view())?;
+    /// assert_eq!(times, array![[0.0, 0.25, 0.25, 0.25, 0.0]]);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn sojourn_times(&self, thetas: ArrayView2<'_, f64>) -> Result<Array2<f64>, PhaseError> {
+        self.matrix(thetas, &Goal::SojournTimes)
+    }
+
+    /// Expectations and their gradients with respect to theta.
+    ///
+    /// # Shapes
+    ///
+    /// `(thetas)` and `(thetas, parameters)`.
+    ///
+    /// # Errors
+    ///
+    /// As said at [`Batch`].
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    ///
+    /// // An Erlang time of 4 phases has the mean 4 / theta.
+    /// let trace = EliminationTrace::record(&models::erlang(4)?);
+    /// let (values, gradients) = trace.batch().values_and_gradients(array![[2.0]].view())?;
+    /// assert_eq!((values, gradients), (vec![2.0], array![[-1.0]]));
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn values_and_gradients(
+        &self,
+        thetas: ArrayView2<'_, f64>,
+    ) -> Result<(Vec<f64>, Array2<f64>), PhaseError> {
+        let all = self.matrix(thetas, &Goal::Gradient(1))?;
+        Ok((all.column(0).to_vec(), all.slice(s![.., 1..]).to_owned()))
+    }
+
+    /// Moments and their gradients with respect to theta.
+    ///
+    /// # Shapes
+    ///
+    /// `(thetas, order)` and `(thetas, order, parameters)`.
+    ///
+    /// # Errors
+    ///
+    /// As said at [`Batch`].
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    ///
+    /// // Moments of an exponential time: 1 / theta and 2 / theta^2.
+    /// let trace = EliminationTrace::record(&models::erlang(1)?);
+    /// let (moments, gradients) = trace.batch().moments_and_gradients(array![[2.0]].view(), 2)?;
+    /// assert_eq!(moments, array![[0.5, 0.5]]);
+    /// assert_eq!(gradients, array![[[-0.25], [-0.5]]]);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn moments_and_gradients(
+        &self,
+        thetas: ArrayView2<'_, f64>,
+        order: usize,
+    ) -> Result<(Array2<f64>, Array3<f64>), PhaseError> {
+        let all = self.matrix(thetas, &Goal::Gradient(order))?;
+        Ok(self.split(&all, order))
+    }
+
+    /// Expected rewards: `rewards` has a row per reward, with the reward per unit of time spent in each vertex.
+    ///
+    /// # Shapes
+    ///
+    /// `rewards` is `(rewards, vertices)`, the result `(thetas, rewards)`.
+    ///
+    /// # Errors
+    ///
+    /// As said at [`Batch`]; [`PhaseError::RewardLength`] and [`PhaseError::InvalidReward`] for the rewards.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    ///
+    /// // Two phases, of which the second counts threefold and the first not at all.
+    /// let trace = EliminationTrace::record(&models::erlang(2)?);
+    /// let rewards = array![[0.0, 0.0, 3.0, 0.0], [0.0, 1.0, 1.0, 0.0]];
+    /// let found = trace.batch().expected_rewards(array![[2.0]].view(), rewards.view())?;
+    /// assert_eq!(found, array![[1.5, 1.0]]);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn expected_rewards(
+        &self,
+        thetas: ArrayView2<'_, f64>,
+        rewards: ArrayView2<'_, f64>,
+    ) -> Result<Array2<f64>, PhaseError> {
+        self.matrix(thetas, &Goal::Rewards(self.check_rewards(rewards)?))
+    }
+
+    /// Expected rewards and their gradients with respect to theta. (The gradient with respect to the rewards are the
+    /// [`sojourn_times`](Self::sojourn_times).)
+    ///
+    /// # Shapes
+    ///
+    /// `rewards` is `(rewards, vertices)`, the results `(thetas, rewards)` and `(thetas, rewards, parameters)`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`expected_rewards`](Self::expected_rewards).
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    ///
+    /// let trace = EliminationTrace::record(&models::erlang(2)?);
+    /// let rewards = array![[0.0, 0.0, 3.0, 0.0]];
+    /// let (value, gradient) =
+    ///     trace.batch().expected_rewards_and_gradients(array![[2.0]].view(), rewards.view())?;
+    /// assert_eq!((value, gradient), (array![[1.5]], array![[[-0.75]]]));
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn expected_rewards_and_gradients(
+        &self,
+        thetas: ArrayView2<'_, f64>,
+        rewards: ArrayView2<'_, f64>,
+    ) -> Result<(Array2<f64>, Array3<f64>), PhaseError> {
+        let rewards = self.check_rewards(rewards)?;
+        let outputs = rewards.len();
+        let all = self.matrix(thetas, &Goal::RewardGradient(rewards))?;
+        Ok(self.split(&all, outputs))
+    }
+
+    fn split(&self, all: &Array2<f64>, outputs: usize) -> (Array2<f64>, Array3<f64>) {
+        let parameters = self.trace.param_length();
+        let values = all.slice(s![.., ..outputs]).to_owned();
+        let gradients = Array3::from_shape_fn((all.nrows(), outputs, parameters), |(row, k, p)| {
+            all[[row, outputs + k * parameters + p]]
+        });
+        (values, gradients)
+    }
+
+    /// Rewards by transient number.
+    pub(crate) fn check_rewards(
+        &self,
+        rewards: ArrayView2<'_, f64>,
+    ) -> Result<Arc<[Vec<f64>]>, PhaseError> {
+        let layout = &self.trace.0.layout;
+        let expected = layout.graph.vertex_count();
+        if rewards.ncols() != expected {
+            return Err(PhaseError::RewardLength {
+                expected,
+                found: rewards.ncols(),
+            });
+        }
+        for ((row, vertex), &value) in rewards.indexed_iter() {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(PhaseError::InvalidReward { row, vertex, value });
+            }
+        }
+        Ok(rewards
+            .outer_iter()
+            .map(|row| {
+                layout
+                    .transient
+                    .iter()
+                    .map(|vertex| row[vertex.index()] + 0.0)
+                    .collect()
+            })
+            .collect())
+    }
+
+    fn matrix(&self, thetas: ArrayView2<'_, f64>, goal: &Goal) -> Result<Array2<f64>, PhaseError> {
+        let shape = (thetas.nrows(), goal.width(&self.trace));
+        let rows = self.rows(thetas, goal)?;
+        // The rows have this shape by construction.
+        Ok(Array2::from_shape_vec(shape, rows).unwrap_or_default())
+    }
+
+    /// The answers row by row.
+    pub(crate) fn rows(
+        &self,
+        thetas: ArrayView2<'_, f64>,
+        goal: &Goal,
+    ) -> Result<Vec<f64>, PhaseError> {
+        let expected = self.trace.param_length();
+        if thetas.ncols() != expected {
+            return Err(PhaseError::ThetaLength {
+                expected,
+                found: thetas.ncols(),
+            });
+        }
+        let plan = self.trace.plan();
+        let lanes = self
+            .lanes
+            .unwrap_or_else(|| self.fitting(plan, thetas.nrows(), goal));
+        match lanes {
+            0..=1 => self.groups::<f64>(plan, thetas, goal),
+            2..=8 => self.groups::<Wide<8>>(plan, thetas, goal),
+            9..=16 => self.groups::<Wide<16>>(plan, thetas, goal),
+            _ => self.groups::<Wide<32>>(plan, thetas, goal),
+        }
+    }
+
+    /// How many lanes are fastest: more of them pay less for looking up what to do, until their numbers leave the cache.
+    fn fitting(&self, plan: &Plan, rows: usize, goal: &Goal) -> usize {
+        let sizes = plan.sizes;
+        let factors = match goal.keep() {
+            Keep::Nothing => sizes.upper,
+            Keep::Block => sizes.upper + sizes.lower,
+            Keep::All => self.trace.0.lower_len + self.trace.0.upper_len,
+        };
+        let bytes = (factors + (4 + PANEL) * sizes.block) * size_of::<f64>();
+        match rows {
+            0..=1 => 1,
+            32.. if 32 * bytes <= CACHE => 32,
+            16.. if 16 * bytes <= 4 * CACHE => 16,
+            _ => 8,
+        }
+    }
+
+    fn groups<S: Lanes>(
+        &self,
+        plan: &Plan,
+        thetas: ArrayView2<'_, f64>,
+        goal: &Goal,
+    ) -> Result<Vec<f64>, PhaseError> {
+        let width = goal.width(&self.trace);
+        let mut out = vec![0.0; thetas.nrows() * width];
+        if out.is_empty() {
+            return Ok(out);
+        }
+        let shared = Shared::new(&self.trace, plan, goal);
+        if thetas.nrows() <= S::COUNT {
+            Group::<S>::new(&shared).answer(&shared, 0, thetas, &mut out)?;
+            return Ok(out);
+        }
+        // Fresh memory costs more than a replay, so workspaces go round: as many as there are threads at work.
+        let idle: Mutex<Vec<Group<S>>> = Mutex::new(Vec::new());
+        // A task should be long against what it costs to hand it out.
+        let groups = (TASK / (plan.cost * S::COUNT as u64 + 1)).max(1) as usize;
+        let outcomes: Vec<Result<(), PhaseError>> = out
+            .par_chunks_mut(groups * S::COUNT * width)
+            .enumerate()
+            .map(|(index, out)| {
+                // The lock is held for the exchange alone.
+                let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                let mut group = taken.unwrap_or_else(|| Group::<S>::new(&shared));
+                let mut first = index * groups * S::COUNT;
+                let mut outcome = Ok(());
+                for out in out.chunks_mut(S::COUNT * width) {
+                    let rows = out.len() / width;
+                    let thetas = thetas.slice(s![first..first + rows, ..]);
+                    outcome = group.answer(&shared, first, thetas, out);
+                    if outcome.is_err() {
+                        break;
+                    }
+                    first += rows;
+                }
+                idle.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(group);
+                outcome
+            })
+            .collect();
+        outcomes.into_iter().collect::<Result<(), _>>()?;
+        Ok(out)
+    }
+}

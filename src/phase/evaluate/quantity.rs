@@ -1,0 +1,120 @@
+//! What a replay is asked for, and the solves that takes.
+
+use std::sync::Arc;
+
+use crate::phase::numeric::adjoint::{Term, moment_terms};
+use crate::phase::numeric::kernel::{Column, Keep};
+use crate::phase::trace::EliminationTrace;
+
+/// What is asked of every theta; each answer is a row of numbers.
+#[derive(Clone, Debug)]
+pub(crate) enum Goal {
+    /// `order` moments.
+    Moments(usize),
+    Variance,
+    /// By vertex of the graph.
+    WaitingTimes,
+    /// By vertex of the graph.
+    SojournTimes,
+    /// `order` moments, then the gradient of each.
+    Gradient(usize),
+    /// One expectation per reward vector; rewards by transient number.
+    Rewards(Arc<[Vec<f64>]>),
+    /// Expectations, then the gradient of each.
+    RewardGradient(Arc<[Vec<f64>]>),
+}
+
+impl Goal {
+    /// The length of an answer.
+    pub(crate) fn width(&self, trace: &EliminationTrace) -> usize {
+        let parameters = trace.param_length();
+        match self {
+            Goal::Moments(order) => *order,
+            Goal::Variance => 1,
+            Goal::WaitingTimes | Goal::SojournTimes => trace.graph().vertex_count(),
+            Goal::Gradient(order) => order * (1 + parameters),
+            Goal::Rewards(rewards) => rewards.len(),
+            Goal::RewardGradient(rewards) => rewards.len() * (1 + parameters),
+        }
+    }
+
+    /// The right sides.
+    fn columns(&self) -> Vec<Column<'_>> {
+        match self {
+            Goal::Rewards(rewards) | Goal::RewardGradient(rewards) => rewards
+                .iter()
+                .map(|reward| Column {
+                    previous: None,
+                    factor: 1.0,
+                    reward: Some(reward),
+                    corrects: None,
+                })
+                .collect(),
+            goal => (0..goal.count())
+                .map(|k| Column {
+                    previous: k.checked_sub(1),
+                    factor: (k + 1) as f64,
+                    reward: None,
+                    corrects: None,
+                })
+                .collect(),
+        }
+    }
+
+    /// The right sides with, for gradients, the corrections of all columns after them in the same order.
+    pub(crate) fn refined(&self) -> Vec<Column<'_>> {
+        let mut columns = self.columns();
+        if matches!(self, Goal::Gradient(_) | Goal::RewardGradient(_)) {
+            let count = columns.len();
+            for k in 0..count {
+                let mut column = columns[k].clone();
+                column.previous = column.previous.map(|previous| previous + count);
+                column.corrects = Some(k);
+                columns.push(column);
+            }
+        }
+        columns
+    }
+
+    /// How many right sides are asked for.
+    pub(crate) fn count(&self) -> usize {
+        match self {
+            Goal::Moments(order) | Goal::Gradient(order) => *order,
+            Goal::Variance => 2,
+            Goal::WaitingTimes => 1,
+            Goal::SojournTimes => 0,
+            Goal::Rewards(rewards) | Goal::RewardGradient(rewards) => rewards.len(),
+        }
+    }
+
+    pub(crate) fn keep(&self) -> Keep {
+        match self {
+            Goal::SojournTimes | Goal::Gradient(_) | Goal::RewardGradient(_) => Keep::All,
+            goal if goal.count() > 1 => Keep::Block,
+            _ => Keep::Nothing,
+        }
+    }
+
+    /// How many transposed solves there are, how many gradients, and what they are made of.
+    pub(crate) fn adjoint(&self) -> Option<(usize, usize, Vec<Term>)> {
+        match self {
+            Goal::Moments(_) | Goal::Variance | Goal::WaitingTimes | Goal::Rewards(_) => None,
+            Goal::SojournTimes => Some((1, 0, Vec::new())),
+            Goal::Gradient(order) => Some((*order, *order, moment_terms(*order))),
+            Goal::RewardGradient(rewards) => {
+                let terms = (0..rewards.len()).map(|k| Term {
+                    output: k,
+                    y: 0,
+                    x: k,
+                    factor: 1.0,
+                });
+                Some((1, rewards.len(), terms.collect()))
+            }
+        }
+    }
+
+    /// Whether the columns are moments, each scaled by the one before.
+    pub(crate) fn is_chain(&self) -> bool {
+        !matches!(self, Goal::Rewards(_) | Goal::RewardGradient(_))
+    }
+}

@@ -1,0 +1,527 @@
+//! phasic's serialized form of a graph, read and written.
+//!
+//! The fields are described at [`Graph::from_json`]. Reading has two steps: the text becomes rows of numbers without
+//! further meaning, so that a value of the wrong type is reported with its line and column; then the rows go through
+//! [`GraphBuilder`] one by one, so that everything else is reported with its field and row.
+
+use std::fmt;
+use std::path::Path;
+
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
+
+use crate::phase::error::PhaseError;
+use crate::phase::graph::{Graph, GraphBuilder, VertexId};
+
+/// The fields both phasic 0.22 and 0.32 always write, for the message of a missing one.
+pub(crate) const REQUIRED_FIELDS: &str = "`states`, `edges`, `start_edges`, `param_edges`, `param_length`, `state_length` and `n_vertices`";
+
+/// Rows of numbers of any length, flattened.
+#[derive(Debug, Default)]
+struct Rows {
+    ends: Vec<usize>,
+    numbers: Vec<f64>,
+}
+
+impl Rows {
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (usize, &[f64])> {
+        (0..self.ends.len()).map(|row| (row, self.row(row)))
+    }
+
+    fn row(&self, row: usize) -> &[f64] {
+        let first = if row == 0 { 0 } else { self.ends[row - 1] };
+        &self.numbers[first..self.ends[row]]
+    }
+}
+
+/// Appends one row of numbers to a flat vector, so that rows cost no allocation of their own.
+struct RowInto<'a>(&'a mut Vec<f64>);
+
+impl<'de> serde::de::DeserializeSeed<'de> for RowInto<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for RowInto<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a row of numbers")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut row: A) -> Result<(), A::Error> {
+        while let Some(number) = row.next_element()? {
+            self.0.push(number);
+        }
+        Ok(())
+    }
+}
+
+struct RowsVisitor;
+
+impl<'de> Visitor<'de> for RowsVisitor {
+    type Value = Rows;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of rows of numbers")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Rows, A::Error> {
+        let mut rows = Rows::default();
+        while sequence
+            .next_element_seed(RowInto(&mut rows.numbers))?
+            .is_some()
+        {
+            rows.ends.push(rows.numbers.len());
+        }
+        Ok(rows)
+    }
+}
+
+impl<'de> Deserialize<'de> for Rows {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(RowsVisitor)
+    }
+}
+
+/// The file as it stands, before any check of its content.
+#[derive(Debug, Deserialize)]
+#[serde(expecting = "an object, a graph as phasic serializes it")]
+struct RawGraph {
+    states: Option<Rows>,
+    edges: Option<Rows>,
+    constant_edges: Option<Rows>,
+    start_edges: Option<Rows>,
+    param_edges: Option<Rows>,
+    start_param_edges: Option<Vec<IgnoredAny>>,
+    param_length: Option<f64>,
+    state_length: Option<f64>,
+    n_vertices: Option<f64>,
+    vertex_indices: Option<Vec<f64>>,
+    weight_mode: Option<String>,
+}
+
+fn required<T>(field: &'static str, value: Option<T>) -> Result<T, PhaseError> {
+    value.ok_or(PhaseError::MissingField { field })
+}
+
+/// A number as an integer, if it is one that f64 represents without doubt.
+fn integer(field: &'static str, row: usize, column: usize, value: f64) -> Result<i64, PhaseError> {
+    const LIMIT: f64 = 9_007_199_254_740_992.0;
+    if value.fract() == 0.0 && value.abs() <= LIMIT {
+        Ok(value as i64)
+    } else {
+        Err(PhaseError::NotAnInteger {
+            field,
+            row,
+            column,
+            value,
+        })
+    }
+}
+
+fn size(field: &'static str, value: Option<f64>) -> Result<usize, PhaseError> {
+    let value = required(field, value)?;
+    let size = integer(field, 0, 0, value)
+        .ok()
+        .and_then(|value| usize::try_from(value).ok());
+    size.ok_or(PhaseError::InvalidSize { field, value })
+}
+
+/// Reads the endpoints of edges, so that every complaint names field and row.
+struct Endpoints {
+    vertices: usize,
+}
+
+impl Endpoints {
+    fn vertex(
+        &self,
+        field: &'static str,
+        row: usize,
+        column: usize,
+        value: f64,
+    ) -> Result<VertexId, PhaseError> {
+        let index = integer(field, row, column, value)?;
+        usize::try_from(index)
+            .ok()
+            .filter(|&index| index < self.vertices)
+            .and_then(VertexId::new)
+            .ok_or(PhaseError::NoSuchVertex {
+                field,
+                row,
+                value: index,
+                vertices: self.vertices,
+            })
+    }
+}
+
+fn row_length(
+    field: &'static str,
+    row: usize,
+    found: usize,
+    expected: usize,
+    layout: &'static str,
+) -> Result<(), PhaseError> {
+    if found == expected {
+        Ok(())
+    } else {
+        Err(PhaseError::RowLength {
+            field,
+            row,
+            expected,
+            found,
+            layout,
+        })
+    }
+}
+
+impl RawGraph {
+    fn into_graph(self) -> Result<Graph, PhaseError> {
+        if let Some(mode) = self.weight_mode.as_deref().filter(|&mode| mode != "linear") {
+            return Err(PhaseError::WeightMode {
+                mode: mode.to_owned(),
+            });
+        }
+        let states = required("states", self.states)?;
+        let edges = required("edges", self.edges)?;
+        let start_edges = required("start_edges", self.start_edges)?;
+        let param_edges = required("param_edges", self.param_edges)?;
+        let param_length = size("param_length", self.param_length)?;
+        let state_length = size("state_length", self.state_length)?;
+        let stated = size("n_vertices", self.n_vertices)?;
+        let rows = self.start_param_edges.map_or(0, |rows| rows.len());
+        if rows > 0 {
+            return Err(PhaseError::ParameterizedStart { rows });
+        }
+        let vertices = states.len();
+        if stated != vertices {
+            let stated = i64::try_from(stated).unwrap_or(i64::MAX);
+            let what = "states are listed";
+            return Err(PhaseError::CountMismatch {
+                field: "n_vertices",
+                stated,
+                found: vertices,
+                what,
+            });
+        }
+        if vertices == 0 {
+            return Err(PhaseError::NoVertices);
+        }
+        check_vertex_indices(self.vertex_indices.as_deref().unwrap_or(&[]), vertices)?;
+
+        let mut builder = add_states(&states, state_length, param_length)?;
+        let ends = Endpoints { vertices };
+        let constant_edges = self.constant_edges.unwrap_or_default();
+        for (field, rows) in [("edges", &edges), ("constant_edges", &constant_edges)] {
+            for (row, numbers) in rows.iter() {
+                row_length(field, row, numbers.len(), 3, "[from, to, rate]")?;
+                let from = ends.vertex(field, row, 0, numbers[0])?;
+                let to = ends.vertex(field, row, 1, numbers[1])?;
+                builder.add_constant_edge(from, to, numbers[2]);
+            }
+        }
+        add_param_edges(&mut builder, &param_edges, param_length, &ends)?;
+        for (row, numbers) in start_edges.iter() {
+            row_length("start_edges", row, numbers.len(), 2, "[to, probability]")?;
+            builder.start(ends.vertex("start_edges", row, 0, numbers[0])?, numbers[1]);
+        }
+        builder.build()
+    }
+}
+
+fn check_vertex_indices(indices: &[f64], vertices: usize) -> Result<(), PhaseError> {
+    for (row, &value) in indices.iter().enumerate() {
+        let found = integer("vertex_indices", row, 0, value)?;
+        if found != row as i64 {
+            return Err(PhaseError::VertexIndices { row, found });
+        }
+    }
+    if indices.is_empty() || indices.len() == vertices {
+        return Ok(());
+    }
+    let stated = i64::try_from(indices.len()).unwrap_or(i64::MAX);
+    Err(PhaseError::CountMismatch {
+        field: "vertex_indices",
+        stated,
+        found: vertices,
+        what: "states are listed",
+    })
+}
+
+fn add_states(
+    states: &Rows,
+    state_length: usize,
+    param_length: usize,
+) -> Result<GraphBuilder, PhaseError> {
+    // Checked before the builder allocates a state of that length.
+    for (row, numbers) in states.iter() {
+        row_length(
+            "states",
+            row,
+            numbers.len(),
+            state_length,
+            "the state of one vertex",
+        )?;
+    }
+    let mut builder = Graph::builder(state_length, param_length);
+    let mut state = Vec::with_capacity(state_length);
+    for (row, numbers) in states.iter() {
+        state.clear();
+        for (column, &value) in numbers.iter().enumerate() {
+            state.push(integer("states", row, column, value)?);
+        }
+        if row == 0 {
+            builder.start_state(&state);
+        } else {
+            builder.add_vertex(&state);
+        }
+    }
+    Ok(builder)
+}
+
+fn add_param_edges(
+    builder: &mut GraphBuilder,
+    rows: &Rows,
+    param_length: usize,
+    ends: &Endpoints,
+) -> Result<(), PhaseError> {
+    const LAYOUT: &str =
+        "[from, to, c_0, c_1, ...], all of one length, with at least `param_length` coefficients";
+    if rows.len() == 0 {
+        return Ok(());
+    }
+    let least = param_length.saturating_add(2);
+    let expected = rows.row(0).len().max(least);
+    for (row, numbers) in rows.iter() {
+        row_length("param_edges", row, numbers.len(), expected, LAYOUT)?;
+        let from = ends.vertex("param_edges", row, 0, numbers[0])?;
+        let to = ends.vertex("param_edges", row, 1, numbers[1])?;
+        builder.add_edge(from, to, &numbers[2..least]);
+    }
+    Ok(())
+}
+
+/// An edge row as written: indices as integers, then numbers.
+struct EdgeRow<'a> {
+    ends: &'a [VertexId],
+    numbers: &'a [f64],
+}
+
+impl Serialize for EdgeRow<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeSeq;
+        let mut row = serializer.serialize_seq(Some(self.ends.len() + self.numbers.len()))?;
+        for end in self.ends {
+            row.serialize_element(&end.as_u32())?;
+        }
+        for number in self.numbers {
+            row.serialize_element(number)?;
+        }
+        row.end()
+    }
+}
+
+/// A sequence that is written as it is produced.
+struct Sequence<F>(F);
+
+impl<F, I> Serialize for Sequence<F>
+where
+    F: Fn() -> I,
+    I: Iterator<Item: Serialize>,
+{
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((self.0)())
+    }
+}
+
+/// An edge with all its coefficients, zeros included.
+struct ParamEdge {
+    ends: [VertexId; 2],
+    coefficients: Vec<f64>,
+}
+
+impl Serialize for ParamEdge {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        EdgeRow {
+            ends: &self.ends,
+            numbers: &self.coefficients,
+        }
+        .serialize(serializer)
+    }
+}
+
+impl Serialize for Graph {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let param_length = self.param_length();
+        let edges = Sequence(|| {
+            self.edges()
+                .filter(|edge| edge.coefficients.is_empty())
+                .map(ConstantEdge::new)
+        });
+        let param_edges = Sequence(|| {
+            self.edges()
+                .filter(|edge| !edge.coefficients.is_empty())
+                .map(|edge| {
+                    let mut coefficients = vec![0.0; param_length];
+                    for (&parameter, &coefficient) in edge.parameters.iter().zip(edge.coefficients)
+                    {
+                        coefficients[parameter as usize] = coefficient;
+                    }
+                    ParamEdge {
+                        ends: [edge.from, edge.to],
+                        coefficients,
+                    }
+                })
+        });
+        let none: [u32; 0] = [];
+        let mut object = serializer.serialize_struct("Graph", 11)?;
+        object.serialize_field(
+            "states",
+            &Sequence(|| self.vertices().map(|vertex| self.state(vertex))),
+        )?;
+        object.serialize_field(
+            "vertex_indices",
+            &Sequence(|| self.vertices().map(VertexId::as_u32)),
+        )?;
+        object.serialize_field("edges", &edges)?;
+        object.serialize_field("constant_edges", &none)?;
+        object.serialize_field(
+            "start_edges",
+            &Sequence(|| self.start().iter().map(StartEdge::new)),
+        )?;
+        object.serialize_field("param_edges", &param_edges)?;
+        object.serialize_field("start_param_edges", &none)?;
+        object.serialize_field("param_length", &param_length)?;
+        object.serialize_field("state_length", &self.state_length())?;
+        object.serialize_field("n_vertices", &self.vertex_count())?;
+        object.serialize_field("weight_mode", "linear")?;
+        object.end()
+    }
+}
+
+struct ConstantEdge([VertexId; 2], f64);
+
+impl ConstantEdge {
+    fn new(edge: crate::phase::graph::Edge<'_>) -> Self {
+        Self([edge.from, edge.to], edge.constant)
+    }
+}
+
+impl Serialize for ConstantEdge {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        EdgeRow {
+            ends: &self.0,
+            numbers: &[self.1],
+        }
+        .serialize(serializer)
+    }
+}
+
+struct StartEdge(VertexId, f64);
+
+impl StartEdge {
+    fn new(&(vertex, probability): &(VertexId, f64)) -> Self {
+        Self(vertex, probability)
+    }
+}
+
+impl Serialize for StartEdge {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        EdgeRow {
+            ends: &[self.0],
+            numbers: &[self.1],
+        }
+        .serialize(serializer)
+    }
+}
+
+impl Graph {
+    /// Reads a graph from a file in phasic's serialized form (0.22 or 0.32).
+    ///
+    /// # Errors
+    ///
+    /// [`PhaseError::Io`] with the path if the file cannot be read, otherwise as [`Graph::from_json`].
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, PhaseError> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(|source| PhaseError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+        parse(serde_json::from_slice(&bytes))
+    }
+
+    /// Reads a graph from JSON text in phasic's serialized form (0.22 or 0.32).
+    ///
+    /// A graph is one JSON object, phasic's `Graph.serialize()` with arrays as nested lists:
+    ///
+    /// | field | shape | meaning |
+    /// | --- | --- | --- |
+    /// | `states` | `n_vertices` rows of `state_length` integers | the label of each vertex; vertex 0 is the start |
+    /// | `edges` | rows `[from, to, rate]` | edges with a constant rate |
+    /// | `constant_edges` | rows `[from, to, rate]`, may be absent | the same, as 0.32 writes auxiliary vertices |
+    /// | `start_edges` | rows `[to, probability]` | the start distribution; what is missing to 1 is mass at time zero |
+    /// | `param_edges` | rows `[from, to, c_0, c_1, ...]` | edges with rate c . theta |
+    /// | `start_param_edges` | empty, may be absent | refused otherwise |
+    /// | `param_length`, `state_length`, `n_vertices` | integers | sizes, checked against the rows |
+    /// | `vertex_indices` | 0, 1, 2, ..., may be absent | checked |
+    /// | `weight_mode` | `"linear"`, may be absent | anything else is refused |
+    /// | `dyn_ordering` | may be absent | ignored: a hint to phasic's own elimination |
+    ///
+    /// Empty arrays are `[]`; integers may be written as floats (`3.0`); unknown fields are ignored. Rows of `param_edges`
+    /// are all of one length. They may carry more coefficients than `param_length`; phasic multiplies by theta as far as
+    /// theta goes, so the rest never enters a rate and is dropped. A graph with constant weights is written with
+    /// `param_length` 1 and the weight as its one coefficient: its theta is `[1.0]`.
+    ///
+    /// # Errors
+    ///
+    /// [`PhaseError::Json`] with line and column for text that is not JSON or has a value of the wrong type; an error that
+    /// names field and row for rows of the wrong shape and indices out of range; then whatever
+    /// [`GraphBuilder::build`] finds.
+    ///
+    /// ```
+    /// use elimap::phase::Graph;
+    ///
+    /// let text = r#"{"states": [[0], [1], [0]], "edges": [], "start_edges": [[1, 1.0]],
+    ///     "param_edges": [[1.0, 2.0, 3.0]], "start_param_edges": [],
+    ///     "param_length": 1, "state_length": 1, "n_vertices": 3}"#;
+    /// let graph = Graph::from_json(text)?;
+    /// assert_eq!(graph.edge_count(), 1);
+    /// assert_eq!(Graph::from_json(&graph.to_json())?, graph);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn from_json(text: &str) -> Result<Self, PhaseError> {
+        parse(serde_json::from_str(text))
+    }
+
+    /// Writes the graph in phasic's serialized form; [`Graph::from_json`] gives the same graph back.
+    ///
+    /// Edges come out grouped by the vertex they leave, in whichever of `edges` and `param_edges` they belong.
+    pub fn to_json(&self) -> String {
+        // Every number in a graph is finite and every key a string, so there is nothing serialization could refuse.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+fn parse(raw: serde_json::Result<RawGraph>) -> Result<Graph, PhaseError> {
+    raw.map_err(|error| PhaseError::Json {
+        line: error.line(),
+        column: error.column(),
+        message: bare_message(&error),
+    })?
+    .into_graph()
+}
+
+/// The parser's message without the position it appends, which the error carries as data.
+pub(crate) fn bare_message(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    text.strip_suffix(&position).unwrap_or(&text).to_owned()
+}

@@ -1,0 +1,90 @@
+//! The linear part: rates at a theta from coefficients.
+//!
+//! Replays take their rates from a plan ([`crate::phase::numeric::ranks`]), which accepts a theta where all of them are positive and in the
+//! safe range. Where it does not, validity is decided here, in `f64`: each edge's rate must be finite and at least 0.
+//! Everything after it works on nonnegative numbers only. The wider arithmetic computes the same rates again from the same coefficients and theta,
+//! so that it answers for the model as written and not for rounded rates.
+
+use std::convert::Infallible;
+
+use crate::phase::error::PhaseError;
+use crate::phase::graph::Edge;
+use crate::phase::numeric::extended::{Extended, Scalar};
+use crate::phase::symbolic::analysis::Layout;
+
+/// The product of coefficients and theta, in the order of the parameters; the constant is 0 if there are coefficients.
+fn rate<S: Scalar>(edge: Edge<'_>, theta: &[f64]) -> S {
+    let mut rate = S::from_f64(edge.constant);
+    for (&parameter, &coefficient) in edge.parameters.iter().zip(edge.coefficients) {
+        rate = rate + S::from_f64(coefficient) * S::from_f64(theta[parameter as usize]);
+    }
+    rate
+}
+
+pub(crate) fn check_theta(theta: &[f64], expected: usize) -> Result<(), PhaseError> {
+    if theta.len() != expected {
+        return Err(PhaseError::ThetaLength {
+            expected,
+            found: theta.len(),
+        });
+    }
+    match theta.iter().position(|value| !value.is_finite()) {
+        Some(index) => Err(PhaseError::ThetaNotFinite {
+            index,
+            value: theta[index],
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The rate of each slot, for a theta that [`check_theta`] has accepted.
+pub(crate) fn rates(layout: &Layout, theta: &[f64]) -> Result<Vec<f64>, PhaseError> {
+    per_slot(layout, |edge| {
+        let rate: f64 = rate(edge, theta);
+        if rate.is_finite() && rate >= 0.0 {
+            // Adding 0 turns a negative zero into zero.
+            Ok(rate + 0.0)
+        } else {
+            Err(PhaseError::InvalidRate {
+                from: edge.from,
+                to: edge.to,
+                rate,
+            })
+        }
+    })
+}
+
+/// The same rates with more digits, for a theta that [`rates`] has accepted.
+pub(crate) fn extended_rates(layout: &Layout, theta: &[f64]) -> Vec<Extended> {
+    let rate = |edge: Edge<'_>| {
+        let double: f64 = rate(edge, theta);
+        let extended: Extended = rate(edge, theta);
+        // Where coefficients cancel, `f64` decides whether there is a rate at all.
+        if double > 0.0 && extended.is_positive() {
+            extended
+        } else {
+            Extended::from_f64(double)
+        }
+    };
+    match per_slot(layout, |edge| Ok::<_, Infallible>(rate(edge))) {
+        Ok(rates) => rates,
+    }
+}
+
+fn per_slot<S: Scalar, E>(
+    layout: &Layout,
+    rate: impl Fn(Edge<'_>) -> Result<S, E>,
+) -> Result<Vec<S>, E> {
+    let mut rates = Vec::with_capacity(layout.slot_count());
+    for (t, &vertex) in layout.transient.iter().enumerate() {
+        for slot in layout.slots(t) {
+            let mut sum: Option<S> = None;
+            for &edge in layout.edges_of_slot(slot) {
+                let rate = rate(layout.graph.edge_of(vertex, edge as usize))?;
+                sum = Some(sum.map_or(rate, |sum| sum + rate));
+            }
+            rates.push(sum.unwrap_or(S::ZERO));
+        }
+    }
+    Ok(rates)
+}

@@ -1,0 +1,166 @@
+//! The topology of a block, and the key of its trace.
+//!
+//! # What two blocks with one key have in common
+//!
+//! A block's trace says which products to form in which order. It depends on where the block's internal edges are and
+//! on which vertices have an edge out of the block, and on nothing else: coefficients, theta, state labels and where the
+//! exits lead enter at replay. [`Topology`] is exactly that information in the block's local numbering, its canonical
+//! bytes are an injective encoding of it, and the key is BLAKE3 of those bytes in a domain of its own that names the
+//! version. So blocks with equal bytes may share a trace, and blocks that differ in one edge or one exit have different
+//! bytes. In memory blocks are matched by bytes; the key stands for them where they cannot travel along.
+//!
+//! Canonical bytes, all integers 32-bit little-endian: the number of vertices n; for each vertex the number of its
+//! internal edges and their targets, ascending; for each vertex one byte, 1 if it has an edge out of the block.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::phase::error::PhaseError;
+
+/// Names what is hashed; a change of the encoding or of the elimination order changes the version in it.
+const KEY_CONTEXT: &str = "elimap phase block topology version 2";
+
+/// Names what is hashed for a plan; a change of the analysis changes the version in it.
+const GRAPH_CONTEXT: &str = "elimap phase graph structure version 1";
+
+/// The content key of a block's topology, and so of its trace.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlockKey([u8; 32]);
+
+impl BlockKey {
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for BlockKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&blake3::Hash::from_bytes(self.0).to_hex())
+    }
+}
+
+impl fmt::Debug for BlockKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BlockKey({self})")
+    }
+}
+
+impl FromStr for BlockKey {
+    type Err = PhaseError;
+
+    fn from_str(text: &str) -> Result<Self, PhaseError> {
+        blake3::Hash::from_hex(text)
+            .map(|hash| Self(*hash.as_bytes()))
+            .map_err(|_| PhaseError::InvalidKey {
+                text: text.to_owned(),
+            })
+    }
+}
+
+impl Serialize for BlockKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for BlockKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// The internal edges and exits of a block, in local numbering.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Topology {
+    /// `targets[first[v]..first[v + 1]]` are the internal successors of v, ascending, without v itself.
+    pub first: Vec<u32>,
+    pub targets: Vec<u32>,
+    /// Whether each vertex has an edge out of the block.
+    pub exits: Vec<bool>,
+}
+
+impl Topology {
+    pub(crate) fn size(&self) -> usize {
+        self.exits.len()
+    }
+
+    pub(crate) fn row(&self, vertex: u32) -> &[u32] {
+        &self.targets[self.row_range(vertex)]
+    }
+
+    pub(crate) fn row_range(&self, vertex: u32) -> std::ops::Range<usize> {
+        self.first[vertex as usize] as usize..self.first[vertex as usize + 1] as usize
+    }
+
+    pub(crate) fn canonical_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(4 + 5 * self.size() + 4 * self.targets.len());
+        let mut word = |value: u32| bytes.extend_from_slice(&value.to_le_bytes());
+        word(self.size() as u32);
+        for vertex in 0..self.size() as u32 {
+            let row = self.row(vertex);
+            word(row.len() as u32);
+            row.iter().copied().for_each(&mut word);
+        }
+        bytes.extend(self.exits.iter().map(|&exit| u8::from(exit)));
+        bytes
+    }
+
+    /// The topology with these canonical bytes, if there is one.
+    pub(crate) fn from_canonical_bytes(bytes: &[u8]) -> Option<Self> {
+        let (words, _) = bytes.as_chunks::<4>();
+        let mut words = words.iter().map(|word| u32::from_le_bytes(*word));
+        let size = words.next()?;
+        let mut topology = Self {
+            first: vec![0],
+            targets: Vec::new(),
+            exits: Vec::new(),
+        };
+        for vertex in 0..size {
+            let start = topology.targets.len();
+            for _ in 0..words.next()? {
+                topology.targets.push(words.next()?);
+            }
+            let row = &topology.targets[start..];
+            let ascending = row.windows(2).all(|pair| pair[0] < pair[1]);
+            if !ascending || row.last().is_some_and(|&last| last >= size) || row.contains(&vertex) {
+                return None;
+            }
+            topology.first.push(topology.targets.len() as u32);
+        }
+        let exits = bytes.get(4 + 4 * (size as usize + topology.targets.len())..)?;
+        topology.exits = exits.iter().map(|&exit| exit != 0).collect();
+        (exits.len() == size as usize && exits.iter().all(|&exit| exit < 2)).then_some(topology)
+    }
+
+    pub(crate) fn key(&self) -> BlockKey {
+        key_of(&self.canonical_bytes())
+    }
+}
+
+/// The key of canonical bytes.
+pub(crate) fn key_of(canonical: &[u8]) -> BlockKey {
+    BlockKey(
+        *blake3::Hasher::new_derive_key(KEY_CONTEXT)
+            .update(canonical)
+            .finalize()
+            .as_bytes(),
+    )
+}
+
+/// The key of a whole graph's plan: of its structure, and of how blocks are keyed and eliminated, which the plan relies on.
+pub(crate) fn graph_key(structure: &[u8]) -> [u8; 32] {
+    *blake3::Hasher::new_derive_key(GRAPH_CONTEXT)
+        .update(KEY_CONTEXT.as_bytes())
+        .update(structure)
+        .finalize()
+        .as_bytes()
+}

@@ -1,0 +1,237 @@
+//! Work units: one block topology each, self-contained, as JSON that travels.
+//!
+//! The form is described at [`WorkUnit`]. A unit is checked when it is read, its key included, so whoever holds one may
+//! eliminate it without looking.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::phase::error::PhaseError;
+use crate::phase::graph::json::bare_message;
+use crate::phase::symbolic::topology::{BlockKey, Topology};
+
+const FORMAT: &str = "elimap-work-unit";
+const VERSION: u32 = 1;
+
+/// The elimination of one block topology, still to be done.
+///
+/// A unit travels as JSON ([`to_json`](Self::to_json), [`from_json`](Self::from_json)):
+///
+/// ```json
+/// {"format": "elimap-work-unit", "version": 1, "key": "9f0c...", "edges": [[1, 2], [0], [1]], "exits": [2]}
+/// ```
+///
+/// | field | meaning |
+/// | --- | --- |
+/// | `format`, `version` | checked before anything else |
+/// | `key` | the [`BlockKey`] of the topology, checked against the content |
+/// | `edges` | for each vertex of the block, in local numbering, its successors inside the block, ascending |
+/// | `exits` | the vertices that have an edge out of the block, ascending |
+///
+/// A unit holds neither rates nor labels: whoever receives it can compute the trace and send it back under its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkUnit {
+    key: BlockKey,
+    topology: Arc<Topology>,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    format: String,
+    version: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(expecting = "an object, a work unit")]
+struct Body {
+    format: String,
+    version: u32,
+    key: BlockKey,
+    edges: Vec<Vec<u32>>,
+    exits: Vec<u32>,
+}
+
+fn malformed(error: &serde_json::Error) -> PhaseError {
+    PhaseError::WorkUnitJson {
+        line: error.line(),
+        column: error.column(),
+        message: bare_message(error),
+    }
+}
+
+impl WorkUnit {
+    pub(crate) fn new(key: BlockKey, topology: Topology) -> Self {
+        Self {
+            key,
+            topology: Arc::new(topology),
+        }
+    }
+
+    /// The content key, under which the unit's trace may be stored and shared.
+    pub fn key(&self) -> BlockKey {
+        self.key
+    }
+
+    /// The number of vertices of the block.
+    pub fn size(&self) -> usize {
+        self.topology.size()
+    }
+
+    /// The number of edges inside the block; parallel edges count once.
+    pub fn edge_count(&self) -> usize {
+        self.topology.targets.len()
+    }
+
+    pub(crate) fn topology(&self) -> &Arc<Topology> {
+        &self.topology
+    }
+
+    /// Writes the unit as JSON.
+    pub fn to_json(&self) -> String {
+        let size = self.size() as u32;
+        let body = Body {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            key: self.key,
+            edges: (0..size)
+                .map(|vertex| self.topology.row(vertex).to_vec())
+                .collect(),
+            exits: (0..size)
+                .filter(|&vertex| self.topology.exits[vertex as usize])
+                .collect(),
+        };
+        // Integers and strings only: there is nothing serialization could refuse.
+        serde_json::to_string(&body).unwrap_or_default()
+    }
+
+    /// Reads a unit and checks that it is whole.
+    ///
+    /// # Errors
+    ///
+    /// [`PhaseError::WorkUnitJson`] for text of another shape, [`PhaseError::WorkUnitVersion`] for another format or
+    /// version, [`PhaseError::WorkUnitPattern`] for vertices out of range or order, [`PhaseError::WorkUnitKey`] if the
+    /// content does not have the key stated.
+    pub fn from_json(text: &str) -> Result<Self, PhaseError> {
+        let header: Header = serde_json::from_str(text).map_err(|error| malformed(&error))?;
+        if header.format != FORMAT || header.version != VERSION {
+            let Header { format, version } = header;
+            return Err(PhaseError::WorkUnitVersion {
+                format,
+                version,
+                expected: VERSION,
+            });
+        }
+        let body: Body = serde_json::from_str(text).map_err(|error| malformed(&error))?;
+        let topology = topology(&body)?;
+        let actual = topology.key();
+        if actual != body.key {
+            return Err(PhaseError::WorkUnitKey {
+                stated: body.key,
+                actual,
+            });
+        }
+        Ok(Self::new(actual, topology))
+    }
+}
+
+fn topology(body: &Body) -> Result<Topology, PhaseError> {
+    let size = body.edges.len();
+    let damaged = |message: String| Err(PhaseError::WorkUnitPattern { message });
+    let whole = |list: &[u32]| {
+        list.windows(2).all(|pair| pair[0] < pair[1])
+            && list.last().is_none_or(|&last| (last as usize) < size)
+    };
+    let mut first = vec![0u32];
+    let mut targets = Vec::new();
+    for (vertex, row) in body.edges.iter().enumerate() {
+        if !whole(row) || row.binary_search(&(vertex as u32)).is_ok() {
+            return damaged(format!(
+                "the successors of vertex {vertex} are not ascending vertices below {size} other than itself"
+            ));
+        }
+        targets.extend_from_slice(row);
+        first.push(targets.len() as u32);
+    }
+    if !whole(&body.exits) {
+        return damaged(format!("the exits are not ascending vertices below {size}"));
+    }
+    let mut exits = vec![false; size];
+    for &vertex in &body.exits {
+        exits[vertex as usize] = true;
+    }
+    Ok(Topology {
+        first,
+        targets,
+        exits,
+    })
+}
+
+/// Work units by index, as the host of a callback over indices looks them up.
+///
+/// Indices are `i32` from 0; -1 is padding and stands for no work. Texts are shared, so a worker can take its own handle.
+#[derive(Clone, Debug, Default)]
+pub struct WorkStore {
+    units: Arc<[(BlockKey, Arc<str>)]>,
+}
+
+impl WorkStore {
+    /// The index that stands for no work.
+    pub const PADDING: i32 = -1;
+
+    /// Serializes units; the index of each is its position.
+    pub fn new(units: &[WorkUnit]) -> Self {
+        Self {
+            units: units
+                .iter()
+                .map(|unit| (unit.key(), Arc::from(unit.to_json())))
+                .collect(),
+        }
+    }
+
+    /// A store of units that were serialized before, such as files; what is damaged is found when it is eliminated.
+    pub fn from_entries(entries: impl IntoIterator<Item = (BlockKey, String)>) -> Self {
+        Self {
+            units: entries
+                .into_iter()
+                .map(|(key, json)| (key, Arc::from(json)))
+                .collect(),
+        }
+    }
+
+    /// How many units there are.
+    pub fn len(&self) -> usize {
+        self.units.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.units.is_empty()
+    }
+
+    /// The indices of all units, ready to be an index array.
+    pub fn indices(&self) -> Vec<i32> {
+        (0..self.units.len() as i32).collect()
+    }
+
+    /// Key and JSON of a unit, or `None` for padding.
+    ///
+    /// # Errors
+    ///
+    /// [`PhaseError::NoSuchWorkUnit`] for any other index without a unit.
+    pub fn get(&self, index: i32) -> Result<Option<(BlockKey, Arc<str>)>, PhaseError> {
+        if index == Self::PADDING {
+            return Ok(None);
+        }
+        let unit = usize::try_from(index)
+            .ok()
+            .and_then(|position| self.units.get(position));
+        match unit {
+            Some((key, json)) => Ok(Some((*key, Arc::clone(json)))),
+            None => Err(PhaseError::NoSuchWorkUnit {
+                index,
+                units: self.units.len(),
+            }),
+        }
+    }
+}
