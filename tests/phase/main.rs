@@ -9,5 +9,6 @@ mod eliminator;
 mod errors;
 mod exact;
 mod gradient;
+mod json;
 mod models;
 mod trace;
