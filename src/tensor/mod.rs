@@ -47,6 +47,7 @@ pub use collective::{
 };
 pub(crate) use context::{
     Traced, active as is_tracing, concrete_arrays, lift_vars, run_or_inline, trace_dynamic,
+    without_traces,
 };
 pub use control::{ScanOptions, cond, fori_loop, scan, switch, while_loop};
 pub use creation::{arange, concatenate, full, iota, ones, stack, where_, zeros};
