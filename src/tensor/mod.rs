@@ -10,7 +10,7 @@
 
 mod call;
 mod collective;
-mod context;
+pub(crate) mod context;
 mod control;
 mod creation;
 mod custom;
@@ -47,7 +47,6 @@ pub use collective::{
 };
 pub(crate) use context::{
     Traced, active as is_tracing, concrete_arrays, lift_vars, run_or_inline, trace_dynamic,
-    without_traces,
 };
 pub use control::{ScanOptions, cond, fori_loop, scan, switch, while_loop};
 pub use creation::{arange, concatenate, full, iota, ones, stack, where_, zeros};

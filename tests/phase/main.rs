@@ -1,5 +1,6 @@
 //! The elimination half through its public surface.
 
+#![cfg(feature = "phase")]
 #![allow(clippy::unwrap_used)]
 
 mod batch;

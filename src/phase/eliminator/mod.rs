@@ -24,7 +24,7 @@ use crate::phase::symbolic::analysis::Analysis;
 use crate::phase::symbolic::fill::{BlockTrace, eliminate_unit};
 use crate::phase::symbolic::unit::{WorkStore, WorkUnit};
 use crate::phase::trace::EliminationTrace;
-use crate::tensor::without_traces;
+use crate::tensor::context::without_traces;
 use crate::{Array, CallLog, Callback, CallbackError, Element, Error, VmapMethod, pmap, vmap};
 
 /// How missing block traces are computed.
