@@ -30,7 +30,7 @@ peers *ARGS:
 
 # The cache under two hundred killed writers.
 cache-hard:
-    cargo test --test cli_cache -- --include-ignored
+    cargo test --test cli cache:: -- --include-ignored
 
 # `elimap submit` against a real Slurm of one node, which it installs (Debian, root), starts and stops.
 slurm-test:
@@ -42,7 +42,7 @@ hyperqueue-test:
     target/hyperqueue/bin/python -c "import hyperqueue" || target/hyperqueue/bin/pip install --quiet hyperqueue==0.27.0
     cargo build
     target/hyperqueue/bin/python examples/hyperqueue/test.py target/debug/elimap
-    if command -v hq; then cargo test --test cli_submit -- --ignored real_hyperqueue; fi
+    if command -v hq; then cargo test --test cli submit:: -- --ignored real_hyperqueue; fi
 
 # The table that sets the trace cache beside phasic's.
 cache-table:

@@ -10,7 +10,7 @@ if ! command -v slurmctld munged >/dev/null; then
     apt-get update -q
     DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends slurm-wlm munge
 fi
-cargo test --test cli_submit --no-run
+cargo test --test cli --no-run
 
 dir=$(mktemp -d)
 chmod 755 "$dir"
@@ -71,4 +71,4 @@ for _ in $(seq 30); do
 done
 sinfo
 
-cargo test --test cli_submit -- --ignored --nocapture real_slurm
+cargo test --test cli -- --ignored --nocapture real_slurm

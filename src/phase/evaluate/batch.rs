@@ -140,7 +140,7 @@ impl Batch {
     }
 
     /// The expected time to absorption from every vertex, as
-    /// [`expected_waiting_times`](super::PhaseType::expected_waiting_times) has it.
+    /// [`expected_waiting_times`](crate::phase::PhaseType::expected_waiting_times) has it.
     ///
     /// # Shapes
     ///

@@ -1,0 +1,10 @@
+//! The program, run as a user runs it.
+
+#![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used)]
+
+mod cache;
+mod commands;
+mod model;
+mod submit;
+mod thetas;

@@ -1,0 +1,10 @@
+//! Programs as data: text, parsing, random programs, the floors of the source.
+
+#![allow(clippy::unwrap_used)]
+
+mod compatibility;
+mod layering;
+mod parse;
+mod random;
+mod reference;
+mod text;
