@@ -104,7 +104,6 @@ fn run(trace: &EliminationTrace, kernel: &mut Kernel<f64>, lost: Option<&[bool]>
         previous: None,
         factor: 1.0,
         reward: None,
-        corrects: None,
     };
     let plan = trace.plan();
     pulp::Arch::new().dispatch(

@@ -88,6 +88,33 @@ impl<const C: u64> Number for Residue<C> {
     }
 }
 
+/// Which gradients are zero at every theta: those that are zero modulo a prime at random residues for theta.
+pub(crate) fn zeros(trace: &EliminationTrace, goal: &Goal) -> Vec<bool> {
+    let layout = &trace.0.layout;
+    let problem = Problem {
+        trace,
+        theta: &[],
+        lost: layout.lost.as_deref(),
+        goal,
+    };
+    // A polynomial that is not zero is zero at few residues.
+    let mut state = 0u64;
+    let theta: Vec<u64> = (0..trace.param_length())
+        .map(|_| {
+            // The step and the mixing of SplitMix64 (Steele, Lea and Flood 2014).
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            mixed ^ (mixed >> 27)
+        })
+        .collect();
+    let first: Vec<First> = theta.iter().map(|&value| Residue::new(value)).collect();
+    let second: Vec<Second> = theta.iter().map(|&value| Residue::new(value)).collect();
+    problem.both_zero(
+        rates::rates_at(layout, &first),
+        rates::rates_at(layout, &second),
+    )
+}
+
 impl Problem<'_> {
     /// The gradients by output and parameter.
     pub(crate) fn answer(&self, out: &mut [f64]) -> Result<(), PhaseError> {
@@ -176,9 +203,16 @@ impl Problem<'_> {
     /// Which entries are zero at this theta.
     fn zeros(&self) -> Vec<bool> {
         let layout = &self.trace.0.layout;
-        let first = self.sums(rates::wide_rates::<First>(layout, self.theta));
-        let second = self.sums(rates::wide_rates::<Second>(layout, self.theta));
-        let both = first.values.iter().zip(&second.values);
+        self.both_zero(
+            rates::wide_rates(layout, self.theta),
+            rates::wide_rates(layout, self.theta),
+        )
+    }
+
+    /// Which entries are zero modulo both primes.
+    fn both_zero(&self, first: Vec<First>, second: Vec<Second>) -> Vec<bool> {
+        let (first, second) = (self.sums(first).values, self.sums(second).values);
+        let both = first.into_iter().zip(second);
         both.map(|(first, second)| first.is_zero() && second.is_zero())
             .collect()
     }

@@ -38,11 +38,6 @@ impl<const L: usize> Big<L> {
         (!self.is_zero()).then_some(self.exponent + Self::BITS)
     }
 
-    pub(crate) fn abs(mut self) -> Self {
-        self.negative = false;
-        self
-    }
-
     /// The nearest `f64`, infinite if there is none so large.
     pub(crate) fn to_f64(self) -> f64 {
         let rest = self.mantissa[..L - 1].iter().any(|&limb| limb != 0);
@@ -160,6 +155,8 @@ impl<const L: usize> Neg for Big<L> {
 impl<const L: usize> Add for Big<L> {
     type Output = Self;
 
+    // Calls cost little beside the work, and copies of the body in every loop would cost compile time.
+    #[inline(never)]
     fn add(self, other: Self) -> Self {
         if other.is_zero() {
             return self;
@@ -202,6 +199,7 @@ impl<const L: usize> Add for Big<L> {
 impl<const L: usize> Mul for Big<L> {
     type Output = Self;
 
+    #[inline(never)]
     fn mul(self, other: Self) -> Self {
         if self.is_zero() || other.is_zero() {
             return Self::ZERO;

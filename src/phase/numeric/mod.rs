@@ -4,6 +4,7 @@
 
 pub(crate) mod adjoint;
 pub(crate) mod big;
+pub(crate) mod differences;
 pub(crate) mod extended;
 pub(crate) mod factor;
 pub(crate) mod kernel;
@@ -12,3 +13,4 @@ pub(crate) mod panel;
 pub(crate) mod ranks;
 pub(crate) mod rates;
 pub(crate) mod residue;
+pub(crate) mod sensitivity;
