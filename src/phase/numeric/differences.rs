@@ -44,11 +44,15 @@
 //! are far larger than those of the other sources lead to differences that are far smaller than their terms.
 
 use crate::phase::numeric::adjoint::{Ingredients, Sums, Term};
+use crate::phase::numeric::extended::power_of_two;
 use crate::phase::numeric::kernel::forward;
 use crate::phase::numeric::lanes::Lanes;
 use crate::phase::numeric::ranks::Plan;
 use crate::phase::numeric::sensitivity::{Edges, Sensitivity};
 use crate::phase::trace::EliminationTrace;
+
+/// What every bound has on top, so that a unit of it covers products that underflow: the absolute error of those is 2^-1074.
+const TINY: f64 = power_of_two(-990);
 
 /// A number and the bound on its error in units of the relative error of a solution.
 #[derive(Clone, Copy)]
@@ -192,7 +196,10 @@ impl<S: Lanes> Differences<S> {
             }
             for (pair, difference) in self.pairs[pattern.range(v)].iter_mut().zip(&self.row) {
                 pair.value = difference.value;
-                pair.bound = difference.bound.add(difference.value.abs());
+                pair.bound = difference
+                    .bound
+                    .add(difference.value.abs())
+                    .add(S::splat(TINY));
             }
         }
     }
@@ -204,11 +211,9 @@ impl<S: Lanes> Differences<S> {
         let right = of.kernel.own_side(of.plan, &of.columns[k], rank);
         self.sums.clear();
         if let [only] = row {
-            // The bound is the magnitude alone, which is added where the sum is used.
-            self.sums.push(Bounded {
-                value: right.mul(inverse[only.source as usize]),
-                bound: S::ZERO,
-            });
+            let value = right.mul(inverse[only.source as usize]);
+            let bound = value;
+            self.sums.push(Bounded { value, bound });
             return;
         }
         for edges in row {
@@ -226,7 +231,7 @@ impl<S: Lanes> Differences<S> {
         self.others.clear();
         let mut before = Bounded {
             value: right,
-            bound: right,
+            bound: right.add(S::splat(TINY)),
         };
         for entry in row.iter().zip(&self.sums) {
             self.others.push(before);
@@ -259,7 +264,7 @@ impl<S: Lanes> Differences<S> {
         let absorbed = S::splat(edges.absorbing).mul(here);
         let mut sum = Bounded {
             value: absorbed,
-            bound: absorbed,
+            bound: absorbed.add(S::splat(TINY)),
         };
         for &(coefficient, target) in of.sensitivity.external(edges) {
             let (coefficient, there) = (S::splat(coefficient), x(target as usize));
