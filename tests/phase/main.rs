@@ -10,6 +10,7 @@ mod eliminator;
 mod errors;
 mod exact;
 mod gradient;
+mod gradient_sweeps;
 mod json;
 mod models;
 mod trace;
