@@ -1,7 +1,7 @@
 //! `elimap`: exact elimination of phase-type models from the command line.
 //!
-//! Results go to stdout, progress and notices to stderr. Exit codes: 0, 1 for a failed run, 2 for wrong usage, 130, 143 and 129 if
-//! stopped by SIGINT (Ctrl-C) or SIGTERM, 129 by SIGHUP.
+//! Results go to stdout, progress and notices to stderr. Exit codes: 0, 1 for a failed run, 2 for wrong usage, and 130, 143 or
+//! 129 if stopped by SIGINT (Ctrl-C), SIGTERM or SIGHUP.
 
 #![deny(clippy::unwrap_used)]
 
