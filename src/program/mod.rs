@@ -59,6 +59,14 @@ impl From<Var> for Atom {
     }
 }
 
+impl Atom {
+    /// Whether this is a literal.
+    #[must_use]
+    pub fn is_literal(&self) -> bool {
+        matches!(self, Atom::Literal(..))
+    }
+}
+
 /// Operands or results of one equation.
 pub type Atoms = SmallVec<[Atom; 4]>;
 

@@ -5,15 +5,14 @@ use std::panic::Location;
 use smallvec::SmallVec;
 
 use super::context::axis_bindings;
-use super::operators::{binary, convert};
+use super::elementwise::{binary, convert};
 use super::shape::resolve;
-use super::{Tensor, apply};
+use super::{Caller, Tensor, apply};
 use crate::array::DType;
 use crate::error::Error;
 use crate::ops::{OpError, OpErrorKind};
 use crate::program::{AxisName, BinaryOp, CollectiveOp, Op};
 
-type Caller = &'static Location<'static>;
 type Axes = SmallVec<[(AxisName, usize); 2]>;
 
 /// One axis name or several: `"i"`, `["i", "j"]`.

@@ -4,15 +4,13 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::context::{Traced, lift_vars, trace_dynamic};
-use super::operators::convert;
-use super::{Flatten, Func, Output, Repr, Tensor, Tree, apply, forward, func};
+use super::elementwise::convert;
+use super::{Caller, Flatten, Func, Output, Repr, Tensor, Tree, apply, forward, func};
 use crate::array::{Array, DType, Scalar, TensorType};
 use crate::error::Error;
 use crate::ops::{OpError, OpErrorKind};
 use crate::program::{Op, Program, dead_code};
 use crate::tree::{Path, TreeDef};
-
-type Caller = &'static Location<'static>;
 
 fn op_error(op: &'static str, kind: OpErrorKind, location: Caller) -> Error {
     OpError {

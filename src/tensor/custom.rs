@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use super::context::{Traced, lift_vars, trace_dynamic, without_traces};
 use super::control::scan_lanes;
-use super::{Arguments, Flatten, Func, ScanOptions, Tensor, Tree, apply, flatten_args, trace};
+use super::{
+    Arguments, Caller, Flatten, Func, ScanOptions, Tensor, Tree, apply, flatten_args, trace,
+};
 use crate::array::TensorType;
 use crate::error::Error;
 use crate::program::{CustomRule, Op, RuleOutcome};
@@ -199,12 +201,7 @@ impl<F> WithVmapRule<F> {
         Ok(self.custom_rule(&def, out_def, location))
     }
 
-    fn custom_rule(
-        &self,
-        def: &TreeDef,
-        out_def: TreeDef,
-        location: &'static Location<'static>,
-    ) -> CustomRule {
+    fn custom_rule(&self, def: &TreeDef, out_def: TreeDef, location: Caller) -> CustomRule {
         let (rule, def) = (self.rule.clone(), def.clone());
         CustomRule::new(self.name.clone(), out_def, move |size, batched, types| {
             // What is being batched is no trace in progress, so the rule's body is a program of its own.
@@ -226,7 +223,7 @@ impl<F> WithVmapRule<F> {
         &self,
         def: &TreeDef,
         leaves: &[Tensor],
-        location: &'static Location<'static>,
+        location: Caller,
     ) -> Result<F::Out, Error>
     where
         F: Func<A>,

@@ -2,14 +2,12 @@
 
 use std::panic::Location;
 
-use super::{Flatten, Tensor, apply};
+use super::{Caller, Flatten, Tensor, apply};
 use crate::array::Array;
 use crate::callback::Callback;
 use crate::error::Error;
 use crate::ops::{OpError, OpErrorKind};
 use crate::program::Op;
-
-type Caller = &'static Location<'static>;
 
 /// Hands the leaves of `args` to a host function for looking at them; nothing comes back.
 ///

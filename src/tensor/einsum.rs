@@ -5,14 +5,12 @@
 
 use std::panic::Location;
 
-use super::operators::promote;
-use super::{Tensor, arange, settle, where_};
+use super::elementwise::promote;
+use super::{Caller, Tensor, arange, settle, where_};
 use crate::array::{DType, Shape, promote_all};
 use crate::error::Error;
 use crate::ops::{OpError, OpErrorKind};
 use crate::program::DotDims;
-
-type Caller = &'static Location<'static>;
 
 fn refuse(detail: String, location: Caller) -> Error {
     OpError {
@@ -76,7 +74,7 @@ pub fn einsum(subscripts: &str, operands: &[&Tensor]) -> Result<Tensor, Error> {
                 None => lengths.push((letter, n)),
             }
         }
-        let tensor = super::operators::convert(operand, (to.0, false), location);
+        let tensor = super::elementwise::convert(operand, (to.0, false), location);
         terms.push(diagonals(Lettered { tensor, letters }));
     }
     let mut terms = terms.into_iter().rev().collect::<Vec<_>>();
@@ -171,7 +169,7 @@ fn diagonals(mut term: Lettered) -> Lettered {
             shape[axis] = n as isize;
             arange(DType::I64, n).reshape(shape)
         };
-        let zero = super::operators::convert(
+        let zero = super::elementwise::convert(
             &Tensor::from(false),
             (term.tensor.dtype(), false),
             Location::caller(),

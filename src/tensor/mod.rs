@@ -12,17 +12,17 @@ mod call;
 mod collective;
 mod context;
 mod control;
-mod creation;
+mod create;
 mod custom;
 mod debug;
 mod einsum;
+mod elementwise;
 mod forward;
 mod func;
-mod indexing;
+mod index;
 mod linalg;
-mod methods;
-mod numpy;
 mod operators;
+mod reduce;
 mod shape;
 mod tree;
 
@@ -49,7 +49,9 @@ pub(crate) use context::{
     Traced, active as is_tracing, concrete_arrays, lift_vars, run_or_inline, trace_dynamic,
 };
 pub use control::{ScanOptions, cond, fori_loop, scan, switch, while_loop};
-pub use creation::{arange, concatenate, full, iota, ones, stack, where_, zeros};
+pub use create::{
+    arange, concatenate, eye, full, iota, linspace, one_hot, ones, outer, stack, where_, zeros,
+};
 pub use custom::{
     BatchedFlags, CustomVmap, RuleOutput, SharedFunc, WithVmapRule, custom_vmap, sequential_vmap,
 };
@@ -57,11 +59,13 @@ pub use debug::{debug_callback, debug_print};
 pub use einsum::{dot, einsum, tensordot, vdot};
 pub(crate) use func::trace;
 pub use func::{Arguments, Func, Output};
-pub use indexing::{At, TakeMode, sort_by_key};
+pub use index::{At, TakeMode, sort_by_key};
 pub use linalg::Triangle;
-pub use numpy::{eye, linspace, one_hot, outer};
 pub use shape::{AxisList, Slicing};
 pub use tree::{Flatten, Tree, TreeValue};
+
+/// Where an operation was called, for messages.
+pub(crate) type Caller = &'static Location<'static>;
 
 /// A value in a traced function: an array that will exist when the program runs, or a concrete one.
 ///
@@ -265,7 +269,7 @@ impl From<&Array> for Tensor {
 pub(crate) fn apply(
     op: Op,
     operands: &[&Tensor],
-    location: &'static Location<'static>,
+    location: Caller,
 ) -> Result<Outputs<Tensor>, Error> {
     for operand in operands {
         if let Repr::Poisoned(error) = &operand.repr {
@@ -308,7 +312,7 @@ pub(crate) fn apply(
 }
 
 /// Applies an operation with one result, keeping an error in the result and in the active trace.
-pub(crate) fn apply1(op: Op, operands: &[&Tensor], location: &'static Location<'static>) -> Tensor {
+pub(crate) fn apply1(op: Op, operands: &[&Tensor], location: Caller) -> Tensor {
     settle(apply(op, operands, location).map(|mut out| out.swap_remove(0)))
 }
 

@@ -2,11 +2,10 @@
 
 use std::panic::Location;
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
-use super::operators::{broadcast_to, expand};
-use super::{Repr, Tensor, apply1, settle};
-use crate::array::{Shape, resolve_axis};
+use super::{Caller, Repr, Tensor, apply1, concatenate, settle};
+use crate::array::{Shape, TensorType, broadcast_shapes, resolve_axis};
 use crate::error::Error;
 use crate::ops::{OpError, OpErrorKind};
 use crate::program::Op;
@@ -48,7 +47,7 @@ pub(super) fn resolve(
     op: &'static str,
     axes: &[isize],
     rank: usize,
-    location: &'static Location<'static>,
+    location: Caller,
 ) -> Result<Shape, Error> {
     let mut out = Shape::new();
     for &axis in axes {
@@ -69,6 +68,44 @@ pub(super) fn resolve(
         out.push(resolved);
     }
     Ok(out)
+}
+
+/// A tensor broadcast to a shape it fits by numpy's rule.
+pub(super) fn broadcast_to(x: &Tensor, shape: &[usize], location: Caller) -> Tensor {
+    if x.shape() == shape {
+        return x.clone();
+    }
+    let target = TensorType::new(x.dtype(), shape.iter().copied());
+    if broadcast_shapes([x.shape(), shape]).is_none_or(|s| &s[..] != shape) {
+        let kind = OpErrorKind::shapes(
+            [&x.ty, &target],
+            "the first does not broadcast to the second",
+        );
+        return settle(Err(OpError {
+            op: "broadcast_to",
+            kind,
+            location: Some(location),
+        }
+        .into()));
+    }
+    let offset = shape.len() - x.rank();
+    let dims = (offset..shape.len()).collect();
+    let op = Op::BroadcastInDim {
+        shape: target.shape,
+        dims,
+    };
+    apply1(op, &[x], location)
+}
+
+/// The tensor with axes of length 1 inserted at `axes` of the result.
+pub(super) fn expand(x: &Tensor, axes: &[usize], location: Caller) -> Tensor {
+    let rank = x.rank() + axes.len();
+    let dims: Shape = (0..rank).filter(|d| !axes.contains(d)).collect();
+    let mut shape: Shape = smallvec![1; rank];
+    for (&d, &n) in dims.iter().zip(x.shape()) {
+        shape[d] = n;
+    }
+    apply1(Op::BroadcastInDim { shape, dims }, &[x], location)
 }
 
 impl Tensor {
@@ -286,6 +323,125 @@ impl Tensor {
             let dims = resolve("rev", &axes.axes(self.rank()), self.rank(), location)?;
             Ok(apply1(Op::Rev { dims }, &[self], location))
         }))
+    }
+
+    /// Reverses axes; numpy's name of [`Tensor::rev`].
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(Array::from(vec![1.0, 2.0]));
+    /// assert_eq!(x.flip(0).to_array()?.to_vec::<f64>()?, [2.0, 1.0]);
+    /// # Ok::<(), elimap::Error>(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn flip(&self, axes: impl AxisList) -> Tensor {
+        self.rev(axes)
+    }
+
+    /// Moves elements along an axis by `shift`, round the end.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(Array::from(vec![1.0, 2.0, 3.0]));
+    /// assert_eq!(x.roll(1, 0).to_array()?.to_vec::<f64>()?, [3.0, 1.0, 2.0]);
+    /// # Ok::<(), elimap::Error>(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn roll(&self, shift: isize, axis: isize) -> Tensor {
+        let location = Location::caller();
+        settle(
+            self.resolved_axes("roll", &axis, location)
+                .and_then(|axes| {
+                    let n = self.shape()[axes[0]];
+                    if n == 0 {
+                        return Ok(self.clone());
+                    }
+                    let cut = (-shift).rem_euclid(n as isize) as usize;
+                    let back = self.along(axes[0], 0, cut);
+                    concatenate(&[self.along(axes[0], cut, n), back], axis)
+                }),
+        )
+    }
+
+    /// Entries `from..to` of an axis.
+    fn along(&self, axis: usize, from: usize, to: usize) -> Tensor {
+        let mut start = Shape::from_elem(0, self.rank());
+        let mut limit: Shape = self.ty().shape.clone();
+        (start[axis], limit[axis]) = (from, to);
+        self.slice(Slicing::new(start, limit))
+    }
+
+    /// Cuts an axis into `parts` of equal length.
+    ///
+    /// # Errors
+    ///
+    /// [`OpErrorKind::InvalidParameter`] where the length is no multiple of `parts`.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(Array::from(vec![1.0, 2.0, 3.0, 4.0]));
+    /// let parts = x.split(2, 0)?;
+    /// assert_eq!(parts[1].to_array()?.to_vec::<f64>()?, [3.0, 4.0]);
+    /// assert!(x.split(3, 0).is_err());
+    /// # Ok::<(), elimap::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn split(&self, parts: usize, axis: isize) -> Result<Vec<Tensor>, Error> {
+        let location = Location::caller();
+        let axis = self.resolved_axes("split", &axis, location)?[0];
+        let n = self.shape()[axis];
+        match n.checked_div(parts) {
+            Some(length) if length * parts == n => Ok((0..parts)
+                .map(|k| self.along(axis, k * length, (k + 1) * length))
+                .collect()),
+            _ => {
+                let detail = format!(
+                    "an axis of length {n} does not split into {parts} equal parts; give a divisor, or cut with split_at"
+                );
+                Err(OpError {
+                    op: "split",
+                    kind: OpErrorKind::parameter(detail),
+                    location: Some(location),
+                }
+                .into())
+            }
+        }
+    }
+
+    /// Cuts an axis before each of `indices`, which lie in order; those past the end give empty parts.
+    ///
+    /// # Errors
+    ///
+    /// [`OpErrorKind::InvalidParameter`] where the indices decrease.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(Array::from(vec![1.0, 2.0, 3.0]));
+    /// let parts = x.split_at(&[1], 0)?;
+    /// assert_eq!(parts[1].to_array()?.to_vec::<f64>()?, [2.0, 3.0]);
+    /// # Ok::<(), elimap::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn split_at(&self, indices: &[usize], axis: isize) -> Result<Vec<Tensor>, Error> {
+        let location = Location::caller();
+        let axis = self.resolved_axes("split_at", &axis, location)?[0];
+        let n = self.shape()[axis];
+        if !indices.is_sorted() {
+            let detail = format!("the indices {indices:?} must not decrease; sort them");
+            return Err(OpError {
+                op: "split_at",
+                kind: OpErrorKind::parameter(detail),
+                location: Some(location),
+            }
+            .into());
+        }
+        let ends = indices.iter().map(|&i| i.min(n)).chain([n]);
+        let mut from = 0;
+        Ok(ends
+            .map(|to| self.along(axis, std::mem::replace(&mut from, to), to))
+            .collect())
     }
 }
 

@@ -4,16 +4,13 @@ use std::panic::Location;
 
 use smallvec::{SmallVec, smallvec};
 
-use super::creation::select;
-use super::operators::{binary, broadcast_to, convert, expand};
-use super::shape::resolve;
-use super::{Tensor, apply, apply1, settle};
-use crate::array::{DType, Shape, promote_all, to_inexact};
+use super::elementwise::{binary, convert, select};
+use super::shape::{broadcast_to, expand, resolve};
+use super::{Caller, Tensor, apply, apply1, settle, where_};
+use crate::array::{DType, Shape};
 use crate::error::Error;
 use crate::ops::{OpError, OpErrorKind};
 use crate::program::{BinaryOp, GatherDims, IndexMode, Op, PadAxis, ScatterDims, ScatterOp};
-
-type Caller = &'static Location<'static>;
 
 /// What an index outside the bounds means to [`Tensor::take`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -250,6 +247,71 @@ impl Tensor {
             .into()),
         }
     }
+
+    /// One element per entry of `indices` along an axis, all other axes running together.
+    ///
+    /// `indices` has this tensor's shape but for the axis. A negative index counts from the end once; beyond the bounds `mode`
+    /// decides (rule N22).
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(Array::from(ndarray::array![[1.0, 2.0], [3.0, 4.0]]));
+    /// let i = Array::from(ndarray::array![[1_i64], [0]]);
+    /// let y = x.take_along_axis(i, 1, TakeMode::Fill);
+    /// assert_eq!(y.to_array()?.to_vec::<f64>()?, [2.0, 3.0]);
+    /// # Ok::<(), elimap::Error>(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn take_along_axis(
+        &self,
+        indices: impl Into<Tensor>,
+        axis: isize,
+        mode: TakeMode,
+    ) -> Tensor {
+        let (indices, location) = (indices.into(), Location::caller());
+        let take = || -> Result<Tensor, Error> {
+            let axis = self.resolved_axes("take_along_axis", &axis, location)?[0];
+            let indices = indices.check()?;
+            let others: Shape = (0..self.rank()).filter(|&a| a != axis).collect();
+            let fits = indices.rank() == self.rank()
+                && others
+                    .iter()
+                    .all(|&a| indices.shape()[a] == self.shape()[a]);
+            if !fits || !indices.dtype().is_integer() {
+                let kind = OpErrorKind::shapes(
+                    [self.ty(), indices.ty()],
+                    "the indices must be integers of the operand's shape, but for the axis; broadcast them first",
+                );
+                return Err(OpError {
+                    op: "take_along_axis",
+                    kind,
+                    location: Some(location),
+                }
+                .into());
+            }
+            let n = self.shape()[axis] as i64;
+            let indices = convert(&indices, (DType::I64, false), location);
+            let (indices, mode) = match mode {
+                TakeMode::Fill => {
+                    let wrapped = where_(indices.less(0), &indices + n, &indices);
+                    (wrapped, IndexMode::FillOrDrop)
+                }
+                TakeMode::Clip => (indices, IndexMode::Clip),
+                TakeMode::Wrap => (indices % n, IndexMode::Clip),
+            };
+            let dims = GatherDims {
+                offset_dims: Shape::new(),
+                collapsed_slice_dims: Shape::from_elem(axis, 1),
+                start_index_map: Shape::from_elem(axis, 1),
+                operand_batching_dims: others.clone(),
+                start_indices_batching_dims: others,
+            };
+            let ones = Shape::from_elem(1, self.rank());
+            Ok(self.gather(indices.expand_dims(-1), dims, ones, mode))
+        };
+        settle(take())
+    }
 }
 
 /// Sorts several tensors of one shape together by the first, stable; ties keep their order.
@@ -351,10 +413,4 @@ impl At {
         };
         Ok(apply1(op, &[&x, &indices, &updates], location))
     }
-}
-
-/// Both operands in the floating type they meet at.
-pub(super) fn promoted_floats(a: &Tensor, b: &Tensor, location: Caller) -> [Tensor; 2] {
-    let to = to_inexact(promote_all([a.ty(), b.ty()]));
-    [convert(a, to, location), convert(b, to, location)]
 }

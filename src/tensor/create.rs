@@ -2,15 +2,13 @@
 
 use std::panic::Location;
 
-use super::operators::{broadcast_to, convert, match_ranks, promote};
-use super::shape::resolve;
-use super::{Repr, Tensor, apply1, settle};
-use crate::array::{Array, DType, Scalar, Shape, broadcast_shapes, promote_all};
+use super::elementwise::{convert, floats, select};
+use super::shape::{broadcast_to, expand, resolve};
+use super::{Tensor, apply1, settle};
+use crate::array::{Array, DType, Scalar, Shape, promote_all};
 use crate::error::Error;
 use crate::ops::{OpError, OpErrorKind};
 use crate::program::Op;
-
-type Caller = &'static Location<'static>;
 
 /// A tensor of one value.
 #[track_caller]
@@ -77,38 +75,6 @@ pub fn where_(condition: impl Into<Tensor>, x: impl Into<Tensor>, y: impl Into<T
     select(&condition.into(), &x.into(), &y.into(), Location::caller())
 }
 
-pub(super) fn select(condition: &Tensor, x: &Tensor, y: &Tensor, location: Caller) -> Tensor {
-    for operand in [condition, x, y] {
-        if let Repr::Poisoned(error) = &operand.repr {
-            return settle(Err(Error::Shared(error.clone())));
-        }
-    }
-    let condition = if condition.dtype() == DType::Bool {
-        condition.clone()
-    } else {
-        // Truth of a number: not zero (NaN is true), as a conversion to bool has it.
-        convert(condition, (DType::Bool, false), location)
-    };
-    let [x, y] = promote([x, y], location);
-    settle(
-        match_ranks("select_n", [condition, x, y], location).map(|[condition, x, y]| {
-            let shape =
-                broadcast_shapes([condition.shape(), x.shape(), y.shape()]).unwrap_or_default();
-            // A scalar condition chooses between whole cases.
-            let which = if condition.rank() == 0 {
-                condition
-            } else {
-                broadcast_to(&condition, &shape, location)
-            };
-            let (x, y) = (
-                broadcast_to(&x, &shape, location),
-                broadcast_to(&y, &shape, location),
-            );
-            apply1(Op::SelectN, &[&which, &y, &x], location)
-        }),
-    )
-}
-
 /// Joins tensors along an existing axis, promoted to one element type.
 ///
 /// # Errors
@@ -160,8 +126,79 @@ pub fn stack<'a>(
         .map(|t| {
             let t = t.clone().check()?;
             let at = resolve("stack", &[axis], t.rank() + 1, location)?[0];
-            Ok(super::operators::expand(&t, &[at], location))
+            Ok(expand(&t, &[at], location))
         })
         .collect::<Result<_, Error>>()?;
     concatenate(&tensors, axis)
+}
+
+/// `num` evenly spaced values from `start` to `stop`, which is the last one.
+///
+/// ```
+/// use elimap::prelude::*;
+/// let x = elimap::linspace(0.0, 1.0, 5);
+/// assert_eq!(x.to_array()?.to_vec::<f64>()?, [0.0, 0.25, 0.5, 0.75, 1.0]);
+/// # Ok::<(), elimap::Error>(())
+/// ```
+#[track_caller]
+#[must_use]
+pub fn linspace(start: impl Into<Tensor>, stop: impl Into<Tensor>, num: usize) -> Tensor {
+    let location = Location::caller();
+    let (start, stop) = (
+        floats(&start.into(), location),
+        floats(&stop.into(), location),
+    );
+    if num < 2 {
+        return arange(DType::F64, num) * 0.0 + start;
+    }
+    let step = arange(DType::F64, num - 1) / (num - 1) as f64;
+    let inner = start * (1.0 - &step) + &stop * step;
+    settle(concatenate(&[inner, stop.reshape([1])], 0))
+}
+
+/// The identity, or ones on diagonal `k` of a matrix of `n` rows and `m` columns.
+///
+/// ```
+/// use elimap::prelude::*;
+/// let x = elimap::eye(DType::F64, 2, 3, 1);
+/// assert_eq!(x.to_array()?.to_vec::<f64>()?, [0.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
+/// # Ok::<(), elimap::Error>(())
+/// ```
+#[track_caller]
+#[must_use]
+pub fn eye(dtype: DType, n: usize, m: usize, k: i64) -> Tensor {
+    let row = arange(DType::I64, n).expand_dims(1);
+    (row + k).equal(arange(DType::I64, m)).astype(dtype)
+}
+
+/// A new last axis of length `classes` with a one where each integer of `x` points; those outside point nowhere.
+///
+/// ```
+/// use elimap::prelude::*;
+/// let x = elimap::one_hot(Array::from(vec![1, 0, 7]), 2, DType::F64);
+/// assert_eq!(x.to_array()?.to_vec::<f64>()?, [0.0, 1.0, 1.0, 0.0, 0.0, 0.0]);
+/// # Ok::<(), elimap::Error>(())
+/// ```
+#[track_caller]
+#[must_use]
+pub fn one_hot(x: impl Into<Tensor>, classes: usize, dtype: DType) -> Tensor {
+    let x: Tensor = x.into();
+    x.expand_dims(-1)
+        .equal(arange(DType::I64, classes))
+        .astype(dtype)
+}
+
+/// Every product of an element of `x` and one of `y`, as a matrix.
+///
+/// ```
+/// use elimap::prelude::*;
+/// let x = elimap::outer(Array::from(vec![1.0, 2.0]), Array::from(vec![3.0, 4.0]));
+/// assert_eq!(x.to_array()?.to_vec::<f64>()?, [3.0, 4.0, 6.0, 8.0]);
+/// # Ok::<(), elimap::Error>(())
+/// ```
+#[track_caller]
+#[must_use]
+pub fn outer(x: impl Into<Tensor>, y: impl Into<Tensor>) -> Tensor {
+    let (x, y): (Tensor, Tensor) = (x.into(), y.into());
+    x.reshape([-1, 1]) * y.reshape([-1])
 }
