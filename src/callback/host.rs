@@ -6,11 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 use smallvec::SmallVec;
 
-use super::error::HostPanic;
-use super::{BoxError, Callback, CallbackError, LaneIndex};
+use super::{Callback, RunOptions};
 use crate::array::{Array, Element, Shape, TensorType, dispatch_dtype};
-use crate::error::Error;
-use crate::exec::RunOptions;
+use crate::error::{BoxError, CallbackError, Error, HostPanic, LaneIndex};
 
 /// What a host function may return: an [`Array`], an array or `Vec` of them, or a `Result` of one of these.
 pub trait HostOutput {

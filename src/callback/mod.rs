@@ -4,20 +4,21 @@
 //! [`VmapMethod`] what happens to it under `vmap`. The contract, checked at every call: the host gets arrays of the
 //! types the method promises (JAX, section 2 of its semantics: rules C1 to C11) and returns as many arrays as
 //! declared, of the declared dtypes and (batched) shapes. Whatever goes wrong on the host's side, an error, a panic or a wrong
-//! result, arrives as a [`CallbackError`] that names the callback and, for per-lane methods, the lane.
+//! result, arrives as a [`CallbackError`](crate::CallbackError) that names the callback and, for per-lane methods, the lane.
 
-mod error;
 mod host;
 mod log;
+mod options;
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::array::{Array, TensorType};
+use crate::error::BoxError;
 
-pub use error::{BoxError, CallbackError, LaneIndex};
 pub use host::HostOutput;
 pub use log::{CallLog, CallRecord};
+pub use options::{CancelToken, Progress, RunOptions};
 
 /// What a [`Callback`] does under `vmap`.
 ///

@@ -6,19 +6,17 @@
 //! calls do too (rule C15).
 
 mod control;
-mod options;
 mod plan;
 
 use smallvec::SmallVec;
 
 use crate::array::Array;
-use crate::callback::Callback;
-use crate::error::Error;
-use crate::ops::{self, OpError, OpErrorKind, Outputs};
+use crate::callback::{Callback, RunOptions};
+use crate::error::{Error, OpError, OpErrorKind};
+use crate::ops::{self, Outputs};
 use crate::program::Program;
 
 pub(crate) use control::scalar_index;
-pub use options::{CancelToken, Progress, RunOptions};
 pub(crate) use plan::Plan;
 use plan::{Action, Operand, Step};
 
@@ -59,12 +57,7 @@ impl Program {
                 expected: self.inputs.len(),
                 actual: args.len(),
             };
-            return Err(OpError {
-                op: "program",
-                kind,
-                location: None,
-            }
-            .into());
+            return Err(OpError::at("program", kind, None).into());
         }
         for (arg, ty) in args.iter().zip(self.input_types()) {
             if !arg.ty().same_layout(&ty) {
@@ -72,12 +65,7 @@ impl Program {
                     [&ty, &arg.ty()],
                     format!("an input takes {ty}, it was given {}", arg.ty()),
                 );
-                return Err(OpError {
-                    op: "program",
-                    kind,
-                    location: None,
-                }
-                .into());
+                return Err(OpError::at("program", kind, None).into());
             }
         }
         // Programs can be built and parsed by hand; evaluation may assume what the type rules accept.
@@ -170,12 +158,7 @@ fn read(table: &mut Table, operand: &Operand) -> Result<Array, Error> {
     // A verified program defines every variable before its use.
     found.ok_or_else(|| {
         let detail = "a variable is used before it is defined; verify() the program".to_owned();
-        OpError {
-            op: "program",
-            kind: OpErrorKind::InvalidParameter { detail },
-            location: None,
-        }
-        .into()
+        OpError::at("program", OpErrorKind::InvalidParameter { detail }, None).into()
     })
 }
 

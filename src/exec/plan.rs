@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use crate::array::{Array, DType, Shape, TensorType};
 use crate::callback::{Callback, CallbackKind};
-use crate::ops::{OpError, OpErrorKind};
+use crate::error::{OpError, OpErrorKind};
 use crate::program::{Atom, Op, Program, dead_code};
 
 /// A compiled program.
@@ -231,14 +231,14 @@ impl Action {
                 let name = axes
                     .first()
                     .map_or_else(String::new, |(n, _)| n.to_string());
-                Action::Unbound(OpError {
-                    op: op.name(),
-                    kind: OpErrorKind::UnboundAxisName {
+                Action::Unbound(OpError::at(
+                    op.name(),
+                    OpErrorKind::UnboundAxisName {
                         name,
                         bound: Vec::new(),
                     },
                     location,
-                })
+                ))
             }
             Op::Unary(_)
             | Op::Binary(_)

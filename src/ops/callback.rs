@@ -10,8 +10,8 @@ use smallvec::{SmallVec, smallvec};
 
 use super::{BatchContext, Batched, Outputs};
 use crate::array::{Shape, TensorType};
-use crate::callback::{CallbackError, CallbackKind, VmapMethod};
-use crate::error::Error;
+use crate::callback::{CallbackKind, VmapMethod};
+use crate::error::{CallbackError, Error};
 use crate::program::{Atom, Atoms, Op, ProgramBuilder};
 
 /// What a vectorizing method does to an unbatched operand.

@@ -6,9 +6,9 @@
 
 use smallvec::{SmallVec, smallvec};
 
-use super::{BatchContext, BatchDim, Batched, OpErrorKind, Outputs};
+use super::{BatchContext, BatchDim, Batched, Outputs};
 use crate::array::{DType, Scalar, Shape, TensorType};
-use crate::error::Error;
+use crate::error::{Error, OpErrorKind};
 use crate::program::{Atom, AxisName, BinaryOp, CollectiveOp, Op, ReduceOp};
 
 type Axes = SmallVec<[(AxisName, usize); 2]>;
@@ -64,10 +64,10 @@ pub(super) fn infer(
     inputs: &[TensorType],
 ) -> Result<Outputs<TensorType>, OpErrorKind> {
     if let CollectiveOp::AxisIndex = op {
-        super::error::expect_operands(inputs, 0)?;
+        super::expect_operands(inputs, 0)?;
         return Ok(smallvec![TensorType::new(DType::I32, [])]);
     }
-    super::error::expect_operands(inputs, 1)?;
+    super::expect_operands(inputs, 1)?;
     let ty = inputs[0].clone();
     let n = lanes(axes);
     let out = match op {

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use smallvec::{SmallVec, smallvec};
 
 use super::batch::{BatchedBody, MappedAxis, batch_program};
-use super::{BatchContext, BatchDim, Batched, OpError, OpErrorKind, Outputs};
+use super::{BatchContext, BatchDim, Batched, Outputs};
 use crate::array::{DType, Scalar, TensorType};
 use crate::callback::CallbackKind;
-use crate::error::Error;
+use crate::error::{Error, OpError, OpErrorKind};
 use crate::program::{Atom, Atoms, BinaryOp, Op, Program, SubProgram};
 
 fn check_inputs(program: &Program, inputs: &[TensorType]) -> Result<(), OpErrorKind> {
-    super::error::expect_operands(inputs, program.inputs().len())?;
+    super::expect_operands(inputs, program.inputs().len())?;
     for (expected, actual) in program.input_types().iter().zip(inputs) {
         if !expected.same_layout(actual) {
             return Err(OpErrorKind::shapes(
@@ -125,7 +125,7 @@ pub(super) fn infer_while(
         }
     }
     let returned = body.output_types();
-    super::error::expect_operands(&returned, carry.len())?;
+    super::expect_operands(&returned, carry.len())?;
     check_carry(carry, &returned)?;
     Ok(returned.into())
 }
@@ -253,12 +253,7 @@ fn refuse_io(branches: &[SubProgram], cx: &BatchContext<'_>) -> Result<(), Error
     if branches.iter().any(|b| has_io(b, false)) {
         let detail = "an io_callback inside a cond cannot be batched; call it outside, or use a pure callback".to_owned();
         let kind = OpErrorKind::UnsupportedEffect { detail };
-        return Err(OpError {
-            op: "cond",
-            kind,
-            location: cx.location,
-        }
-        .into());
+        return Err(OpError::at("cond", kind, cx.location).into());
     }
     Ok(())
 }
@@ -451,11 +446,11 @@ pub(super) fn batch_while(
     // Finished lanes would call again, and ordered calls cannot be batched at all (rules C41 and C42).
     if [cond, body].iter().any(|p| has_io(p, !pred_batched)) {
         let detail = "an io_callback in a loop cannot be batched where it is ordered or lanes stop at different times; call it outside, use debug_callback, or run the lanes with map".to_owned();
-        return Err(OpError {
-            op: "while",
-            kind: OpErrorKind::UnsupportedEffect { detail },
-            location: cx.location,
-        }
+        return Err(OpError::at(
+            "while",
+            OpErrorKind::UnsupportedEffect { detail },
+            cx.location,
+        )
         .into());
     }
     let at = if pred_batched { 0 } else { pred_rank };

@@ -7,11 +7,11 @@ use ndarray::{ArcArray, IxDyn};
 use smallvec::smallvec;
 
 use super::elementwise::elements;
-use super::error::expect_operands;
+use super::expect_operands;
 use super::math::{Arith, Float, Number};
-use super::{BatchContext, BatchDim, Batched, OpErrorKind, Outputs};
+use super::{BatchContext, BatchDim, Batched, Outputs};
 use crate::array::{Array, DType, Data, TensorType, dispatch};
-use crate::error::Error;
+use crate::error::{Error, OpErrorKind};
 use crate::program::{CumulativeOp, Op};
 
 type Typed<T> = ArcArray<T, IxDyn>;

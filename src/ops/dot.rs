@@ -13,11 +13,11 @@ use ndarray::{
 };
 use smallvec::{SmallVec, smallvec};
 
-use super::error::expect_operands;
+use super::expect_operands;
 use super::math::Arith;
-use super::{BatchContext, BatchDim, Batched, OpErrorKind, Outputs};
+use super::{BatchContext, BatchDim, Batched, Outputs};
 use crate::array::{Array, Data, Shape, TensorType, axes_merge, row_major};
-use crate::error::Error;
+use crate::error::{Error, OpErrorKind};
 use crate::program::{DotDims, Op};
 
 type Typed<T> = ArcArray<T, IxDyn>;

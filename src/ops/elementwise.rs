@@ -13,10 +13,11 @@ pub(crate) mod tests;
 use ndarray::{ArcArray, IxDyn};
 use smallvec::smallvec;
 
-use super::error::expect_operands;
+use super::Outputs;
+use super::expect_operands;
 use super::math::{Arith, Bits, ConvertFrom, Float, Integer, Number, square};
-use super::{OpErrorKind, Outputs};
 use crate::array::{Array, DType, Data, Element, TensorType, dispatch, dispatch_dtype};
+use crate::error::OpErrorKind;
 use crate::program::{BinaryOp, UnaryOp};
 use kernels::{map, zip};
 

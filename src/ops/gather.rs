@@ -10,11 +10,11 @@ use std::borrow::Cow;
 use ndarray::{ArcArray, IxDyn};
 use smallvec::{SmallVec, smallvec};
 
-use super::error::expect_operands;
+use super::expect_operands;
 use super::shape::{addressable, all_past, check_axes, check_increasing};
-use super::{BatchContext, Batched, OpErrorKind, Outputs, batched_at};
+use super::{BatchContext, Batched, Outputs, batched_at};
 use crate::array::{Array, Element, Shape, ShapeTuple, TensorType, dispatch, row_major};
-use crate::error::Error;
+use crate::error::{Error, OpErrorKind};
 use crate::program::{GatherDims, IndexMode, Op};
 use window::{Addressing, Windows, row_major_strides};
 

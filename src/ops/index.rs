@@ -8,13 +8,13 @@
 use ndarray::{Axis, Slice};
 use smallvec::{SmallVec, smallvec};
 
-use super::error::expect_operands;
+use super::expect_operands;
 use super::shape::prepend;
-use super::{BatchContext, BatchDim, Batched, OpErrorKind, Outputs, batched_at, gather, scatter};
+use super::{BatchContext, BatchDim, Batched, Outputs, batched_at, gather, scatter};
 use crate::array::{
     Array, DType, Data, Scalar, Shape, ShapeTuple, TensorType, dispatch, dispatch_dtype,
 };
-use crate::error::Error;
+use crate::error::{Error, OpErrorKind};
 use crate::program::{Atom, Atoms, BinaryOp, GatherDims, IndexMode, Op, ScatterDims, ScatterOp};
 
 /// Checks that `starts` are rank-0 integers, one per axis of the operand.

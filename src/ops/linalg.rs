@@ -8,11 +8,11 @@ use nalgebra::{Cholesky, DMatrix, LU, RealField};
 use rayon::prelude::*;
 use smallvec::smallvec;
 
-use super::error::expect_operands;
+use super::expect_operands;
 use super::shape::all_weak;
-use super::{BatchContext, BatchDim, Batched, OpErrorKind, Outputs, batched_at};
+use super::{BatchContext, BatchDim, Batched, Outputs, batched_at};
 use crate::array::{Array, DType, Element, Shape, TensorType};
-use crate::error::Error;
+use crate::error::{Error, OpErrorKind};
 use crate::program::{Atom, Op};
 
 /// Multiplications worth handing to another thread; fewer take less time than waking it.

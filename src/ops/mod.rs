@@ -13,7 +13,6 @@ mod cumulative;
 mod custom;
 mod dot;
 mod elementwise;
-mod error;
 mod gather;
 mod index;
 mod linalg;
@@ -30,11 +29,8 @@ use std::panic::Location;
 use smallvec::{SmallVec, smallvec};
 
 use crate::array::{Array, TensorType};
-use crate::error::Error;
+use crate::error::{Error, OpError, OpErrorKind};
 use crate::program::{Atom, Atoms, Op, ProgramBuilder};
-
-pub use custom::CustomVmapError;
-pub use error::{OpError, OpErrorKind};
 
 /// Types or arrays of one equation's results.
 pub(crate) type Outputs<T> = SmallVec<[T; 2]>;
@@ -235,7 +231,9 @@ pub(crate) fn eval(op: &Op, inputs: &[Array]) -> Result<Outputs<Array>, Error> {
         | Op::Cond { .. }
         | Op::While { .. }
         | Op::Scan { .. }
-        | Op::Collective { .. } => return Err(OpError::new(op, OpErrorKind::NotData, None).into()),
+        | Op::Collective { .. } => {
+            return Err(OpError::at(op.name(), OpErrorKind::NotData, None).into());
+        }
     })
 }
 
@@ -322,7 +320,7 @@ pub(crate) fn emit(
             .into_iter()
             .map(Atom::Var)
             .collect()),
-        Err(kind) => Err(OpError::new(&op, kind, location)),
+        Err(kind) => Err(OpError::at(op.name(), kind, location)),
     }
 }
 
@@ -405,4 +403,16 @@ impl BatchContext<'_> {
 /// The results of a rule whose batch axis is in front.
 pub(crate) fn batched_at(atom: Atom, dim: usize) -> Outputs<Batched> {
     smallvec![Batched::at(atom, dim)]
+}
+
+/// Checks the number of operands.
+pub(crate) fn expect_operands(inputs: &[TensorType], expected: usize) -> Result<(), OpErrorKind> {
+    if inputs.len() == expected {
+        Ok(())
+    } else {
+        Err(OpErrorKind::OperandCount {
+            expected,
+            actual: inputs.len(),
+        })
+    }
 }

@@ -15,11 +15,11 @@ use ndarray::{ArcArray, IxDyn};
 use smallvec::{SmallVec, smallvec};
 
 use super::elementwise::elements;
-use super::error::expect_operands;
+use super::expect_operands;
 use super::math::{Arith, Bits, ConvertFrom, Number};
-use super::{BatchContext, BatchDim, Batched, OpErrorKind, Outputs, batched_at};
+use super::{BatchContext, BatchDim, Batched, Outputs, batched_at};
 use crate::array::{Array, DType, Data, Shape, TensorType, dispatch, dispatch_dtype};
-use crate::error::Error;
+use crate::error::{Error, OpErrorKind};
 use crate::program::{ArgReduceOp, Op, ReduceOp};
 
 type Typed<T> = ArcArray<T, IxDyn>;

@@ -6,12 +6,12 @@
 
 use smallvec::smallvec;
 
-use super::error::expect_operands;
+use super::expect_operands;
 use super::gather::window::{Addressing, Windows, row_major_strides};
 use super::shape::{all_past, check_axes, check_increasing};
-use super::{BatchContext, Batched, OpErrorKind, Outputs, batched_at};
+use super::{BatchContext, Batched, Outputs, batched_at};
 use crate::array::{Array, Element, Shape, ShapeTuple, TensorType, dispatch_dtype};
-use crate::error::Error;
+use crate::error::{Error, OpErrorKind};
 use crate::program::{IndexMode, Op, ScatterDims, ScatterOp};
 
 pub(super) fn infer(

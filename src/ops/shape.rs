@@ -9,12 +9,12 @@ mod pad;
 use ndarray::{Axis, Slice};
 use smallvec::{SmallVec, smallvec};
 
-use super::error::expect_operands;
-use super::{BatchContext, Batched, OpErrorKind, Outputs, batched_at};
+use super::expect_operands;
+use super::{BatchContext, Batched, Outputs, batched_at};
 use crate::array::{
     Array, DType, Element, Shape, ShapeTuple, TensorType, dispatch, dispatch_dtype,
 };
-use crate::error::Error;
+use crate::error::{Error, OpErrorKind};
 use crate::program::{Atom, Atoms, Op};
 
 pub(super) use pad::{batch_pad, eval_pad, infer_pad};

@@ -8,11 +8,11 @@ use std::cmp::{Ordering, Reverse};
 use rayon::prelude::*;
 use smallvec::{SmallVec, smallvec};
 
-use super::error::expect_operands;
+use super::expect_operands;
 use super::shape::{check_axes, past};
-use super::{BatchContext, BatchDim, Batched, OpErrorKind, Outputs};
+use super::{BatchContext, BatchDim, Batched, Outputs};
 use crate::array::{Array, DType, Element, Shape, TensorType, dispatch_dtype};
-use crate::error::Error;
+use crate::error::{Error, OpErrorKind};
 use crate::program::{Atoms, Op};
 
 /// Elements worth handing to another thread; fewer take less time than waking it.

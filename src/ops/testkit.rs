@@ -1,8 +1,9 @@
 //! What the unit tests of operations share: an operation run as a program runs it, and its batching rule held
 //! against a loop over the lanes.
 
-use super::{BatchContext, BatchDim, Batched, OpErrorKind, Outputs, batch, eval, infer};
+use super::{BatchContext, BatchDim, Batched, Outputs, batch, eval, infer};
 use crate::array::{Array, TensorType};
+use crate::error::OpErrorKind;
 use crate::program::{Atom, Op, Program, ProgramBuilder};
 
 /// The results of an operation, whose types must be the inferred ones.

@@ -29,7 +29,7 @@ pub use op::{
     ArgReduceOp, AxisName, BinaryOp, CollectiveOp, CumulativeOp, DotDims, GatherDims, IndexMode,
     Op, PadAxis, ReduceOp, ScatterDims, ScatterOp, UnaryOp,
 };
-pub use parse::{ParseError, ProgramParser};
+pub use parse::ProgramParser;
 pub(crate) use rebuild::Rebuild;
 
 /// A variable of one program: an index into its table of types.

@@ -4,8 +4,8 @@ use std::panic::Location;
 
 use super::{Arguments, Flatten, Func, Tensor, Tree, apply};
 use crate::array::TensorType;
-use crate::callback::{Callback, CallbackError};
-use crate::error::Error;
+use crate::callback::Callback;
+use crate::error::{CallbackError, Error};
 use crate::program::Op;
 
 impl Callback {

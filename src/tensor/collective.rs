@@ -9,8 +9,7 @@ use super::elementwise::{binary, convert};
 use super::shape::resolve;
 use super::{Caller, Tensor, apply};
 use crate::array::DType;
-use crate::error::Error;
-use crate::ops::{OpError, OpErrorKind};
+use crate::error::{Error, OpError, OpErrorKind};
 use crate::program::{AxisName, BinaryOp, CollectiveOp, Op};
 
 type Axes = SmallVec<[(AxisName, usize); 2]>;
@@ -64,12 +63,7 @@ fn bound(op: &'static str, names: &impl AxisNames, location: Caller) -> Result<A
                         name: name.to_owned(),
                         bound,
                     };
-                    OpError {
-                        op,
-                        kind,
-                        location: Some(location),
-                    }
-                    .into()
+                    OpError::at(op, kind, location).into()
                 })
         })
         .collect()
@@ -84,12 +78,7 @@ fn single(op: &'static str, axes: &Axes, location: Caller) -> Result<usize, Erro
                 "takes one axis name, got {}; apply it once per name",
                 more.len()
             );
-            Err(OpError {
-                op,
-                kind: OpErrorKind::parameter(detail),
-                location: Some(location),
-            }
-            .into())
+            Err(OpError::at(op, OpErrorKind::parameter(detail), location).into())
         }
     }
 }
@@ -277,12 +266,7 @@ pub fn pshuffle(
             "{permutation:?} is not a permutation of the {size} lanes; name every lane from 0 to {} once",
             size.saturating_sub(1)
         ));
-        return Err(OpError {
-            op: "pshuffle",
-            kind,
-            location: Some(location),
-        }
-        .into());
+        return Err(OpError::at("pshuffle", kind, location).into());
     }
     let pairs = permutation
         .iter()

@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::{Caller, Repr, Tensor, TraceError};
+use super::{Caller, Repr, Tensor};
 use crate::array::{Array, TensorType};
-use crate::error::Error;
+use crate::error::{Error, TraceError};
 use crate::exec::{Plan, RunContext};
 use crate::ops::{self, Outputs};
 use crate::program::{Atom, Atoms, AxisName, Op, Program, ProgramBuilder, Var};

@@ -7,18 +7,12 @@ use super::context::{Traced, lift_vars, trace_dynamic};
 use super::elementwise::convert;
 use super::{Caller, Flatten, Func, Output, Repr, Tensor, Tree, apply, forward, func};
 use crate::array::{Array, DType, Scalar, TensorType};
-use crate::error::Error;
-use crate::ops::{OpError, OpErrorKind};
+use crate::error::{Error, OpError, OpErrorKind};
 use crate::program::{Op, Program, dead_code};
 use crate::tree::{Path, TreeDef};
 
 fn op_error(op: &'static str, kind: OpErrorKind, location: Caller) -> Error {
-    OpError {
-        op,
-        kind,
-        location: Some(location),
-    }
-    .into()
+    OpError::at(op, kind, location).into()
 }
 
 fn flatten(value: &impl Flatten) -> (TreeDef, Vec<Tensor>) {

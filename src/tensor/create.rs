@@ -6,8 +6,7 @@ use super::elementwise::{convert, floats, select};
 use super::shape::{broadcast_to, expand, resolve};
 use super::{Tensor, apply1, settle};
 use crate::array::{Array, DType, Scalar, Shape, promote_all};
-use crate::error::Error;
-use crate::ops::{OpError, OpErrorKind};
+use crate::error::{Error, OpError, OpErrorKind};
 use crate::program::Op;
 
 /// A tensor of one value.
@@ -89,12 +88,7 @@ pub fn concatenate<'a>(
     let tensors: Vec<&Tensor> = tensors.into_iter().collect();
     let Some(first) = tensors.first() else {
         let kind = OpErrorKind::parameter("at least one tensor is needed");
-        return Err(OpError {
-            op: "concatenate",
-            kind,
-            location: Some(location),
-        }
-        .into());
+        return Err(OpError::at("concatenate", kind, location).into());
     };
     for tensor in &tensors {
         (*tensor).clone().check()?;

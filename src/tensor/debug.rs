@@ -5,8 +5,7 @@ use std::panic::Location;
 use super::{Caller, Flatten, Tensor, apply};
 use crate::array::Array;
 use crate::callback::Callback;
-use crate::error::Error;
-use crate::ops::{OpError, OpErrorKind};
+use crate::error::{Error, OpError, OpErrorKind};
 use crate::program::Op;
 
 /// Hands the leaves of `args` to a host function for looking at them; nothing comes back.
@@ -83,12 +82,7 @@ pub fn debug_print(
             parts.len() - 1,
             leaves.len()
         );
-        return Err(OpError {
-            op: "debug_print",
-            kind: OpErrorKind::parameter(detail),
-            location: Some(location),
-        }
-        .into());
+        return Err(OpError::at("debug_print", OpErrorKind::parameter(detail), location).into());
     }
     let callback = Callback::new("debug_print", [], move |args: &[Array]| {
         let mut line = parts[0].clone();

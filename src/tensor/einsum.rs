@@ -8,17 +8,11 @@ use std::panic::Location;
 use super::elementwise::promote;
 use super::{Caller, Tensor, arange, settle, where_};
 use crate::array::{DType, Shape, promote_all};
-use crate::error::Error;
-use crate::ops::{OpError, OpErrorKind};
+use crate::error::{Error, OpError, OpErrorKind};
 use crate::program::DotDims;
 
 fn refuse(detail: String, location: Caller) -> Error {
-    OpError {
-        op: "einsum",
-        kind: OpErrorKind::parameter(detail),
-        location: Some(location),
-    }
-    .into()
+    OpError::at("einsum", OpErrorKind::parameter(detail), location).into()
 }
 
 /// A tensor whose axes have letters.
@@ -63,12 +57,7 @@ pub fn einsum(subscripts: &str, operands: &[&Tensor]) -> Result<Tensor, Error> {
                 Some(&(_, m)) if m != n => {
                     let detail = format!("`{letter}` stands for lengths {m} and {n}");
                     let kind = OpErrorKind::shapes(operands.iter().map(|t| t.ty()), detail);
-                    return Err(OpError {
-                        op: "einsum",
-                        kind,
-                        location: Some(location),
-                    }
-                    .into());
+                    return Err(OpError::at("einsum", kind, location).into());
                 }
                 Some(_) => {}
                 None => lengths.push((letter, n)),

@@ -6,8 +6,7 @@ use super::operators::floor_divide;
 use super::shape::broadcast_to;
 use super::{Caller, Repr, Tensor, apply1, settle};
 use crate::array::{DType, Scalar, broadcast_shapes, promote_all, to_inexact};
-use crate::error::Error;
-use crate::ops::{OpError, OpErrorKind};
+use crate::error::{Error, OpError, OpErrorKind};
 use crate::program::{BinaryOp, Op, UnaryOp};
 
 /// Converts to an element type; a bare number is converted on the spot, so that programs show it as a literal.
@@ -55,12 +54,7 @@ pub(super) fn match_ranks<const N: usize>(
             operands.iter().map(|t| &t.ty),
             "they do not broadcast: aligned from the last axis, lengths must be equal or 1",
         );
-        return Err(OpError {
-            op,
-            kind,
-            location: Some(location),
-        }
-        .into());
+        return Err(OpError::at(op, kind, location).into());
     }
     let rank = operands.iter().map(Tensor::rank).max().unwrap_or(0);
     Ok(operands.map(|t| {

@@ -8,8 +8,7 @@ use super::elementwise::{binary, convert, select};
 use super::shape::{broadcast_to, expand, resolve};
 use super::{Caller, Tensor, apply, apply1, settle, where_};
 use crate::array::{DType, Shape};
-use crate::error::Error;
-use crate::ops::{OpError, OpErrorKind};
+use crate::error::{Error, OpError, OpErrorKind};
 use crate::program::{BinaryOp, GatherDims, IndexMode, Op, PadAxis, ScatterDims, ScatterOp};
 
 /// What an index outside the bounds means to [`Tensor::take`].
@@ -32,12 +31,7 @@ fn integer_indices(op: &'static str, indices: &Tensor, location: Caller) -> Resu
         [indices.ty()],
         "indices must be integers; convert with astype",
     );
-    Err(OpError {
-        op,
-        kind,
-        location: Some(location),
-    }
-    .into())
+    Err(OpError::at(op, kind, location).into())
 }
 
 /// Negative indices counted from the end, once.
@@ -239,12 +233,7 @@ impl Tensor {
         let mut out = apply(Op::TopK { k }, &[self], Location::caller())?.into_iter();
         match (out.next(), out.next()) {
             (Some(values), Some(positions)) => Ok((values, positions)),
-            _ => Err(OpError {
-                op: "top_k",
-                kind: OpErrorKind::NotData,
-                location: None,
-            }
-            .into()),
+            _ => Err(OpError::at("top_k", OpErrorKind::NotData, None).into()),
         }
     }
 
@@ -283,12 +272,7 @@ impl Tensor {
                     [self.ty(), indices.ty()],
                     "the indices must be integers of the operand's shape, but for the axis; broadcast them first",
                 );
-                return Err(OpError {
-                    op: "take_along_axis",
-                    kind,
-                    location: Some(location),
-                }
-                .into());
+                return Err(OpError::at("take_along_axis", kind, location).into());
             }
             let n = self.shape()[axis] as i64;
             let indices = convert(&indices, (DType::I64, false), location);

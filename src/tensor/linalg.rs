@@ -8,8 +8,7 @@ use super::elementwise::{convert, promote, promoted_floats};
 use super::shape::{broadcast_to, expand};
 use super::{Caller, Repr, Tensor, apply1, arange, settle, where_};
 use crate::array::{DType, Shape, broadcast_shapes, promote_all, to_inexact};
-use crate::error::Error;
-use crate::ops::{OpError, OpErrorKind};
+use crate::error::{Error, OpError, OpErrorKind};
 use crate::program::{DotDims, Op};
 
 /// How [`Tensor::triangular_solve`] reads its matrix.
@@ -50,12 +49,7 @@ fn match_leading(
     location: Caller,
 ) -> Result<[Tensor; 2], Error> {
     let error = |detail: &str| -> Error {
-        OpError {
-            op,
-            kind: OpErrorKind::shapes([a.ty(), b.ty()], detail),
-            location: Some(location),
-        }
-        .into()
+        OpError::at(op, OpErrorKind::shapes([a.ty(), b.ty()], detail), location).into()
     };
     if a.rank() < 2 || b.rank() < 2 {
         return Err(error("both need at least two axes"));
@@ -184,11 +178,11 @@ impl Tensor {
             (_, [.., n, m]) => [*n, *m],
             _ => {
                 let detail = format!("takes matrices, got {}", self.ty());
-                return settle(Err(OpError {
+                return settle(Err(OpError::at(
                     op,
-                    kind: OpErrorKind::parameter(detail),
-                    location: Some(location),
-                }
+                    OpErrorKind::parameter(detail),
+                    location,
+                )
                 .into()));
             }
         };
@@ -208,11 +202,11 @@ fn matmul(a: &Tensor, b: &Tensor, location: Caller) -> Result<Tensor, Error> {
         }
     }
     let error = |detail: &str| -> Error {
-        OpError {
-            op: "matmul",
-            kind: OpErrorKind::shapes([a.ty(), b.ty()], detail),
-            location: Some(location),
-        }
+        OpError::at(
+            "matmul",
+            OpErrorKind::shapes([a.ty(), b.ty()], detail),
+            location,
+        )
         .into()
     };
     if a.rank() == 0 || b.rank() == 0 {

@@ -8,8 +8,7 @@ use super::elementwise::{convert, floats};
 use super::shape::{AxisList, expand, resolve};
 use super::{Caller, Repr, Tensor, apply1, settle, where_};
 use crate::array::{DType, Shape, to_inexact};
-use crate::error::Error;
-use crate::ops::{OpError, OpErrorKind};
+use crate::error::{Error, OpError, OpErrorKind};
 use crate::program::{ArgReduceOp, CumulativeOp, Op, ReduceOp};
 
 impl Tensor {
@@ -101,12 +100,7 @@ impl Tensor {
                             shape: self.ty.shape.clone(),
                             axes,
                         };
-                        return Err(OpError {
-                            op: kind.name(),
-                            kind: kind_of_error,
-                            location: Some(location),
-                        }
-                        .into());
+                        return Err(OpError::at(kind.name(), kind_of_error, location).into());
                     }
                     if self.shape_is_identity(&axes) {
                         return Ok(self.clone());

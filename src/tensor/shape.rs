@@ -6,8 +6,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::{Caller, Repr, Tensor, apply1, concatenate, settle};
 use crate::array::{Shape, TensorType, broadcast_shapes, resolve_axis};
-use crate::error::Error;
-use crate::ops::{OpError, OpErrorKind};
+use crate::error::{Error, OpError, OpErrorKind};
 use crate::program::Op;
 
 /// One or several axes: `0`, `-1`, `[0, 2]`, or `..` for all.
@@ -51,13 +50,7 @@ pub(super) fn resolve(
 ) -> Result<Shape, Error> {
     let mut out = Shape::new();
     for &axis in axes {
-        let error = |kind| {
-            Error::from(OpError {
-                op,
-                kind,
-                location: Some(location),
-            })
-        };
+        let error = |kind| Error::from(OpError::at(op, kind, location));
         let resolved = resolve_axis(axis, rank)
             .ok_or_else(|| error(OpErrorKind::AxisOutOfBounds { axis, rank }))?;
         if out.contains(&resolved) {
@@ -81,12 +74,7 @@ pub(super) fn broadcast_to(x: &Tensor, shape: &[usize], location: Caller) -> Ten
             [&x.ty, &target],
             "the first does not broadcast to the second",
         );
-        return settle(Err(OpError {
-            op: "broadcast_to",
-            kind,
-            location: Some(location),
-        }
-        .into()));
+        return settle(Err(OpError::at("broadcast_to", kind, location).into()));
     }
     let offset = shape.len() - x.rank();
     let dims = (offset..shape.len()).collect();
@@ -145,12 +133,7 @@ impl Tensor {
                         "cannot reshape into {wanted:?}; lengths are not negative, save for one -1"
                     );
                     let kind = OpErrorKind::shapes([&self.ty], detail);
-                    Err(OpError {
-                        op: "reshape",
-                        kind,
-                        location: Some(location),
-                    }
-                    .into())
+                    Err(OpError::at("reshape", kind, location).into())
                 }
             }
         }))
@@ -281,11 +264,7 @@ impl Tensor {
                     "index {index} is out of bounds for axis {axis}, which is empty; index an axis that has elements"
                 );
                 let kind = OpErrorKind::shapes([&self.ty], detail);
-                return Err(OpError {
-                    op: "index",
-                    kind,
-                    location: Some(location),
-                }
+                return Err(OpError::at("index", kind, location)
                 .into());
             }
             // Negative once from the end, then the nearest.
@@ -400,12 +379,7 @@ impl Tensor {
                 let detail = format!(
                     "an axis of length {n} does not split into {parts} equal parts; give a divisor, or cut with split_at"
                 );
-                Err(OpError {
-                    op: "split",
-                    kind: OpErrorKind::parameter(detail),
-                    location: Some(location),
-                }
-                .into())
+                Err(OpError::at("split", OpErrorKind::parameter(detail), location).into())
             }
         }
     }
@@ -430,12 +404,7 @@ impl Tensor {
         let n = self.shape()[axis];
         if !indices.is_sorted() {
             let detail = format!("the indices {indices:?} must not decrease; sort them");
-            return Err(OpError {
-                op: "split_at",
-                kind: OpErrorKind::parameter(detail),
-                location: Some(location),
-            }
-            .into());
+            return Err(OpError::at("split_at", OpErrorKind::parameter(detail), location).into());
         }
         let ends = indices.iter().map(|&i| i.min(n)).chain([n]);
         let mut from = 0;

@@ -9,9 +9,8 @@ use std::sync::Arc;
 
 use smallvec::smallvec;
 
-use super::VmapError;
 use crate::array::Shape;
-use crate::error::Error;
+use crate::error::{Error, VmapError};
 use crate::ops::batch::{MappedAxis, batch_program, uses_axis};
 use crate::ops::{BatchContext, BatchDim, Batched};
 use crate::program::{Atom, Atoms, Op, Program, Rebuild, Var};

@@ -10,6 +10,5 @@ mod vmap;
 
 pub use jit::{Jit, jit};
 pub use map::map;
-pub use pmap::{PmapError, pmap, shard_map, xmap};
-pub use verify::{VerifyError, Violation};
-pub use vmap::{Vmap, VmapError, vmap};
+pub use pmap::{pmap, shard_map, xmap};
+pub use vmap::{Vmap, vmap};

@@ -5,9 +5,10 @@ use smallvec::smallvec;
 
 use super::kernels::{elements, map, zip3};
 use crate::array::{Array, DType, Data, Element, TensorType, dispatch};
-use crate::ops::error::expect_operands;
+use crate::error::OpErrorKind;
+use crate::ops::Outputs;
+use crate::ops::expect_operands;
 use crate::ops::math::Arith;
-use crate::ops::{OpErrorKind, Outputs};
 
 type Typed<T> = ArcArray<T, IxDyn>;
 

@@ -3,11 +3,11 @@
 use ndarray::{Axis, IxDyn, Slice};
 use smallvec::{SmallVec, smallvec};
 
-use super::super::error::expect_operands;
+use super::super::expect_operands;
 use super::{addressable, all_weak, check_entries, placed};
 use crate::array::{Array, DType, Scalar, Shape, TensorType, dispatch};
-use crate::error::Error;
-use crate::ops::{BatchContext, Batched, OpErrorKind, Outputs, batched_at};
+use crate::error::{Error, OpErrorKind};
+use crate::ops::{BatchContext, Batched, Outputs, batched_at};
 use crate::program::{Atom, Op, PadAxis};
 
 pub(crate) fn infer_pad(

@@ -1,8 +1,8 @@
 //! Whether what the text says of programs and callbacks agrees with itself.
 
-use super::error::{At, ParseError};
 use crate::array::TensorType;
 use crate::callback::Callback;
+use crate::error::{At, ParseError};
 use crate::program::Op;
 
 /// Results are those the callback declares for one example, behind any batch axes.

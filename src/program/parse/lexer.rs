@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::error::{At, ParseError};
+use crate::error::{At, ParseError};
 
 /// The smallest unit of program text.
 #[derive(Clone, Debug, PartialEq)]

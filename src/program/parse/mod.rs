@@ -8,7 +8,6 @@
 //! operations' type rules are not applied here; they are [`Program::verify`](crate::Program::verify)'s work.
 
 mod check;
-mod error;
 mod lexer;
 mod ops;
 mod value;
@@ -20,8 +19,7 @@ use std::sync::Arc;
 use super::{Atom, Atoms, CustomRule, Op, Program, ProgramBuilder, SubProgram};
 use crate::array::{Array, DType, Scalar, Shape, TensorType};
 use crate::callback::Callback;
-use error::At;
-pub use error::ParseError;
+use crate::error::{At, ParseError};
 use lexer::{Lexeme, Token, tokens};
 use value::{Params, Value};
 

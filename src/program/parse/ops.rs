@@ -6,10 +6,10 @@ use smallvec::SmallVec;
 
 use super::Parser;
 use super::check::{check_declared, check_types};
-use super::error::{At, ParseError};
 use super::value::{Params, Value};
 use crate::array::{Shape, TensorType};
 use crate::callback::{Callback, VmapMethod};
+use crate::error::{At, ParseError};
 use crate::program::text::{fill_value, looks_like_lanes};
 use crate::program::{
     ArgReduceOp, AxisName, BinaryOp, CallbackKind, CollectiveOp, CumulativeOp, DotDims, GatherDims,

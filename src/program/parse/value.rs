@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::error::{At, ParseError};
 use crate::array::{DType, Shape, TensorType};
+use crate::error::{At, ParseError};
 use crate::program::SubProgram;
 
 /// The value of one parameter.

@@ -1,12 +1,12 @@
-//! What can go wrong when program text is read.
+//! The error of program text that cannot be read.
 
 use std::fmt::Display;
 
 /// A place in the text, counted from 1 in lines and characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct At {
-    pub(super) line: usize,
-    pub(super) column: usize,
+pub(crate) struct At {
+    pub(crate) line: usize,
+    pub(crate) column: usize,
 }
 
 /// Program text could not be read: where, what was expected and what to do.
@@ -211,7 +211,7 @@ impl ParseError {
         }
     }
 
-    pub(super) fn unexpected(
+    pub(crate) fn unexpected(
         at: At,
         expected: impl Into<String>,
         found: impl Into<String>,
@@ -225,7 +225,7 @@ impl ParseError {
         }
     }
 
-    pub(super) fn mismatch(
+    pub(crate) fn mismatch(
         at: At,
         what: impl Into<String>,
         expected: &dyn Display,

@@ -1,12 +1,27 @@
-//! The error of the transform framework.
+//! The errors of the transform framework: one enum per layer, and [`Error`], which holds them.
+//!
+//! They stand below what they are errors of, so that a layer's result type costs no import from above.
+
+mod callback;
+mod custom;
+mod op;
+mod parse;
+mod trace;
+mod verify;
+mod vmap;
 
 use crate::array::{ArrayError, NpyError};
-use crate::callback::{BoxError, CallbackError};
-use crate::ops::{CustomVmapError, OpError};
-use crate::program::ParseError;
-use crate::tensor::TraceError;
-use crate::transform::{PmapError, VerifyError, VmapError};
 use crate::tree::TreeError;
+
+pub(crate) use callback::HostPanic;
+pub use callback::{BoxError, CallbackError, LaneIndex};
+pub use custom::CustomVmapError;
+pub use op::{OpError, OpErrorKind};
+pub(crate) use parse::At;
+pub use parse::ParseError;
+pub use trace::TraceError;
+pub use verify::{VerifyError, Violation};
+pub use vmap::{PmapError, VmapError};
 
 /// Anything that can go wrong while a function is traced, transformed or run.
 ///

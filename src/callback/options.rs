@@ -132,7 +132,7 @@ impl RunOptions {
     }
 
     /// The options of the innermost scope on this thread.
-    pub(super) fn current() -> RunOptions {
+    pub(crate) fn current() -> RunOptions {
         CURRENT.with_borrow(RunOptions::clone)
     }
 

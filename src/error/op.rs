@@ -1,10 +1,9 @@
-//! What can go wrong when an operation meets its operands.
+//! The error of an operation that meets its operands.
 
 use std::fmt;
 use std::panic::Location;
 
 use crate::array::{DType, Shape, ShapeTuple, TensorType};
-use crate::program::Op;
 
 /// An operation cannot take its operands; shapes are per lane, as the traced function sees them.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,15 +17,16 @@ pub struct OpError {
 }
 
 impl OpError {
-    pub(crate) fn new(
-        op: &Op,
+    /// What is wrong with the operation of this name, and where it was traced.
+    pub(crate) fn at(
+        op: &'static str,
         kind: OpErrorKind,
-        location: Option<&'static Location<'static>>,
-    ) -> OpError {
+        location: impl Into<Option<&'static Location<'static>>>,
+    ) -> Self {
         OpError {
-            op: op.name(),
+            op,
             kind,
-            location,
+            location: location.into(),
         }
     }
 }
@@ -176,18 +176,6 @@ impl OpErrorKind {
         OpErrorKind::InvalidParameter {
             detail: detail.into(),
         }
-    }
-}
-
-/// Checks the number of operands.
-pub(crate) fn expect_operands(inputs: &[TensorType], expected: usize) -> Result<(), OpErrorKind> {
-    if inputs.len() == expected {
-        Ok(())
-    } else {
-        Err(OpErrorKind::OperandCount {
-            expected,
-            actual: inputs.len(),
-        })
     }
 }
 

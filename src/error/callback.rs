@@ -1,4 +1,4 @@
-//! What can go wrong when the host is called.
+//! The error of a host call.
 
 use std::fmt;
 
