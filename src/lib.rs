@@ -15,6 +15,7 @@ mod callback;
 mod error;
 mod exec;
 mod ops;
+mod passes;
 mod program;
 mod tensor;
 mod transform;

@@ -376,6 +376,22 @@ impl Array {
         dispatch!(&self.data, a => a.as_ptr().addr())
     }
 
+    /// The value of a rank-0 array of truth values or integers; 0 for any other.
+    pub(crate) fn scalar_index(&self) -> i128 {
+        fn first<T: Copy>(a: &ArcArray<T, IxDyn>, f: impl Fn(T) -> i128) -> i128 {
+            a.first().map_or(0, |&x| f(x))
+        }
+        match &self.data {
+            Data::Bool(a) => first(a, i128::from),
+            Data::U8(a) => first(a, i128::from),
+            Data::U32(a) => first(a, i128::from),
+            Data::U64(a) => first(a, i128::from),
+            Data::I32(a) => first(a, i128::from),
+            Data::I64(a) => first(a, i128::from),
+            Data::F32(_) | Data::F64(_) => 0,
+        }
+    }
+
     /// Whether both are the same view of the same buffer.
     pub(crate) fn same_view(&self, other: &Array) -> bool {
         let strides = |array: &Array| -> SmallVec<[isize; 4]> {

@@ -16,7 +16,6 @@ use crate::error::{Error, OpError, OpErrorKind};
 use crate::ops::{self, Outputs};
 use crate::program::Program;
 
-pub(crate) use control::scalar_index;
 pub(crate) use plan::Plan;
 use plan::{Action, Operand, Step};
 

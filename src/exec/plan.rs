@@ -7,7 +7,9 @@ use smallvec::SmallVec;
 use crate::array::{Array, DType, Shape, TensorType};
 use crate::callback::{Callback, CallbackKind};
 use crate::error::{OpError, OpErrorKind};
-use crate::program::{Atom, Op, Program, dead_code};
+use crate::passes::dead::dead_code;
+use crate::passes::hoist;
+use crate::program::{Atom, Op, Program};
 
 /// A compiled program.
 #[derive(Debug)]
@@ -139,6 +141,15 @@ fn swept(program: &Program) -> Program {
     dead_code(program.clone())
 }
 
+/// A loop's body, and what is run once before the first step, where there is such.
+fn hoisted(body: &Program, num_consts: usize) -> (Option<Plan>, Plan) {
+    let body = swept(body);
+    match hoist::invariant(&body, num_consts) {
+        Some((first, rest)) => (Some(Plan::new(&first)), Plan::new(&rest)),
+        None => (None, Plan::new(&body)),
+    }
+}
+
 /// Where to find the atoms; `last` says of a variable whether these are the last to read it.
 fn operands<'a>(
     atoms: &'a [Atom],
@@ -188,13 +199,12 @@ impl Action {
                 body,
                 body_consts,
             } => {
-                let body = swept(body);
-                let (invariant, rest) = super::control::split_invariant(&body, *body_consts);
+                let (invariant, body) = hoisted(body, *body_consts);
                 Action::While(WhilePlan {
                     cond: Plan::new(&swept(cond)),
                     cond_consts: *cond_consts,
-                    invariant: invariant.as_ref().map(Plan::new),
-                    body: Plan::new(rest.as_ref().unwrap_or(&body)),
+                    invariant,
+                    body,
                     body_consts: *body_consts,
                     masked: cond
                         .output_types()
@@ -211,11 +221,10 @@ impl Action {
                 lanes,
                 ..
             } => {
-                let body = swept(body);
-                let (invariant, rest) = super::control::split_invariant(&body, *num_consts);
+                let (invariant, body) = hoisted(body, *num_consts);
                 Action::Scan(ScanPlan {
-                    invariant: invariant.as_ref().map(Plan::new),
-                    body: Plan::new(rest.as_ref().unwrap_or(&body)),
+                    invariant,
+                    body,
                     length: *length,
                     num_consts: *num_consts,
                     num_carry: *num_carry,

@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use super::{BatchContext, BatchDim, Batched, batch, collective};
 use crate::array::TensorType;
 use crate::error::Error;
+use crate::passes::env::Env;
 use crate::program::{Atom, AxisName, Op, Program, ProgramBuilder};
 
 /// A mapped axis: how many lanes, and the name collectives know it by.
@@ -57,29 +58,21 @@ pub(crate) fn batch_program(
     dims: &[BatchDim],
 ) -> Result<BatchedBody, Error> {
     let mut builder = ProgramBuilder::new();
-    let mut env: Vec<Option<Batched>> = vec![None; program.types().len()];
+    let mut env: Env<Batched> = Env::new(program);
     for (&var, &dim) in program.inputs().iter().zip(dims) {
         let ty = program.var_type(var);
         let ty = match dim {
             BatchDim::At(d) => ty.insert_axis(d, axis.size),
             BatchDim::Unbatched => ty.clone(),
         };
-        env[var.index()] = Some(Batched {
-            atom: Atom::Var(builder.input(ty)),
-            dim,
-        });
+        let atom = Atom::Var(builder.input(ty));
+        env.bind(var, Batched { atom, dim });
     }
     for (var, array) in program.constants() {
-        env[var.index()] = Some(Batched::unbatched(builder.constant(array)));
+        env.bind(*var, builder.constant(array).into());
     }
-    // A verified program defines every variable before its use.
-    let read = |env: &[Option<Batched>], atom: &Atom| match atom {
-        Atom::Var(var) => env[var.index()].unwrap_or(Batched::unbatched(*atom)),
-        Atom::Literal(..) => Batched::unbatched(*atom),
-    };
     for equation in program.equations() {
-        let inputs: SmallVec<[Batched; 4]> =
-            equation.inputs.iter().map(|a| read(&env, a)).collect();
+        let inputs: SmallVec<[Batched; 4]> = env.read_all(&equation.inputs);
         let touches_axis = axis.name.is_some_and(|name| uses_axis(&equation.op, name));
         let outputs = if touches_axis || inputs.iter().any(|i| i.dim.is_batched()) {
             let mut cx = BatchContext {
@@ -102,11 +95,9 @@ pub(crate) fn batch_program(
                 .map(|v| Batched::unbatched(Atom::Var(v)))
                 .collect()
         };
-        for (var, out) in equation.outputs.iter().zip(outputs) {
-            env[var.index()] = Some(out);
-        }
+        env.bind_all(&equation.outputs, outputs);
     }
-    let outputs = program.outputs().iter().map(|a| read(&env, a)).collect();
+    let outputs = env.read_all(program.outputs());
     Ok(BatchedBody { builder, outputs })
 }
 

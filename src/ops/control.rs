@@ -337,7 +337,7 @@ pub(super) fn batch_cond(
         let body = batch_program(branch, axis, &dims)?;
         let everywhere = vec![Some(0); body.outputs.len()];
         let body = body.finish(axis, &everywhere)?;
-        let operands = if body.equations().iter().any(|e| e.op.calls_host()) {
+        let operands = if body.equations().iter().any(|e| super::calls_host(&e.op)) {
             chosen_operands(cx, index, cases.len(), &operands)?
         } else {
             operands.clone()

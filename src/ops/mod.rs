@@ -77,6 +77,13 @@ impl Batched {
     }
 }
 
+/// An operand that no lane has for itself.
+impl From<Atom> for Batched {
+    fn from(atom: Atom) -> Batched {
+        Batched::unbatched(atom)
+    }
+}
+
 /// The type rule: what an operation makes of operands of these types.
 pub(crate) fn infer(op: &Op, inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
     match op {
@@ -304,6 +311,11 @@ pub(crate) fn batch(
         Op::Scan { .. } => control::batch_scan(cx, op, inputs),
         Op::Collective { .. } => collective::batch(cx, op, inputs),
     }
+}
+
+/// Whether an operation, or a program it runs, calls the host.
+pub(crate) fn calls_host(op: &Op) -> bool {
+    op.any(&|op| matches!(op, Op::Callback { .. }))
 }
 
 /// Applies an operation's type rule and appends it to a program.

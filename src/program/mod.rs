@@ -7,10 +7,8 @@
 
 mod builder;
 mod custom;
-mod dead;
 mod op;
 mod parse;
-mod rebuild;
 mod text;
 pub(crate) use crate::callback::CallbackKind;
 
@@ -24,13 +22,11 @@ use crate::array::{Array, Scalar, TensorType};
 pub use builder::ProgramBuilder;
 pub use custom::CustomRule;
 pub(crate) use custom::RuleOutcome;
-pub(crate) use dead::dead_code;
 pub use op::{
     ArgReduceOp, AxisName, BinaryOp, CollectiveOp, CumulativeOp, DotDims, GatherDims, IndexMode,
     Op, PadAxis, ReduceOp, ScatterDims, ScatterOp, UnaryOp,
 };
 pub use parse::ProgramParser;
-pub(crate) use rebuild::Rebuild;
 
 /// A variable of one program: an index into its table of types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -177,32 +173,6 @@ impl Program {
     #[must_use]
     pub fn has_effects(&self) -> bool {
         self.equations.iter().any(|e| e.op.has_effects())
-    }
-
-    /// Copies the equations into `builder` with `args` in place of the inputs, and returns the results there.
-    pub(crate) fn inline(&self, builder: &mut ProgramBuilder, args: &[Atom]) -> Vec<Atom> {
-        debug_assert_eq!(args.len(), self.inputs.len());
-        let mut env: Vec<Option<Atom>> = vec![None; self.types.len()];
-        for (var, &atom) in self.inputs.iter().zip(args) {
-            env[var.index()] = Some(atom);
-        }
-        for (var, array) in &self.constants {
-            env[var.index()] = Some(builder.constant(array));
-        }
-        // Verified programs define every variable before its use; a missing one keeps its own literal form.
-        let read = |env: &[Option<Atom>], atom: &Atom| match atom {
-            Atom::Var(var) => env[var.index()].unwrap_or(*atom),
-            Atom::Literal(..) => *atom,
-        };
-        for equation in &self.equations {
-            let inputs = equation.inputs.iter().map(|a| read(&env, a)).collect();
-            let types = equation.outputs.iter().map(|&v| self.var_type(v).clone());
-            let outputs = builder.push(equation.op.clone(), inputs, types, equation.location);
-            for (var, out) in equation.outputs.iter().zip(outputs) {
-                env[var.index()] = Some(Atom::Var(out));
-            }
-        }
-        self.outputs.iter().map(|a| read(&env, a)).collect()
     }
 }
 

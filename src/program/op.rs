@@ -497,11 +497,6 @@ impl Op {
         test(self) || self.sub_programs().iter().any(|p| p.any(test))
     }
 
-    /// Whether this operation, or a program it runs, calls the host.
-    pub(crate) fn calls_host(&self) -> bool {
-        self.any(&|op| matches!(op, Op::Callback { .. }))
-    }
-
     /// Whether a run of it can be noticed other than by its results.
     #[must_use]
     pub fn has_effects(&self) -> bool {

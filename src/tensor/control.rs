@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use super::context::{Traced, lift_vars, trace_dynamic};
 use super::elementwise::convert;
-use super::{Caller, Flatten, Func, Output, Repr, Tensor, Tree, apply, forward, func};
+use super::{Caller, Flatten, Func, Output, Repr, Tensor, Tree, apply, func};
 use crate::array::{Array, DType, Scalar, TensorType};
 use crate::error::{Error, OpError, OpErrorKind};
-use crate::program::{Op, Program, dead_code};
+use crate::passes::dead::dead_code;
+use crate::passes::forward;
+use crate::program::{Op, Program};
 use crate::tree::{Path, TreeDef};
 
 fn op_error(op: &'static str, kind: OpErrorKind, location: Caller) -> Error {

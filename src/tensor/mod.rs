@@ -17,7 +17,6 @@ mod custom;
 mod debug;
 mod einsum;
 mod elementwise;
-mod forward;
 mod func;
 mod index;
 mod linalg;

@@ -13,7 +13,8 @@ use crate::array::Shape;
 use crate::error::{Error, VmapError};
 use crate::ops::batch::{MappedAxis, batch_program, uses_axis};
 use crate::ops::{BatchContext, BatchDim, Batched};
-use crate::program::{Atom, Atoms, Op, Program, Rebuild, Var};
+use crate::passes::hoist::{Reach, Split, split};
+use crate::program::{Atom, Atoms, Op, Program};
 
 /// Where a result's batch axis goes; see [`Vmap::batch`](super::vmap::Vmap).
 pub(super) type Place<'a> = dyn Fn(usize, BatchDim, usize) -> Result<Option<usize>, VmapError> + 'a;
@@ -37,11 +38,16 @@ pub(super) fn chunked(
         }
         .into());
     }
+    let mapped: Vec<bool> = dims.iter().map(|dim| dim.is_batched()).collect();
+    let reach = Reach::new(program, mapped.iter().copied(), |_| false);
     let Split {
         mut outer,
         rest,
         shared,
-    } = split(program, axis, dims);
+    } = split(&reach, &mapped, |k, ty| match dims[k] {
+        BatchDim::At(d) => ty.insert_axis(d, axis.size),
+        BatchDim::Unbatched => ty.clone(),
+    });
     let (count, left) = (axis.size / chunk, axis.size % chunk);
 
     // The mapped inputs with the lanes in front, whole chunks apart from what is left.
@@ -127,12 +133,12 @@ pub(super) fn chunked(
         found.push(Batched::at(joined, 0));
     }
     let mut found = found.into_iter();
-    let varies = varying(program, dims);
     let mut outputs = Vec::with_capacity(program.outputs().len());
     for (k, atom) in program.outputs().iter().enumerate() {
-        let value = match atom {
-            Atom::Var(var) if varies[var.index()] => found.next(),
-            _ => None,
+        let value = if reach.reaches(atom) {
+            found.next()
+        } else {
+            None
         };
         let value = value.unwrap_or_else(|| Batched::unbatched(outer.read(atom)));
         let mut cx = BatchContext {
@@ -168,90 +174,4 @@ fn lanes(cx: &mut BatchContext<'_>, atom: Atom, from: usize, to: usize) -> Resul
         },
         smallvec![atom],
     )
-}
-
-/// Which variables come from a mapped input.
-fn varying(program: &Program, dims: &[BatchDim]) -> Vec<bool> {
-    let mut varies = vec![false; program.types().len()];
-    for (var, dim) in program.inputs().iter().zip(dims) {
-        varies[var.index()] = dim.is_batched();
-    }
-    for equation in program.equations() {
-        let reached = equation
-            .inputs
-            .iter()
-            .any(|a| matches!(a, Atom::Var(v) if varies[v.index()]));
-        for var in &equation.outputs {
-            varies[var.index()] = reached;
-        }
-    }
-    varies
-}
-
-struct Split<'a> {
-    /// The program under construction: all inputs at full size, and what does not vary.
-    outer: Rebuild<'a>,
-    /// What varies, for one lane: shared values, then mapped inputs, to the results that vary.
-    rest: Program,
-    /// The variables of the source that the rest takes as shared values.
-    shared: Vec<Var>,
-}
-
-fn split<'a>(program: &'a Program, axis: MappedAxis<'_>, dims: &[BatchDim]) -> Split<'a> {
-    let varies = varying(program, dims);
-    let mut outer = Rebuild::new(program);
-    for (&var, dim) in program.inputs().iter().zip(dims) {
-        match dim {
-            BatchDim::At(d) => {
-                outer.input_of(var, program.var_type(var).insert_axis(*d, axis.size));
-            }
-            BatchDim::Unbatched => outer.input(var),
-        }
-    }
-    outer.constants();
-    let reads_varying = |inputs: &Atoms| {
-        inputs
-            .iter()
-            .any(|a| matches!(a, Atom::Var(v) if varies[v.index()]))
-    };
-    let mut shared: Vec<Var> = Vec::new();
-    let mut inside = Vec::new();
-    for equation in program.equations() {
-        if !reads_varying(&equation.inputs) {
-            outer.equation(equation);
-            continue;
-        }
-        for atom in &equation.inputs {
-            if let Atom::Var(var) = atom
-                && !varies[var.index()]
-                && !shared.contains(var)
-            {
-                shared.push(*var);
-            }
-        }
-        inside.push(equation);
-    }
-    let mut rest = Rebuild::new(program);
-    for var in &shared {
-        rest.input(*var);
-    }
-    for (var, dim) in program.inputs().iter().zip(dims) {
-        if dim.is_batched() {
-            rest.input(*var);
-        }
-    }
-    for equation in inside {
-        rest.equation(equation);
-    }
-    let outputs: Vec<Atom> = program
-        .outputs()
-        .iter()
-        .filter(|a| matches!(a, Atom::Var(v) if varies[v.index()]))
-        .copied()
-        .collect();
-    Split {
-        outer,
-        rest: rest.finish(&outputs),
-        shared,
-    }
 }

@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::array::TensorType;
 use crate::error::Error;
 use crate::exec::{Plan, RunContext};
-use crate::program::{Op, Program, dead_code};
+use crate::passes::dead::dead_code;
+use crate::passes::simplify::simplify;
+use crate::program::{Op, Program};
 use crate::tensor::{
     Arguments, Func, Tensor, Tree, apply, concrete_arrays, flatten_args, is_tracing, lift_vars,
     trace,
 };
-use crate::transform::simplify;
 use crate::tree::{Path, TreeDef};
 
 /// A function that is traced once per structure and types of its arguments; see [`jit`].
@@ -165,7 +166,7 @@ impl<F> Jit<F> {
         let key: Key = (def, leaves.iter().map(|t| t.ty().clone()).collect());
         // Traced without holding the lock: the function may call itself on other types.
         let (traced, out_def) = trace::<A, F>(&self.function, &key.0, &key.1, None, location)?;
-        let program = simplify::simplify(&traced.program);
+        let program = simplify(&traced.program);
         #[cfg(debug_assertions)]
         program.verify()?;
         let compiled = Arc::new(Compiled {

@@ -4,8 +4,6 @@ mod chunk;
 mod jit;
 mod map;
 mod pmap;
-pub(crate) mod simplify;
-mod verify;
 mod vmap;
 
 pub use jit::{Jit, jit};

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::dead::dead_code;
+use super::env::Env;
 use crate::array::{Array, Scalar, TensorType};
-use crate::exec::scalar_index;
 use crate::ops;
-use crate::program::{Atom, Atoms, Equation, Op, Program, ProgramBuilder, dead_code};
+use crate::program::{Atom, Atoms, Equation, Op, Program, ProgramBuilder};
 
 /// Results with more elements than this are not computed ahead: they would have to be kept.
 const MAX_FOLDED: usize = 4096;
@@ -42,31 +43,22 @@ struct Pass {
 impl Pass {
     /// Copies a program's equations with `args` for its inputs.
     fn copy(&mut self, program: &Program, args: &[Atom]) -> Vec<Atom> {
-        let mut env: Vec<Option<Atom>> = vec![None; program.types().len()];
-        for (var, &atom) in program.inputs().iter().zip(args) {
-            env[var.index()] = Some(atom);
-        }
+        let mut env = Env::new(program);
+        env.bind_all(program.inputs(), args.iter().copied());
         for (var, array) in program.constants() {
-            env[var.index()] = Some(self.constant(array, false));
+            env.bind(*var, self.constant(array, false));
         }
-        // A verified program defines every variable before its use.
-        let read = |env: &[Option<Atom>], atom: &Atom| match atom {
-            Atom::Var(var) => env[var.index()].unwrap_or(*atom),
-            Atom::Literal(..) => *atom,
-        };
         for equation in program.equations() {
-            let inputs: Atoms = equation.inputs.iter().map(|a| read(&env, a)).collect();
+            let inputs: Atoms = env.read_all(&equation.inputs);
             let types: Vec<TensorType> = equation
                 .outputs
                 .iter()
                 .map(|&v| program.var_type(v).clone())
                 .collect();
             let outputs = self.equation(equation, inputs, types);
-            for (var, atom) in equation.outputs.iter().zip(outputs) {
-                env[var.index()] = Some(atom);
-            }
+            env.bind_all(&equation.outputs, outputs);
         }
-        program.outputs().iter().map(|a| read(&env, a)).collect()
+        env.read_all(program.outputs())
     }
 
     fn equation(
@@ -80,7 +72,7 @@ impl Pass {
                 return self.copy(program, &inputs).into();
             }
             Op::Cond { branches } => {
-                if let Some(taken) = self.value(&inputs[0]).map(|i| scalar_index(&i)) {
+                if let Some(taken) = self.value(&inputs[0]).map(|i| i.scalar_index()) {
                     let taken = taken.clamp(0, branches.len() as i128 - 1) as usize;
                     return self.copy(&branches[taken], &inputs[1..]).into();
                 }
@@ -180,8 +172,8 @@ fn is_data(op: &Op) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use super::super::dead::dead_code;
     use crate::prelude::*;
-    use crate::program::dead_code;
     use crate::{CallLog, Program};
 
     fn text(program: &Program) -> String {

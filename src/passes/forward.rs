@@ -4,11 +4,11 @@
 //! changes what is batched under `vmap`, and so the shapes a callback sees: a batched predicate batches every result of a
 //! branch and everything a loop carries, but neither operands nor constants. The reference does the same while tracing.
 
-use super::Tensor;
-use crate::program::{Atom, Program, dead_code};
+use super::dead::dead_code;
+use crate::program::{Atom, Program};
 
 /// For each result, the position of the input it is.
-pub(super) fn forwarded(program: &Program) -> Vec<Option<usize>> {
+pub(crate) fn forwarded(program: &Program) -> Vec<Option<usize>> {
     let position = |atom: &Atom| match atom {
         Atom::Var(var) => program.inputs.iter().position(|v| v == var),
         Atom::Literal(..) => None,
@@ -17,13 +17,13 @@ pub(super) fn forwarded(program: &Program) -> Vec<Option<usize>> {
 }
 
 /// Drops the results whose flag is set.
-pub(super) fn drop_outputs(program: &mut Program, flags: &[bool]) {
+pub(crate) fn drop_outputs(program: &mut Program, flags: &[bool]) {
     let mut flags = flags.iter();
     program.outputs.retain(|_| flags.next() != Some(&true));
 }
 
 /// Moves the inputs whose flag is set in front of the others; `first` is the position of the first flag's input.
-pub(super) fn inputs_to_front(program: &mut Program, first: usize, flags: &[bool]) {
+pub(crate) fn inputs_to_front(program: &mut Program, first: usize, flags: &[bool]) {
     let flagged =
         |position: usize| position.checked_sub(first).and_then(|k| flags.get(k)) == Some(&true);
     let (front, rest): (Vec<_>, Vec<_>) = program
@@ -35,7 +35,7 @@ pub(super) fn inputs_to_front(program: &mut Program, first: usize, flags: &[bool
 }
 
 /// Which of the inputs from `first` on have their flag set and are not needed by any result.
-pub(super) fn unneeded_inputs(program: &Program, first: usize, flags: &[bool]) -> Vec<bool> {
+pub(crate) fn unneeded_inputs(program: &Program, first: usize, flags: &[bool]) -> Vec<bool> {
     let swept = dead_code(program.clone());
     let read = |var| {
         let of = |atoms: &[Atom]| atoms.contains(&Atom::Var(var));
@@ -50,21 +50,18 @@ pub(super) fn unneeded_inputs(program: &Program, first: usize, flags: &[bool]) -
 }
 
 /// Splits items by their flags: those set, and the others.
-pub(super) fn split(items: &[Tensor], flags: &[bool]) -> (Vec<Tensor>, Vec<Tensor>) {
+pub(crate) fn split<T: Clone>(items: &[T], flags: &[bool]) -> (Vec<T>, Vec<T>) {
     let (set, rest): (Vec<_>, Vec<_>) = items
         .iter()
         .cloned()
         .zip(flags)
         .partition(|&(_, &flag)| flag);
-    let items = |pairs: Vec<(Tensor, &bool)>| pairs.into_iter().map(|(item, _)| item).collect();
+    let items = |pairs: Vec<(T, &bool)>| pairs.into_iter().map(|(item, _)| item).collect();
     (items(set), items(rest))
 }
 
 /// The results of all: an operand where there is one, otherwise the next of what was computed.
-pub(super) fn merge(
-    operands: Vec<Option<Tensor>>,
-    computed: impl IntoIterator<Item = Tensor>,
-) -> Vec<Tensor> {
+pub(crate) fn merge<T>(operands: Vec<Option<T>>, computed: impl IntoIterator<Item = T>) -> Vec<T> {
     let mut computed = computed.into_iter();
     operands
         .into_iter()

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::{Atom, Equation, Op, Program, SubProgram};
+use crate::program::{Atom, Equation, Op, Program, SubProgram};
 
 /// The program without equations whose results nothing needs, here and in the programs inside; effectful ones stay.
 /// Loops and conditionals lose the results, carried values and operands that nothing needs.
