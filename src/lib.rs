@@ -16,14 +16,15 @@ mod error;
 mod exec;
 mod ops;
 mod passes;
-mod program;
 mod tensor;
+mod text;
 mod transform;
 mod tree;
 
 pub mod doc;
 pub mod phase;
 pub mod prelude;
+pub mod program;
 
 pub use array::{
     Array, ArrayError, DType, Element, NpyError, NpyHeader, NpyKind, NpyType, Scalar, Shape,
@@ -39,11 +40,7 @@ pub use error::{
     PmapError, TraceError, VerifyError, Violation, VmapError,
 };
 pub use ops::BatchDim;
-pub use program::{
-    ArgReduceOp, Atom, Atoms, AxisName, BinaryOp, CollectiveOp, CumulativeOp, CustomRule, DotDims,
-    Equation, GatherDims, IndexMode, Op, PadAxis, Program, ProgramBuilder, ProgramParser, ReduceOp,
-    ScatterDims, ScatterOp, SubProgram, UnaryOp, Var,
-};
+pub use program::{DotDims, GatherDims, IndexMode, Program, ScatterDims, ScatterOp};
 pub use tensor::{
     Arguments, At, AxisList, AxisNames, BatchedFlags, CustomVmap, Flatten, Func, Output,
     RuleOutput, ScanOptions, SharedFunc, Slicing, TakeMode, Tensor, Tree, TreeValue, Triangle,
@@ -52,6 +49,7 @@ pub use tensor::{
     one_hot, ones, outer, pmax, pmean, pmin, ppermute, pshuffle, psum, psum_scatter, scan,
     sequential_vmap, sort_by_key, stack, switch, tensordot, vdot, where_, while_loop, zeros,
 };
+pub use text::ProgramParser;
 pub use transform::{Jit, Vmap, jit, map, pmap, shard_map, vmap, xmap};
 pub use tree::{Axes, IntoAxes, Path, Step, TreeDef, TreeError};
 

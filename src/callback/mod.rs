@@ -35,6 +35,7 @@ pub use options::{CancelToken, Progress, RunOptions};
 /// A callback none of whose arguments is batched is called once, unbatched, whatever its method; a batch of size 0
 /// makes no call (rules C1 and C19).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum VmapMethod {
     /// One call per lane, in ascending order; under nested vmaps the innermost level is the slowest (rule C11).
     Sequential,
@@ -106,6 +107,7 @@ impl std::str::FromStr for VmapMethod {
 
 /// What a host call does beside returning its results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum CallbackKind {
     /// Without side effects: may be dropped under `jit` where its results are not used.
     Pure,
@@ -116,6 +118,22 @@ pub enum CallbackKind {
     },
     /// For looking at values; never dropped.
     Debug,
+}
+
+impl CallbackKind {
+    /// The names of the operations that make such calls.
+    pub(crate) const NAMES: &'static [&'static str] =
+        &["pure_callback", "io_callback", "debug_callback"];
+
+    /// The name of the operation that makes such calls.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            CallbackKind::Pure => "pure_callback",
+            CallbackKind::Io { .. } => "io_callback",
+            CallbackKind::Debug => "debug_callback",
+        }
+    }
 }
 
 type HostFn = dyn Fn(&[Array]) -> Result<Vec<Array>, BoxError> + Send + Sync;

@@ -144,9 +144,6 @@ pub enum OpErrorKind {
         /// What is unsupported and what to do instead.
         detail: String,
     },
-    /// The operation runs programs or the host and has no value of its own.
-    #[error("cannot be evaluated by itself; run a program that contains it")]
-    NotData,
 }
 
 impl OpErrorKind {

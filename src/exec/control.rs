@@ -1,13 +1,13 @@
 //! Running conditionals and loops.
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use super::plan::{Plan, ScanPlan, WhilePlan};
 use super::{RunContext, Table};
 use crate::array::{Array, Data, Element, TensorType, dispatch_dtype};
 use crate::error::Error;
 use crate::ops::{self, Outputs};
-use crate::program::Op;
+use crate::program::{ScatterApply, SelectN};
 
 pub(super) fn run_cond(
     branches: &[Plan],
@@ -58,7 +58,7 @@ pub(super) fn run_while(
             for (old, new) in carry.iter_mut().zip(next) {
                 let which = keep_going
                     .broadcast_in_dim(old.shape(), &(0..keep_going.rank()).collect::<Vec<_>>());
-                *old = ops::eval(&Op::SelectN, &[which, old.clone(), new])?.swap_remove(0);
+                *old = ops::eval(&SelectN.into(), &[which, old.clone(), new]).swap_remove(0);
             }
         } else {
             carry = next;
@@ -114,6 +114,38 @@ pub(super) fn run_scan(
         .into_iter()
         .chain(ys.into_iter().map(Stack::finish))
         .collect())
+}
+
+/// Puts every element that updates meet, and each of those, through the update function.
+pub(super) fn run_scatter(
+    op: &ScatterApply,
+    update: &Plan,
+    operands: &[Array],
+    cx: &mut RunContext,
+) -> Result<Outputs<Array>, Error> {
+    let mut table = Table::new();
+    let mut failed = None;
+    let out = dispatch_dtype!(operands[0].dtype(), T => {
+        ops::scatter::eval_with::<T>(&op.dims, op.mode, operands, |target, updates| {
+            for (element, &update_element) in target.iter_mut().zip(updates) {
+                if failed.is_some() {
+                    return;
+                }
+                let args = [Array::scalar(*element), Array::scalar(update_element)];
+                let found = update
+                    .run_in(&mut table, args, cx)
+                    .and_then(|out| Ok(out[0].item::<T>()?));
+                match found {
+                    Ok(found) => *element = found,
+                    Err(error) => failed = Some(error),
+                }
+            }
+        })
+    });
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(smallvec![out]),
+    }
 }
 
 /// A result of a scan, filled one step at a time.

@@ -11,10 +11,10 @@ mod plan;
 use smallvec::SmallVec;
 
 use crate::array::Array;
-use crate::callback::{Callback, RunOptions};
+use crate::callback::RunOptions;
 use crate::error::{Error, OpError, OpErrorKind};
 use crate::ops::{self, Outputs};
-use crate::program::Program;
+use crate::program::{HostCall, Program};
 
 pub(crate) use plan::Plan;
 use plan::{Action, Operand, Step};
@@ -126,20 +126,17 @@ impl Plan {
         cx: &mut RunContext,
     ) -> Result<Outputs<Array>, Error> {
         match &step.action {
-            Action::Data(op) => ops::eval(op, &operands),
+            Action::Data(op) => Ok(ops::eval(op, &operands)),
             Action::Empty(results) => Ok(results
                 .iter()
                 .map(|ty| Array::zeros(ty.dtype, &ty.shape))
                 .collect()),
-            Action::Callback {
-                callback,
-                results,
-                lanes,
-            } => call_host(callback, results, lanes, &operands, cx),
+            Action::HostCall(call) => call_host(call, &operands, cx),
             Action::Call(plan) => plan.run(operands, cx),
             Action::Cond(branches) => control::run_cond(branches, operands, cx),
             Action::While(plan) => control::run_while(plan, operands, cx),
             Action::Scan(plan) => control::run_scan(plan, operands, cx),
+            Action::ScatterApply { op, update } => control::run_scatter(op, update, &operands, cx),
             Action::Unbound(error) => Err(error.clone().into()),
         }
     }
@@ -163,12 +160,16 @@ fn read(table: &mut Table, operand: &Operand) -> Result<Array, Error> {
 
 /// One host call, or one per lane.
 fn call_host(
-    callback: &Callback,
-    results: &[crate::array::TensorType],
-    lanes: &[usize],
+    call: &HostCall,
     operands: &[Array],
     cx: &RunContext,
 ) -> Result<Outputs<Array>, Error> {
+    let HostCall {
+        callback,
+        results,
+        lanes,
+        kind: _,
+    } = call;
     cx.options.check()?;
     if !lanes.is_empty() {
         return Ok(callback

@@ -4,12 +4,15 @@ use std::panic::Location;
 
 use smallvec::SmallVec;
 
-use crate::array::{Array, DType, Shape, TensorType};
-use crate::callback::{Callback, CallbackKind};
+use crate::array::{Array, DType, TensorType};
+use crate::callback::CallbackKind;
 use crate::error::{OpError, OpErrorKind};
 use crate::passes::dead::dead_code;
 use crate::passes::hoist;
-use crate::program::{Atom, Op, Program};
+use crate::program::{
+    Atom, AxisName, Call, Cond, ControlOp, CustomVmapCall, DataOp, HostCall, Op, Program,
+    ScatterApply,
+};
 
 /// A compiled program.
 #[derive(Debug)]
@@ -44,18 +47,18 @@ pub(super) struct Step {
 /// What a step does.
 #[derive(Debug)]
 pub(super) enum Action {
-    Data(Op),
-    Callback {
-        callback: Callback,
-        results: SmallVec<[TensorType; 2]>,
-        lanes: Shape,
-    },
+    Data(DataOp),
+    HostCall(HostCall),
     /// A pure callback all of whose results are empty is not called (rule C19).
     Empty(SmallVec<[TensorType; 2]>),
     Call(Plan),
     Cond(Vec<Plan>),
     While(WhilePlan),
     Scan(ScanPlan),
+    ScatterApply {
+        op: ScatterApply,
+        update: Plan,
+    },
     /// A collective whose axis no vmap bound.
     Unbound(OpError),
 }
@@ -171,112 +174,70 @@ impl Action {
         outputs: &[crate::program::Var],
         location: Option<&'static Location<'static>>,
     ) -> Action {
+        let name = op.name();
+        let op = match op {
+            Op::Data(op) => return Action::Data(op.clone()),
+            Op::Control(op) => op,
+        };
         match op {
-            Op::Callback {
-                results,
-                kind: CallbackKind::Pure,
-                ..
-            } if results.iter().all(|ty| ty.size() == 0) => Action::Empty(results.clone()),
-            Op::Callback {
-                callback,
-                results,
-                lanes,
-                ..
-            } => Action::Callback {
-                callback: callback.clone(),
-                results: results.clone(),
-                lanes: lanes.clone(),
-            },
-            Op::Call { program, .. } | Op::CustomVmap { program, .. } => {
+            ControlOp::HostCall(call) => {
+                let empty = call.results.iter().all(|ty| ty.size() == 0);
+                if empty && call.kind == CallbackKind::Pure {
+                    Action::Empty(call.results.clone())
+                } else {
+                    Action::HostCall(call.clone())
+                }
+            }
+            ControlOp::Call(Call { program, .. })
+            | ControlOp::CustomVmapCall(CustomVmapCall { program, .. }) => {
                 Action::Call(Plan::new(program))
             }
-            Op::Cond { branches } => {
+            ControlOp::Cond(Cond { branches }) => {
                 Action::Cond(branches.iter().map(|b| Plan::new(&swept(b))).collect())
             }
-            Op::While {
-                cond,
-                cond_consts,
-                body,
-                body_consts,
-            } => {
-                let (invariant, body) = hoisted(body, *body_consts);
+            ControlOp::While(op) => {
+                let (invariant, body) = hoisted(&op.body, op.body_consts);
                 Action::While(WhilePlan {
-                    cond: Plan::new(&swept(cond)),
-                    cond_consts: *cond_consts,
+                    cond: Plan::new(&swept(&op.cond)),
+                    cond_consts: op.cond_consts,
                     invariant,
                     body,
-                    body_consts: *body_consts,
-                    masked: cond
+                    body_consts: op.body_consts,
+                    masked: op
+                        .cond
                         .output_types()
                         .first()
                         .is_some_and(|ty| ty.dtype == DType::Bool && ty.rank() > 0),
                 })
             }
-            Op::Scan {
-                body,
-                length,
-                num_consts,
-                num_carry,
-                reverse,
-                lanes,
-                ..
-            } => {
-                let (invariant, body) = hoisted(body, *num_consts);
+            ControlOp::Scan(op) => {
+                let (invariant, body) = hoisted(&op.body, op.num_consts);
                 Action::Scan(ScanPlan {
                     invariant,
                     body,
-                    length: *length,
-                    num_consts: *num_consts,
-                    num_carry: *num_carry,
-                    reverse: *reverse,
-                    lanes: *lanes,
-                    ys: outputs[*num_carry..]
+                    length: op.length,
+                    num_consts: op.num_consts,
+                    num_carry: op.num_carry,
+                    reverse: op.reverse,
+                    lanes: op.lanes,
+                    ys: outputs[op.num_carry..]
                         .iter()
                         .map(|&v| program.var_type(v).clone())
                         .collect(),
                 })
             }
-            Op::Collective { axes, .. } => {
-                let name = axes
-                    .first()
-                    .map_or_else(String::new, |(n, _)| n.to_string());
-                Action::Unbound(OpError::at(
-                    op.name(),
-                    OpErrorKind::UnboundAxisName {
-                        name,
-                        bound: Vec::new(),
-                    },
-                    location,
-                ))
+            ControlOp::ScatterApply(op) => Action::ScatterApply {
+                op: op.clone(),
+                update: Plan::new(&op.update),
+            },
+            ControlOp::Collective(op) => {
+                let name_of_axis = |(name, _): &(AxisName, usize)| name.to_string();
+                let kind = OpErrorKind::UnboundAxisName {
+                    name: op.axes.first().map(name_of_axis).unwrap_or_default(),
+                    bound: Vec::new(),
+                };
+                Action::Unbound(OpError::at(name, kind, location))
             }
-            Op::Unary(_)
-            | Op::Binary(_)
-            | Op::IntegerPow { .. }
-            | Op::ConvertElementType { .. }
-            | Op::SelectN
-            | Op::Clamp
-            | Op::BroadcastInDim { .. }
-            | Op::Reshape { .. }
-            | Op::Transpose { .. }
-            | Op::Squeeze { .. }
-            | Op::Concatenate { .. }
-            | Op::Pad { .. }
-            | Op::Rev { .. }
-            | Op::Slice { .. }
-            | Op::Reduce { .. }
-            | Op::ArgReduce { .. }
-            | Op::Cumulative { .. }
-            | Op::DotGeneral { .. }
-            | Op::Iota { .. }
-            | Op::DynamicSlice { .. }
-            | Op::DynamicUpdateSlice
-            | Op::Gather { .. }
-            | Op::Scatter { .. }
-            | Op::Sort { .. }
-            | Op::TopK { .. }
-            | Op::Cholesky
-            | Op::TriangularSolve { .. }
-            | Op::Solve => Action::Data(op.clone()),
         }
     }
 }

@@ -6,7 +6,10 @@
 
 use std::sync::Arc;
 
-use crate::program::{Atom, Equation, Op, Program, SubProgram};
+use crate::program::{
+    Atom, Call, Cond, ControlOp, CustomVmapCall, Equation, Op, Program, Scan, ScatterApply,
+    SubProgram, While,
+};
 
 /// The program without equations whose results nothing needs, here and in the programs inside; effectful ones stay.
 /// Loops and conditionals lose the results, carried values and operands that nothing needs.
@@ -70,8 +73,12 @@ fn count(flags: &[bool]) -> usize {
 
 /// Takes what nothing needs off an equation that runs programs.
 fn narrow(equation: &mut Equation, wanted: &[bool]) {
-    match &mut equation.op {
-        Op::Cond { branches } => {
+    let op = match &mut equation.op {
+        Op::Data(_) => return,
+        Op::Control(op) => op,
+    };
+    match op {
+        ControlOp::Cond(Cond { branches }) => {
             let swept: Vec<(Program, Vec<bool>)> =
                 branches.iter().map(|b| with_outputs(b, wanted)).collect();
             let mut inputs = vec![false; equation.inputs.len() - 1];
@@ -86,12 +93,12 @@ fn narrow(equation: &mut Equation, wanted: &[bool]) {
             equation.inputs = marked(&equation.inputs, &operands);
             equation.outputs = marked(&equation.outputs, wanted);
         }
-        Op::Scan {
+        ControlOp::Scan(Scan {
             body,
             num_consts,
             num_carry,
             ..
-        } => {
+        }) => {
             let fixed = *num_consts + *num_carry;
             let mut outputs = wanted.to_vec();
             let (swept, inputs) = loop {
@@ -117,12 +124,12 @@ fn narrow(equation: &mut Equation, wanted: &[bool]) {
             equation.inputs = marked(&equation.inputs, &inputs);
             equation.outputs = marked(&equation.outputs, &outputs);
         }
-        Op::While {
+        ControlOp::While(While {
             cond,
             cond_consts,
             body,
             body_consts,
-        } => {
+        }) => {
             let (tested, cond_inputs) = with_outputs(cond, &[true]);
             let mut carry: Vec<bool> = wanted
                 .iter()
@@ -155,9 +162,13 @@ fn narrow(equation: &mut Equation, wanted: &[bool]) {
             equation.inputs = marked(&equation.inputs, &operands);
             equation.outputs = marked(&equation.outputs, &carry);
         }
-        Op::Call { program, .. } | Op::CustomVmap { program, .. } => {
+        ControlOp::Call(Call { program, .. })
+        | ControlOp::CustomVmapCall(CustomVmapCall { program, .. })
+        | ControlOp::ScatterApply(ScatterApply {
+            update: program, ..
+        }) => {
             *program = Arc::new(dead_code(Program::clone(program)));
         }
-        _ => {}
+        ControlOp::HostCall(_) | ControlOp::Collective(_) => {}
     }
 }

@@ -4,7 +4,6 @@
 //! reaches before its first chunk.
 
 use crate::array::TensorType;
-use crate::ops;
 use crate::passes::rebuild::Rebuild;
 use crate::program::{Atom, Equation, Op, Program, Var};
 
@@ -79,7 +78,7 @@ pub(crate) fn invariant(body: &Program, num_consts: usize) -> Option<(Program, P
     let (consts, varying) = body.inputs().split_at(num_consts);
     let changes = (0..body.inputs().len()).map(|k| k >= num_consts);
     let reach = Reach::new(body, changes, Op::has_effects);
-    if !reach.equations(false).any(|e| ops::calls_host(&e.op)) {
+    if !reach.equations(false).any(|e| e.op.calls_host()) {
         return None;
     }
     let mut computed = vec![false; body.types().len()];

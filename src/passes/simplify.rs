@@ -11,7 +11,10 @@ use super::dead::dead_code;
 use super::env::Env;
 use crate::array::{Array, Scalar, TensorType};
 use crate::ops;
-use crate::program::{Atom, Atoms, Equation, Op, Program, ProgramBuilder};
+use crate::program::{
+    Atom, Atoms, Call, Cond, ControlOp, CustomVmapCall, DataOp, Equation, Op, Program,
+    ProgramBuilder, Scan, ScatterApply, SubProgram, While,
+};
 
 /// Results with more elements than this are not computed ahead: they would have to be kept.
 const MAX_FOLDED: usize = 4096;
@@ -37,7 +40,7 @@ struct Pass {
     /// Variables whose value is known now.
     known: HashMap<u32, Array>,
     /// What was computed, by operation, operands and result types, and where.
-    seen: HashMap<(String, Atoms, Vec<TensorType>), SmallVec<[Atom; 2]>>,
+    seen: HashMap<(DataOp, Atoms, Vec<TensorType>), SmallVec<[Atom; 2]>>,
 }
 
 impl Pass {
@@ -67,49 +70,81 @@ impl Pass {
         inputs: Atoms,
         types: Vec<TensorType>,
     ) -> SmallVec<[Atom; 2]> {
-        match &equation.op {
-            Op::Call { program, .. } | Op::CustomVmap { program, .. } => {
-                return self.copy(program, &inputs).into();
-            }
-            Op::Cond { branches } => {
-                if let Some(taken) = self.value(&inputs[0]).map(|i| i.scalar_index()) {
-                    let taken = taken.clamp(0, branches.len() as i128 - 1) as usize;
-                    return self.copy(&branches[taken], &inputs[1..]).into();
-                }
-            }
-            _ => {}
-        }
-        if !is_data(&equation.op) {
-            let op = inside(&equation.op);
-            let outputs = self.builder.push(op, inputs, types, equation.location);
-            return outputs.into_iter().map(Atom::Var).collect();
-        }
-        if let Some(found) = self.fold(&equation.op, &inputs, &types) {
+        let op = match &equation.op {
+            Op::Data(op) => op,
+            Op::Control(op) => return self.control(op, equation, inputs, types),
+        };
+        if let Some(found) = self.fold(op, &inputs, &types) {
             return found;
         }
-        let key = (format!("{:?}", equation.op), inputs, types);
+        let key = (op.clone(), inputs, types);
         if let Some(found) = self.seen.get(&key) {
             return found.clone();
         }
-        let outputs: SmallVec<[Atom; 2]> = self
-            .builder
-            .push(
-                equation.op.clone(),
-                key.1.clone(),
-                key.2.iter().cloned(),
-                equation.location,
-            )
-            .into_iter()
-            .map(Atom::Var)
-            .collect();
+        let (_, inputs, types) = key.clone();
+        let outputs = self.push(equation.op.clone(), equation, inputs, types);
         self.seen.insert(key, outputs.clone());
         outputs
     }
 
-    /// The results of an operation on known values, where they are small; an operation that fails is left to fail at run time.
+    /// An operation that runs programs or the host: calls are inlined, the programs of the others simplified.
+    fn control(
+        &mut self,
+        op: &ControlOp,
+        equation: &Equation,
+        inputs: Atoms,
+        types: Vec<TensorType>,
+    ) -> SmallVec<[Atom; 2]> {
+        let inside = |program: &SubProgram| Arc::new(simplify(program));
+        let op: Op = match op {
+            ControlOp::Call(Call { program, .. })
+            | ControlOp::CustomVmapCall(CustomVmapCall { program, .. }) => {
+                return self.copy(program, &inputs).into();
+            }
+            ControlOp::Cond(Cond { branches }) => {
+                if let Some(taken) = self.value(&inputs[0]).map(|i| i.scalar_index()) {
+                    let taken = taken.clamp(0, branches.len() as i128 - 1) as usize;
+                    return self.copy(&branches[taken], &inputs[1..]).into();
+                }
+                let branches = branches.iter().map(inside).collect();
+                Cond { branches }.into()
+            }
+            ControlOp::While(op) => While {
+                cond: inside(&op.cond),
+                body: inside(&op.body),
+                ..op.clone()
+            }
+            .into(),
+            ControlOp::Scan(op) => Scan {
+                body: inside(&op.body),
+                ..op.clone()
+            }
+            .into(),
+            ControlOp::ScatterApply(op) => ScatterApply {
+                update: inside(&op.update),
+                ..op.clone()
+            }
+            .into(),
+            ControlOp::HostCall(_) | ControlOp::Collective(_) => equation.op.clone(),
+        };
+        self.push(op, equation, inputs, types)
+    }
+
+    fn push(
+        &mut self,
+        op: Op,
+        equation: &Equation,
+        inputs: Atoms,
+        types: Vec<TensorType>,
+    ) -> SmallVec<[Atom; 2]> {
+        let outputs = self.builder.push(op, inputs, types, equation.location);
+        outputs.into_iter().map(Atom::Var).collect()
+    }
+
+    /// The results of an operation on known values, where they are small.
     fn fold(
         &mut self,
-        op: &Op,
+        op: &DataOp,
         inputs: &[Atom],
         types: &[TensorType],
     ) -> Option<SmallVec<[Atom; 2]>> {
@@ -120,7 +155,7 @@ impl Pass {
             .iter()
             .map(|a| self.value(a))
             .collect::<Option<_>>()?;
-        let results = ops::eval(op, &values).ok()?;
+        let results = ops::eval(op, &values);
         let atoms = results.iter().zip(types);
         Some(atoms.map(|(a, ty)| self.constant(a, ty.weak)).collect())
     }
@@ -142,30 +177,6 @@ impl Pass {
         }
         atom
     }
-}
-
-/// An operation with the programs inside simplified.
-fn inside(op: &Op) -> Op {
-    let mut op = op.clone();
-    match &mut op {
-        Op::Cond { branches } => {
-            for branch in branches {
-                *branch = Arc::new(simplify(branch));
-            }
-        }
-        Op::While { cond, body, .. } => {
-            *cond = Arc::new(simplify(cond));
-            *body = Arc::new(simplify(body));
-        }
-        Op::Scan { body, .. } => *body = Arc::new(simplify(body)),
-        _ => {}
-    }
-    op
-}
-
-/// Whether an operation's results depend on nothing but its operands.
-fn is_data(op: &Op) -> bool {
-    !matches!(op, Op::Callback { .. } | Op::Collective { .. }) && op.sub_programs().is_empty()
 }
 
 #[cfg(test)]

@@ -8,9 +8,7 @@
 mod builder;
 mod custom;
 mod op;
-mod parse;
-mod text;
-pub(crate) use crate::callback::CallbackKind;
+pub(crate) mod text;
 
 use std::panic::Location;
 use std::sync::Arc;
@@ -23,10 +21,14 @@ pub use builder::ProgramBuilder;
 pub use custom::CustomRule;
 pub(crate) use custom::RuleOutcome;
 pub use op::{
-    ArgReduceOp, AxisName, BinaryOp, CollectiveOp, CumulativeOp, DotDims, GatherDims, IndexMode,
-    Op, PadAxis, ReduceOp, ScatterDims, ScatterOp, UnaryOp,
+    ArgReduce, ArgReduceOp, AxisName, Binary, BinaryOp, BroadcastInDim, Call, Cholesky, Clamp,
+    Collective, CollectiveOp, Concatenate, Cond, ControlOp, ConvertElementType, Cumulative,
+    CumulativeOp, CustomVmapCall, DataOp, DotDims, DotGeneral, DynamicSlice, DynamicUpdateSlice,
+    Gather, GatherDims, HostCall, IndexMode, IntegerPow, Iota, Op, Pad, PadAxis, Reduce, ReduceOp,
+    Reshape, Rev, Scan, Scatter, ScatterApply, ScatterDims, ScatterOp, SelectN, Slice, Solve, Sort,
+    Squeeze, TopK, Transpose, TriangularSolve, Unary, UnaryOp, While,
 };
-pub use parse::ProgramParser;
+pub(crate) use op::{for_each_op, op_is_named};
 
 /// A variable of one program: an index into its table of types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -162,17 +164,6 @@ impl Program {
     #[must_use]
     pub fn output_types(&self) -> Vec<TensorType> {
         self.outputs.iter().map(|a| self.atom_type(a)).collect()
-    }
-
-    /// Whether a test holds for an operation of the program or of those inside.
-    pub(crate) fn any(&self, test: &dyn Fn(&Op) -> bool) -> bool {
-        self.equations.iter().any(|e| e.op.any(test))
-    }
-
-    /// Whether running the program can be noticed other than by its results: it holds an effectful callback.
-    #[must_use]
-    pub fn has_effects(&self) -> bool {
-        self.equations.iter().any(|e| e.op.has_effects())
     }
 }
 

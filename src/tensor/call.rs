@@ -6,7 +6,7 @@ use super::{Arguments, Flatten, Func, Tensor, Tree, apply};
 use crate::array::TensorType;
 use crate::callback::Callback;
 use crate::error::{CallbackError, Error};
-use crate::program::Op;
+use crate::program::HostCall;
 
 impl Callback {
     /// Calls the host with the leaves of a tuple of arguments, in order, and returns its one result.
@@ -52,7 +52,7 @@ impl Callback {
         let location = Location::caller();
         let mut leaves = Vec::new();
         args.flatten(&mut leaves);
-        let op = Op::Callback {
+        let op = HostCall {
             callback: self.clone(),
             results: self.results().iter().cloned().collect(),
             lanes: Default::default(),

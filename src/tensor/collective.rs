@@ -10,7 +10,7 @@ use super::shape::resolve;
 use super::{Caller, Tensor, apply};
 use crate::array::DType;
 use crate::error::{Error, OpError, OpErrorKind};
-use crate::program::{AxisName, BinaryOp, CollectiveOp, Op};
+use crate::program::{AxisName, BinaryOp, Collective, CollectiveOp};
 
 type Axes = SmallVec<[(AxisName, usize); 2]>;
 
@@ -89,7 +89,7 @@ fn collective(
     x: &[&Tensor],
     location: Caller,
 ) -> Result<Tensor, Error> {
-    Ok(apply(Op::Collective { op, axes }, x, location)?.swap_remove(0))
+    Ok(apply(Collective { kind: op, axes }, x, location)?.swap_remove(0))
 }
 
 /// The sum over the lanes of the named axes; the same in every lane, so legal with `out_axes` `None`.

@@ -10,7 +10,7 @@ use crate::array::{Array, DType, Scalar, TensorType};
 use crate::error::{Error, OpError, OpErrorKind};
 use crate::passes::dead::dead_code;
 use crate::passes::forward;
-use crate::program::{Op, Program};
+use crate::program::{Cond, Program, Scan, While};
 use crate::tree::{Path, TreeDef};
 
 fn op_error(op: &'static str, kind: OpErrorKind, location: Caller) -> Error {
@@ -192,7 +192,7 @@ fn run_branches<T: Tree>(
     let operands: Vec<&Tensor> = std::iter::once(index)
         .chain(inputs.iter().copied())
         .collect();
-    let outputs = apply(Op::Cond { branches }, &operands, location)?;
+    let outputs = apply(Cond { branches }, &operands, location)?;
     let outputs = forward::merge(handed_on.collect(), outputs);
     T::unflatten(&def, &mut outputs.into_iter(), &Path::root("result")).map_err(Error::from)
 }
@@ -263,7 +263,7 @@ where
     forward::drop_outputs(&mut body, &fixed);
     forward::inputs_to_front(&mut body, consts, &fixed);
     let (constant, carried) = forward::split(&leaves, &fixed);
-    let op = Op::While {
+    let op = While {
         cond: Arc::new(cond),
         cond_consts: cond_captures.len(),
         body: Arc::new(body),
@@ -388,7 +388,7 @@ where
     forward::drop_outputs(&mut body, &flags);
     forward::inputs_to_front(&mut body, consts, &fixed);
     let (constant, carried) = forward::split(&carry, &fixed);
-    let op = Op::Scan {
+    let op = Scan {
         body: Arc::new(body),
         length,
         num_consts: constant.len() + consts,

@@ -7,7 +7,7 @@ use super::shape::{broadcast_to, expand, resolve};
 use super::{Tensor, apply1, settle};
 use crate::array::{Array, DType, Scalar, Shape, promote_all};
 use crate::error::{Error, OpError, OpErrorKind};
-use crate::program::Op;
+use crate::program::{Concatenate, Iota};
 
 /// A tensor of one value.
 #[track_caller]
@@ -42,7 +42,7 @@ pub fn ones(dtype: DType, shape: impl IntoIterator<Item = usize>) -> Tensor {
 #[must_use]
 pub fn iota(dtype: DType, shape: impl IntoIterator<Item = usize>, dimension: usize) -> Tensor {
     apply1(
-        Op::Iota {
+        Iota {
             dtype,
             shape: shape.into_iter().collect(),
             dimension,
@@ -57,7 +57,7 @@ pub fn iota(dtype: DType, shape: impl IntoIterator<Item = usize>, dimension: usi
 #[must_use]
 pub fn arange(dtype: DType, n: usize) -> Tensor {
     apply1(
-        Op::Iota {
+        Iota {
             dtype,
             shape: Shape::from_elem(n, 1),
             dimension: 0,
@@ -97,7 +97,7 @@ pub fn concatenate<'a>(
     let to = promote_all(tensors.iter().map(|t| t.ty()));
     let converted: Vec<Tensor> = tensors.iter().map(|t| convert(t, to, location)).collect();
     apply1(
-        Op::Concatenate { dimension },
+        Concatenate { dimension },
         &converted.iter().collect::<Vec<_>>(),
         location,
     )

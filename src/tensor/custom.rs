@@ -11,7 +11,7 @@ use super::{
 };
 use crate::array::TensorType;
 use crate::error::Error;
-use crate::program::{CustomRule, Op, RuleOutcome};
+use crate::program::{CustomRule, CustomVmapCall, RuleOutcome};
 use crate::tree::{Path, TreeDef};
 
 /// Which results of a vmap rule lead with the batch axis: one `bool` for all of them, or one for each leaf.
@@ -239,7 +239,7 @@ impl<F> WithVmapRule<F> {
         } = traced;
         program.inputs.rotate_right(captures.len());
         let captured = lift_vars(&captures);
-        let op = Op::CustomVmap {
+        let op = CustomVmapCall {
             rule: self.custom_rule(def, out_def.clone(), location),
             program: Arc::new(program),
             num_consts: captures.len(),

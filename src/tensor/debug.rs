@@ -6,7 +6,7 @@ use super::{Caller, Flatten, Tensor, apply};
 use crate::array::Array;
 use crate::callback::Callback;
 use crate::error::{Error, OpError, OpErrorKind};
-use crate::program::Op;
+use crate::program::HostCall;
 
 /// Hands the leaves of `args` to a host function for looking at them; nothing comes back.
 ///
@@ -96,7 +96,7 @@ pub fn debug_print(
 }
 
 fn record(callback: Callback, leaves: &[Tensor], location: Caller) -> Result<(), Error> {
-    let op = Op::Callback {
+    let op = HostCall {
         kind: callback.kind(),
         callback,
         results: Default::default(),

@@ -7,7 +7,9 @@ use super::shape::broadcast_to;
 use super::{Caller, Repr, Tensor, apply1, settle};
 use crate::array::{DType, Scalar, broadcast_shapes, promote_all, to_inexact};
 use crate::error::{Error, OpError, OpErrorKind};
-use crate::program::{BinaryOp, Op, UnaryOp};
+use crate::program::{
+    BinaryOp, BroadcastInDim, Clamp, ConvertElementType, IntegerPow, SelectN, UnaryOp,
+};
 
 /// Converts to an element type; a bare number is converted on the spot, so that programs show it as a literal.
 pub(super) fn convert(x: &Tensor, (dtype, weak): (DType, bool), location: Caller) -> Tensor {
@@ -16,18 +18,16 @@ pub(super) fn convert(x: &Tensor, (dtype, weak): (DType, bool), location: Caller
     }
     if let Repr::Concrete(array) = &x.repr
         && array.rank() == 0
-        && let Ok(mut out) = crate::ops::eval(
-            &Op::ConvertElementType { dtype, weak },
-            std::slice::from_ref(array),
-        )
     {
+        let convert = ConvertElementType { dtype, weak }.into();
+        let mut out = crate::ops::eval(&convert, std::slice::from_ref(array));
         return Tensor::concrete(out.swap_remove(0), weak);
     }
     if x.ty.dtype == dtype && x.ty.weak {
         // Nothing changes but the weakness, which the other operand's strength settles.
         return x.clone();
     }
-    apply1(Op::ConvertElementType { dtype, weak }, &[x], location)
+    apply1(ConvertElementType { dtype, weak }, &[x], location)
 }
 
 /// Both operands in the floating type they meet at.
@@ -66,7 +66,7 @@ pub(super) fn match_ranks<const N: usize>(
             .chain(t.shape().iter().copied())
             .collect();
         let dims = (missing..rank).collect();
-        apply1(Op::BroadcastInDim { shape, dims }, &[&t], location)
+        apply1(BroadcastInDim { shape, dims }, &[&t], location)
     }))
 }
 
@@ -82,10 +82,7 @@ pub(super) fn binary(op: BinaryOp, a: &Tensor, b: &Tensor, location: Caller) -> 
         to = to_inexact(to);
     }
     let operands = [convert(a, to, location), convert(b, to, location)];
-    settle(
-        match_ranks(op.name(), operands, location)
-            .map(|[a, b]| apply1(Op::Binary(op), &[&a, &b], location)),
-    )
+    settle(match_ranks(op.name(), operands, location).map(|[a, b]| apply1(op, &[&a, &b], location)))
 }
 
 /// The tensor in the float type means and roots of it are computed in, strongly typed.
@@ -101,9 +98,9 @@ pub(super) fn floats(x: &Tensor, location: Caller) -> Tensor {
 pub(super) fn unary(op: UnaryOp, x: &Tensor, float: bool, location: Caller) -> Tensor {
     if float && !x.dtype().is_float() && !matches!(x.repr, Repr::Poisoned(_)) {
         let x = convert(x, to_inexact((x.ty.dtype, x.ty.weak)), location);
-        return apply1(Op::Unary(op), &[&x], location);
+        return apply1(op, &[&x], location);
     }
-    apply1(Op::Unary(op), &[x], location)
+    apply1(op, &[x], location)
 }
 
 pub(super) fn select(condition: &Tensor, x: &Tensor, y: &Tensor, location: Caller) -> Tensor {
@@ -133,7 +130,7 @@ pub(super) fn select(condition: &Tensor, x: &Tensor, y: &Tensor, location: Calle
                 broadcast_to(&x, &shape, location),
                 broadcast_to(&y, &shape, location),
             );
-            apply1(Op::SelectN, &[&which, &y, &x], location)
+            apply1(SelectN, &[&which, &y, &x], location)
         }),
     )
 }
@@ -271,7 +268,7 @@ impl Tensor {
             && let Ok(Scalar::I64(y)) = Scalar::from_array(array)
             && let Ok(y) = i32::try_from(y)
         {
-            return apply1(Op::IntegerPow { y }, &[self], location);
+            return apply1(IntegerPow { y }, &[self], location);
         }
         binary(BinaryOp::Pow, self, &exponent, location)
     }
@@ -280,7 +277,7 @@ impl Tensor {
     #[track_caller]
     #[must_use]
     pub fn integer_pow(&self, y: i32) -> Tensor {
-        apply1(Op::IntegerPow { y }, &[self], Location::caller())
+        apply1(IntegerPow { y }, &[self], Location::caller())
     }
 
     /// Elementwise `floor(self / other)`; integers stay integers.
@@ -305,7 +302,7 @@ impl Tensor {
         let to = (self.ty.dtype, self.ty.weak);
         let lo = convert_weak(&lo.into(), to, location);
         let hi = convert_weak(&hi.into(), to, location);
-        apply1(Op::Clamp, &[&lo, self, &hi], location)
+        apply1(Clamp, &[&lo, self, &hi], location)
     }
 
     /// `min(max(x, lo), hi)`, with numpy's broadcasting and promotion; `hi` wins where the bounds cross (rule N15).

@@ -9,7 +9,10 @@ use super::shape::{broadcast_to, expand, resolve};
 use super::{Caller, Tensor, apply, apply1, settle, where_};
 use crate::array::{DType, Shape};
 use crate::error::{Error, OpError, OpErrorKind};
-use crate::program::{BinaryOp, GatherDims, IndexMode, Op, PadAxis, ScatterDims, ScatterOp};
+use crate::program::{
+    BinaryOp, DynamicSlice, DynamicUpdateSlice, Gather, GatherDims, IndexMode, Iota, Pad, PadAxis,
+    Scatter, ScatterDims, ScatterOp, Sort, TopK,
+};
 
 /// What an index outside the bounds means to [`Tensor::take`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,7 +85,7 @@ impl Tensor {
         slice_sizes[axis] = 1.min(n);
         let indices = expand(&indices, &[index_rank], location);
         Ok(apply1(
-            Op::Gather {
+            Gather {
                 dims,
                 slice_sizes,
                 mode,
@@ -102,7 +105,7 @@ impl Tensor {
         slice_sizes: impl IntoIterator<Item = usize>,
         mode: IndexMode,
     ) -> Tensor {
-        let op = Op::Gather {
+        let op = Gather {
             dims,
             slice_sizes: slice_sizes.into_iter().collect(),
             mode,
@@ -121,7 +124,7 @@ impl Tensor {
         dims: ScatterDims,
         mode: IndexMode,
     ) -> Tensor {
-        let op = Op::Scatter { kind, dims, mode };
+        let op = Scatter { kind, dims, mode };
         apply1(
             op,
             &[self, &indices.into(), &updates.into()],
@@ -155,7 +158,7 @@ impl Tensor {
     ) -> Tensor {
         let operands: SmallVec<[&Tensor; 4]> = std::iter::once(self).chain(start).collect();
         apply1(
-            Op::DynamicSlice {
+            DynamicSlice {
                 sizes: sizes.into_iter().collect(),
             },
             &operands,
@@ -169,7 +172,7 @@ impl Tensor {
     pub fn dynamic_update_slice(&self, update: impl Into<Tensor>, start: &[Tensor]) -> Tensor {
         let update = update.into();
         let operands: SmallVec<[&Tensor; 4]> = [self, &update].into_iter().chain(start).collect();
-        apply1(Op::DynamicUpdateSlice, &operands, Location::caller())
+        apply1(DynamicUpdateSlice, &operands, Location::caller())
     }
 
     /// Pads (or, where negative, crops) each axis: elements before, after, and between neighbours.
@@ -195,7 +198,7 @@ impl Tensor {
         } else {
             value
         };
-        apply1(Op::Pad { config }, &[self, &value], location)
+        apply1(Pad { config }, &[self, &value], location)
     }
 
     /// Sorted along an axis: stable, NaN last (rule N13).
@@ -213,7 +216,7 @@ impl Tensor {
         let location = Location::caller();
         settle(self.clone().check().and_then(|x| {
             let dimension = resolve("argsort", &[axis], x.rank(), location)?[0];
-            let iota = Op::Iota {
+            let iota = Iota {
                 dtype: DType::I64,
                 shape: x.ty().shape.clone(),
                 dimension,
@@ -230,10 +233,16 @@ impl Tensor {
     /// [`OpErrorKind::ShapeMismatch`] where `k` exceeds the axis.
     #[track_caller]
     pub fn top_k(&self, k: usize) -> Result<(Tensor, Tensor), Error> {
-        let mut out = apply(Op::TopK { k }, &[self], Location::caller())?.into_iter();
+        let mut out = apply(TopK { k }, &[self], Location::caller())?.into_iter();
         match (out.next(), out.next()) {
             (Some(values), Some(positions)) => Ok((values, positions)),
-            _ => Err(OpError::at("top_k", OpErrorKind::NotData, None).into()),
+            _ => {
+                let kind = OpErrorKind::OperandCount {
+                    expected: 2,
+                    actual: 0,
+                };
+                Err(OpError::at("top_k", kind, None).into())
+            }
         }
     }
 
@@ -320,7 +329,7 @@ fn sort_tensors(
     };
     let dimension = resolve("sort", &[axis], rank, location)?[0];
     apply(
-        Op::Sort {
+        Sort {
             dimension,
             num_keys,
         },
@@ -390,7 +399,7 @@ impl At {
             ..ScatterDims::default()
         };
         let indices = expand(&indices, &[index_rank], location);
-        let op = Op::Scatter {
+        let op = Scatter {
             kind,
             dims,
             mode: IndexMode::FillOrDrop,

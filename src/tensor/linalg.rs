@@ -9,7 +9,7 @@ use super::shape::{broadcast_to, expand};
 use super::{Caller, Repr, Tensor, apply1, arange, settle, where_};
 use crate::array::{DType, Shape, broadcast_shapes, promote_all, to_inexact};
 use crate::error::{Error, OpError, OpErrorKind};
-use crate::program::{DotDims, Op};
+use crate::program::{Cholesky, DotDims, DotGeneral, Solve, Squeeze, Transpose, TriangularSolve};
 
 /// How [`Tensor::triangular_solve`] reads its matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Tensor {
     pub fn cholesky(&self) -> Tensor {
         let location = Location::caller();
         let a = convert(self, to_inexact((self.dtype(), self.ty().weak)), location);
-        apply1(Op::Cholesky, &[&a], location)
+        apply1(Cholesky, &[&a], location)
     }
 
     /// Solves with this triangular matrix; the other triangle is not read.
@@ -92,7 +92,7 @@ impl Tensor {
                 transpose_a,
                 unit_diagonal,
             } = triangle;
-            let op = Op::TriangularSolve {
+            let op = TriangularSolve {
                 left_side,
                 lower,
                 transpose_a,
@@ -114,12 +114,12 @@ impl Tensor {
             if b.rank() == 1 {
                 let column = expand(&b, &[1], location);
                 let [a, column] = match_leading("solve", &a, &column, location)?;
-                let x = apply1(Op::Solve, &[&a, &column], location).check()?;
+                let x = apply1(Solve, &[&a, &column], location).check()?;
                 let dims = smallvec![x.rank() - 1];
-                return Ok(apply1(Op::Squeeze { dims }, &[&x], location));
+                return Ok(apply1(Squeeze { dims }, &[&x], location));
             }
             let [a, b] = match_leading("solve", &a, &b, location)?;
-            Ok(apply1(Op::Solve, &[&a, &b], location))
+            Ok(apply1(Solve, &[&a, &b], location))
         }))
     }
 
@@ -129,7 +129,7 @@ impl Tensor {
     pub fn dot_general(&self, other: impl Into<Tensor>, dims: DotDims) -> Tensor {
         let location = Location::caller();
         let [a, b] = promote([self, &other.into()], location);
-        apply1(Op::DotGeneral { dims }, &[&a, &b], location)
+        apply1(DotGeneral { dims }, &[&a, &b], location)
     }
 
     /// Matrix product with numpy's rules: vectors are rows or columns, leading axes broadcast.
@@ -253,13 +253,13 @@ fn matmul(a: &Tensor, b: &Tensor, location: Caller) -> Result<Tensor, Error> {
             SmallVec::new()
         },
     };
-    let out = apply1(Op::DotGeneral { dims }, &[&a, &b], location);
+    let out = apply1(DotGeneral { dims }, &[&a, &b], location);
     if b_batch && !a_batch && a_rank > 1 {
         // dot_general puts the first operand's rows before the second's leading axes: rows move behind them.
         let rank = out.rank();
         let mut permutation: Shape = (1..rank).collect();
         permutation.insert(batched, 0);
-        return Ok(apply1(Op::Transpose { permutation }, &[&out], location));
+        return Ok(apply1(Transpose { permutation }, &[&out], location));
     }
     Ok(out)
 }

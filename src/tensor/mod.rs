@@ -221,10 +221,11 @@ impl From<&Array> for Tensor {
 
 /// Applies an operation: recorded where a trace is active, evaluated at once otherwise.
 pub(crate) fn apply(
-    op: Op,
+    op: impl Into<Op>,
     operands: &[&Tensor],
     location: Caller,
 ) -> Result<Outputs<Tensor>, Error> {
+    let op = op.into();
     for operand in operands {
         if let Repr::Poisoned(error) = &operand.repr {
             return Err(Error::Shared(error.clone()));
@@ -243,20 +244,19 @@ pub(crate) fn apply(
     let types: SmallVec<[TensorType; 4]> = operands.iter().map(|t| t.ty.clone()).collect();
     let results =
         crate::ops::infer(&op, &types).map_err(|kind| OpError::at(op.name(), kind, location))?;
-    let needs_run =
-        matches!(op, Op::Callback { .. } | Op::Collective { .. }) || !op.sub_programs().is_empty();
-    let outputs: Outputs<Array> = if needs_run {
-        // A program of this one equation.
-        let mut builder = ProgramBuilder::new();
-        let inputs = types
-            .iter()
-            .map(|ty| builder.input(ty.clone()).into())
-            .collect();
-        let out = builder.push(op, inputs, results.iter().cloned(), Some(location));
-        let program = builder.finish(out.into_iter().map(Into::into).collect());
-        Plan::new(&program).run(arrays, &mut RunContext::default())?
-    } else {
-        crate::ops::eval(&op, &arrays)?
+    let outputs: Outputs<Array> = match op {
+        Op::Data(op) => crate::ops::eval(&op, &arrays),
+        Op::Control(op) => {
+            // A program of this one equation.
+            let mut builder = ProgramBuilder::new();
+            let inputs = types
+                .iter()
+                .map(|ty| builder.input(ty.clone()).into())
+                .collect();
+            let out = builder.push(op, inputs, results.iter().cloned(), Some(location));
+            let program = builder.finish(out.into_iter().map(Into::into).collect());
+            Plan::new(&program).run(arrays, &mut RunContext::default())?
+        }
     };
     Ok(outputs
         .into_iter()
@@ -266,7 +266,7 @@ pub(crate) fn apply(
 }
 
 /// Applies an operation with one result, keeping an error in the result and in the active trace.
-pub(crate) fn apply1(op: Op, operands: &[&Tensor], location: Caller) -> Tensor {
+pub(crate) fn apply1(op: impl Into<Op>, operands: &[&Tensor], location: Caller) -> Tensor {
     settle(apply(op, operands, location).map(|mut out| out.swap_remove(0)))
 }
 

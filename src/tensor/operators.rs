@@ -6,7 +6,7 @@ use std::panic::Location;
 use super::elementwise::{binary, match_ranks, promote, select, unary};
 use super::{Caller, Tensor, apply1, settle};
 use crate::array::{Array, DType};
-use crate::program::{BinaryOp, Op, UnaryOp};
+use crate::program::{BinaryOp, UnaryOp};
 
 /// `x % y` with the sign of the divisor; `x % 0` is 0 for integers (rules N7 and N8).
 fn remainder(x: &Tensor, y: &Tensor, location: Caller) -> Tensor {
@@ -70,7 +70,7 @@ pub(super) fn floor_divide(x: &Tensor, y: &Tensor, location: Caller) -> Tensor {
     }
     let quotient = settle(
         match_ranks("div", [x.clone(), y.clone()], location)
-            .map(|[a, b]| apply1(Op::Binary(BinaryOp::Div), &[&a, &b], location)),
+            .map(|[a, b]| apply1(BinaryOp::Div, &[&a, &b], location)),
     );
     if x.dtype().is_unsigned_integer() || x.dtype() == DType::Bool {
         return quotient;

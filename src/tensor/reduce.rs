@@ -9,7 +9,7 @@ use super::shape::{AxisList, expand, resolve};
 use super::{Caller, Repr, Tensor, apply1, settle, where_};
 use crate::array::{DType, Shape, to_inexact};
 use crate::error::{Error, OpError, OpErrorKind};
-use crate::program::{ArgReduceOp, CumulativeOp, Op, ReduceOp};
+use crate::program::{ArgReduce, ArgReduceOp, Cumulative, CumulativeOp, Reduce, ReduceOp};
 
 impl Tensor {
     #[track_caller]
@@ -19,7 +19,7 @@ impl Tensor {
             if self.shape_is_identity(&axes) {
                 self.clone()
             } else {
-                apply1(Op::Reduce { kind, axes }, &[self], location)
+                apply1(Reduce { kind, axes }, &[self], location)
             }
         }))
     }
@@ -105,7 +105,7 @@ impl Tensor {
                     if self.shape_is_identity(&axes) {
                         return Ok(self.clone());
                     }
-                    Ok(apply1(Op::Reduce { kind, axes }, &[self], location))
+                    Ok(apply1(Reduce { kind, axes }, &[self], location))
                 }),
         )
     }
@@ -143,7 +143,7 @@ impl Tensor {
             self.resolved_axes(kind.name(), &axis, location)
                 .map(|axes| {
                     apply1(
-                        Op::ArgReduce {
+                        ArgReduce {
                             kind,
                             axis: axes[0],
                             index_dtype: DType::I64,
@@ -166,7 +166,7 @@ impl Tensor {
             self.resolved_axes(kind.name(), &axis, location)
                 .map(|axes| {
                     apply1(
-                        Op::Cumulative {
+                        Cumulative {
                             kind,
                             axis: axes[0],
                             reverse,

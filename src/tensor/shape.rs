@@ -7,7 +7,7 @@ use smallvec::{SmallVec, smallvec};
 use super::{Caller, Repr, Tensor, apply1, concatenate, settle};
 use crate::array::{Shape, TensorType, broadcast_shapes, resolve_axis};
 use crate::error::{Error, OpError, OpErrorKind};
-use crate::program::Op;
+use crate::program::{BroadcastInDim, Reshape, Rev, Slice, Squeeze, Transpose};
 
 /// One or several axes: `0`, `-1`, `[0, 2]`, or `..` for all.
 pub trait AxisList {
@@ -78,7 +78,7 @@ pub(super) fn broadcast_to(x: &Tensor, shape: &[usize], location: Caller) -> Ten
     }
     let offset = shape.len() - x.rank();
     let dims = (offset..shape.len()).collect();
-    let op = Op::BroadcastInDim {
+    let op = BroadcastInDim {
         shape: target.shape,
         dims,
     };
@@ -93,7 +93,7 @@ pub(super) fn expand(x: &Tensor, axes: &[usize], location: Caller) -> Tensor {
     for (&d, &n) in dims.iter().zip(x.shape()) {
         shape[d] = n;
     }
-    apply1(Op::BroadcastInDim { shape, dims }, &[x], location)
+    apply1(BroadcastInDim { shape, dims }, &[x], location)
 }
 
 impl Tensor {
@@ -126,7 +126,7 @@ impl Tensor {
                 .collect();
             match shape {
                 Some(shape) if wanted.iter().filter(|&&n| n < 0).count() <= 1 => {
-                    Ok(apply1(Op::Reshape { shape }, &[self], location))
+                    Ok(apply1(Reshape { shape }, &[self], location))
                 }
                 _ => {
                     let detail = format!(
@@ -147,7 +147,7 @@ impl Tensor {
         let permutation: SmallVec<[isize; 4]> = permutation.into_iter().collect();
         settle(self.poison().and_then(|()| {
             let permutation = resolve("transpose", &permutation, self.rank(), location)?;
-            Ok(apply1(Op::Transpose { permutation }, &[self], location))
+            Ok(apply1(Transpose { permutation }, &[self], location))
         }))
     }
 
@@ -156,7 +156,7 @@ impl Tensor {
     #[must_use]
     pub fn t(&self) -> Tensor {
         let permutation = (0..self.rank()).rev().collect();
-        apply1(Op::Transpose { permutation }, &[self], Location::caller())
+        apply1(Transpose { permutation }, &[self], Location::caller())
     }
 
     /// Moves one axis to another position.
@@ -169,7 +169,7 @@ impl Tensor {
             let to = resolve("moveaxis", &[to], self.rank(), location)?[0];
             let mut permutation: Shape = (0..self.rank()).filter(|&a| a != from).collect();
             permutation.insert(to, from);
-            Ok(apply1(Op::Transpose { permutation }, &[self], location))
+            Ok(apply1(Transpose { permutation }, &[self], location))
         }))
     }
 
@@ -193,7 +193,7 @@ impl Tensor {
         settle(self.poison().and_then(|()| {
             let mut dims = resolve("squeeze", &axes.axes(self.rank()), self.rank(), location)?;
             dims.sort_unstable();
-            Ok(apply1(Op::Squeeze { dims }, &[self], location))
+            Ok(apply1(Squeeze { dims }, &[self], location))
         }))
     }
 
@@ -214,7 +214,7 @@ impl Tensor {
         shape: impl IntoIterator<Item = usize>,
         dims: impl IntoIterator<Item = usize>,
     ) -> Tensor {
-        let op = Op::BroadcastInDim {
+        let op = BroadcastInDim {
             shape: shape.into_iter().collect(),
             dims: dims.into_iter().collect(),
         };
@@ -229,7 +229,7 @@ impl Tensor {
             .strides
             .unwrap_or_else(|| SmallVec::from_elem(1, slicing.start.len()));
         apply1(
-            Op::Slice {
+            Slice {
                 start: slicing.start,
                 limit: slicing.limit,
                 strides,
@@ -275,7 +275,7 @@ impl Tensor {
             (start[axis], limit[axis]) = (i, i + 1);
             let strides = SmallVec::from_elem(1, self.rank());
             let one = apply1(
-                Op::Slice {
+                Slice {
                     start,
                     limit,
                     strides,
@@ -284,7 +284,7 @@ impl Tensor {
                 location,
             );
             Ok(apply1(
-                Op::Squeeze {
+                Squeeze {
                     dims: SmallVec::from_elem(axis, 1),
                 },
                 &[&one],
@@ -300,7 +300,7 @@ impl Tensor {
         let location = Location::caller();
         settle(self.poison().and_then(|()| {
             let dims = resolve("rev", &axes.axes(self.rank()), self.rank(), location)?;
-            Ok(apply1(Op::Rev { dims }, &[self], location))
+            Ok(apply1(Rev { dims }, &[self], location))
         }))
     }
 

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::exec::{Plan, RunContext};
 use crate::passes::dead::dead_code;
 use crate::passes::simplify::simplify;
-use crate::program::{Op, Program};
+use crate::program::{Call, Program};
 use crate::tensor::{
     Arguments, Func, Tensor, Tree, apply, concrete_arrays, flatten_args, is_tracing, lift_vars,
     trace,
@@ -116,7 +116,7 @@ impl<F> Jit<F> {
             let program = Arc::new(dead_code(traced.program));
             let operands: Vec<&Tensor> = captured.iter().chain(&leaves).collect();
             let outputs = apply(
-                Op::Call {
+                Call {
                     name: self.name.clone(),
                     program,
                 },

@@ -1,10 +1,9 @@
 //! Transforms: programs to programs, and the functions users call them by.
 
-mod chunk;
 mod jit;
 mod map;
 mod pmap;
-mod vmap;
+pub(crate) mod vmap;
 
 pub use jit::{Jit, jit};
 pub use map::map;

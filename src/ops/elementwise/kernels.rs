@@ -4,10 +4,10 @@
 //! An operand whose layout does not allow that is first copied to row-major order. What does not depend on the
 //! function applied is outside of the functions that do, since those are compiled for every operation.
 
+use smallvec::SmallVec;
 use std::borrow::Cow;
 
 use ndarray::{ArcArray, IxDyn, ShapeBuilder};
-use smallvec::SmallVec;
 
 use crate::array::{Array, Element, Shape, row_major};
 

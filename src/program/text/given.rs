@@ -1,15 +1,16 @@
-//! Parameter values, before an operation says what they mean.
+//! Parameters on their way out of text.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::array::{DType, Shape, TensorType};
+use crate::callback::Callback;
 use crate::error::{At, ParseError};
-use crate::program::SubProgram;
+use crate::program::{CustomRule, SubProgram};
 
 /// The value of one parameter.
 #[derive(Clone, Debug)]
-pub(super) enum Value {
+pub(crate) enum Value {
     /// `None`, `True`, an element type, a name.
     Word(String),
     /// A number as it is written.
@@ -85,17 +86,37 @@ impl Value {
     }
 }
 
-/// One operation's parameters, taken out one by one.
-pub(super) struct Params {
+/// What the text calls by name.
+pub(crate) trait Known {
+    /// The callback of this name.
+    fn callback(&self, name: &str) -> Option<&Callback>;
+    /// The `custom_vmap` rule of this name.
+    fn rule(&self, name: &str) -> Option<&CustomRule>;
+    /// The program that a `let` gave this name.
+    fn program(&self, name: &str) -> Option<&SubProgram>;
+}
+
+/// One equation's parameters, which its operation takes out one by one.
+pub(crate) struct Given<'a> {
+    /// The types of the equation's results.
+    pub(crate) results: &'a [TensorType],
+    known: &'a dyn Known,
     operation: String,
     at: At,
     entries: Vec<(String, Value, At)>,
 }
 
-impl Params {
-    /// The parameters of the operation with this name, which stands at this place.
-    pub(super) fn new(operation: &str, at: At) -> Params {
-        Params {
+impl<'a> Given<'a> {
+    /// No parameters yet of the operation with this name, which stands at this place.
+    pub(crate) fn new(
+        operation: &str,
+        at: At,
+        results: &'a [TensorType],
+        known: &'a dyn Known,
+    ) -> Self {
+        Given {
+            results,
+            known,
             operation: operation.to_owned(),
             at,
             entries: Vec::new(),
@@ -103,12 +124,12 @@ impl Params {
     }
 
     /// Where the operation stands.
-    pub(super) fn at(&self) -> At {
+    pub(crate) fn at(&self) -> At {
         self.at
     }
 
     /// Adds a parameter that was read.
-    pub(super) fn push(&mut self, key: &str, value: Value, at: At) -> Result<(), ParseError> {
+    pub(crate) fn push(&mut self, key: &str, value: Value, at: At) -> Result<(), ParseError> {
         if self.has(key) {
             return Err(self.unknown(key, at));
         }
@@ -117,7 +138,7 @@ impl Params {
     }
 
     /// Whether a parameter is there.
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.entries.iter().any(|(other, _, _)| other == key)
     }
 
@@ -132,8 +153,18 @@ impl Params {
         }
     }
 
+    /// The error of a name that no operation has.
+    pub(crate) fn unknown_operation(&self) -> ParseError {
+        let At { line, column } = self.at;
+        ParseError::UnknownOperation {
+            line,
+            column,
+            name: self.operation.clone(),
+        }
+    }
+
     /// That nothing is left.
-    pub(super) fn finish(self) -> Result<(), ParseError> {
+    pub(crate) fn finish(self) -> Result<(), ParseError> {
         match self.entries.first() {
             Some((key, _, at)) => Err(self.unknown(key, *at)),
             None => Ok(()),
@@ -141,14 +172,14 @@ impl Params {
     }
 
     /// A parameter that may be missing.
-    pub(super) fn optional(&mut self, key: &str) -> Option<(Value, At)> {
+    pub(crate) fn optional(&mut self, key: &str) -> Option<(Value, At)> {
         let index = self.entries.iter().position(|(other, _, _)| other == key)?;
         let (_, value, at) = self.entries.swap_remove(index);
         Some((value, at))
     }
 
     /// A parameter that must be there.
-    pub(super) fn take(&mut self, key: &str) -> Result<(Value, At), ParseError> {
+    pub(crate) fn take(&mut self, key: &str) -> Result<(Value, At), ParseError> {
         self.optional(key).ok_or_else(|| {
             let At { line, column } = self.at;
             let (operation, parameter) = (self.operation.clone(), key.to_owned());
@@ -162,7 +193,7 @@ impl Params {
     }
 
     /// A parameter read by `read`, which is described by `expected`.
-    pub(super) fn read<T>(
+    pub(crate) fn read<T>(
         &mut self,
         key: &str,
         expected: &str,
@@ -175,7 +206,7 @@ impl Params {
     }
 
     /// A parameter that JAX shows and that has one value here; it may be missing.
-    pub(super) fn fixed(&mut self, key: &str, expected: &str) -> Result<(), ParseError> {
+    pub(crate) fn fixed(&mut self, key: &str, expected: &str) -> Result<(), ParseError> {
         match self.optional(key) {
             Some((value, at)) if value.to_string() != expected => Err(ParseError::unexpected(
                 at,
@@ -186,15 +217,15 @@ impl Params {
         }
     }
 
-    pub(super) fn number<T: FromStr>(&mut self, key: &str) -> Result<T, ParseError> {
+    pub(crate) fn number<T: FromStr>(&mut self, key: &str) -> Result<T, ParseError> {
         self.read(key, "a number in range", Value::number)
     }
 
-    pub(super) fn boolean(&mut self, key: &str) -> Result<bool, ParseError> {
+    pub(crate) fn boolean(&mut self, key: &str) -> Result<bool, ParseError> {
         self.read(key, "`True` or `False`", Value::boolean)
     }
 
-    pub(super) fn optional_boolean(&mut self, key: &str) -> Result<Option<bool>, ParseError> {
+    pub(crate) fn optional_boolean(&mut self, key: &str) -> Result<Option<bool>, ParseError> {
         if self.has(key) {
             self.boolean(key).map(Some)
         } else {
@@ -202,12 +233,12 @@ impl Params {
         }
     }
 
-    pub(super) fn shape(&mut self, key: &str) -> Result<Shape, ParseError> {
+    pub(crate) fn shape(&mut self, key: &str) -> Result<Shape, ParseError> {
         self.read(key, "a tuple of numbers", Value::shape)
     }
 
     /// A tuple of numbers that is empty where it is missing.
-    pub(super) fn optional_shape(&mut self, key: &str) -> Result<Shape, ParseError> {
+    pub(crate) fn optional_shape(&mut self, key: &str) -> Result<Shape, ParseError> {
         if self.has(key) {
             self.shape(key)
         } else {
@@ -215,18 +246,18 @@ impl Params {
         }
     }
 
-    pub(super) fn dtype(&mut self, key: &str) -> Result<DType, ParseError> {
+    pub(crate) fn dtype(&mut self, key: &str) -> Result<DType, ParseError> {
         self.read(key, "an element type", |value| {
             value.name().and_then(DType::from_name)
         })
     }
 
-    pub(super) fn name(&mut self, key: &str) -> Result<String, ParseError> {
+    pub(crate) fn name(&mut self, key: &str) -> Result<String, ParseError> {
         self.read(key, "a name", |value| value.name().map(ToOwned::to_owned))
     }
 
     /// One name, or a tuple of names.
-    pub(super) fn names(&mut self, key: &str) -> Result<Vec<String>, ParseError> {
+    pub(crate) fn names(&mut self, key: &str) -> Result<Vec<String>, ParseError> {
         self.read(key, "a name or a tuple of names", |value| {
             match value.items() {
                 Some(items) => items
@@ -239,7 +270,7 @@ impl Params {
     }
 
     /// A tuple of tuples of `N` numbers.
-    pub(super) fn rows<T: FromStr + Copy, const N: usize>(
+    pub(crate) fn rows<T: FromStr + Copy, const N: usize>(
         &mut self,
         key: &str,
     ) -> Result<Vec<[T; N]>, ParseError> {
@@ -258,7 +289,7 @@ impl Params {
         })
     }
 
-    pub(super) fn avals(&mut self, key: &str) -> Result<Vec<TensorType>, ParseError> {
+    pub(crate) fn avals(&mut self, key: &str) -> Result<Vec<TensorType>, ParseError> {
         let aval = |value: &Value| match value {
             Value::Aval(ty) => Some(ty.clone()),
             _ => None,
@@ -271,7 +302,7 @@ impl Params {
     }
 
     /// `(([1], [0]), ([], []))`.
-    pub(super) fn dot_dims(&mut self, key: &str) -> Result<[[Shape; 2]; 2], ParseError> {
+    pub(crate) fn dot_dims(&mut self, key: &str) -> Result<[[Shape; 2]; 2], ParseError> {
         fn pair<T>(value: &Value, read: impl Fn(&Value) -> Option<T>) -> Option<[T; 2]> {
             match value.items()? {
                 [lhs, rhs] => Some([read(lhs)?, read(rhs)?]),
@@ -284,7 +315,7 @@ impl Params {
     }
 
     /// The shapes of the fields of `name(..)`, in order.
-    pub(super) fn record<const N: usize>(
+    pub(crate) fn record<const N: usize>(
         &mut self,
         key: &str,
         name: &str,
@@ -304,4 +335,96 @@ impl Params {
             <[Shape; N]>::try_from(shapes.collect::<Option<Vec<Shape>>>()?).ok()
         })
     }
+
+    /// The one result the operation has.
+    pub(crate) fn single(&self) -> Result<&'a TensorType, ParseError> {
+        match self.results {
+            [result] => Ok(result),
+            results => Err(ParseError::mismatch(
+                self.at,
+                "the number of results",
+                &1,
+                &results.len(),
+            )),
+        }
+    }
+
+    /// A program.
+    pub(crate) fn sub_program(&mut self, key: &str) -> Result<SubProgram, ParseError> {
+        let (value, at) = self.take(key)?;
+        self.resolve(value, at)
+    }
+
+    /// A program, in full or by its name.
+    pub(crate) fn resolve(&self, value: Value, at: At) -> Result<SubProgram, ParseError> {
+        match value {
+            Value::Program(program) => Ok(program),
+            Value::Word(name) => self.known.program(&name).cloned().ok_or_else(|| {
+                let At { line, column } = at;
+                ParseError::UnknownProgram { line, column, name }
+            }),
+            value => Err(ParseError::unexpected(
+                at,
+                "a program or a program's name",
+                format!("`{value}`"),
+            )),
+        }
+    }
+
+    /// The callback that `key` names, and where it does.
+    pub(crate) fn callback(&mut self, key: &str) -> Result<(Callback, At), ParseError> {
+        let (name, at) = self.named(key, "a callback's name")?;
+        match self.known.callback(&name) {
+            Some(callback) => Ok((callback.clone(), at)),
+            None => {
+                let At { line, column } = at;
+                Err(ParseError::UnknownCallback { line, column, name })
+            }
+        }
+    }
+
+    /// The `custom_vmap` rule that `key` names.
+    pub(crate) fn rule(&mut self, key: &str) -> Result<CustomRule, ParseError> {
+        let (name, at) = self.named(key, "a rule's name")?;
+        self.known.rule(&name).cloned().ok_or_else(|| {
+            let At { line, column } = at;
+            ParseError::UnknownRule { line, column, name }
+        })
+    }
+
+    fn named(&mut self, key: &str, expected: &str) -> Result<(String, At), ParseError> {
+        match self.take(key)? {
+            (Value::Word(name) | Value::Text(name), at) => Ok((name, at)),
+            (value, at) => Err(ParseError::unexpected(at, expected, format!("`{value}`"))),
+        }
+    }
+}
+
+/// That two lists of types agree in length, element types and shapes.
+pub(crate) fn check_types(
+    item: &str,
+    owner: &str,
+    expected: &[TensorType],
+    found: &[TensorType],
+    at: At,
+) -> Result<(), ParseError> {
+    if expected.len() != found.len() {
+        return Err(ParseError::mismatch(
+            at,
+            format!("the number of {item}s of `{owner}`"),
+            &expected.len(),
+            &found.len(),
+        ));
+    }
+    for (i, (expected, found)) in expected.iter().zip(found).enumerate() {
+        if !expected.same_layout(found) {
+            return Err(ParseError::mismatch(
+                at,
+                format!("{item} {i} of `{owner}`"),
+                &expected,
+                &found,
+            ));
+        }
+    }
+    Ok(())
 }

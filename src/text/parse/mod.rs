@@ -9,19 +9,20 @@
 
 mod check;
 mod lexer;
-mod ops;
-mod value;
 
 use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::{Atom, Atoms, CustomRule, Op, Program, ProgramBuilder, SubProgram};
 use crate::array::{Array, DType, Scalar, Shape, TensorType};
 use crate::callback::Callback;
 use crate::error::{At, ParseError};
+use crate::ops;
+use crate::program::text::{Given, Known, Value};
+use crate::program::{
+    Atom, Atoms, ConvertElementType, CustomRule, DataOp, Op, Program, ProgramBuilder, SubProgram,
+};
 use lexer::{Lexeme, Token, tokens};
-use value::{Params, Value};
 
 /// How deep programs and values may be nested; a level costs a few kilobytes of stack.
 const MAX_DEPTH: usize = 64;
@@ -141,6 +142,20 @@ struct Parser<'p, 't> {
     programs: HashMap<&'t str, SubProgram>,
 }
 
+impl Known for Parser<'_, '_> {
+    fn callback(&self, name: &str) -> Option<&Callback> {
+        self.given.callbacks.get(name)
+    }
+
+    fn rule(&self, name: &str) -> Option<&CustomRule> {
+        self.given.rules.get(name)
+    }
+
+    fn program(&self, name: &str) -> Option<&SubProgram> {
+        self.programs.get(name)
+    }
+}
+
 /// The values of one program's names.
 type Scope<'t> = HashMap<&'t str, Atom>;
 
@@ -256,13 +271,23 @@ impl<'t> Parser<'_, 't> {
         }
         let at = self.at();
         let name = self.word("an operation")?;
-        let mut params = Params::new(name, at);
-        if *self.peek() == Token::Mark('[') {
-            self.params(&mut params)?;
-        }
+        let entries = if *self.peek() == Token::Mark('[') {
+            self.params()?
+        } else {
+            Vec::new()
+        };
         let results: Vec<TensorType> = binders.iter().map(|b| b.ty.clone()).collect();
-        let op = self.operation(name, params, &results)?;
-        if let (Op::ConvertElementType { weak: true, .. }, [binder]) = (&op, &mut binders[..]) {
+        let mut given = Given::new(name, at, &results, self);
+        for (key, value, at) in entries {
+            given.push(key, value, at)?;
+        }
+        let op = ops::parse(name, &mut given).unwrap_or_else(|| Err(given.unknown_operation()))?;
+        given.finish()?;
+        if let (
+            Op::Data(DataOp::ConvertElementType(ConvertElementType { weak: true, .. })),
+            [binder],
+        ) = (&op, &mut binders[..])
+        {
             // The one place where text shows weakness.
             binder.ty.weak = true;
         }
@@ -418,15 +443,17 @@ impl<'t> Parser<'_, 't> {
     }
 
     /// `[key=value ..]`
-    fn params(&mut self, params: &mut Params) -> Result<(), ParseError> {
+    fn params(&mut self) -> Result<Vec<(&'t str, Value, At)>, ParseError> {
+        let mut params = Vec::new();
         self.mark('[')?;
         while *self.peek() != Token::Mark(']') {
             let at = self.at();
             let key = self.word("a parameter or `]`")?;
             self.mark('=')?;
-            params.push(key, self.value()?, at)?;
+            params.push((key, self.value()?, at));
         }
-        self.mark(']')
+        self.mark(']')?;
+        Ok(params)
     }
 
     fn value(&mut self) -> Result<Value, ParseError> {

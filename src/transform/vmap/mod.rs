@@ -4,17 +4,19 @@
 //! bounds, sizes; then the function is traced exactly once, whatever the batch size; then the structure and bounds of
 //! `out_axes`.
 
+pub(crate) mod batch;
+mod chunk;
+
 use std::panic::Location;
 use std::sync::Arc;
 
 use crate::array::{TensorType, resolve_axis};
 use crate::error::{Error, OpError, OpErrorKind, VmapError};
 use crate::ops::BatchDim;
-use crate::ops::batch::{MappedAxis, batch_program};
 use crate::program::{AxisName, Program, Var};
 use crate::tensor::{Arguments, Func, Tensor, Traced, Tree, run_or_inline, trace};
-use crate::transform::chunk;
 use crate::tree::{Axes, IntoAxes, Path, TreeDef};
+use batch::{MappedAxis, batch_program, finish};
 
 /// A function mapped over a batch axis of its arguments; see [`vmap`].
 #[derive(Clone, Debug)]
@@ -229,7 +231,7 @@ impl<F> Vmap<F> {
                     let lane_rank = rank - usize::from(output.dim.is_batched());
                     places.push(place(k, output.dim, lane_rank)?);
                 }
-                body.finish(axis, &places)?
+                finish(body, axis, &places)?
             }
         };
         #[cfg(debug_assertions)]
@@ -310,7 +312,7 @@ impl Program {
     ///
     /// # Errors
     ///
-    /// [`OpErrorKind::OperandCount`](crate::OpErrorKind) for another number of entries than inputs, and what a batching
+    /// [`Error::Verify`] for a program that breaks its invariants, [`OpErrorKind::OperandCount`](crate::OpErrorKind) for another number of entries than inputs, and what a batching
     /// rule refuses, such as a callback without a method.
     ///
     /// ```
@@ -333,6 +335,8 @@ impl Program {
             };
             return Err(OpError::at("vmap", kind, None).into());
         }
+        // Programs can be built and parsed by hand; batching rules may assume what the type rules accept.
+        self.verify()?;
         for (dim, ty) in in_dims.iter().zip(self.input_types()) {
             if let BatchDim::At(d) = *dim
                 && d > ty.rank()
@@ -350,7 +354,7 @@ impl Program {
         };
         let body = batch_program(self, axis, in_dims)?;
         let dims: Vec<BatchDim> = body.outputs.iter().map(|o| o.dim).collect();
-        Ok((body.finish(axis, &vec![None; dims.len()])?, dims))
+        Ok((finish(body, axis, &vec![None; dims.len()])?, dims))
     }
 }
 

@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use smallvec::smallvec;
 
+use super::batch::{BatchContext, MappedAxis, batch_program, finish};
 use crate::array::Shape;
 use crate::error::{Error, VmapError};
-use crate::ops::batch::{MappedAxis, batch_program, uses_axis};
-use crate::ops::{BatchContext, BatchDim, Batched};
+use crate::ops::{BatchDim, Batched, Emit};
 use crate::passes::hoist::{Reach, Split, split};
-use crate::program::{Atom, Atoms, Op, Program};
+use crate::program::{Atom, Atoms, Concatenate, Program, Reshape, Scan, Slice, Squeeze};
 
-/// Where a result's batch axis goes; see [`Vmap::batch`](super::vmap::Vmap).
+/// Where a result's batch axis goes; see [`Vmap`](super::Vmap).
 pub(super) type Place<'a> = dyn Fn(usize, BatchDim, usize) -> Result<Option<usize>, VmapError> + 'a;
 
 /// Batches `program` over `axis` so that at most `chunk` lanes, fewer than there are, run at a time.
@@ -28,7 +28,7 @@ pub(super) fn chunked(
     place: &Place<'_>,
 ) -> Result<Program, Error> {
     if let Some(name) = axis.name
-        && let Some(equation) = program.equations().iter().find(|e| uses_axis(&e.op, name))
+        && let Some(equation) = program.equations().iter().find(|e| e.op.uses_axis(name))
     {
         return Err(VmapError::ChunkedCollective {
             op: equation.op.name(),
@@ -61,22 +61,25 @@ pub(super) fn chunked(
             BatchDim::Unbatched => None,
         })
         .collect();
-    let mut cx = BatchContext {
-        builder: &mut outer.builder,
+    let unnamed = MappedAxis {
         size: axis.size,
-        axis_name: None,
+        name: None,
+    };
+    let cx: &mut dyn Emit = &mut BatchContext {
+        builder: &mut outer.builder,
+        axis: unnamed,
         location: None,
     };
     let (mut operands, mut last) = (consts.clone(), consts.clone());
     for (atom, d) in mapped {
         let front = cx.move_axis(atom, d, 0)?;
-        let whole = lanes(&mut cx, front, 0, count * chunk)?;
-        let mut shape: Shape = cx.builder.atom_type(&whole).shape;
+        let whole = lanes(cx, front, 0, count * chunk)?;
+        let mut shape: Shape = cx.atom_type(&whole).shape;
         shape[0] = chunk;
         shape.insert(0, count);
-        operands.push(cx.emit1(Op::Reshape { shape }, smallvec![whole])?);
+        operands.push(cx.emit1(Reshape { shape }, smallvec![whole])?);
         if left > 0 {
-            last.push(lanes(&mut cx, front, count * chunk, axis.size)?);
+            last.push(lanes(cx, front, count * chunk, axis.size)?);
         }
     }
 
@@ -95,10 +98,10 @@ pub(super) fn chunked(
         let body = batch_program(&rest, axis, &rest_dims)?;
         let flags: Vec<bool> = body.outputs.iter().map(|o| o.dim.is_batched()).collect();
         let front: Vec<Option<usize>> = flags.iter().map(|b| b.then_some(0)).collect();
-        Ok((body.finish(axis, &front)?, flags))
+        Ok((finish(body, axis, &front)?, flags))
     };
     let (body, flags) = batched(chunk)?;
-    let op = Op::Scan {
+    let op = Scan {
         body: Arc::new(body),
         length: count,
         num_consts: consts.len(),
@@ -109,7 +112,7 @@ pub(super) fn chunked(
     };
     let stacked = cx.emit(op, operands)?;
     let tail = if left > 0 {
-        batched(left)?.0.inline(cx.builder, &last)
+        cx.inline(&batched(left)?.0, &last)
     } else {
         Vec::new()
     };
@@ -117,18 +120,18 @@ pub(super) fn chunked(
     // One after the other along the front again; a result that does not vary is that of any chunk.
     let mut found = Vec::with_capacity(flags.len());
     for (k, (&atom, &batched)) in stacked.iter().zip(&flags).enumerate() {
-        let mut shape = cx.builder.atom_type(&atom).shape;
+        let mut shape = cx.atom_type(&atom).shape;
         if !batched {
-            let one = lanes(&mut cx, atom, 0, 1)?;
-            let one = cx.emit1(Op::Squeeze { dims: smallvec![0] }, smallvec![one])?;
+            let one = lanes(cx, atom, 0, 1)?;
+            let one = cx.emit1(Squeeze { dims: smallvec![0] }, smallvec![one])?;
             found.push(Batched::unbatched(one));
             continue;
         }
         shape.remove(0);
         shape[0] = count * chunk;
-        let mut joined = cx.emit1(Op::Reshape { shape }, smallvec![atom])?;
+        let mut joined = cx.emit1(Reshape { shape }, smallvec![atom])?;
         if let Some(&tail) = tail.get(k) {
-            joined = cx.emit1(Op::Concatenate { dimension: 0 }, smallvec![joined, tail])?;
+            joined = cx.emit1(Concatenate { dimension: 0 }, smallvec![joined, tail])?;
         }
         found.push(Batched::at(joined, 0));
     }
@@ -141,10 +144,9 @@ pub(super) fn chunked(
             None
         };
         let value = value.unwrap_or_else(|| Batched::unbatched(outer.read(atom)));
-        let mut cx = BatchContext {
+        let cx: &mut dyn Emit = &mut BatchContext {
             builder: &mut outer.builder,
-            size: axis.size,
-            axis_name: None,
+            axis: unnamed,
             location: None,
         };
         outputs.push(match place(k, value.dim, cx.lane_rank(&value))? {
@@ -156,8 +158,8 @@ pub(super) fn chunked(
 }
 
 /// Entries `from..to` of axis 0.
-fn lanes(cx: &mut BatchContext<'_>, atom: Atom, from: usize, to: usize) -> Result<Atom, Error> {
-    let shape = cx.builder.atom_type(&atom).shape;
+fn lanes(cx: &mut dyn Emit, atom: Atom, from: usize, to: usize) -> Result<Atom, Error> {
+    let shape = cx.atom_type(&atom).shape;
     if from == 0 && to == shape[0] {
         return Ok(atom);
     }
@@ -167,7 +169,7 @@ fn lanes(cx: &mut BatchContext<'_>, atom: Atom, from: usize, to: usize) -> Resul
     limit[0] = to;
     let strides = smallvec![1; shape.len()];
     cx.emit1(
-        Op::Slice {
+        Slice {
             start,
             limit,
             strides,

@@ -1,67 +1,9 @@
-//! Whether what the text says of programs and callbacks agrees with itself.
+//! Whether what the text says of programs agrees with itself.
 
 use crate::array::TensorType;
-use crate::callback::Callback;
 use crate::error::{At, ParseError};
-use crate::program::Op;
-
-/// Results are those the callback declares for one example, behind any batch axes.
-pub(super) fn check_declared(
-    callback: &Callback,
-    types: &[TensorType],
-    at: At,
-) -> Result<(), ParseError> {
-    let declared = callback.results();
-    let what = |part: &str| format!("{part} of the given callback {:?}", callback.name());
-    if declared.len() != types.len() {
-        return Err(ParseError::mismatch(
-            at,
-            what("the number of results"),
-            &types.len(),
-            &declared.len(),
-        ));
-    }
-    for (i, (declared, ty)) in declared.iter().zip(types).enumerate() {
-        if declared.dtype != ty.dtype || !ty.shape.ends_with(&declared.shape) {
-            return Err(ParseError::mismatch(
-                at,
-                what(&format!("result {i}")),
-                &ty,
-                &declared,
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// That two lists of types agree in length, element types and shapes.
-pub(super) fn check_types(
-    item: &str,
-    owner: &str,
-    expected: &[TensorType],
-    found: &[TensorType],
-    at: At,
-) -> Result<(), ParseError> {
-    if expected.len() != found.len() {
-        return Err(ParseError::mismatch(
-            at,
-            format!("the number of {item}s of `{owner}`"),
-            &expected.len(),
-            &found.len(),
-        ));
-    }
-    for (i, (expected, found)) in expected.iter().zip(found).enumerate() {
-        if !expected.same_layout(found) {
-            return Err(ParseError::mismatch(
-                at,
-                format!("{item} {i} of `{owner}`"),
-                &expected,
-                &found,
-            ));
-        }
-    }
-    Ok(())
-}
+use crate::program::text::check_types;
+use crate::program::{Call, Cond, ControlOp, Op, Scan, While};
 
 /// That an operation's programs take its operands and return its results.
 pub(super) fn check_programs(
@@ -70,12 +12,13 @@ pub(super) fn check_programs(
     results: &[TensorType],
     at: At,
 ) -> Result<(), ParseError> {
+    let name = op.name();
     let check = |item: &str, expected: &[TensorType], found: &[TensorType]| {
-        check_types(item, op.name(), expected, found, at)
+        check_types(item, name, expected, found, at)
     };
     let enough = |count: usize| match operands.len() < count {
         true => {
-            let what = format!("the number of operands of `{}`", op.name());
+            let what = format!("the number of operands of `{name}`");
             Err(ParseError::mismatch(
                 at,
                 what,
@@ -85,12 +28,16 @@ pub(super) fn check_programs(
         }
         false => Ok(()),
     };
+    let op = match op {
+        Op::Data(_) => return Ok(()),
+        Op::Control(op) => op,
+    };
     match op {
-        Op::Call { program, .. } => {
+        ControlOp::Call(Call { program, .. }) => {
             check("operand", &program.input_types(), operands)?;
             check("result", &program.output_types(), results)
         }
-        Op::Cond { branches } => {
+        ControlOp::Cond(Cond { branches }) => {
             enough(1)?;
             for branch in branches {
                 check("branch operand", &branch.input_types(), &operands[1..])?;
@@ -98,12 +45,12 @@ pub(super) fn check_programs(
             }
             Ok(())
         }
-        Op::While {
+        ControlOp::While(While {
             cond,
             cond_consts,
             body,
             body_consts,
-        } => {
+        }) => {
             let consts = cond_consts.saturating_add(*body_consts);
             enough(consts)?;
             let (consts, carry) = operands.split_at(consts);
@@ -121,13 +68,13 @@ pub(super) fn check_programs(
             check("result", &body.output_types(), results)?;
             check("carried result", carry, results)
         }
-        Op::Scan {
+        ControlOp::Scan(Scan {
             body,
             length,
             num_consts,
             num_carry,
             ..
-        } => {
+        }) => {
             let whole = num_consts.saturating_add(*num_carry);
             let inputs = stacked(&body.input_types(), whole, *length, at)?;
             check("operand", &inputs, operands)?;
@@ -137,7 +84,11 @@ pub(super) fn check_programs(
                 results,
             )
         }
-        _ => Ok(()),
+        // Verification holds these to their operands; their text says nothing twice.
+        ControlOp::HostCall(_)
+        | ControlOp::CustomVmapCall(_)
+        | ControlOp::ScatterApply(_)
+        | ControlOp::Collective(_) => Ok(()),
     }
 }
 
