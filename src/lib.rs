@@ -28,7 +28,7 @@ pub mod program;
 
 pub use array::{
     Array, ArrayError, DType, Element, NpyError, NpyHeader, NpyKind, NpyType, Scalar, Shape,
-    TensorType, promote_types,
+    TensorType, prepare_threads, promote_types,
 };
 pub use callback::{
     CallLog, CallRecord, Callback, CallbackKind, CancelToken, HostOutput, Progress, RunOptions,
@@ -42,15 +42,17 @@ pub use error::{
 pub use ops::BatchDim;
 pub use program::{DotDims, GatherDims, IndexMode, Program, ScatterDims, ScatterOp};
 pub use tensor::{
-    Arguments, At, AxisList, AxisNames, BatchedFlags, CustomVmap, Flatten, Func, Output,
-    RuleOutput, ScanOptions, SharedFunc, Slicing, TakeMode, Tensor, Tree, TreeValue, Triangle,
-    WithVmapRule, all_gather, all_to_all, arange, axis_index, axis_size, concatenate, cond,
-    custom_vmap, debug_callback, debug_print, dot, einsum, eye, fori_loop, full, iota, linspace,
-    one_hot, ones, outer, pmax, pmean, pmin, ppermute, pshuffle, psum, psum_scatter, scan,
-    sequential_vmap, sort_by_key, stack, switch, tensordot, vdot, where_, while_loop, zeros,
+    Arguments, At, AxisList, AxisNames, Flatten, Func, Output, ScanOptions, Slicing, TakeMode,
+    Tensor, Tree, TreeValue, Triangle, all_gather, all_to_all, arange, axis_index, axis_size,
+    concatenate, cond, debug_callback, debug_print, dot, einsum, eye, fori_loop, full, iota,
+    linspace, one_hot, ones, outer, pmax, pmean, pmin, ppermute, pshuffle, psum, psum_scatter,
+    scan, sort_by_key, stack, switch, tensordot, vdot, where_, while_loop, zeros,
 };
 pub use text::ProgramParser;
-pub use transform::{Jit, Vmap, jit, map, pmap, shard_map, vmap, xmap};
+pub use transform::{
+    BatchedFlags, CustomVmap, Jit, RuleOutput, SharedFunc, Vmap, WithVmapRule, custom_vmap, jit,
+    map, pmap, sequential_vmap, shard_map, vmap, xmap,
+};
 pub use tree::{Axes, IntoAxes, Path, Step, TreeDef, TreeError};
 
 /// The README's code is tested with the documentation's.

@@ -170,7 +170,7 @@ impl Callback {
         name: &str,
         results: impl IntoIterator<Item = TensorType>,
         host: impl Fn(&[Array]) -> R + Send + Sync + 'static,
-    ) -> Callback {
+    ) -> Self {
         Callback {
             name: Arc::from(name),
             // Results are never weak (rule N6).
@@ -184,7 +184,7 @@ impl Callback {
 
     /// Says how the callback batches.
     #[must_use]
-    pub fn vmap_method(mut self, method: VmapMethod) -> Callback {
+    pub fn vmap_method(mut self, method: VmapMethod) -> Self {
         self.method = Some(method);
         self
     }
@@ -192,7 +192,7 @@ impl Callback {
     /// Declares side effects: such a callback is never dropped, and under `vmap` it is called lane by lane whatever its
     /// method; an ordered one cannot be batched (JAX's `io_callback`, rules C40 to C42).
     #[must_use]
-    pub fn io(mut self, ordered: bool) -> Callback {
+    pub fn io(mut self, ordered: bool) -> Self {
         self.kind = CallbackKind::Io { ordered };
         self
     }
@@ -200,7 +200,7 @@ impl Callback {
     /// Declares that the callback only looks at values: never dropped, and under `vmap` called lane by lane (rule C43);
     /// [`debug_callback`](crate::debug_callback) is the usual way to one.
     #[must_use]
-    pub fn debug(mut self) -> Callback {
+    pub fn debug(mut self) -> Self {
         self.kind = CallbackKind::Debug;
         self
     }
@@ -213,7 +213,7 @@ impl Callback {
 
     /// Records every host call in `log`.
     #[must_use]
-    pub fn log(mut self, log: &CallLog) -> Callback {
+    pub fn log(mut self, log: &CallLog) -> Self {
         self.log = Some(log.clone());
         self
     }

@@ -36,7 +36,7 @@ pub struct CancelToken {
 impl CancelToken {
     /// A token that is not cancelled.
     #[must_use]
-    pub fn new() -> CancelToken {
+    pub fn new() -> Self {
         CancelToken::default()
     }
 
@@ -85,13 +85,13 @@ thread_local! {
 impl RunOptions {
     /// Neither token nor observer.
     #[must_use]
-    pub fn new() -> RunOptions {
+    pub fn new() -> Self {
         RunOptions::default()
     }
 
     /// Runs of the scope stop when the token is cancelled.
     #[must_use]
-    pub fn cancel(mut self, token: &CancelToken) -> RunOptions {
+    pub fn cancel(mut self, token: &CancelToken) -> Self {
         self.cancel = Some(token.clone());
         self
     }
@@ -114,7 +114,7 @@ impl RunOptions {
     /// # Ok::<(), elimap::Error>(())
     /// ```
     #[must_use]
-    pub fn progress(mut self, observer: impl Fn(Progress) + Send + Sync + 'static) -> RunOptions {
+    pub fn progress(mut self, observer: impl Fn(Progress) + Send + Sync + 'static) -> Self {
         self.observer = Some(Arc::new(observer));
         self
     }
@@ -132,7 +132,7 @@ impl RunOptions {
     }
 
     /// The options of the innermost scope on this thread.
-    pub(crate) fn current() -> RunOptions {
+    pub(crate) fn current() -> Self {
         CURRENT.with_borrow(RunOptions::clone)
     }
 

@@ -107,7 +107,7 @@ pub enum CallbackError {
 pub(crate) struct HostPanic(pub(crate) String);
 
 impl HostPanic {
-    pub(crate) fn from_payload(payload: &(dyn std::any::Any + Send)) -> HostPanic {
+    pub(crate) fn from_payload(payload: &(dyn std::any::Any + Send)) -> Self {
         let text = payload
             .downcast_ref::<&str>()
             .map(|s| (*s).to_owned())

@@ -84,7 +84,7 @@ impl Error {
     /// });
     /// assert!(f.call((Array::from(vec![1.0]),)).is_err());
     /// ```
-    pub fn function(error: impl Into<BoxError>) -> Error {
+    pub fn function(error: impl Into<BoxError>) -> Self {
         Error::Function(error.into())
     }
 

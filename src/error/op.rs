@@ -3,7 +3,7 @@
 use std::fmt;
 use std::panic::Location;
 
-use crate::array::{DType, Shape, ShapeTuple, TensorType};
+use crate::array::{DType, Shape, ShapeTuple, TensorType, memory};
 
 /// An operation cannot take its operands; shapes are per lane, as the traced function sees them.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,6 +91,14 @@ pub enum OpErrorKind {
         /// Operands given.
         actual: usize,
     },
+    /// A result that memory has no room for.
+    #[error(
+        "a result of type {ty} does not fit into memory; compute it in parts, such as with vmap's chunk_size"
+    )]
+    OutOfMemory {
+        /// The result's type.
+        ty: TensorType,
+    },
     /// A reduction without identity over an empty axis.
     #[error(
         "zero-size array of shape {} has no extreme along axes {axes:?}; reduce a non-empty axis",
@@ -150,7 +158,7 @@ impl OpErrorKind {
     pub(crate) fn shapes<'a>(
         types: impl IntoIterator<Item = &'a TensorType>,
         detail: impl Into<String>,
-    ) -> OpErrorKind {
+    ) -> Self {
         let shapes = types.into_iter().map(|t| t.shape.clone()).collect();
         OpErrorKind::ShapeMismatch {
             shapes,
@@ -161,7 +169,7 @@ impl OpErrorKind {
     pub(crate) fn dtypes<'a>(
         types: impl IntoIterator<Item = &'a TensorType>,
         detail: impl Into<String>,
-    ) -> OpErrorKind {
+    ) -> Self {
         let dtypes = types.into_iter().map(|t| t.dtype).collect();
         OpErrorKind::DTypeMismatch {
             dtypes,
@@ -169,7 +177,15 @@ impl OpErrorKind {
         }
     }
 
-    pub(crate) fn parameter(detail: impl Into<String>) -> OpErrorKind {
+    /// That memory has room for results of these types, of which large ones are asked for.
+    pub(crate) fn check_memory(types: &[TensorType]) -> Result<(), OpErrorKind> {
+        match memory::too_large(types) {
+            Some(ty) => Err(OpErrorKind::OutOfMemory { ty: ty.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn parameter(detail: impl Into<String>) -> Self {
         OpErrorKind::InvalidParameter {
             detail: detail.into(),
         }

@@ -36,7 +36,7 @@ pub enum ParseError {
     },
     /// An operation that does not exist.
     #[error(
-        "line {line}, column {column}: unknown operation `{name}`; use the JAX name of one of `elimap::Op`'s variants"
+        "line {line}, column {column}: unknown operation `{name}`; use the JAX name of one of `elimap::program::Op`'s variants"
     )]
     UnknownOperation {
         /// The line.
@@ -215,7 +215,7 @@ impl ParseError {
         at: At,
         expected: impl Into<String>,
         found: impl Into<String>,
-    ) -> ParseError {
+    ) -> Self {
         let At { line, column } = at;
         ParseError::Unexpected {
             line,
@@ -230,7 +230,7 @@ impl ParseError {
         what: impl Into<String>,
         expected: &dyn Display,
         found: &dyn Display,
-    ) -> ParseError {
+    ) -> Self {
         let At { line, column } = at;
         let (expected, found) = (expected.to_string(), found.to_string());
         ParseError::TypeMismatch {

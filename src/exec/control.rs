@@ -5,7 +5,7 @@ use smallvec::{SmallVec, smallvec};
 use super::plan::{Plan, ScanPlan, WhilePlan};
 use super::{RunContext, Table};
 use crate::array::{Array, Data, Element, TensorType, dispatch_dtype};
-use crate::error::Error;
+use crate::error::{Error, OpError, OpErrorKind};
 use crate::ops::{self, Outputs};
 use crate::program::{ScatterApply, SelectN};
 
@@ -77,6 +77,7 @@ pub(super) fn run_scan(
     let mut carry: Outputs<Array> = operands[plan.num_consts..fixed].iter().cloned().collect();
     let mut table = Table::new();
     let xs = &operands[fixed..];
+    OpErrorKind::check_memory(&plan.ys).map_err(|kind| OpError::at("scan", kind, None))?;
     let mut ys: Vec<Stack> = plan.ys.iter().map(Stack::new).collect();
     if plan.length > 0
         && let Some(invariant) = &plan.invariant
@@ -154,7 +155,7 @@ struct Stack {
 }
 
 impl Stack {
-    fn new(ty: &TensorType) -> Stack {
+    fn new(ty: &TensorType) -> Self {
         Stack {
             array: Array::zeros(ty.dtype, &ty.shape),
         }

@@ -14,7 +14,7 @@ use crate::array::Array;
 use crate::callback::RunOptions;
 use crate::error::{Error, OpError, OpErrorKind};
 use crate::ops::{self, Outputs};
-use crate::program::{HostCall, Program};
+use crate::program::{HostCall, Op, Program};
 
 pub(crate) use plan::Plan;
 use plan::{Action, Operand, Step};
@@ -127,6 +127,12 @@ impl Plan {
     ) -> Result<Outputs<Array>, Error> {
         match &step.action {
             Action::Data(op) => Ok(ops::eval(op, &operands)),
+            Action::LargeData(op, types, location) => {
+                let name = Op::from(op.clone()).name();
+                OpErrorKind::check_memory(types)
+                    .map_err(|kind| OpError::at(name, kind, *location))?;
+                Ok(ops::eval(op, &operands))
+            }
             Action::Empty(results) => Ok(results
                 .iter()
                 .map(|ty| Array::zeros(ty.dtype, &ty.shape))

@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use smallvec::SmallVec;
 
-use crate::array::{Array, DType, TensorType};
+use crate::array::{Array, DType, TensorType, memory};
 use crate::callback::CallbackKind;
 use crate::error::{OpError, OpErrorKind};
 use crate::passes::dead::dead_code;
@@ -48,6 +48,8 @@ pub(super) struct Step {
 #[derive(Debug)]
 pub(super) enum Action {
     Data(DataOp),
+    /// One whose results are so large that memory is asked for first.
+    LargeData(DataOp, Vec<TensorType>, Option<&'static Location<'static>>),
     HostCall(HostCall),
     /// A pure callback all of whose results are empty is not called (rule C19).
     Empty(SmallVec<[TensorType; 2]>),
@@ -90,7 +92,7 @@ pub(super) struct ScanPlan {
 }
 
 impl Plan {
-    pub(crate) fn new(program: &Program) -> Plan {
+    pub(crate) fn new(program: &Program) -> Self {
         let mut last_use: Vec<Option<usize>> = vec![None; program.types.len()];
         for (i, equation) in program.equations.iter().enumerate() {
             for atom in &equation.inputs {
@@ -173,10 +175,18 @@ impl Action {
         program: &Program,
         outputs: &[crate::program::Var],
         location: Option<&'static Location<'static>>,
-    ) -> Action {
+    ) -> Self {
         let name = op.name();
         let op = match op {
-            Op::Data(op) => return Action::Data(op.clone()),
+            Op::Data(op) => {
+                let types = outputs.iter().map(|&v| program.var_type(v).clone());
+                let types: Vec<TensorType> = types.collect();
+                return if memory::are_large(&types) {
+                    Action::LargeData(op.clone(), types, location)
+                } else {
+                    Action::Data(op.clone())
+                };
+            }
             Op::Control(op) => op,
         };
         match op {

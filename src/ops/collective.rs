@@ -7,6 +7,7 @@
 use crate::array::{DType, Scalar, Shape, TensorType};
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::rule::{BatchDim, Batched, ControlRules, Effect, Emit, Outputs, Rules};
+use crate::ops::shape::addressable;
 use crate::program::text::python::{quoted, tuple};
 use crate::program::text::{Given, Shown, python};
 use crate::program::{
@@ -18,7 +19,8 @@ use smallvec::{SmallVec, smallvec};
 type Axes = SmallVec<[(AxisName, usize); 2]>;
 
 fn lanes(axes: &[(AxisName, usize)]) -> usize {
-    axes.iter().map(|(_, n)| n).product()
+    axes.iter()
+        .fold(1, |lanes: usize, (_, n)| lanes.saturating_mul(*n))
 }
 
 fn check_axis(axis: usize, rank: usize) -> Result<(), OpErrorKind> {
@@ -76,7 +78,7 @@ impl Rules for Collective {
             CollectiveOp::AllGather { axis, tiled: true } => {
                 check_axis(*axis, ty.rank())?;
                 let mut ty = ty;
-                ty.shape[*axis] *= n;
+                ty.shape[*axis] = ty.shape[*axis].saturating_mul(n);
                 ty
             }
             CollectiveOp::Ppermute { pairs } => {
@@ -97,7 +99,7 @@ impl Rules for Collective {
                 let mut out = ty.clone();
                 if *tiled {
                     out.shape[*split_axis] = share(&ty, *split_axis, n)?;
-                    out.shape[*concat_axis] *= n;
+                    out.shape[*concat_axis] = out.shape[*concat_axis].saturating_mul(n);
                 } else {
                     one_per_lane(&ty, *split_axis, n)?;
                     out.shape.remove(*split_axis);
@@ -117,7 +119,7 @@ impl Rules for Collective {
                 out
             }
         };
-        Ok(smallvec![out])
+        addressable(out)
     }
 
     fn batch(&self, cx: &mut dyn Emit, inputs: &[Batched]) -> Result<Outputs<Batched>, Error> {
@@ -479,7 +481,7 @@ fn pass_through(
 fn merge_axes(cx: &mut dyn Emit, atom: Atom, at: usize) -> Result<Atom, Error> {
     let mut shape = cx.atom_type(&atom).shape;
     let n = shape.remove(at);
-    shape[at] *= n;
+    shape[at] = shape[at].saturating_mul(n);
     cx.emit1(Reshape { shape }, smallvec![atom])
 }
 

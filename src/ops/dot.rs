@@ -19,6 +19,7 @@ use crate::ops::math::Arith;
 use crate::ops::rule::{
     BatchDim, Batched, DataRules, Emit, Outputs, Rules, all_past, expect_operands,
 };
+use crate::ops::shape::addressable;
 use crate::program::text::python::{list, tuple};
 use crate::program::text::{Given, Shown};
 use crate::program::{DotDims, DotGeneral, Op};
@@ -126,9 +127,7 @@ impl Rules for DotGeneral {
         let lhs_free = left.free().into_iter().map(|a| lhs.shape[a]);
         let rhs_free = right.free().into_iter().map(|a| rhs.shape[a]);
         let shape = batch.chain(lhs_free).chain(rhs_free);
-        Ok(smallvec![
-            TensorType::new(lhs.dtype, shape).with_weak(lhs.weak && rhs.weak)
-        ])
+        addressable(TensorType::new(lhs.dtype, shape).with_weak(lhs.weak && rhs.weak))
     }
 
     fn batch(&self, cx: &mut dyn Emit, inputs: &[Batched]) -> Result<Outputs<Batched>, Error> {

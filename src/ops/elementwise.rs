@@ -19,6 +19,7 @@ use crate::array::{Array, DType, Data, Element, TensorType, dispatch, dispatch_d
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::math::{Arith, Bits, ConvertFrom, Float, Integer, Number, square};
 use crate::ops::rule::{Batched, DataRules, Emit, Outputs, Rules, expect_operands, unary_batch};
+use crate::ops::shape::addressable;
 use crate::program::text::{Given, Shown};
 use crate::program::{Binary, BinaryOp, ConvertElementType, IntegerPow, Op, Unary, UnaryOp};
 
@@ -200,11 +201,11 @@ impl Rules for Binary {
             weak: x.weak && y.weak,
             shape,
         };
-        Ok(smallvec![if is_comparison(kind) {
+        addressable(if is_comparison(kind) {
             ty.with_dtype(DType::Bool)
         } else {
             ty
-        }])
+        })
     }
 
     fn batch(&self, cx: &mut dyn Emit, inputs: &[Batched]) -> Result<Outputs<Batched>, Error> {

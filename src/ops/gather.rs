@@ -309,7 +309,7 @@ struct Source<'a, T: Clone> {
 
 impl<'a, T: Element> Source<'a, T> {
     /// Borrows what is contiguous in any order of axes, so that a transposed operand is not copied for a few reads.
-    fn new(array: &'a ArcArray<T, IxDyn>) -> Source<'a, T> {
+    fn new(array: &'a ArcArray<T, IxDyn>) -> Self {
         match array.as_slice_memory_order() {
             Some(slice) => {
                 let first = array

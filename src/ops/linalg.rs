@@ -8,7 +8,7 @@ use nalgebra::{DMatrix, LU, RealField};
 use rayon::prelude::*;
 use smallvec::smallvec;
 
-use crate::array::{Array, DType, Element, Shape, TensorType};
+use crate::array::{Array, DType, Element, Shape, TensorType, prepare_threads};
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::rule::{
     BatchDim, Batched, DataRules, Emit, Outputs, Rules, batched_at, expect_operands, front_batch,
@@ -94,6 +94,7 @@ fn for_each_matrix<T: Element>(
         return;
     }
     let work = n * (n * n + size);
+    prepare_threads();
     out.par_chunks_mut(size)
         .zip(a.par_chunks(n * n))
         .with_min_len(PARALLEL_WORK.div_ceil(work))
@@ -316,7 +317,7 @@ fn batch_system(
     let unfolded = cx.atom_type(&b).shape;
     let mut folded = unfolded.clone();
     let size = folded.remove(lanes);
-    folded[lanes - 1] *= size;
+    folded[lanes - 1] = folded[lanes - 1].saturating_mul(size);
     let b = reshape(cx, b, folded)?;
     let out = cx.emit1(op, smallvec![a.atom, b])?;
     let out = reshape(cx, out, unfolded)?;

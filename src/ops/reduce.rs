@@ -170,7 +170,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(shape: &[usize], order: SmallVec<[usize; 4]>, axes: &[usize]) -> Plan {
+    fn new(shape: &[usize], order: SmallVec<[usize; 4]>, axes: &[usize]) -> Self {
         let mut lengths: SmallVec<[usize; 4]> = order.iter().map(|&a| shape[a]).collect();
         let mut reduced: SmallVec<[bool; 4]> = order.iter().map(|a| axes.contains(a)).collect();
         let mut steps = SmallVec::new();
@@ -207,7 +207,7 @@ impl Plan {
     }
 
     /// The plan for a layout; the order is that of memory, stable for axes of equal stride.
-    fn in_memory_order(shape: &[usize], strides: &[isize], axes: &[usize]) -> Plan {
+    fn in_memory_order(shape: &[usize], strides: &[isize], axes: &[usize]) -> Self {
         let mut order: SmallVec<[usize; 4]> = (0..shape.len()).collect();
         order.sort_by_key(|&a| std::cmp::Reverse(strides[a]));
         Plan::new(shape, order, axes)
@@ -391,14 +391,12 @@ impl Rules for ArgReduce {
 
     fn parse(name: &str, given: &mut Given<'_>) -> Result<Op, ParseError> {
         let kind = ArgReduceOp::from_name(name).ok_or_else(|| given.unknown_operation())?;
-        let axes = given.shape("axes")?;
-        let [axis] = axes[..] else {
-            return Err(ParseError::unexpected(
-                given.at(),
-                "a tuple of one axis for `axes`",
-                format!("`{}`", tuple(&axes)),
-            ));
-        };
+        let axis = given.read("axes", "a tuple of one axis", |value| {
+            value.shape().and_then(|axes| match axes[..] {
+                [axis] => Some(axis),
+                _ => None,
+            })
+        })?;
         Ok(ArgReduce {
             kind,
             axis,

@@ -8,7 +8,7 @@ use std::cmp::{Ordering, Reverse};
 
 use rayon::prelude::*;
 
-use crate::array::{Array, DType, Element, Shape, TensorType, dispatch_dtype};
+use crate::array::{Array, DType, Element, Shape, TensorType, dispatch_dtype, prepare_threads};
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::rule::{BatchDim, Batched, DataRules, Emit, Outputs, Rules, expect_operands, past};
 use crate::ops::shape::check_axes;
@@ -164,6 +164,7 @@ impl DataRules for Sort {
 fn sort_lanes<T: SortKey>(array: &Array) -> Array {
     let mut elements = array.elements::<T>().into_owned();
     let (length, lanes) = chunking(array.shape()[array.rank() - 1]);
+    prepare_threads();
     elements
         .par_chunks_mut(length)
         .with_min_len(lanes)
@@ -179,6 +180,7 @@ fn sorted_order(keys: &[Array]) -> Vec<usize> {
         .map(|a| dispatch_dtype!(a.dtype(), T => a.elements::<T>().iter().map(|x| x.key()).collect()))
         .collect();
     let mut order: Vec<usize> = (0..keys[0].len()).map(|i| i % length).collect();
+    prepare_threads();
     order
         .par_chunks_mut(length)
         .with_min_len(lanes)

@@ -18,7 +18,7 @@ pub struct ProgramBuilder {
 impl ProgramBuilder {
     /// An empty program.
     #[must_use]
-    pub fn new() -> ProgramBuilder {
+    pub fn new() -> Self {
         ProgramBuilder::default()
     }
 

@@ -44,6 +44,7 @@ impl Var {
 
 /// An operand: a variable or a rank-0 literal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Atom {
     /// A variable.
     Var(Var),

@@ -289,12 +289,36 @@ where
 }
 
 /// Options of [`scan`].
+///
+/// ```
+/// use elimap::prelude::*;
+/// let options = ScanOptions::default().length(3).reverse(true);
+/// let step = |i: Tensor, (): ()| (&i + 1, i);
+/// let (_, ys): (Tensor, Tensor) = scan(step, 0, (), options)?;
+/// assert_eq!(ys.to_array()?.to_vec::<i64>()?, [2, 1, 0]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ScanOptions {
+    length: Option<usize>,
+    reverse: bool,
+}
+
+impl ScanOptions {
     /// The number of steps; needed where nothing is scanned over.
-    pub length: Option<usize>,
+    #[must_use]
+    pub fn length(mut self, steps: impl Into<Option<usize>>) -> Self {
+        self.length = steps.into();
+        self
+    }
+
     /// Whether steps run from the last to the first.
-    pub reverse: bool,
+    #[must_use]
+    pub fn reverse(mut self, reverse: bool) -> Self {
+        self.reverse = reverse;
+        self
+    }
 }
 
 /// Carries a value through the slices of `xs` along axis 0; returns the last carry and the stacked results.
@@ -556,10 +580,7 @@ where
     let init = Leaves(def, leaves);
     if let (Some(from), Some(to)) = (static_int(&lower), static_int(&upper)) {
         let length = usize::try_from(to.saturating_sub(from)).unwrap_or(0);
-        let options = ScanOptions {
-            length: Some(length),
-            reverse: false,
-        };
+        let options = ScanOptions::default().length(length);
         let step = |(i, carry): (Tensor, C), (): ()| -> Result<((Tensor, C), ()), Error> {
             let next = body(i.clone(), carry).into_result()?;
             Ok(((i + 1, next), ()))

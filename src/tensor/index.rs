@@ -16,6 +16,7 @@ use crate::program::{
 
 /// What an index outside the bounds means to [`Tensor::take`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TakeMode {
     /// Indices down to `-n` count from the end; others read NaN, the least signed or greatest unsigned integer, or `true`.
     #[default]

@@ -13,6 +13,7 @@ use crate::program::{Cholesky, DotDims, DotGeneral, Solve, Squeeze, Transpose, T
 
 /// How [`Tensor::triangular_solve`] reads its matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Triangle {
     /// Whether `a x = b` is solved rather than `x a = b`.
     pub left_side: bool,
@@ -39,6 +40,34 @@ impl Triangle {
         transpose_a: false,
         unit_diagonal: false,
     };
+
+    /// The same with `a x = b` solved rather than `x a = b`, or the other way.
+    #[must_use]
+    pub fn left_side(mut self, left_side: bool) -> Self {
+        self.left_side = left_side;
+        self
+    }
+
+    /// The same with the lower triangle read rather than the upper one, or the other way.
+    #[must_use]
+    pub fn lower(mut self, lower: bool) -> Self {
+        self.lower = lower;
+        self
+    }
+
+    /// The same with the matrix transposed or not.
+    #[must_use]
+    pub fn transpose_a(mut self, transpose_a: bool) -> Self {
+        self.transpose_a = transpose_a;
+        self
+    }
+
+    /// The same with the diagonal taken as ones or not.
+    #[must_use]
+    pub fn unit_diagonal(mut self, unit_diagonal: bool) -> Self {
+        self.unit_diagonal = unit_diagonal;
+        self
+    }
 }
 
 /// Two stacks of matrices with their leading axes broadcast.

@@ -13,7 +13,6 @@ mod collective;
 mod context;
 mod control;
 mod create;
-mod custom;
 mod debug;
 mod einsum;
 mod elementwise;
@@ -34,7 +33,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::array::{Array, DType, Scalar, TensorType};
-use crate::error::{Error, OpError, TraceError};
+use crate::error::{Error, OpError, OpErrorKind, TraceError};
 use crate::exec::{Plan, RunContext};
 use crate::ops::Outputs;
 use crate::program::{Op, ProgramBuilder, Var};
@@ -46,13 +45,12 @@ pub use collective::{
 };
 pub(crate) use context::{
     Traced, active as is_tracing, concrete_arrays, lift_vars, run_or_inline, trace_dynamic,
+    without_traces,
 };
+pub(crate) use control::scan_lanes;
 pub use control::{ScanOptions, cond, fori_loop, scan, switch, while_loop};
 pub use create::{
     arange, concatenate, eye, full, iota, linspace, one_hot, ones, outer, stack, where_, zeros,
-};
-pub use custom::{
-    BatchedFlags, CustomVmap, RuleOutput, SharedFunc, WithVmapRule, custom_vmap, sequential_vmap,
 };
 pub use debug::{debug_callback, debug_print};
 pub use einsum::{dot, einsum, tensordot, vdot};
@@ -244,8 +242,13 @@ pub(crate) fn apply(
     let types: SmallVec<[TensorType; 4]> = operands.iter().map(|t| t.ty.clone()).collect();
     let results =
         crate::ops::infer(&op, &types).map_err(|kind| OpError::at(op.name(), kind, location))?;
+    let name = op.name();
     let outputs: Outputs<Array> = match op {
-        Op::Data(op) => crate::ops::eval(&op, &arrays),
+        Op::Data(data) => {
+            OpErrorKind::check_memory(&results)
+                .map_err(|kind| OpError::at(name, kind, location))?;
+            crate::ops::eval(&data, &arrays)
+        }
         Op::Control(op) => {
             // A program of this one equation.
             let mut builder = ProgramBuilder::new();

@@ -114,8 +114,7 @@ impl Tensor {
             let known: usize = wanted
                 .iter()
                 .filter(|&&n| n >= 0)
-                .map(|&n| n as usize)
-                .product();
+                .fold(1, |known: usize, &n| known.saturating_mul(n as usize));
             let shape: Option<Shape> = wanted
                 .iter()
                 .map(|&n| match usize::try_from(n) {
@@ -337,7 +336,7 @@ impl Tensor {
                     if n == 0 {
                         return Ok(self.clone());
                     }
-                    let cut = (-shift).rem_euclid(n as isize) as usize;
+                    let cut = (n - shift.rem_euclid(n as isize) as usize) % n;
                     let back = self.along(axes[0], 0, cut);
                     concatenate(&[self.along(axes[0], cut, n), back], axis)
                 }),
@@ -436,7 +435,7 @@ impl Slicing {
     pub fn new(
         start: impl IntoIterator<Item = usize>,
         limit: impl IntoIterator<Item = usize>,
-    ) -> Slicing {
+    ) -> Self {
         Slicing {
             start: start.into_iter().collect(),
             limit: limit.into_iter().collect(),
@@ -446,7 +445,7 @@ impl Slicing {
 
     /// Steps per axis, 1 or more.
     #[must_use]
-    pub fn strides(mut self, strides: impl IntoIterator<Item = usize>) -> Slicing {
+    pub fn strides(mut self, strides: impl IntoIterator<Item = usize>) -> Self {
         self.strides = Some(strides.into_iter().collect());
         self
     }

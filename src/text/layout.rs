@@ -25,20 +25,20 @@ pub(super) enum Doc {
 }
 
 impl Doc {
-    pub(super) fn text(text: impl Into<Cow<'static, str>>) -> Doc {
+    pub(super) fn text(text: impl Into<Cow<'static, str>>) -> Self {
         Doc::Text(text.into())
     }
 
-    pub(super) fn group(doc: Doc) -> Doc {
+    pub(super) fn group(doc: Doc) -> Self {
         Doc::Group(Box::new(doc))
     }
 
-    pub(super) fn nest(doc: Doc) -> Doc {
+    pub(super) fn nest(doc: Doc) -> Self {
         Doc::Nest(Box::new(doc))
     }
 
     /// The documents with a break between neighbours that shows as `separator` where it is flat.
-    pub(super) fn lines(docs: impl IntoIterator<Item = Doc>, separator: &'static str) -> Doc {
+    pub(super) fn lines(docs: impl IntoIterator<Item = Doc>, separator: &'static str) -> Self {
         let mut out = Vec::new();
         for doc in docs {
             if !out.is_empty() {
@@ -50,7 +50,7 @@ impl Doc {
     }
 
     /// Items in fill style: a line breaks only where it is full.
-    pub(super) fn fill(items: impl IntoIterator<Item = String>, separator: &'static str) -> Doc {
+    pub(super) fn fill(items: impl IntoIterator<Item = String>, separator: &'static str) -> Self {
         let mut out = Vec::new();
         for item in items {
             if !out.is_empty() {

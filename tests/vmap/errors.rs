@@ -194,10 +194,7 @@ fn operations_and_their_operands() {
 
 #[test]
 fn control_flow_and_collectives() {
-    let options = ScanOptions {
-        length: Some(1),
-        ..Default::default()
-    };
+    let options = ScanOptions::default().length(1);
     let widen = |c: Tensor, (): ()| (c.expand_dims(0), ());
     assert_op_error!(scan::<Tensor, (), (), _>(widen, 1.0, (), options), OpErrorKind::CarryMismatch { .. }, @"scan: the body must return the carry it takes: at carry it takes f64[] but returns f64[1]; convert or reshape inside the body or start from the other type (at tests/errors.rs:LINE)");
     assert_op_error!(
@@ -280,7 +277,7 @@ the program breaks 2 invariants; it was not made by this library or one of its t
   equation 0: add gives f64[2] but f64[3] is declared
   equation 1: not: unsuitable element types float64: bool or integers are taken; convert the operand first
 "#);
-    assert_error!(Program::parse("{ lambda ; a:f64[]. let b:f64[] = sine a in (b,) }"), Error::Parse(_), @"line 1, column 35: unknown operation `sine`; use the JAX name of one of `elimap::Op`'s variants");
+    assert_error!(Program::parse("{ lambda ; a:f64[]. let b:f64[] = sine a in (b,) }"), Error::Parse(_), @"line 1, column 35: unknown operation `sine`; use the JAX name of one of `elimap::program::Op`'s variants");
 }
 
 #[test]

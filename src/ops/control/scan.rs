@@ -22,7 +22,7 @@ impl Rules for Scan {
             ..
         } = self;
         let (length, num_consts, num_carry) = (*length, *num_consts, *num_carry);
-        let fixed = num_consts + num_carry;
+        let fixed = num_consts.saturating_add(num_carry);
         if inputs.len() < fixed {
             return Err(OpErrorKind::OperandCount {
                 expected: fixed,

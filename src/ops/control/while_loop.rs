@@ -23,7 +23,7 @@ impl Rules for While {
             body_consts,
         } = self;
         let (cond_consts, body_consts) = (*cond_consts, *body_consts);
-        let consts = cond_consts + body_consts;
+        let consts = cond_consts.saturating_add(body_consts);
         if inputs.len() < consts {
             return Err(OpErrorKind::OperandCount {
                 expected: consts,

@@ -137,7 +137,7 @@ struct PadRun {
 }
 
 impl PadRun {
-    fn new(n: usize, pad: &PadAxis) -> PadRun {
+    fn new(n: usize, pad: &PadAxis) -> Self {
         let (n, low, step) = (n as i128, i128::from(pad.low), pad.interior as i128 + 1);
         let length =
             ((n - 1).max(0) * step + i128::from(n > 0) + low + i128::from(pad.high)).max(0);

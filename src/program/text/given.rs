@@ -74,7 +74,7 @@ impl Value {
         }
     }
 
-    fn shape(&self) -> Option<Shape> {
+    pub(crate) fn shape(&self) -> Option<Shape> {
         self.items()?.iter().map(Value::number).collect()
     }
 

@@ -87,27 +87,27 @@ pub struct ProgramParser {
 impl ProgramParser {
     /// A parser that knows no callbacks and no constants.
     #[must_use]
-    pub fn new() -> ProgramParser {
+    pub fn new() -> Self {
         ProgramParser::default()
     }
 
     /// Adds a callback, which the text calls by its name; the text's `vmap_method` is the one it gets.
     #[must_use]
-    pub fn callback(mut self, callback: Callback) -> ProgramParser {
+    pub fn callback(mut self, callback: Callback) -> Self {
         self.callbacks.insert(callback.name().to_owned(), callback);
         self
     }
 
     /// Adds the rule of a [`custom_vmap`](crate::custom_vmap) function, which the text calls by its name.
     #[must_use]
-    pub fn custom_rule(mut self, rule: CustomRule) -> ProgramParser {
+    pub fn custom_rule(mut self, rule: CustomRule) -> Self {
         self.rules.insert(rule.name().to_owned(), rule);
         self
     }
 
     /// Adds the array of the next constant; constants are the binders before `;`, in the order of the text.
     #[must_use]
-    pub fn constant(mut self, array: Array) -> ProgramParser {
+    pub fn constant(mut self, array: Array) -> Self {
         self.constants.push(array);
         self
     }

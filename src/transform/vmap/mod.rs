@@ -7,14 +7,14 @@
 pub(crate) mod batch;
 mod chunk;
 
-use std::panic::Location;
 use std::sync::Arc;
 
 use crate::array::{TensorType, resolve_axis};
 use crate::error::{Error, OpError, OpErrorKind, VmapError};
 use crate::ops::BatchDim;
 use crate::program::{AxisName, Program, Var};
-use crate::tensor::{Arguments, Func, Tensor, Traced, Tree, run_or_inline, trace};
+use crate::tensor::{Arguments, Caller, Func, Tensor, Traced, Tree, run_or_inline, trace};
+use crate::transform::transformed::{self, Transform, results, transformed};
 use crate::tree::{Axes, IntoAxes, Path, TreeDef};
 use batch::{MappedAxis, batch_program, finish};
 
@@ -58,28 +58,28 @@ impl<F> Vmap<F> {
     /// Which axis of each argument is mapped: an axis for all, or a tuple with an entry per argument, each a prefix
     /// tree of the argument; `None` is not mapped (rules V9 and V10).
     #[must_use]
-    pub fn in_axes(mut self, axes: impl IntoAxes) -> Vmap<F> {
+    pub fn in_axes(mut self, axes: impl IntoAxes) -> Self {
         self.in_axes = axes.into_axes();
         self
     }
 
     /// Where the mapped axis goes in each result; `None` only for results that are the same in every lane (rule V40).
     #[must_use]
-    pub fn out_axes(mut self, axes: impl IntoAxes) -> Vmap<F> {
+    pub fn out_axes(mut self, axes: impl IntoAxes) -> Self {
         self.out_axes = axes.into_axes();
         self
     }
 
     /// The number of lanes, for calls without a mapped argument.
     #[must_use]
-    pub fn axis_size(mut self, size: usize) -> Vmap<F> {
+    pub fn axis_size(mut self, size: usize) -> Self {
         self.axis_size = Some(size);
         self
     }
 
     /// The name by which collectives such as [`psum`](crate::psum) know the mapped axis.
     #[must_use]
-    pub fn axis_name(mut self, name: &str) -> Vmap<F> {
+    pub fn axis_name(mut self, name: &str) -> Self {
         self.axis_name = Some(Arc::from(name));
         self
     }
@@ -106,25 +106,9 @@ impl<F> Vmap<F> {
     /// # Ok::<(), elimap::Error>(())
     /// ```
     #[must_use]
-    pub fn chunk_size(mut self, lanes: usize) -> Vmap<F> {
+    pub fn chunk_size(mut self, lanes: usize) -> Self {
         self.chunk_size = Some(lanes);
         self
-    }
-
-    /// Traces, batches and runs the function on a tuple of arguments.
-    ///
-    /// Inside a traced function the arguments may be its tensors, and the call becomes part of that trace.
-    ///
-    /// # Errors
-    ///
-    /// [`VmapError`] and [`TreeError`](crate::TreeError) for axes that do not fit, and whatever goes wrong in the function.
-    #[track_caller]
-    pub fn call<A: Tree, T: Arguments<A>>(&self, args: T) -> Result<F::Out, Error>
-    where
-        F: Func<A>,
-    {
-        let (def, leaves) = crate::tensor::flatten_args::<A>(&args);
-        self.apply::<A>(&def, &leaves, Location::caller())
     }
 
     /// The batched program for arguments of these types, without running it: `f.trace((f64::spec([8, 3]),))`.
@@ -137,42 +121,14 @@ impl<F> Vmap<F> {
     where
         F: Func<A>,
     {
-        let location = Location::caller();
-        let (def, leaves) = crate::tensor::flatten_args::<A>(&args);
-        let types: Vec<TensorType> = leaves.iter().map(|t| t.ty().clone()).collect();
-        // Traced as part of an outer trace of the same types, so that constants and captures have their place.
-        let (traced, ()) = crate::tensor::trace_dynamic(&types, None, location, |inputs| {
-            let out = self.apply::<A>(&def, &inputs, location)?;
-            let mut leaves = Vec::new();
-            crate::tensor::Flatten::flatten(&out, &mut leaves);
-            Ok((leaves, ()))
-        })?;
-        Ok(traced.program)
-    }
-
-    fn apply<A: Tree>(
-        &self,
-        def: &TreeDef,
-        leaves: &[Tensor],
-        location: &'static Location<'static>,
-    ) -> Result<F::Out, Error>
-    where
-        F: Func<A>,
-    {
-        let batched = self.batch::<A>(def, leaves, location)?;
-        let outputs = run_or_inline(&batched.program, leaves, &batched.captures, location)?;
-        Ok(F::Out::unflatten(
-            &batched.out_def,
-            &mut outputs.into_iter(),
-            &Path::root("result"),
-        )?)
+        transformed::trace::<A, Self>(self, &args)
     }
 
     fn batch<A: Tree>(
         &self,
         def: &TreeDef,
         leaves: &[Tensor],
-        location: &'static Location<'static>,
+        location: Caller,
     ) -> Result<BatchedFunction, Error>
     where
         F: Func<A>,
@@ -306,6 +262,27 @@ impl<F> Vmap<F> {
     }
 }
 
+transformed! {
+    Vmap;
+    /// Traces, batches and runs the function on a tuple of arguments.
+    ///
+    /// Inside a traced function the arguments may be its tensors, and the call becomes part of that trace.
+    ///
+    /// # Errors
+    ///
+    /// [`VmapError`] and [`TreeError`](crate::TreeError) for axes that do not fit, and whatever goes wrong in the function.
+}
+
+impl<A: Tree, F: Func<A>> Transform<A> for Vmap<F> {
+    type Out = F::Out;
+
+    fn apply(&self, def: &TreeDef, leaves: &[Tensor], location: Caller) -> Result<F::Out, Error> {
+        let batched = self.batch::<A>(def, leaves, location)?;
+        let outputs = run_or_inline(&batched.program, leaves, &batched.captures, location)?;
+        results(&batched.out_def, outputs)
+    }
+}
+
 impl Program {
     /// The program for a batch: input `i` carries the lanes as `in_dims` says, and the result says where each output
     /// carries them. This is what [`vmap`] does to a traced function.
@@ -363,22 +340,4 @@ struct BatchedFunction {
     program: Program,
     captures: Vec<Var>,
     out_def: TreeDef,
-}
-
-impl<A: Tree, F: Func<A>> Func<A> for Vmap<F> {
-    type Out = F::Out;
-    #[track_caller]
-    fn invoke(&self, args: A) -> Result<F::Out, Error> {
-        let mut leaves = Vec::new();
-        let def = args.flatten(&mut leaves);
-        self.apply::<A>(&def, &leaves, Location::caller())
-    }
-}
-
-impl<A: Tree, F: Func<A>> Func<A> for &Vmap<F> {
-    type Out = F::Out;
-    #[track_caller]
-    fn invoke(&self, args: A) -> Result<F::Out, Error> {
-        (**self).invoke(args)
-    }
 }

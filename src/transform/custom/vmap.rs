@@ -4,14 +4,14 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
-use super::context::{Traced, lift_vars, trace_dynamic, without_traces};
-use super::control::scan_lanes;
-use super::{
-    Arguments, Caller, Flatten, Func, ScanOptions, Tensor, Tree, apply, flatten_args, trace,
-};
 use crate::array::TensorType;
 use crate::error::Error;
 use crate::program::{CustomRule, CustomVmapCall, RuleOutcome};
+use crate::tensor::{
+    Arguments, Caller, Flatten, Func, ScanOptions, Tensor, Traced, Tree, apply, flatten_args,
+    lift_vars, scan_lanes, trace, trace_dynamic, without_traces,
+};
+use crate::transform::transformed::{Transform, results, transformed};
 use crate::tree::{Path, TreeDef};
 
 /// Which results of a vmap rule lead with the batch axis: one `bool` for all of them, or one for each leaf.
@@ -99,7 +99,7 @@ pub fn custom_vmap<F>(function: F) -> CustomVmap<F> {
 impl<F> CustomVmap<F> {
     /// The name shown in program text and in messages.
     #[must_use]
-    pub fn name(mut self, name: &str) -> CustomVmap<F> {
+    pub fn name(mut self, name: &str) -> Self {
         self.name = Arc::from(name);
         self
     }
@@ -153,23 +153,9 @@ impl<F: fmt::Debug> fmt::Debug for WithVmapRule<F> {
 impl<F> WithVmapRule<F> {
     /// The name shown in program text and in messages.
     #[must_use]
-    pub fn name(mut self, name: &str) -> WithVmapRule<F> {
+    pub fn name(mut self, name: &str) -> Self {
         self.name = Arc::from(name);
         self
-    }
-
-    /// Calls the function on a tuple of arguments; the rule only matters under [`vmap`](crate::vmap).
-    ///
-    /// # Errors
-    ///
-    /// Whatever goes wrong in the function.
-    #[track_caller]
-    pub fn call<A: Tree, T: Arguments<A>>(&self, args: T) -> Result<F::Out, Error>
-    where
-        F: Func<A>,
-    {
-        let (def, leaves) = flatten_args::<A>(&args);
-        self.apply::<A>(&def, &leaves, Location::caller())
     }
 
     /// The rule as a program holds it for arguments of these types, to give to
@@ -218,16 +204,21 @@ impl<F> WithVmapRule<F> {
             })
         })
     }
+}
 
-    fn apply<A: Tree>(
-        &self,
-        def: &TreeDef,
-        leaves: &[Tensor],
-        location: Caller,
-    ) -> Result<F::Out, Error>
-    where
-        F: Func<A>,
-    {
+transformed! {
+    WithVmapRule;
+    /// Calls the function on a tuple of arguments; the rule only matters under [`vmap`](crate::vmap).
+    ///
+    /// # Errors
+    ///
+    /// Whatever goes wrong in the function.
+}
+
+impl<A: Tree, F: Func<A>> Transform<A> for WithVmapRule<F> {
+    type Out = F::Out;
+
+    fn apply(&self, def: &TreeDef, leaves: &[Tensor], location: Caller) -> Result<F::Out, Error> {
         let mut types = Vec::with_capacity(leaves.len());
         for leaf in leaves {
             types.push(leaf.clone().check()?.ty().clone());
@@ -246,21 +237,7 @@ impl<F> WithVmapRule<F> {
         };
         let operands: Vec<&Tensor> = captured.iter().chain(leaves).collect();
         let outputs = apply(op, &operands, location)?;
-        Ok(F::Out::unflatten(
-            &out_def,
-            &mut outputs.into_iter(),
-            &Path::root("result"),
-        )?)
-    }
-}
-
-impl<A: Tree, F: Func<A>> Func<A> for WithVmapRule<F> {
-    type Out = F::Out;
-    #[track_caller]
-    fn invoke(&self, args: A) -> Result<F::Out, Error> {
-        let mut leaves = Vec::new();
-        let def = args.flatten(&mut leaves);
-        self.apply::<A>(&def, &leaves, Location::caller())
+        results(&out_def, outputs)
     }
 }
 
@@ -317,10 +294,7 @@ fn sequential<A: Tree + 'static, T: Tree + 'static>(
             out_def.replace(found);
             Ok(((), results))
         };
-        let options = ScanOptions {
-            length: Some(size),
-            reverse: false,
-        };
+        let options = ScanOptions::default().length(size);
         let ((), out): ((), Vec<Tensor>) = scan_lanes(step, (), xs, options, Location::caller())?;
         let flags = vec![true; out.len()];
         Ok((out_def.into_inner(), out, flags))
