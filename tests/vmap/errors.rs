@@ -4,10 +4,10 @@
 
 use crate::support::{counting, vec1};
 use elimap::prelude::*;
+use elimap::program::{Atom, BinaryOp, Collective, CollectiveOp, Op, ProgramBuilder, UnaryOp};
 use elimap::{
-    ArrayError, Atom, Axes, BinaryOp, CallbackError, CollectiveOp, CustomVmapError, Func, IntoAxes,
-    Op, OpErrorKind, Program, ProgramBuilder, TraceError, TreeDef, TreeError, UnaryOp, VmapError,
-    custom_vmap, pshuffle, shard_map, xmap,
+    ArrayError, Axes, CallbackError, CustomVmapError, Func, IntoAxes, OpErrorKind, Program,
+    TraceError, TreeDef, TreeError, VmapError, custom_vmap, pshuffle, shard_map, xmap,
 };
 
 /// A text with the line and column of this file replaced, which move with every edit.
@@ -194,10 +194,7 @@ fn operations_and_their_operands() {
 
 #[test]
 fn control_flow_and_collectives() {
-    let options = ScanOptions {
-        length: Some(1),
-        ..Default::default()
-    };
+    let options = ScanOptions::default().length(1);
     let widen = |c: Tensor, (): ()| (c.expand_dims(0), ());
     assert_op_error!(scan::<Tensor, (), (), _>(widen, 1.0, (), options), OpErrorKind::CarryMismatch { .. }, @"scan: the body must return the carry it takes: at carry it takes f64[] but returns f64[1]; convert or reshape inside the body or start from the other type (at tests/errors.rs:LINE)");
     assert_op_error!(
@@ -233,10 +230,10 @@ fn control_flow_and_collectives() {
     // A program with a collective left over, run without the vmap that binds its axis.
     let mut builder = ProgramBuilder::new();
     let x = builder.input(f64::spec([]));
-    let op = Op::Collective {
-        op: CollectiveOp::Psum,
+    let op = Op::from(Collective {
+        kind: CollectiveOp::Psum,
         axes: [("i".into(), 2)].into_iter().collect(),
-    };
+    });
     let sum = builder.push(
         op,
         [Atom::Var(x)].into_iter().collect(),
@@ -262,13 +259,13 @@ fn programs_that_break_their_invariants() {
     let mut builder = ProgramBuilder::new();
     let x = builder.input(f64::spec([2]));
     let add = builder.push(
-        Op::Binary(BinaryOp::Add),
+        Op::from(BinaryOp::Add),
         [Atom::Var(x), Atom::Var(x)].into_iter().collect(),
         [f64::spec([3])],
         None,
     );
     let wrong_type = [Atom::Var(add[0])].into_iter().collect();
-    builder.push(Op::Unary(UnaryOp::Not), wrong_type, [f64::spec([3])], None);
+    builder.push(Op::from(UnaryOp::Not), wrong_type, [f64::spec([3])], None);
     let program = builder.finish(vec![Atom::Var(x)]);
     assert_error!(program.verify(), Error::Verify(_), @r#"
 the program breaks 2 invariants; it was not made by this library or one of its transforms is wrong
@@ -280,7 +277,7 @@ the program breaks 2 invariants; it was not made by this library or one of its t
   equation 0: add gives f64[2] but f64[3] is declared
   equation 1: not: unsuitable element types float64: bool or integers are taken; convert the operand first
 "#);
-    assert_error!(Program::parse("{ lambda ; a:f64[]. let b:f64[] = sine a in (b,) }"), Error::Parse(_), @"line 1, column 35: unknown operation `sine`; use the JAX name of one of `elimap::Op`'s variants");
+    assert_error!(Program::parse("{ lambda ; a:f64[]. let b:f64[] = sine a in (b,) }"), Error::Parse(_), @"line 1, column 35: unknown operation `sine`; use the JAX name of one of `elimap::program::Op`'s variants");
 }
 
 #[test]
