@@ -310,6 +310,19 @@ pub enum PhaseError {
         source: Box<PhaseError>,
     },
 
+    /// An entry of a gradient is so small beside the terms it is made of that no digits of it are certain.
+    #[error(
+        "gradient {output} with respect to theta[{parameter}] is not certain to 11 digits with numbers of {bits} bits; its terms cancel almost exactly: ask for it at a theta, or with coefficients, of fewer orders of magnitude"
+    )]
+    GradientDigits {
+        /// Which gradient, from 0: of the moments or rewards asked for.
+        output: usize,
+        /// The parameter.
+        parameter: usize,
+        /// The length of the numbers that were tried last.
+        bits: u32,
+    },
+
     /// A replay as a callback was called with other than one argument.
     #[error("a replay takes one argument, theta, but was called with {found}; pass one array")]
     ThetaArguments {
@@ -481,31 +494,9 @@ pub enum PhaseError {
         message: String,
     },
 
-    /// The folder of a trace cache cannot be one.
-    #[error(
-        "the cache folder `{}` cannot be used: {message}; name another folder, or `none` to do without", path.display()
-    )]
-    CacheFolder {
-        /// The folder.
-        path: PathBuf,
-        /// What is wrong with it.
-        message: String,
-    },
-
-    /// The platform names no place for caches.
-    #[error(
-        "this platform names no folder for caches (no home directory is known); set ELIMAP_CACHE to a folder, or to `none`"
-    )]
-    NoCacheFolder,
-
-    /// An entry offered to a cache is not whole.
-    #[error("`{name}` is not taken into the cache: {message}; export it again where it comes from")]
-    CacheEntry {
-        /// Its name.
-        name: String,
-        /// What is wrong with it.
-        message: String,
-    },
+    /// A trace cache was refused, or refused something.
+    #[error(transparent)]
+    Cache(#[from] super::eliminator::cache::CacheError),
 
     /// A strategy of another name.
     #[error("unknown strategy `{name}`; use auto, vmap or sequential (pmap is known and refused)")]

@@ -26,7 +26,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use ndarray::{ArrayView1, ArrayView2, Axis};
+use ndarray::{ArrayView1, Axis};
 
 use crate::phase::error::PhaseError;
 use crate::phase::evaluate::precise;
@@ -104,7 +104,6 @@ fn run(trace: &EliminationTrace, kernel: &mut Kernel<f64>, lost: Option<&[bool]>
         previous: None,
         factor: 1.0,
         reward: None,
-        corrects: None,
     };
     let plan = trace.plan();
     pulp::Arch::new().dispatch(
@@ -172,7 +171,7 @@ impl PhaseType {
 
     pub(crate) fn extended(&self) -> &Factor<Extended> {
         self.extended.get_or_init(|| {
-            let rates = rates::extended_rates(&self.trace.0.layout, &self.theta);
+            let rates = rates::wide_rates(&self.trace.0.layout, &self.theta);
             Factor::new(&self.trace, rates, self.lost.as_deref())
         })
     }
@@ -206,8 +205,9 @@ impl PhaseType {
         })
     }
 
-    pub(crate) fn is_lost(&self, t: usize) -> bool {
-        self.lost.as_ref().is_some_and(|lost| lost[t])
+    /// By transient number, the vertices with an infinite waiting time.
+    pub(crate) fn lost(&self) -> Option<&[bool]> {
+        self.lost.as_deref()
     }
 
     pub(crate) fn weigh_extended(&self, values: &[Extended]) -> Extended {
@@ -284,16 +284,20 @@ impl PhaseType {
 
     /// The gradient of the expectation with respect to theta, by one transposed solve.
     ///
+    /// # Errors
+    ///
+    /// [`PhaseError::GradientDigits`] for an entry that no number of digits within the limit settles.
+    ///
     /// ```
     /// use elimap::phase::{EliminationTrace, models};
     ///
     /// // The mean is 4 / theta.
     /// let time = EliminationTrace::record(&models::erlang(4)?).at(&[2.0])?;
-    /// assert_eq!(time.gradient(), [-1.0]);
+    /// assert_eq!(time.gradient()?, [-1.0]);
     /// # Ok::<(), elimap::phase::PhaseError>(())
     /// ```
-    pub fn gradient(&self) -> Vec<f64> {
-        self.answer(&Goal::Gradient(1)).split_off(1)
+    pub fn gradient(&self) -> Result<Vec<f64>, PhaseError> {
+        Ok(self.answer(&Goal::Gradient(1))?.split_off(1))
     }
 
     /// The expected time spent in every vertex; start and absorbing vertices have 0.
@@ -306,22 +310,22 @@ impl PhaseType {
     /// # Ok::<(), elimap::phase::PhaseError>(())
     /// ```
     pub fn expected_sojourn_times(&self) -> Vec<f64> {
-        self.answer(&Goal::SojournTimes)
+        self.answer(&Goal::SojournTimes).unwrap_or_else(|_| {
+            // The theta was accepted before, so nothing fails here.
+            let mut times = vec![0.0; self.trace.graph().vertex_count()];
+            precise::sojourn_times(self, &mut times);
+            times
+        })
     }
 
     /// A batch of one.
-    pub(crate) fn answer(&self, goal: &Goal) -> Vec<f64> {
-        let theta = ArrayView2::from_shape((1, self.theta.len()), &self.theta);
-        let batch = self.trace.batch().lanes(1);
-        match theta.map(|theta| batch.rows(theta, goal)) {
-            Ok(Ok(row)) => row,
-            // The theta was accepted before, so nothing fails here.
-            _ => {
-                let mut row = vec![0.0; goal.width(&self.trace)];
-                precise::answer_for(self, goal, &mut row);
-                row
-            }
-        }
+    pub(crate) fn answer(&self, goal: &Goal) -> Result<Vec<f64>, PhaseError> {
+        let theta = ArrayView1::from(&*self.theta).insert_axis(Axis(0));
+        let answer = self.trace.batch().lanes(1).rows(theta, goal);
+        answer.map_err(|error| match error {
+            PhaseError::ThetaRow { source, .. } => *source,
+            other => other,
+        })
     }
 
     /// The expected time to absorption from every vertex.

@@ -39,7 +39,7 @@ impl Goal {
     }
 
     /// The right sides.
-    fn columns(&self) -> Vec<Column<'_>> {
+    pub(crate) fn columns(&self) -> Vec<Column<'_>> {
         match self {
             Goal::Rewards(rewards) | Goal::RewardGradient(rewards) => rewards
                 .iter()
@@ -47,7 +47,6 @@ impl Goal {
                     previous: None,
                     factor: 1.0,
                     reward: Some(reward),
-                    corrects: None,
                 })
                 .collect(),
             goal => (0..goal.count())
@@ -55,25 +54,9 @@ impl Goal {
                     previous: k.checked_sub(1),
                     factor: (k + 1) as f64,
                     reward: None,
-                    corrects: None,
                 })
                 .collect(),
         }
-    }
-
-    /// The right sides with, for gradients, the corrections of all columns after them in the same order.
-    pub(crate) fn refined(&self) -> Vec<Column<'_>> {
-        let mut columns = self.columns();
-        if matches!(self, Goal::Gradient(_) | Goal::RewardGradient(_)) {
-            let count = columns.len();
-            for k in 0..count {
-                let mut column = columns[k].clone();
-                column.previous = column.previous.map(|previous| previous + count);
-                column.corrects = Some(k);
-                columns.push(column);
-            }
-        }
-        columns
     }
 
     /// How many right sides are asked for.

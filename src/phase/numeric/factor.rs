@@ -171,11 +171,6 @@ impl<S: Scalar> Factor<S> {
 }
 
 impl<S: Scalar> Factor<S> {
-    /// The rate of each slot.
-    pub(crate) fn rates(&self) -> &[S] {
-        &self.rates
-    }
-
     /// Solves A' y = r, r and y by transient number.
     pub(crate) fn solve_transposed(&self, trace: &EliminationTrace, r: &[S]) -> Vec<S> {
         let inner = &*trace.0;

@@ -31,8 +31,6 @@ pub(crate) struct Column<'a> {
     pub factor: f64,
     /// By transient number.
     pub reward: Option<&'a [f64]>,
-    /// The solution this column corrects: the right side is what is left of that one's.
-    pub corrects: Option<usize>,
 }
 
 /// Which factors outlive the block they belong to.
@@ -166,26 +164,12 @@ impl<S: Lanes> Kernel<S> {
                     let block_trace = &*inner.traces[unit];
                     let schedule = &plan.schedules[unit];
                     self.eliminate(trace, plan, columns, block, block_trace, schedule, lost);
-                    if let Some(column) = columns.first() {
-                        self.back(trace, column, 0, block, block_trace);
+                    if !columns.is_empty() {
+                        self.back(trace, 0, block, block_trace);
                     }
                 }
             }
             self.solve_columns(trace, plan, columns, 1, block);
-        }
-    }
-
-    /// Solves for more columns, from `first` on, after a run that kept its factors.
-    #[inline(always)]
-    pub(crate) fn run_more(
-        &mut self,
-        trace: &EliminationTrace,
-        plan: &Plan,
-        columns: &[Column<'_>],
-        first: usize,
-    ) {
-        for block in (0..trace.0.layout.block_count()).rev() {
-            self.solve_columns(trace, plan, columns, first, block);
         }
     }
 
@@ -204,16 +188,16 @@ impl<S: Lanes> Kernel<S> {
         for (k, column) in columns.iter().enumerate().skip(from) {
             match trace.0.block_trace(block) {
                 None => {
-                    let right = self.right_side(plan, column, k, first, first);
-                    self.put(column, first, k, right.mul(self.inverse[base]));
+                    let right = self.right_side(plan, column, k, first);
+                    self.put(first, k, right.mul(self.inverse[base]));
                 }
                 Some(block_trace) => {
                     for p in 0..block_trace.size() {
-                        self.y[p] = self.right_side(plan, column, k, first, first + p);
+                        self.y[p] = self.right_side(plan, column, k, first + p);
                     }
                     let (lower, inverse) = (&self.lower[place.lower..], &self.inverse[base..]);
                     forward(block_trace, lower, inverse, &mut self.y);
-                    self.back(trace, column, k, block, block_trace);
+                    self.back(trace, k, block, block_trace);
                 }
             }
         }
@@ -221,19 +205,12 @@ impl<S: Lanes> Kernel<S> {
 
     /// The backward substitution of a column.
     #[inline(always)]
-    fn back(
-        &mut self,
-        trace: &EliminationTrace,
-        column: &Column<'_>,
-        k: usize,
-        block: usize,
-        block_trace: &BlockTrace,
-    ) {
+    fn back(&mut self, trace: &EliminationTrace, k: usize, block: usize, block_trace: &BlockTrace) {
         let first = trace.0.layout.block_first[block] as usize;
         let place = self.place(trace, block).1;
         backward(block_trace, &self.upper[place.upper..], &mut self.y);
         for p in 0..block_trace.size() {
-            self.put(column, first + p, k, self.y[p]);
+            self.put(first + p, k, self.y[p]);
         }
     }
 
@@ -252,14 +229,14 @@ impl<S: Lanes> Kernel<S> {
         let (pivot, right) = self.leave(plan, column, rank);
         let inverse = self.invert(rank, pivot, lost);
         self.inverse[base] = inverse;
-        if let Some(column) = column {
-            self.put(column, rank, 0, right.mul(inverse));
+        if column.is_some() {
+            self.put(rank, 0, right.mul(inverse));
         }
     }
 
     /// The rate out of the block, and a right side with what comes from later blocks; zero if there is none.
     #[inline(always)]
-    fn leave(&self, plan: &Plan, column: Option<&Column<'_>>, rank: usize) -> (S, S) {
+    pub(crate) fn leave(&self, plan: &Plan, column: Option<&Column<'_>>, rank: usize) -> (S, S) {
         let mut exit = S::ZERO;
         let mut right = S::ZERO;
         match column {
@@ -296,7 +273,7 @@ impl<S: Lanes> Kernel<S> {
 
     /// A right side but for what comes from other blocks.
     #[inline(always)]
-    fn own_side(&self, plan: &Plan, column: &Column<'_>, rank: usize) -> S {
+    pub(crate) fn own_side(&self, plan: &Plan, column: &Column<'_>, rank: usize) -> S {
         let mut value = match column.previous {
             Some(previous) => self.x[rank * self.columns + previous],
             None => S::splat(1.0),
@@ -312,18 +289,8 @@ impl<S: Lanes> Kernel<S> {
 
     /// A right side with what comes from later blocks.
     #[inline(always)]
-    fn right_side(
-        &self,
-        plan: &Plan,
-        column: &Column<'_>,
-        k: usize,
-        first: usize,
-        rank: usize,
-    ) -> S {
+    pub(crate) fn right_side(&self, plan: &Plan, column: &Column<'_>, k: usize, rank: usize) -> S {
         let mut value = self.own_side(plan, column, rank);
-        if let Some(solution) = column.corrects {
-            value = self.residual(plan, column, solution, first, rank, value);
-        }
         for slot in plan.external(rank) {
             let x = self.x[slot.target as usize * self.columns + k];
             value = value.plus(self.rate(slot), x);
@@ -331,48 +298,10 @@ impl<S: Lanes> Kernel<S> {
         value
     }
 
-    /// Makes a right side what is left of it after a solution.
-    ///
-    /// Row r of A x is the sum of `w(r, u) (x(r) - x(u))`, so its rounding errors are small against the differences of
-    /// the solution, not against the solution itself.
     #[inline(always)]
-    fn residual(
-        &self,
-        plan: &Plan,
-        column: &Column<'_>,
-        solution: usize,
-        first: usize,
-        rank: usize,
-        mut value: S,
-    ) -> S {
-        // The value is the correction of the column before; the column before itself comes on top.
-        if let (Some(previous), Some(_)) = (solution.checked_sub(1), column.previous) {
-            let x = self.x[rank * self.columns + previous];
-            value = value.plus(S::splat(column.factor), x);
-        }
-        let here = self.x[rank * self.columns + solution];
-        let mut take = |slot: &Slot, there: S| {
-            value = value.sub(self.rate(slot).mul(here.sub(there)));
-        };
-        for slot in plan.internal(rank) {
-            let target = first + slot.target as usize;
-            take(slot, self.x[target * self.columns + solution]);
-        }
-        for slot in plan.external(rank) {
-            take(slot, self.x[slot.target as usize * self.columns + solution]);
-        }
-        for slot in plan.absorbing(rank) {
-            take(slot, S::ZERO);
-        }
-        value
-    }
-
-    #[inline(always)]
-    fn put(&mut self, column: &Column<'_>, rank: usize, k: usize, value: S) {
-        if column.corrects.is_none() {
-            self.smallest[k] = self.smallest[k].min_nonzero(value);
-            self.largest[k] = self.largest[k].max(value);
-        }
+    fn put(&mut self, rank: usize, k: usize, value: S) {
+        self.smallest[k] = self.smallest[k].min_nonzero(value);
+        self.largest[k] = self.largest[k].max(value);
         self.x[rank * self.columns + k] = value;
     }
 
@@ -546,7 +475,7 @@ impl<S: Lanes> Kernel<S> {
 
 /// Right sides in, the forward substitution out.
 #[inline(always)]
-fn forward<S: Lanes>(trace: &BlockTrace, lower: &[S], inverse: &[S], y: &mut [S]) {
+pub(crate) fn forward<S: Lanes>(trace: &BlockTrace, lower: &[S], inverse: &[S], y: &mut [S]) {
     for p in 0..trace.size() {
         let mut value = y[p];
         let weights = &lower[trace.lower.range(p)];
@@ -603,7 +532,6 @@ mod tests {
                 previous: None,
                 factor: 1.0,
                 reward: None,
-                corrects: None,
             };
             kernel.run(&trace, plan, &[ones], None);
             assert!(kernel.is_safe(0));

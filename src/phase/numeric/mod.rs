@@ -3,6 +3,8 @@
 //! [`factor`] is the algorithm; [`kernel`] has the same bits faster, and a test holds the two together.
 
 pub(crate) mod adjoint;
+pub(crate) mod big;
+pub(crate) mod differences;
 pub(crate) mod extended;
 pub(crate) mod factor;
 pub(crate) mod kernel;
@@ -10,3 +12,5 @@ pub(crate) mod lanes;
 pub(crate) mod panel;
 pub(crate) mod ranks;
 pub(crate) mod rates;
+pub(crate) mod residue;
+pub(crate) mod sensitivity;

@@ -15,9 +15,11 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use crate::phase::numeric::extended;
 use crate::phase::numeric::lanes::Lanes;
+use crate::phase::numeric::sensitivity::Sensitivity;
 use crate::phase::symbolic::analysis::NONE;
 use crate::phase::symbolic::schedule::Schedule;
 use crate::phase::trace::EliminationTrace;
@@ -100,6 +102,7 @@ pub(crate) struct Plan {
     pub sizes: Sizes,
     /// Multiply-adds of one replay, roughly.
     pub cost: u64,
+    sensitivity: OnceLock<Sensitivity>,
 }
 
 impl Plan {
@@ -131,6 +134,7 @@ impl Plan {
             start_is_safe: inner.start.iter().all(|&(_, p)| p > 1e-90),
             sizes: Sizes::default(),
             cost: 0,
+            sensitivity: OnceLock::new(),
         };
         for block in 0..layout.block_count() {
             let members = layout.block(block);
@@ -294,9 +298,9 @@ impl Plan {
         }
         safe.clear();
         safe.extend((0..S::COUNT).map(|lane| {
-            // Minimum and maximum pass over a NaN; a sum does not.
+            // Minimum and maximum pass over a NaN; a sum does not. A rate of zero may be a product that underflowed.
             total.lane(lane).is_finite()
-                && least_rate.lane(lane) >= 0.0
+                && least_rate.lane(lane) > 0.0
                 && least.lane(lane) >= self.bounds.0
                 && largest.lane(lane) <= self.bounds.1
         }));
@@ -308,6 +312,34 @@ impl Plan {
                 }
             }
         }
+    }
+
+    /// The largest quotient of what a rate would be with all terms positive, and the rate.
+    #[inline(always)]
+    pub(crate) fn cancellation<S: Lanes>(&self, sources: &[S]) -> S {
+        let mut largest = S::splat(1.0);
+        for g in 0..self.general.count() {
+            let edges = self.general.edges(g);
+            if self.general.terms(edges.clone()).len() < 2 {
+                continue;
+            }
+            let mut terms = S::ZERO;
+            for &(parameter, coefficient) in self.general.terms(edges.clone()) {
+                let product = S::splat(coefficient).mul(sources[parameter as usize]);
+                terms = terms.add(product.abs());
+            }
+            for edge in edges {
+                terms = terms.add(S::splat(self.general.constants[edge]));
+            }
+            largest = largest.max(terms.mul(sources[self.parameters + 1 + g].inverse()));
+        }
+        largest
+    }
+
+    /// What gradients look up; found when the first one asks.
+    pub(crate) fn sensitivity(&self, trace: &EliminationTrace) -> &Sensitivity {
+        self.sensitivity
+            .get_or_init(|| Sensitivity::new(trace, self))
     }
 
     /// The derivatives of a source: parameters and coefficients.
