@@ -22,6 +22,7 @@ mod transform;
 mod tree;
 
 pub mod doc;
+#[cfg(feature = "phase")]
 pub mod phase;
 pub mod prelude;
 pub mod program;
@@ -56,6 +57,6 @@ pub use transform::{
 pub use tree::{Axes, IntoAxes, Path, Step, TreeDef, TreeError};
 
 /// The README's code is tested with the documentation's.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "phase"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -152,6 +152,22 @@ type HostFn = dyn Fn(&[Array]) -> Result<Vec<Array>, BoxError> + Send + Sync;
 /// assert_eq!(out.to_array()?.to_vec::<f64>()?, [1.0, 4.0, 9.0]);
 /// # Ok::<(), elimap::Error>(())
 /// ```
+///
+/// # Panics of the host
+///
+/// A host function that panics is caught, and its text is the `source()` of a [`CallbackError::Failed`]. Rust's panic hook has
+/// printed the text to stderr by then. Hooks belong to the program, so this library neither installs nor removes one; a
+/// program that wants the text in the error only installs its own before it calls anything:
+///
+/// ```
+/// use elimap::prelude::*;
+/// std::panic::set_hook(Box::new(|_| ()));
+/// let moody = Callback::new("moody", [f64::spec([])], |_: &[Array]| -> Result<Array, elimap::BoxError> {
+///     panic!("not today")
+/// });
+/// let error = moody.call((Array::from(1.0),)).unwrap_err();
+/// assert!(error.to_string().contains("the host function panicked: not today"));
+/// ```
 #[derive(Clone)]
 pub struct Callback {
     name: Arc<str>,

@@ -10,7 +10,7 @@
 
 mod call;
 mod collective;
-mod context;
+pub(crate) mod context;
 mod control;
 mod create;
 mod debug;

@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use elimap::phase::{TraceCache, WorkUnit};
 
-use crate::engine::{Engine, State};
-use crate::input::Progress;
-use crate::signals::Signals;
+use super::engine::{Engine, State};
+use crate::progress::Progress;
 
 /// Network file systems show new files late; for so many polls a completed task is believed.
 const SETTLE: u32 = 12;
@@ -40,11 +39,10 @@ struct Shard<'a> {
 
 /// How to follow.
 pub(crate) struct Follow<'a> {
-    pub(crate) engine: &'a Engine,
+    pub(crate) engine: &'a Engine<'a>,
     pub(crate) cache: &'a TraceCache,
     pub(crate) retries: u32,
     pub(crate) poll: Duration,
-    pub(crate) signals: &'a Signals,
 }
 
 impl Follow<'_> {
@@ -66,7 +64,9 @@ impl Follow<'_> {
         let (mut said, mut failed_polls) = (String::new(), 0);
         while shards.iter().any(|shard| !shard.settled) {
             self.sleep(&jobs)?;
-            let states = match self.engine.states(&jobs) {
+            let states = self.engine.states(&jobs);
+            self.stop_if_asked(&jobs)?;
+            let states = match states {
                 Ok(states) => states,
                 Err(error) if failed_polls < MOST_FAILED_POLLS => {
                     if failed_polls == 0 {
@@ -93,7 +93,9 @@ impl Follow<'_> {
                         reasons.insert(reason.as_str());
                     }
                     ended => {
-                        if let Some(again) = self.ended(index, shard, ended)? {
+                        let again = self.ended(index, shard, ended);
+                        self.stop_if_asked(&jobs)?;
+                        if let Some(again) = again? {
                             progress.notice(&again);
                             jobs.insert(shard.job.clone());
                             waiting += 1;
@@ -174,23 +176,27 @@ impl Follow<'_> {
 
     /// Waits for the next poll; ends what was submitted if a signal comes.
     fn sleep(&self, jobs: &BTreeSet<String>) -> Result<()> {
-        let end = Instant::now() + self.poll;
+        let begin = Instant::now();
         loop {
-            if let Err(interrupted) = self
-                .signals
-                .check(|| format!("; job {} cancelled", list(jobs)))
-            {
-                self.engine
-                    .cancel(jobs)
-                    .with_context(|| format!("job {} may still run", list(jobs)))?;
-                return Err(interrupted.into());
-            }
-            let left = end.saturating_duration_since(Instant::now());
+            self.stop_if_asked(jobs)?;
+            let left = self.poll.saturating_sub(begin.elapsed());
             if left.is_zero() {
                 return Ok(());
             }
             std::thread::sleep(left.min(Duration::from_millis(50)));
         }
+    }
+
+    /// Ends what was submitted, and with an error, if a signal has come.
+    fn stop_if_asked(&self, jobs: &BTreeSet<String>) -> Result<()> {
+        let signals = self.engine.commands.signals;
+        let Err(interrupted) = signals.check(|| format!("; job {} cancelled", list(jobs))) else {
+            return Ok(());
+        };
+        self.engine
+            .cancel(jobs)
+            .with_context(|| format!("job {} may still run", list(jobs)))?;
+        Err(interrupted.into())
     }
 }
 

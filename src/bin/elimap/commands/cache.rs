@@ -1,7 +1,6 @@
 //! `elimap cache`: look after the folder that traces are kept in.
 
 use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -13,12 +12,10 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
+use tar::EntryType;
 
-use crate::input::CacheArgs;
-use crate::output::{Text, temporary_beside};
-
-/// No entry comes near this; an archive that says otherwise is not believed.
-const LARGEST_ENTRY: u64 = 16 << 30;
+use crate::args::CacheArgs;
+use crate::output::{Text, check_target, temporary_beside};
 
 /// Look after the folder that traces are kept in
 #[derive(clap::Args)]
@@ -42,7 +39,7 @@ enum Command {
     /// List the entries
     #[command(after_help = "Example:\n  elimap cache list --cache /shared/traces")]
     List(Common),
-    /// Read every entry again and compute block traces again; exit code 1 if something is wrong
+    /// Read every entry, compute it again and compare; exit code 1 if something is wrong
     #[command(after_help = "Example:\n  elimap cache verify")]
     Verify(Common),
     /// Remove entries that are old, or until the rest fits, least recently used first
@@ -68,7 +65,7 @@ enum Command {
         /// The archive to write
         archive: PathBuf,
     },
-    /// Take the entries of an archive over; each is checked first
+    /// Take the entries of an archive over; each is computed again and compared first
     #[command(after_help = "Example:\n  elimap cache import traces.tar.gz")]
     Import {
         #[command(flatten)]
@@ -190,8 +187,14 @@ fn list(common: &Common) -> Result<Text> {
 
 fn verify(common: &Common) -> Result<Text> {
     let (cache, folder) = common.cache.open_folder(&common.cache.builder())?;
-    let entries = cache.entries().len();
     let faults = cache.verify();
+    // What is no regular file is none of the entries, but among the faults.
+    let good = |path: &Path| !faults.iter().any(|fault| fault.path == path);
+    let whole = cache
+        .entries()
+        .into_iter()
+        .filter(|entry| good(&entry.path));
+    let entries = whole.count() + faults.len();
     let text = if common.json {
         let list: Vec<Value> = faults
             .iter()
@@ -225,12 +228,13 @@ fn verify(common: &Common) -> Result<Text> {
 fn export(common: &Common, archive: &Path) -> Result<Text> {
     let (cache, _) = common.cache.open_folder(&common.cache.builder())?;
     let write = || -> Result<(u64, u64)> {
+        check_target(archive)?;
         let file = temporary_beside(archive)?;
         let mut out = tar::Builder::new(GzEncoder::new(file, Compression::fast()));
         let (mut count, mut total) = (0, 0);
         for entry in cache.entries() {
             // Removed meanwhile, or unreadable: what cannot be read cannot be carried.
-            let Ok(bytes) = std::fs::read(&entry.path) else {
+            let Ok(bytes) = entry.read() else {
                 continue;
             };
             let mut header = tar::Header::new_gnu();
@@ -256,15 +260,23 @@ fn import(common: &Common, archive: &Path) -> Result<Text> {
     let (mut imported, mut bytes_in, mut rejected) = (0u64, 0u64, Vec::new());
     let mut read = || -> Result<()> {
         let mut members = tar::Archive::new(GzDecoder::new(File::open(archive)?));
-        for member in members.entries()? {
+        // Raw: no member is interpreted before it is known to be a regular file. Entries have short names.
+        for member in members.entries()?.raw(true) {
             let member = member?;
             let name = member.path()?.to_string_lossy().into_owned();
-            let mut bytes = Vec::new();
-            member.take(LARGEST_ENTRY).read_to_end(&mut bytes)?;
-            match cache.import(&name, &bytes) {
-                Ok(()) => {
+            match member.header().entry_type() {
+                EntryType::Regular => {}
+                // Attributes of the members after them.
+                EntryType::XHeader | EntryType::XGlobalHeader => continue,
+                _ => {
+                    rejected.push(format!("`{name}` is no regular file"));
+                    continue;
+                }
+            }
+            match cache.import(&name, member) {
+                Ok(length) => {
                     imported += 1;
-                    bytes_in += bytes.len() as u64;
+                    bytes_in += length;
                 }
                 Err(error) => rejected.push(error.to_string()),
             }

@@ -1,10 +1,10 @@
-//! Ctrl-C and SIGTERM, as flags to look at where it is safe to stop.
+//! Ctrl-C, SIGTERM and SIGHUP (the terminal was closed), as flags to look at where it is safe to stop.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use thiserror::Error;
 
 /// A signal asked for the end.
@@ -29,7 +29,8 @@ impl Signals {
     pub(crate) fn listen() -> Result<Signals> {
         let register = || -> std::io::Result<Signals> {
             let (seen, again) = (Arc::default(), Arc::new(AtomicBool::new(false)));
-            for signal in [SIGINT, SIGTERM] {
+            let hangup = (!is_hangup_ignored()).then_some(SIGHUP);
+            for signal in [SIGINT, SIGTERM].into_iter().chain(hangup) {
                 let code = 128 + signal;
                 signal_hook::flag::register_conditional_shutdown(signal, code, Arc::clone(&again))?;
                 signal_hook::flag::register(signal, Arc::clone(&again))?;
@@ -38,6 +39,11 @@ impl Signals {
             Ok(Signals(seen))
         };
         register().context("cannot listen for signals")
+    }
+
+    /// Whether a signal has come.
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != 0
     }
 
     /// An error once a signal has come; `detail` follows "stopped by a signal".
@@ -50,4 +56,15 @@ impl Signals {
             }),
         }
     }
+}
+
+/// Whether whoever started this program wants it to outlive the terminal, as `nohup` does. Linux tells; elsewhere it is taken
+/// for granted, and a closed terminal ends the program as the system does.
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_none_or(|mask| mask & (1 << (SIGHUP - 1)) != 0)
 }

@@ -51,14 +51,14 @@ impl Question {
     pub(crate) fn shape(&self) -> Vec<usize> {
         let mut shape = vec![self.outputs()];
         if self.gradient {
-            shape.push(1 + self.theta_length());
+            shape.push(self.theta_length().saturating_add(1));
         }
         shape
     }
 
     /// How many numbers answer one theta.
     pub(crate) fn width(&self) -> usize {
-        self.shape().iter().product()
+        self.shape().into_iter().fold(1, usize::saturating_mul)
     }
 
     /// The answers in the order of the rows.

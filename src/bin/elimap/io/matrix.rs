@@ -7,17 +7,20 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
+use elimap::{NpyError, NpyHeader, NpyType};
 use ndarray::Array2;
-use npyz::{DType, NpyFile, Order, TypeChar, TypeStr};
 use thiserror::Error;
+
+/// Rows of no numbers, which take no room in a file, so that any number of them can be promised.
+const MOST_EMPTY_ROWS: usize = 1 << 20;
 
 /// What can be wrong with the file of a matrix.
 #[derive(Debug, Error)]
 pub(crate) enum MatrixError {
     #[error("cannot read `{file}`: {source}; check the path and its permissions")]
     Io { file: String, source: io::Error },
-    #[error("`{file}` is not a whole .npy file: {message}; write it again with numpy.save")]
-    Npy { file: String, message: String },
+    #[error("`{file}` is not a whole .npy file: {source}")]
+    Npy { file: String, source: NpyError },
     #[error(
         "`{file}` has the shape ({found}), but rows of {columns} numbers are needed; reshape it to (rows, {columns})"
     )]
@@ -45,6 +48,10 @@ pub(crate) enum MatrixError {
         file: String,
         source: serde_json::Error,
     },
+    #[error(
+        "`{file}` has {rows} rows of no numbers, and one answer is the same as {rows}; give at most {MOST_EMPTY_ROWS}"
+    )]
+    EmptyRows { file: String, rows: usize },
     #[error("`{file}`, row {row}: found {found} numbers, expected {expected}; give one for each")]
     RowLength {
         file: String,
@@ -64,7 +71,7 @@ pub(crate) struct MatrixFile {
 }
 
 enum Values {
-    Npy(Box<dyn Iterator<Item = io::Result<f64>>>),
+    Npy(BufReader<Box<dyn Read>>, NpyType),
     Json(std::vec::IntoIter<f64>),
 }
 
@@ -98,15 +105,21 @@ impl MatrixFile {
 
     fn open_npy(
         name: String,
-        reader: BufReader<Box<dyn Read>>,
+        mut reader: BufReader<Box<dyn Read>>,
         columns: usize,
     ) -> Result<MatrixFile, MatrixError> {
-        let file = NpyFile::new(reader).map_err(|error| MatrixError::Npy {
-            file: name.clone(),
-            message: error.to_string(),
-        })?;
-        let rows = match *file.shape() {
-            [rows, found] if found == columns as u64 => rows,
+        let header = match NpyHeader::read(&mut reader) {
+            Ok(header) => header,
+            Err(NpyError::Type { descr }) => {
+                return Err(MatrixError::Type {
+                    file: name,
+                    dtype: descr,
+                });
+            }
+            Err(source) => return Err(MatrixError::Npy { file: name, source }),
+        };
+        let rows = match header.shape[..] {
+            [rows, found] if found == columns => rows,
             ref shape => {
                 let sizes: Vec<String> = shape.iter().map(ToString::to_string).collect();
                 return Err(MatrixError::Shape {
@@ -116,26 +129,19 @@ impl MatrixFile {
                 });
             }
         };
+        if columns == 0 && rows > MOST_EMPTY_ROWS {
+            return Err(MatrixError::EmptyRows { file: name, rows });
+        }
         // Of a single row or column the orders are the same.
-        if file.order() == Order::Fortran && rows > 1 && columns > 1 {
+        if header.fortran_order && rows > 1 && columns > 1 {
             return Err(MatrixError::FortranOrder { file: name });
         }
-        let DType::Plain(kind) = file.dtype() else {
-            return Err(MatrixError::Type {
-                file: name,
-                dtype: file.dtype().descr(),
-            });
-        };
-        let values = numbers(file, &kind).ok_or_else(|| MatrixError::Type {
-            file: name.clone(),
-            dtype: format!("'{kind}'"),
-        })?;
         Ok(MatrixFile {
             name,
-            rows,
+            rows: rows as u64,
             columns,
             next: 0,
-            values: Values::Npy(values),
+            values: Values::Npy(reader, header.dtype),
         })
     }
 
@@ -187,19 +193,13 @@ impl MatrixFile {
         let mut values = Vec::with_capacity(size.min(1 << 20));
         match &mut self.values {
             Values::Json(source) => values.extend(source.take(size)),
-            Values::Npy(source) => {
-                for value in source.take(size) {
-                    match value {
-                        Ok(value) => values.push(value),
-                        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
-                        Err(source) => {
-                            return Err(MatrixError::Io {
-                                file: self.name.clone(),
-                                source,
-                            });
-                        }
-                    }
-                }
+            Values::Npy(reader, dtype) => {
+                dtype
+                    .read_f64(reader, size, &mut values)
+                    .map_err(|source| MatrixError::Io {
+                        file: self.name.clone(),
+                        source,
+                    })?;
             }
         }
         if values.len() < size {
@@ -212,33 +212,5 @@ impl MatrixFile {
         self.next += count as u64;
         // The sizes agree by the check above.
         Ok(Array2::from_shape_vec((count, self.columns), values).unwrap_or_default())
-    }
-}
-
-/// The values of a file as `f64`, if they are real numbers.
-fn numbers<R: Read + 'static>(
-    file: NpyFile<R>,
-    kind: &TypeStr,
-) -> Option<Box<dyn Iterator<Item = io::Result<f64>>>> {
-    macro_rules! read {
-        ($type:ty, $convert:expr) => {
-            file.try_data::<$type>().ok().map(|values| {
-                let convert: fn($type) -> f64 = $convert;
-                Box::new(values.map(move |value| value.map(convert))) as _
-            })
-        };
-    }
-    match (kind.type_char(), kind.size_field()) {
-        (TypeChar::Float, 8) => read!(f64, |x| x),
-        (TypeChar::Float, 4) => read!(f32, f64::from),
-        (TypeChar::Int, 8) => read!(i64, |x| x as f64),
-        (TypeChar::Int, 4) => read!(i32, f64::from),
-        (TypeChar::Int, 2) => read!(i16, f64::from),
-        (TypeChar::Int, 1) => read!(i8, f64::from),
-        (TypeChar::Uint, 8) => read!(u64, |x| x as f64),
-        (TypeChar::Uint, 4) => read!(u32, f64::from),
-        (TypeChar::Uint, 2) => read!(u16, f64::from),
-        (TypeChar::Uint, 1) => read!(u8, f64::from),
-        _ => None,
     }
 }

@@ -3,11 +3,11 @@
 use anyhow::Result;
 use serde_json::json;
 
-use crate::input::ModelAtThetas;
-use crate::matrix::MatrixFile;
+use crate::args::ModelAtThetas;
+use crate::commands::question::{Quantity, Question, by_vertex};
+use crate::io::matrix::MatrixFile;
+use crate::io::stream::stream;
 use crate::output::Text;
-use crate::question::{Quantity, Question, by_vertex};
-use crate::stream::stream;
 
 /// Expected time until absorption from every vertex, at one theta or at a file of them
 ///
@@ -25,11 +25,12 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Text> {
+    let output = args.model.output(None)?;
     let trace = args.model.trace()?;
     if let Some(path) = &args.model.thetas {
         let question = Question::new(&trace, Quantity::WaitingTimes, false);
         let thetas = MatrixFile::open(path, trace.param_length())?;
-        stream(&question, thetas, &args.model.output())?;
+        stream(&question, thetas, &output)?;
         return Ok(Text::new());
     }
     let theta = args.model.theta.as_deref().unwrap_or_default();

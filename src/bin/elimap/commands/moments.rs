@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use anyhow::Result;
 use ndarray::ArrayView2;
 
-use crate::input::ModelAtThetas;
-use crate::matrix::MatrixFile;
+use crate::args::ModelAtThetas;
+use crate::commands::question::{Quantity, Question};
+use crate::io::matrix::MatrixFile;
+use crate::io::stream::stream;
 use crate::output::{Text, number};
-use crate::question::{Quantity, Question};
-use crate::stream::stream;
 
 /// Moments, expectation and variance of the time until absorption, at one theta or at a file of them
 ///
@@ -42,6 +42,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Text> {
+    let output = args.model.output(args.rewards.as_deref())?;
     let trace = args.model.trace()?;
     let quantity = match &args.rewards {
         Some(path) => Quantity::Rewards(MatrixFile::read(path, trace.graph().vertex_count())?),
@@ -50,7 +51,7 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
     let question = Question::new(&trace, quantity, args.gradient);
     if let Some(path) = &args.model.thetas {
         let thetas = MatrixFile::open(path, trace.param_length())?;
-        stream(&question, thetas, &args.model.output())?;
+        stream(&question, thetas, &output)?;
         return Ok(Text::new());
     }
     let theta = args.model.theta.as_deref().unwrap_or_default();

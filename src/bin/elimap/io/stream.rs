@@ -6,20 +6,23 @@ use std::io::{ErrorKind, IsTerminal, Write as _};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use elimap::phase::PhaseError;
 use ndarray::{ArrayView1, ArrayView2};
 
-use crate::input::Progress;
-use crate::matrix::MatrixFile;
-use crate::npy::NpyOutput;
-use crate::question::Question;
-use crate::signals::Signals;
+use crate::commands::question::Question;
+use crate::io::matrix::MatrixFile;
+use crate::io::npy::NpyOutput;
+use crate::io::signals::Signals;
+use crate::progress::Progress;
 
 /// Numbers that a chunk holds, thetas and answers together, at most: 8 MB.
 const MOST_NUMBERS: usize = 1 << 20;
 /// Chunks double until one takes this long, so that progress moves and an interruption is heard.
 const LONG_ENOUGH: Duration = Duration::from_millis(100);
+
+/// Numbers of a row, thetas and answers together, at most. It is a model of millions of vertices that has so many.
+const MOST_COLUMNS: usize = 1 << 24;
 
 /// Where answers go.
 pub(crate) enum Output {
@@ -71,6 +74,11 @@ fn print(text: &str) -> Result<bool> {
 /// Answers every row of `thetas` and writes the answers.
 pub(crate) fn stream(question: &Question, mut thetas: MatrixFile, output: &Output) -> Result<()> {
     let rows = thetas.rows();
+    let columns = question.theta_length().saturating_add(question.width());
+    ensure!(
+        columns <= MOST_COLUMNS,
+        "a row would have {columns} numbers, thetas and answers together, and {MOST_COLUMNS} is the most; ask for less, such as fewer moments or no gradient"
+    );
     let signals = Signals::listen()?;
     let table = |row, theta: ArrayView1<'_, f64>, answer: &[f64]| {
         let numbers = theta.iter().chain(answer);
@@ -84,9 +92,8 @@ pub(crate) fn stream(question: &Question, mut thetas: MatrixFile, output: &Outpu
     };
     let mut sink = match output {
         Output::File(path) => {
-            let shape: Vec<u64> = std::iter::once(rows)
-                .chain(question.shape().iter().map(|&size| size as u64))
-                .collect();
+            let mut shape = question.shape();
+            shape.insert(0, usize::try_from(rows)?);
             Sink::File(Box::new(NpyOutput::create(path, &shape)?))
         }
         Output::JsonLines => Sink::Lines(&json),
@@ -104,7 +111,7 @@ pub(crate) fn stream(question: &Question, mut thetas: MatrixFile, output: &Outpu
     };
     let watched = matches!(output, Output::File(_)) || !std::io::stdout().is_terminal();
     let progress = watched.then(|| Progress::count("thetas", rows));
-    let most = (MOST_NUMBERS / (question.theta_length() + question.width()).max(1)).max(32);
+    let most = (MOST_NUMBERS / columns.max(1)).max(32);
     let mut size = 64.min(most);
     let mut first = 0;
     let place = |row| {

@@ -1,13 +1,13 @@
 //! The engines that run shards for `elimap submit`, through their own commands.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use serde_json::Value;
+
+use super::command::{Commands, checked, error_text};
 
 /// Which program runs the shards.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -42,18 +42,24 @@ pub(crate) enum State {
 
 /// An engine, and everything that a task needs to run one shard. All paths are absolute: tasks run on other machines that
 /// share the file system.
-pub(crate) struct Engine {
+pub(crate) struct Engine<'a> {
     pub(crate) kind: EngineKind,
     pub(crate) program: String,
     pub(crate) units: String,
+    /// The name of the manifest among the units.
+    pub(crate) manifest: String,
     pub(crate) cache: String,
     /// Handed on verbatim; they come last, so they win.
     pub(crate) options: Vec<String>,
+    /// How its commands are run.
+    pub(crate) commands: Commands<'a>,
 }
 
-impl Engine {
+impl Engine<'_> {
+    /// Named after the manifest: another model submitted into the folder has a script of its own.
     pub(crate) fn script_path(&self) -> PathBuf {
-        Path::new(&self.units).join(format!("{}.sh", self.kind.name()))
+        let name = self.manifest.trim_end_matches(".json");
+        Path::new(&self.units).join(format!("{name}.{}.sh", self.kind.name()))
     }
 
     pub(crate) fn log_folder(&self) -> PathBuf {
@@ -101,7 +107,7 @@ impl Engine {
             "#!/bin/sh\n{head}RAYON_NUM_THREADS=\"{threads}\"\nexport RAYON_NUM_THREADS\n\
              exec {} work {} --shard \"{shard}\" --cache {}\n",
             quote(&self.program)?,
-            quote(&self.units)?,
+            quote(&format!("{}/{}", self.units, self.manifest))?,
             quote(&self.cache)?,
         ))
     }
@@ -147,7 +153,13 @@ impl Engine {
     /// Submits; the job's number.
     pub(crate) fn submit(&self, first: usize, count: usize) -> Result<String> {
         let words = self.submission(first, count);
-        let answer = succeed(&words)?;
+        let output = self.commands.create(&words).with_context(|| {
+            format!(
+                "submitting; if `{}` did submit a job, it still runs",
+                words[0]
+            )
+        })?;
+        let answer = checked(&words, output)?;
         let id = match self.kind {
             // On federations the cluster's name follows.
             EngineKind::Slurm => answer
@@ -184,7 +196,7 @@ impl Engine {
                     "--format=%F|%K|%T|%r",
                 ]
                 .map(str::to_owned);
-                let output = run(&words)?;
+                let output = self.commands.ask(&words)?;
                 // The controller forgets jobs some minutes after they ended.
                 if error_text(&output).contains("Invalid job id") {
                     return Ok(BTreeMap::new());
@@ -193,7 +205,7 @@ impl Engine {
             }
             EngineKind::Hyperqueue => {
                 let words = ["hq", "task", "list", "--output-mode=json", &jobs].map(str::to_owned);
-                let answer = succeed(&words)?;
+                let answer = checked(&words, self.commands.ask(&words)?)?;
                 Ok(hyperqueue_states(&json(&words, &answer)?))
             }
         }
@@ -203,7 +215,8 @@ impl Engine {
     pub(crate) fn requeue(&self, job: &str, shard: usize) -> Result<String> {
         if self.kind == EngineKind::Slurm {
             let task = format!("{job}_{shard}");
-            let requeued = run(&["scontrol", "requeue", &task].map(str::to_owned))?;
+            let words = ["scontrol", "requeue", &task].map(str::to_owned);
+            let requeued = self.commands.create(&words)?;
             if requeued.status.success() {
                 // Slurm lets requeued tasks wait for two minutes. Where this is not allowed, so be it.
                 let update = [
@@ -212,7 +225,7 @@ impl Engine {
                     &format!("JobId={task}"),
                     "StartTime=now",
                 ];
-                run(&update.map(str::to_owned))?;
+                self.commands.ask(&update.map(str::to_owned))?;
                 return Ok(job.to_owned());
             }
         }
@@ -237,7 +250,7 @@ impl Engine {
                 );
             }
         }
-        succeed(&words).map(drop)
+        checked(&words, self.commands.insist(&words)?).map(drop)
     }
 }
 
@@ -289,42 +302,6 @@ fn hyperqueue_states(answer: &Value) -> BTreeMap<(String, usize), State> {
         }
     }
     states
-}
-
-fn run(words: &[String]) -> Result<Output> {
-    let mut command = Command::new(&words[0]);
-    command.args(&words[1..]).stdin(std::process::Stdio::null());
-    // Ctrl-C is for us: a command cut short would leave us in the dark about what it did.
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    match command.output() {
-        Ok(output) => Ok(output),
-        Err(error) if error.kind() == ErrorKind::NotFound => bail!(
-            "there is no `{}` on PATH; run this on a machine that has the engine's commands, or name another with --engine",
-            words[0]
-        ),
-        Err(error) => Err(error).with_context(|| format!("running `{}`", words[0])),
-    }
-}
-
-fn error_text(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).trim().to_owned()
-}
-
-/// What a command printed, if it succeeded.
-fn checked(words: &[String], output: Output) -> Result<String> {
-    if !output.status.success() {
-        let mut said = error_text(&output);
-        if said.is_empty() {
-            said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        }
-        bail!("`{}` failed ({}): {said}", words.join(" "), output.status);
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-fn succeed(words: &[String]) -> Result<String> {
-    checked(words, run(words)?)
 }
 
 fn json(words: &[String], answer: &str) -> Result<Value> {

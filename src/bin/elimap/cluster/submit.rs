@@ -8,13 +8,15 @@ use anyhow::{Context, Result, bail};
 use elimap::phase::{BlockKey, Eliminator, Manifest, WorkUnit};
 use serde_json::{Value, json};
 
-use crate::engine::{Engine, EngineKind};
-use crate::follow::{Follow, Outcome};
-use crate::input::{CacheArgs, Progress, read_graph};
+use super::command::Commands;
+use super::engine::{Engine, EngineKind};
+use super::follow::{Follow, Outcome};
+use crate::args::{CacheArgs, read_graph};
+use crate::commands::plan::Plan;
+use crate::commands::trace::{summary_json, summary_lines};
+use crate::io::signals::Signals;
 use crate::output::{Text, notice, write_atomically};
-use crate::plan::Plan;
-use crate::signals::Signals;
-use crate::trace::{summary_json, summary_lines};
+use crate::progress::Progress;
 
 /// Unless --shards says otherwise: a task of its own for each unit, but no more.
 const MOST_SHARDS: usize = 16;
@@ -28,7 +30,7 @@ const NOTHING: &str = "the cache has every unit; nothing to submit";
 /// would. This program, the folder of units and the cache must be on a file system that the cluster's machines share.
 ///
 /// What counts is that the cache has the traces, so running the same command again after any failure submits only what
-/// is missing. Ctrl-C cancels the job (what it computed is kept) and exits with 130; a second Ctrl-C leaves at once.
+/// is missing. Ctrl-C, SIGTERM and a closed terminal cancel the job (what it computed is kept); a second Ctrl-C leaves at once.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -46,7 +48,7 @@ pub(crate) struct Args {
     /// Into how many shards the units are grouped, at most; by default each unit is one, up to 16
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     shards: Option<u32>,
-    /// The folder for units, script and logs, one per model; by default GRAPH.units in the current folder
+    /// The folder for units, script and logs, which models may share; by default GRAPH.units in the current folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// How often a shard is run again whose task fails
@@ -55,6 +57,9 @@ pub(crate) struct Args {
     /// How often the engine is asked how far it is, such as 5s or 1min
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
     poll: Duration,
+    /// How long a command of the engine may take to answer, such as 30s or 5min
+    #[arg(long, value_name = "TIME", default_value = "2min", value_parser = humantime::parse_duration)]
+    engine_timeout: Duration,
     /// Print the script and the command; write and submit nothing
     #[arg(long)]
     dry_run: bool,
@@ -81,16 +86,19 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
             false => Text::new(),
         });
     }
-    // A shard without units would be a task without work.
-    let manifest = Manifest::new(&plan.missing, most.min(plan.missing.len()));
-    let engine = engine(args, &folder)?;
+    let manifest = Manifest::new(&plan.missing, most);
+    let signals = Signals::listen()?;
+    let commands = Commands {
+        limit: args.engine_timeout,
+        signals: &signals,
+    };
+    let engine = engine(args, &folder, manifest.file_name(), commands)?;
     let count = manifest.shards().len();
     let script = engine.script(count)?;
     if args.dry_run {
         let command = engine.submission(0, count);
         return dry_run(args, &plan, &engine, &script, &command);
     }
-    let signals = Signals::listen()?;
     let mut outcomes = Vec::new();
     if plan.missing.is_empty() {
         notice(NOTHING);
@@ -99,6 +107,7 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
         let logs = engine.log_folder();
         std::fs::create_dir_all(&logs).with_context(|| logs.display().to_string())?;
         write_atomically(&engine.script_path(), &script)?;
+        signals.check(|| "; nothing was submitted".to_owned())?;
         let job = engine.submit(0, count)?;
         notice(&format!(
             "submitted job {job}: {} units in {count} shards",
@@ -109,7 +118,6 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
             cache: &cache,
             retries: args.retries,
             poll: args.poll,
-            signals: &signals,
         };
         outcomes = follow.run(&job, by_shard(&manifest, &plan.missing))?;
     }
@@ -135,7 +143,12 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
     Ok(text)
 }
 
-fn engine(args: &Args, cache: &Path) -> Result<Engine> {
+fn engine<'a>(
+    args: &Args,
+    cache: &Path,
+    manifest: String,
+    commands: Commands<'a>,
+) -> Result<Engine<'a>> {
     let absolute = |path: &Path| -> Result<String> {
         let path = std::path::absolute(path).with_context(|| path.display().to_string())?;
         match path.to_str() {
@@ -157,15 +170,17 @@ fn engine(args: &Args, cache: &Path) -> Result<Engine> {
         kind: args.engine,
         program: absolute(&std::env::current_exe().context("finding this program")?)?,
         units: absolute(&out)?,
+        manifest,
         cache: absolute(cache)?,
         options: args.options.clone(),
+        commands,
     })
 }
 
 fn dry_run(
     args: &Args,
     plan: &Plan,
-    engine: &Engine,
+    engine: &Engine<'_>,
     script: &str,
     command: &[String],
 ) -> Result<Text> {
@@ -196,7 +211,7 @@ fn by_shard<'a>(manifest: &Manifest, units: &'a [WorkUnit]) -> Vec<Vec<&'a WorkU
         .collect()
 }
 
-fn report(args: &Args, plan: &Plan, engine: &Engine, outcomes: &[Outcome]) -> Value {
+fn report(args: &Args, plan: &Plan, engine: &Engine<'_>, outcomes: &[Outcome]) -> Value {
     let failed = outcomes.iter().enumerate().filter_map(|(shard, outcome)| {
         Some(json!({
             "shard": shard,
@@ -219,7 +234,7 @@ fn report(args: &Args, plan: &Plan, engine: &Engine, outcomes: &[Outcome]) -> Va
 }
 
 /// Which shards were given up, why, and what to do.
-fn failures(engine: &Engine, outcomes: &[Outcome]) -> Option<String> {
+fn failures(engine: &Engine<'_>, outcomes: &[Outcome]) -> Option<String> {
     let mut lines = Vec::new();
     for (shard, outcome) in outcomes.iter().enumerate() {
         let Some(state) = &outcome.failure else {

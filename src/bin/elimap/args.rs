@@ -1,18 +1,16 @@
 //! Arguments that several subcommands share.
 
-use std::io::{IsTerminal, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{ArgGroup, Args};
 use elimap::phase::{
     CacheBuilder, CacheError, EliminationTrace, Eliminator, Graph, PhaseError, TraceCache,
 };
-use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::output::notice;
-use crate::stream::Output;
+use crate::io::stream::Output;
+use crate::progress::Progress;
 
 /// A model, and the thetas to evaluate it at: one on the command line, or a file of them.
 #[derive(Args)]
@@ -103,13 +101,27 @@ impl ModelAtThetas {
         Ok(Eliminator::new().cache(&cache).trace(&graph)?)
     }
 
-    /// Where the answers to a file of thetas go.
-    pub(crate) fn output(&self) -> Output {
-        match &self.out {
-            Some(path) => Output::File(path.clone()),
-            None if self.json => Output::JsonLines,
-            None => Output::Table,
+    /// Where the answers to a file of thetas go: not over what is read, the model, the thetas and this.
+    pub(crate) fn output(&self, also_read: Option<&Path>) -> Result<Output> {
+        let Some(out) = &self.out else {
+            return Ok(match self.json {
+                true => Output::JsonLines,
+                false => Output::Table,
+            });
+        };
+        let read = [Some(&*self.graph), self.thetas.as_deref(), also_read];
+        // A file that is not there yet is none of those that are read.
+        if let Ok(target) = out.canonicalize() {
+            for path in read.into_iter().flatten() {
+                if path.canonicalize().is_ok_and(|path| path == target) {
+                    bail!(
+                        "the answers would take the place of `{}`, which they are computed from; choose another name for --out",
+                        path.display()
+                    );
+                }
+            }
         }
+        Ok(Output::File(out.clone()))
     }
 }
 
@@ -127,54 +139,4 @@ pub(crate) fn read_graph(path: &Path) -> Result<Graph> {
         .read_to_string(&mut text)
         .context("reading the model from stdin")?;
     Graph::from_json(&text).context("the model on stdin")
-}
-
-/// A spinner or a bar on stderr, for work that takes a while, where somebody is watching.
-pub(crate) struct Progress(Option<ProgressBar>);
-
-impl Progress {
-    pub(crate) fn start(what: &'static str) -> Progress {
-        if !std::io::stderr().is_terminal() {
-            return Progress(None);
-        }
-        let bar = ProgressBar::new_spinner().with_message(what);
-        bar.enable_steady_tick(Duration::from_millis(100));
-        Progress(Some(bar))
-    }
-
-    /// For work of known length.
-    pub(crate) fn count(what: &'static str, length: u64) -> Progress {
-        if !std::io::stderr().is_terminal() {
-            return Progress(None);
-        }
-        let bar = ProgressBar::new(length).with_message(what);
-        let style = "{wide_bar} {human_pos}/{human_len} {msg}, {per_sec}, {eta} left";
-        if let Ok(style) = ProgressStyle::with_template(style) {
-            bar.set_style(style);
-        }
-        Progress(Some(bar))
-    }
-
-    /// So much is done.
-    pub(crate) fn reach(&self, position: u64) {
-        if let Some(bar) = &self.0 {
-            bar.set_position(position);
-        }
-    }
-
-    /// A notice on stderr, above the bar if there is one.
-    pub(crate) fn notice(&self, message: &str) {
-        match &self.0 {
-            Some(bar) => bar.suspend(|| notice(message)),
-            None => notice(message),
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.0 {
-            bar.finish_and_clear();
-        }
-    }
 }

@@ -8,8 +8,9 @@ use anyhow::Result;
 use elimap::phase::{Elimination, Eliminator, PhaseError, Strategy};
 use serde_json::{Value, json};
 
-use crate::input::{CacheArgs, Progress, read_graph};
+use crate::args::{CacheArgs, read_graph};
 use crate::output::{Text, cache_stats, ignore_closed_pipe};
+use crate::progress::Progress;
 
 /// Eliminate a model once, for any parameters, and say what it took
 #[derive(clap::Args)]
