@@ -2,7 +2,6 @@
 
 use std::panic::Location;
 
-use super::operators::floor_divide;
 use super::shape::broadcast_to;
 use super::{Caller, Repr, Tensor, apply1, settle};
 use crate::array::{DType, Scalar, broadcast_shapes, promote_all, to_inexact};
@@ -278,13 +277,6 @@ impl Tensor {
     #[must_use]
     pub fn integer_pow(&self, y: i32) -> Tensor {
         apply1(IntegerPow { y }, &[self], Location::caller())
-    }
-
-    /// Elementwise `floor(self / other)`; integers stay integers.
-    #[track_caller]
-    #[must_use]
-    pub fn floor_divide(&self, other: impl Into<Tensor>) -> Tensor {
-        floor_divide(self, &other.into(), Location::caller())
     }
 
     /// Elementwise remainder of truncated division, with the sign of `self` (JAX's `lax.rem`).

@@ -142,6 +142,7 @@ impl Tensor {
     /// assert_eq!(y.to_array()?.to_vec::<f64>()?, [5.0, 0.0, 11.0]);
     /// # Ok::<(), elimap::Error>(())
     /// ```
+    #[must_use]
     pub fn at(&self, indices: impl Into<Tensor>) -> At {
         At {
             operand: self.clone(),

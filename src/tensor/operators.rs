@@ -40,7 +40,7 @@ fn remainder(x: &Tensor, y: &Tensor, location: Caller) -> Tensor {
 }
 
 /// `floor(x / y)`; for integers by truncated division and a correction, so `5 // 0` is -2 (rule N8).
-pub(super) fn floor_divide(x: &Tensor, y: &Tensor, location: Caller) -> Tensor {
+fn floor_divide(x: &Tensor, y: &Tensor, location: Caller) -> Tensor {
     let [x, y] = promote([x, y], location);
     if x.dtype().is_float() {
         // As numpy: from the remainder, so that quotient and remainder agree even where x / y rounds up.
@@ -90,6 +90,15 @@ pub(super) fn floor_divide(x: &Tensor, y: &Tensor, location: Caller) -> Tensor {
     );
     let lower = binary(BinaryOp::Sub, &quotient, &Tensor::from(1_i64), location);
     select(&correct, &lower, &quotient, location)
+}
+
+impl Tensor {
+    /// Elementwise `floor(self / other)`; integers stay integers.
+    #[track_caller]
+    #[must_use]
+    pub fn floor_divide(&self, other: impl Into<Tensor>) -> Tensor {
+        floor_divide(self, &other.into(), Location::caller())
+    }
 }
 
 macro_rules! operators {

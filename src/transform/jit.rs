@@ -52,6 +52,7 @@ struct Compiled {
 /// assert_eq!(traced.get(), 1);
 /// # Ok::<(), elimap::Error>(())
 /// ```
+#[must_use]
 pub fn jit<F>(function: F) -> Jit<F> {
     Jit {
         function,

@@ -142,6 +142,18 @@ struct Parser<'p, 't> {
     programs: HashMap<&'t str, SubProgram>,
 }
 
+/// An equation up to its operands.
+struct LeftSide<'t> {
+    /// The column it starts in.
+    indent: usize,
+    binders: Vec<Binder<'t>>,
+    /// Where the operation's name stands.
+    at: At,
+    name: &'t str,
+    /// The parameters, with the places of their keys.
+    entries: Vec<(&'t str, Value, At)>,
+}
+
 impl Known for Parser<'_, '_> {
     fn callback(&self, name: &str) -> Option<&Callback> {
         self.given.callbacks.get(name)
@@ -264,8 +276,15 @@ impl<'t> Parser<'_, 't> {
         builder: &mut ProgramBuilder,
         scope: &mut Scope<'t>,
     ) -> Result<(), ParseError> {
+        let left = self.left_side()?;
+        self.right_side(left, builder, scope)
+    }
+
+    /// `binders = operation[params]`, which is all of an equation that holds programs; what is done with it would only take
+    /// room on the stack between them.
+    fn left_side(&mut self) -> Result<LeftSide<'t>, ParseError> {
         let indent = self.at().column;
-        let mut binders = self.binders()?;
+        let binders = self.binders()?;
         if !binders.is_empty() {
             self.mark('=')?;
         }
@@ -276,6 +295,29 @@ impl<'t> Parser<'_, 't> {
         } else {
             Vec::new()
         };
+        Ok(LeftSide {
+            indent,
+            binders,
+            at,
+            name,
+            entries,
+        })
+    }
+
+    /// The operation and its operands.
+    fn right_side(
+        &mut self,
+        left: LeftSide<'t>,
+        builder: &mut ProgramBuilder,
+        scope: &mut Scope<'t>,
+    ) -> Result<(), ParseError> {
+        let LeftSide {
+            indent,
+            mut binders,
+            at,
+            name,
+            entries,
+        } = left;
         let results: Vec<TensorType> = binders.iter().map(|b| b.ty.clone()).collect();
         let mut given = Given::new(name, at, &results, self);
         for (key, value, at) in entries {

@@ -89,6 +89,7 @@ pub struct CustomVmap<F> {
 /// assert_eq!(y.to_array()?.to_vec::<f64>()?, [2.0, 3.0, 2.0, 6.0, 0.0, 15.0]);
 /// # Ok::<(), elimap::Error>(())
 /// ```
+#[must_use]
 pub fn custom_vmap<F>(function: F) -> CustomVmap<F> {
     CustomVmap {
         function,
@@ -260,6 +261,7 @@ impl<A: Tree, F: Func<A>> Transform<A> for WithVmapRule<F> {
 /// assert_eq!(names, ["a", "b", "a", "b"]);
 /// # Ok::<(), elimap::Error>(())
 /// ```
+#[must_use]
 pub fn sequential_vmap<A, F>(function: F) -> WithVmapRule<Arc<dyn SharedFunc<A, Out = F::Out>>>
 where
     A: Tree + 'static,

@@ -43,6 +43,7 @@ pub struct Vmap<F> {
 /// assert_eq!(out.to_array()?.to_vec::<f64>()?, [1.0, 4.0, 20.0, 50.0, 300.0, 600.0]);
 /// # Ok::<(), elimap::Error>(())
 /// ```
+#[must_use]
 pub fn vmap<F>(function: F) -> Vmap<F> {
     Vmap {
         function,
