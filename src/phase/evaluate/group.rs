@@ -42,6 +42,11 @@ impl<'a> Shared<'a> {
         }
     }
 
+    fn has_gradients(&self) -> bool {
+        let terms = self.adjoint.as_ref().map(|(_, _, terms)| terms);
+        terms.is_some_and(|terms| !terms.is_empty())
+    }
+
     fn ingredients<'b, S>(
         &'b self,
         kernel: &'b Kernel<S>,
@@ -98,12 +103,10 @@ impl<S: Lanes> Group<S> {
         self.run(shared, thetas);
         open.retain_mut(|(lane, out)| !self.write(shared, *lane, out));
         // Lanes that are accurate keep what they have: no answer depends on its neighbours.
-        let inaccurate = |adjoint: &Adjoint<S>, lane: usize| {
-            adjoint.is_safe(lane) && !self.is_accurate(shared, adjoint, lane)
+        let open_to_differences = |lane: usize| {
+            is_good(shared, &shared.columns, &self.kernel, lane) && !self.is_accurate(shared, lane)
         };
-        if let Some(adjoint) = &self.adjoint
-            && open.iter().any(|(lane, _)| inaccurate(adjoint, *lane))
-        {
+        if shared.has_gradients() && open.iter().any(|(lane, _)| open_to_differences(*lane)) {
             self.add_up_differences(shared);
             open.retain_mut(|(lane, out)| !self.write(shared, *lane, out));
         }
@@ -157,18 +160,22 @@ impl<S: Lanes> Group<S> {
         }
     }
 
-    fn is_accurate(&self, shared: &Shared<'_>, adjoint: &Adjoint<S>, lane: usize) -> bool {
-        let sensitivity = shared.plan.sensitivity(shared.trace);
-        adjoint.is_accurate(sensitivity, lane, |entry| shared.is_zero(entry))
+    /// Whether a lane's transposed solutions, or the gradients made of them, are good.
+    fn is_accurate(&self, shared: &Shared<'_>, lane: usize) -> bool {
+        match (&self.adjoint, &shared.adjoint) {
+            (Some(adjoint), Some((_, _, terms))) if terms.is_empty() => adjoint.is_safe(lane),
+            (Some(adjoint), Some((_, _, terms))) => {
+                let of = shared.ingredients(&self.kernel, terms);
+                adjoint.is_accurate(&of, lane, |entry| shared.is_zero(entry))
+            }
+            _ => true,
+        }
     }
 
     /// Writes a lane's answer, if it is a good one.
     fn write(&self, shared: &Shared<'_>, lane: usize, out: &mut [f64]) -> bool {
-        let adjoint = self.adjoint.as_ref();
         is_good(shared, &shared.columns, &self.kernel, lane)
-            && adjoint.is_none_or(|adjoint| {
-                adjoint.is_safe(lane) && self.is_accurate(shared, adjoint, lane)
-            })
+            && self.is_accurate(shared, lane)
             && self.put(shared, lane, out)
     }
 

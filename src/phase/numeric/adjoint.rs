@@ -27,34 +27,50 @@
 //!
 //! What neither settles is left to arbitrary precision ([`certified`](crate::phase::evaluate::certified)).
 //!
-//! # The unit of the bounds
+//! # How a bound is read
 //!
-//! A relative error is handed on from sum to sum, so it grows with the length of the longest chain of sums
-//! ([`Sensitivity::steps`]), and it grows linearly at worst in practice too: chains with the same rates at each level
-//! round the same way at each. The unit is `(STEADY + PER_STEP * steps) * 2^-53`. The worst that roundings can do is
-//! more than that, by the number of operations per sum and by the amplification in a block of many vertices (O'Cinneide 1993 has n^3
-//! in all). That worst case does not occur; the two constants are set four times higher than the largest
-//! error found against exact rationals and against 256 bits, on chains, grids, random and dense graphs.
+//! The error of such a sum has two parts. What x and y have in common with their neighbours cancels in a difference and
+//! leaves a *product* y D with a relative error; what they have not is a relative error of the terms of the
+//! difference, whose sum the bound is. So the error is at most
+//!
+//! ```text
+//! 2^-53 (product * sum of |y D| + difference * bound)
+//! ```
+//!
+//! with two constants per trace ([`Units`](crate::phase::numeric::sensitivity::Units)), which grow with the length of the longest
+//! chain of sums: an error is handed on from sum to sum, and on a long chain with the same rates at each level it is the same
+//! at each. The worst that roundings can do at all is larger, by the number of operations per sum and by the
+//! amplification in a block of many vertices (O'Cinneide 1993 has n^3 in all), and does not occur. The constants are
+//! three to ten times the largest errors found against 256 bits and more, on chains to 2000 levels,
+//! pairs of chains of nearly equal length (which differ in everything they round), grids, dense, random and stiff graphs.
+
+//! # Small transposed solutions
+//!
+//! The expected time in a vertex may be far below the smallest `f64`, at the top of a long queue say, and then it comes
+//! out less exact, or as zero. An operation that underflows is off by 2^-1074. Off by so much in the time spent in p is off by at most
+//! the rate out of p times that in the mass that starts there, and so by the expected reward from there in the time spent anywhere:
+//! for all operations of a solve, `2^-1074 * operations * rate * x`. Each further solve multiplies by x and by the number of vertices, and
+//! a gradient by a coefficient and 2 x. With the largest of each, moments (whose first x is the expected time itself)
+//! have a size above which nothing that was lost can matter ([`Adjoint::is_accurate`]). Other rewards need transposed solutions
+//! that are safe.
 
 use crate::phase::numeric::differences::Differences;
-use crate::phase::numeric::extended::{Range, power_of_two};
+use crate::phase::numeric::extended::Range;
 use crate::phase::numeric::kernel::{Column, Kernel};
 use crate::phase::numeric::lanes::Lanes;
 use crate::phase::numeric::ranks::{Derivatives, Plan};
-use crate::phase::numeric::sensitivity::Sensitivity;
+use crate::phase::numeric::sensitivity::{Sensitivity, Units};
 use crate::phase::trace::EliminationTrace;
 
 /// The relative error that a gradient may have.
 const TOLERANCE: f64 = 1e-11;
 
-/// The relative error of a number that takes few sums, in units of 2^-53.
-const STEADY: f64 = 32.0;
+/// Gradients below two to this power may have lost digits to underflow.
+const SMALLEST: f64 = -800.0;
 
-/// What each further sum adds to it.
-const PER_STEP: f64 = 1.0;
-
-/// Gradients below this may have lost digits to underflow.
-const SMALLEST: f64 = power_of_two(-800);
+/// The binary logarithm of more operations than any solve takes, and of more edges than any vertex has.
+const COUNT: f64 = 40.0;
+const ROW: f64 = 32.0;
 
 /// Transposed solutions and gradients of a group of lanes.
 pub(crate) struct Adjoint<S> {
@@ -71,6 +87,8 @@ pub(crate) struct Adjoint<S> {
     differences: Option<Differences<S>>,
     /// By how much rates exceed themselves before their terms cancel.
     cancellation: S,
+    /// What one of `bound` stands for, in units of 2^-53.
+    unit: f64,
     least: S,
     largest: S,
 }
@@ -80,6 +98,8 @@ pub(crate) struct Sums<S> {
     outputs: usize,
     values: Vec<S>,
     bounds: Vec<S>,
+    /// How much the error of a product counts beside that of a difference.
+    products: S,
 }
 
 impl<S: Lanes> Sums<S> {
@@ -99,15 +119,20 @@ impl<S: Lanes> Sums<S> {
             if term.factor != 1.0 {
                 weight = weight.mul(S::splat(term.factor));
             }
-            let (value, bound) = (&mut self.values[first..], &mut self.bounds[first..]);
-            value[term.output] = value[term.output].plus(weight, values(term.x));
-            bound[term.output] = bound[term.output].plus(weight.abs(), bounds(term.x));
+            let (value, bound) = (values(term.x), bounds(term.x));
+            let bound = bound.plus(self.products, value.abs());
+            let at = first + term.output;
+            self.values[at] = self.values[at].plus(weight, value);
+            self.bounds[at] = self.bounds[at].plus(weight.abs(), bound);
         }
     }
 
-    fn clear(&mut self) {
+    /// Begins anew; the unit of the bounds.
+    fn clear(&mut self, units: Units) -> f64 {
         self.values.fill(S::ZERO);
         self.bounds.fill(S::ZERO);
+        self.products = S::splat(units.product / units.difference);
+        units.difference
     }
 }
 
@@ -169,10 +194,12 @@ impl<S: Lanes> Adjoint<S> {
                 outputs,
                 values: zeros(sources * outputs),
                 bounds: zeros(sources * outputs),
+                products: S::ZERO,
             },
             inverse: zeros(sources),
             differences: None,
             cancellation: S::ZERO,
+            unit: 0.0,
             least: S::ZERO,
             largest: S::ZERO,
         }
@@ -257,7 +284,7 @@ impl<S: Lanes> Adjoint<S> {
     /// Adds up the gradients the plain way.
     #[inline(always)]
     pub(crate) fn add_up(&mut self, of: Ingredients<'_, S>) {
-        self.sums.clear();
+        self.unit = self.sums.clear(of.sensitivity.plain);
         let constant = of.plan.parameters;
         for (inverse, &source) in self.inverse.iter_mut().zip(&of.kernel.sources) {
             *inverse = source.inverse();
@@ -275,8 +302,8 @@ impl<S: Lanes> Adjoint<S> {
                     for (k, column) in of.columns.iter().enumerate() {
                         values[k] = of.kernel.own_side(of.plan, column, rank).mul(inverse);
                     }
-                    let value = |k: usize| values[k];
-                    self.sums.add(only.source, of.terms, y, value, value);
+                    self.sums
+                        .add(only.source, of.terms, y, |k| values[k], |_| S::ZERO);
                 }
                 row => {
                     let x = &of.kernel.x[rank * columns..(rank + 1) * columns];
@@ -304,7 +331,7 @@ impl<S: Lanes> Adjoint<S> {
     /// Adds up the gradients from differences.
     #[inline(always)]
     pub(crate) fn add_up_differences(&mut self, of: Ingredients<'_, S>) {
-        self.sums.clear();
+        self.unit = self.sums.clear(of.sensitivity.differences);
         let differences = self
             .differences
             .get_or_insert_with(|| Differences::new(of.trace, of.plan, of.sensitivity));
@@ -323,6 +350,7 @@ impl<S: Lanes> Adjoint<S> {
             outputs,
             values,
             bounds,
+            ..
         } = &self.sums;
         for source in 0..values.len() / (*outputs).max(1) {
             let mut add = |parameter: usize, coefficient: f64| {
@@ -348,30 +376,58 @@ impl<S: Lanes> Adjoint<S> {
         }
     }
 
-    /// Whether a lane's solutions are safe.
+    /// Whether the transposed solutions of a lane are what they should be, as answers of their own.
     pub(crate) fn is_safe(&self, lane: usize) -> bool {
         let limit = Range::LIMIT;
         self.least.lane(lane) >= 1.0 / limit && self.largest.lane(lane) <= limit
     }
 
+    /// The size from which a gradient of a lane cannot have lost digits to underflow; see the [module](self).
+    fn smallest(&self, of: &Ingredients<'_, S>, lane: usize) -> f64 {
+        if self.is_safe(lane) {
+            return SMALLEST;
+        }
+        let kernel = of.kernel;
+        let bits = |value: f64| value.max(1.0).log2();
+        let largest = |values: &[S]| {
+            values
+                .iter()
+                .map(|v| v.lane(lane).abs())
+                .fold(0.0, f64::max)
+        };
+        let x = bits(largest(&kernel.largest));
+        let coefficient = bits(of.sensitivity.largest);
+        let rate = coefficient + bits(largest(&kernel.sources)) + ROW;
+        let order = self.count as f64;
+        let lost = -1074.0 + COUNT * order + rate + coefficient + x * (order + 1.0) + 1.0;
+        // Far below what may have been lost there is nothing left of eleven digits.
+        SMALLEST.max(lost + 60.0)
+    }
+
     /// Whether a lane's gradients have enough digits, those aside that are zero at every theta.
     pub(crate) fn is_accurate(
         &self,
-        sensitivity: &Sensitivity,
+        of: &Ingredients<'_, S>,
         lane: usize,
         is_zero: impl Fn(usize) -> bool,
     ) -> bool {
-        let unit = (STEADY + PER_STEP * sensitivity.steps as f64) * (f64::EPSILON / 2.0);
-        let unit = unit * self.cancellation.lane(lane);
+        let unit = self.unit * (f64::EPSILON / 2.0) * self.cancellation.lane(lane);
         let limit = TOLERANCE / unit;
+        let is_safe = self.is_safe(lane);
+        let is_chain = of.columns.iter().all(|column| column.reward.is_none());
+        if !(of.sensitivity.is_safe && (is_safe || is_chain))
+            || !(self.largest.lane(lane) <= Range::LIMIT)
+        {
+            return false;
+        }
+        let smallest = self.smallest(of, lane);
         let mut entries = self.gradient.iter().zip(&self.bound).enumerate();
-        sensitivity.is_safe
-            && entries.all(|(entry, (gradient, bound))| {
-                let (size, bound) = (gradient.lane(lane).abs(), bound.lane(lane));
-                // A bound of zero is a sum without terms.
-                bound == 0.0
-                    || (bound <= limit * size && size >= SMALLEST && size <= f64::MAX)
-                    || (size <= unit * bound && is_zero(entry))
-            })
+        entries.all(|(entry, (gradient, bound))| {
+            let (size, bound) = (gradient.lane(lane).abs(), bound.lane(lane));
+            // A bound of zero is a sum without terms, if no term was lost.
+            (bound == 0.0 && is_safe)
+                || (bound <= limit * size && size.log2() >= smallest && size <= f64::MAX)
+                || (size <= unit * bound && is_zero(entry))
+        })
     }
 }

@@ -16,23 +16,24 @@
 //!
 //! # Why it keeps digits
 //!
-//! Beside each difference runs the bound on its error, by the same recursion with all signs positive:
+//! Beside each difference runs a bound, by the same recursion with all signs positive:
 //!
 //! ```text
-//! B(v, u) = t(v) + sum of f(v, z) (B(z, u) + |x(z) - x(u)|) + e(v) x(u)
+//! B(v, u) = t(v) + sum of f(v, z) B(z, u) + e(v) x(u)
 //! ```
 //!
-//! Each t, f, e and x is a sum of products of nonnegative numbers, with a relative error of at most one unit
-//! ([`adjoint`](crate::phase::numeric::adjoint)); the sum's own roundings are in that unit too. So the difference that is computed is off by
-//! at most one unit of t(v) + sum of f |x(z) - x(u)| + e(v) x(u), and by the errors of the differences that enter: by
-//! induction, by B(v, u) units.
+//! Each t, f, e and x is a sum of products of nonnegative numbers, with a relative error of some units, and the sum has its own
+//! roundings. So a difference is off by that many units of t(v) + sum of f |x(z) - x(u)| + e(v) x(u), which is at most
+//! B(v, u), and by the errors of the differences that enter. By induction over the elimination it is off by
+//! at most that many units of B(v, u) per step; how many that comes to is said at
+//! [`adjoint`](crate::phase::numeric::adjoint).
 //!
-//! Without its signs and without |x(z) - x(u)|, the recursion is tau + q x(u): tau is the reward gathered from v until u is
-//! entered or the block is left, and q the chance that it is left before. An edge (u, v) that is taken N times in the mean closes N such excursions, which
-//! do not overlap; so N tau and N q x(u) are at most the mean reward (Wald), and what an edge adds to the
-//! gradient is off by a small multiple of the unit times the mean reward, however stiff the block is: differences of solutions that
-//! both exceed 10^70 times themselves keep all their digits. The terms |x(z) - x(u)| count one such excursion per step of the elimination more. For an edge towards a later
-//! vertex the same holds of the excursions back; they alternate with the others, so there is one more of them at most.
+//! B(v, u) is tau + q x(u): tau is the reward gathered from v until u is entered or the block is left, and q the chance that
+//! it is left before. An edge (u, v) that is taken N times in the mean closes N such excursions, which do not overlap; so N tau and
+//! N q x(u) are at most the mean reward (Wald), and what an edge adds to the gradient is off by a small multiple of the mean
+//! reward, however stiff the block is: differences of solutions that both exceed 10^70 times themselves keep
+//! all their digits. For an edge towards a later vertex the same holds of the excursions back; they alternate with the
+//! others, so there is one more of them at most.
 //!
 //! Edges to later blocks take x(v) - x(u) as it is, with x(v) + x(u) as the bound: they are taken at most once per
 //! block, so their share of the error is at most the mean per block on the way.
@@ -70,7 +71,7 @@ impl<S: Lanes> Bounded<S> {
 
 /// The workspace of one group of lanes.
 pub(crate) struct Differences<S> {
-    /// By pair of the block at hand: the difference, and its bound with its own magnitude added.
+    /// By pair of the block at hand.
     pairs: Vec<Bounded<S>>,
     /// By position: t and e.
     rewards: Vec<S>,
@@ -121,8 +122,7 @@ impl<S: Lanes> Differences<S> {
                 self.vertex(of, k, inverse, rank);
                 for (edges, sum) in of.sensitivity.row(rank).iter().zip(&self.sums) {
                     if edges.source as usize != of.plan.parameters {
-                        let bound = sum.bound.add(sum.value.abs());
-                        sums.add(edges.source, &terms, y, |_| sum.value, |_| bound);
+                        sums.add(edges.source, &terms, y, |_| sum.value, |_| sum.bound);
                     }
                 }
             }
@@ -196,10 +196,7 @@ impl<S: Lanes> Differences<S> {
             }
             for (pair, difference) in self.pairs[pattern.range(v)].iter_mut().zip(&self.row) {
                 pair.value = difference.value;
-                pair.bound = difference
-                    .bound
-                    .add(difference.value.abs())
-                    .add(S::splat(TINY));
+                pair.bound = difference.bound.add(S::splat(TINY));
             }
         }
     }
@@ -225,7 +222,7 @@ impl<S: Lanes> Differences<S> {
             let source = of.kernel.sources[edges.source as usize];
             Bounded {
                 value: source.mul(sum.value),
-                bound: source.mul(sum.bound.add(sum.value.abs())),
+                bound: source.mul(sum.bound),
             }
         };
         self.others.clear();

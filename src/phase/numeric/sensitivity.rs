@@ -7,10 +7,10 @@
 //!
 //! # How far roundings add up
 //!
-//! Solutions, factors and differences of solutions are sums of products of numbers computed before. A relative error is handed
-//! on undiminished from one to the next, so the bound on it grows with the longest chain of such sums, which is
-//! [`Sensitivity::steps`]: down the longest path of the forward substitution and up the longest path of the backward
-//! substitution through all blocks.
+//! Solutions, factors and differences of solutions are sums of products of numbers computed before. A relative error is
+//! handed on from one to the next, so what it may become grows with the longest chain of such sums: down the longest path
+//! of the forward substitution and up the longest path of the backward substitution, through all blocks. A sum of k terms with
+//! errors of their own has an average of them, and counts as `1 / sqrt(k)`.
 
 use std::sync::OnceLock;
 
@@ -33,6 +33,25 @@ pub(crate) struct Edges {
     end: u32,
 }
 
+/// Relative errors in units of 2^-53; see [`adjoint`](crate::phase::numeric::adjoint).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Units {
+    /// Of a transposed solution times a difference.
+    pub product: f64,
+    /// Of what the bound on a difference's error stands for.
+    pub difference: f64,
+}
+
+impl Units {
+    /// For a chain of sums of this length, each of which adds a share to the error of differences.
+    fn new(steps: f64, share: f64) -> Self {
+        Self {
+            product: 64.0 + 2.0 * steps,
+            difference: 8.0 + share * steps,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Sensitivity {
     edges: Vec<Edges>,
@@ -40,10 +59,13 @@ pub(crate) struct Sensitivity {
     first: Vec<u32>,
     /// Coefficient and rank of each target that is not absorbing, group by group.
     targets: Vec<(f64, u32)>,
-    /// The length of the longest chain of roundings.
-    pub steps: usize,
+    /// Of gradients that are added up plainly, and from differences.
+    pub plain: Units,
+    pub differences: Units,
     /// Whether a product of a coefficient and two safe numbers is a normal number.
     pub is_safe: bool,
+    /// The largest sum of the coefficients of one source in a row.
+    pub largest: f64,
     pairs: OnceLock<Pairs>,
 }
 
@@ -62,12 +84,15 @@ impl Sensitivity {
     pub(crate) fn new(trace: &EliminationTrace, plan: &Plan) -> Self {
         let layout = &trace.0.layout;
         let limit = crate::phase::numeric::extended::Range::LIMIT;
+        let steps = steps(trace, plan);
         let mut result = Self {
             edges: Vec::new(),
             first: vec![0],
             targets: Vec::new(),
-            steps: steps(trace, plan),
+            plain: Units::new(steps, 1.0 / 16.0),
+            differences: Units::new(steps, 1.0 / 4.0),
             is_safe: true,
+            largest: 0.0,
             pairs: OnceLock::new(),
         };
         let mut row: Vec<(u32, u8, f64, u32)> = Vec::new();
@@ -94,6 +119,11 @@ impl Sensitivity {
         let mut coefficients = result.targets.iter().map(|&(coefficient, _)| coefficient);
         result.is_safe = coefficients.all(|c| c >= 1.0 / limit && c <= limit)
             && result.edges.iter().all(|edges| edges.total <= limit);
+        result.largest = result
+            .edges
+            .iter()
+            .map(|edges| edges.total)
+            .fold(0.0, f64::max);
         result
     }
 
@@ -215,33 +245,32 @@ fn closure(unit: &BlockTrace) -> Pattern {
 }
 
 /// The longest chain of sums: down the forward substitution of a block and up the backward substitution, block after block.
-fn steps(trace: &EliminationTrace, plan: &Plan) -> usize {
+fn steps(trace: &EliminationTrace, plan: &Plan) -> f64 {
     let layout = &trace.0.layout;
-    let mut up = vec![0u32; layout.transient.len()];
-    let mut down: Vec<u32> = Vec::new();
+    let sum = |terms: usize| 1.0 / (terms.max(1) as f64).sqrt();
+    let longest = |lengths: &mut dyn Iterator<Item = f64>| lengths.fold(0.0, f64::max);
+    let mut up = vec![0.0; layout.transient.len()];
+    let mut down: Vec<f64> = Vec::new();
     for block in (0..layout.block_count()).rev() {
         let members = layout.block(block);
-        let external = members
-            .clone()
-            .flat_map(|rank| plan.external(rank))
-            .map(|slot| up[slot.target as usize])
-            .max()
-            .unwrap_or(0);
+        let slots = members.clone().flat_map(|rank| plan.external(rank));
+        let external = longest(&mut slots.map(|slot| up[slot.target as usize]));
         let Some(unit) = trace.0.block_trace(block) else {
-            up[members.start] = external + 1;
+            up[members.start] = external + sum(plan.external(members.start).len());
             continue;
         };
         down.clear();
         for p in 0..unit.size() {
-            let before = unit.lower.row(p).iter().map(|&v| down[v as usize]).max();
-            down.push(before.unwrap_or(0) + 1);
+            let row = unit.lower.row(p);
+            let before = longest(&mut row.iter().map(|&v| down[v as usize]));
+            down.push(before + sum(row.len()));
         }
-        let deepest = down.iter().copied().max().unwrap_or(0);
+        let begin = external + longest(&mut down.iter().copied());
         for p in (0..unit.size()).rev() {
-            let after = unit.upper.row(p).iter();
-            let after = after.map(|&u| up[members.start + u as usize]).max();
-            up[members.start + p] = after.unwrap_or(external + deepest) + 1;
+            let row = unit.upper.row(p);
+            let after = row.iter().map(|&u| up[members.start + u as usize]);
+            up[members.start + p] = begin.max(longest(&mut { after })) + sum(row.len());
         }
     }
-    up.into_iter().max().unwrap_or(0) as usize
+    longest(&mut up.into_iter())
 }
