@@ -28,12 +28,11 @@ fn units_travel_as_json() {
     assert_eq!(store.len(), analysis.work_units().len());
     assert_eq!(store.indices(), (0..store.len() as i32).collect::<Vec<_>>());
     for (index, unit) in store.indices().into_iter().zip(analysis.work_units()) {
-        let (key, json) = store.get(index).unwrap().unwrap();
+        let found = store.get(index).unwrap().unwrap();
+        assert_eq!(&found, unit);
+        let (key, json) = (found.key(), found.to_json());
         let read = WorkUnit::from_json(&json).unwrap();
-        assert_eq!(
-            (&read, read.key(), read.to_json().as_str()),
-            (unit, key, &*json)
-        );
+        assert_eq!((&read, read.key(), read.to_json()), (unit, key, json));
         assert_eq!(eliminate_unit(&read), eliminate_unit(unit));
         assert_eq!(
             key.to_string().parse::<elimap::phase::BlockKey>().unwrap(),

@@ -32,9 +32,11 @@ use crate::phase::error::PhaseError;
 use crate::phase::evaluate::precise;
 use crate::phase::evaluate::quantity::Goal;
 use crate::phase::graph::VertexId;
+use crate::phase::index::{Index, IndexVec, Rank, Slot, Transient};
 use crate::phase::numeric::extended::{Extended, Range, Scalar, exponent, power_of_two, scale};
 use crate::phase::numeric::factor::Factor;
-use crate::phase::numeric::kernel::{Column, Keep, Kernel};
+use crate::phase::numeric::kernel::{Kernel, Retain, RightHandSide, System};
+use crate::phase::numeric::ranks::Ranks;
 use crate::phase::numeric::rates;
 use crate::phase::trace::EliminationTrace;
 
@@ -55,13 +57,13 @@ const CANCELLATION: f64 = 1.0 / 32.0;
 pub struct PhaseType {
     trace: EliminationTrace,
     theta: Box<[f64]>,
-    /// By transient number, the vertices with an infinite waiting time, if there are any.
-    lost: Option<Vec<bool>>,
+    /// The vertices with an infinite waiting time, if there are any.
+    nonabsorbing: Option<IndexVec<Transient, bool>>,
     /// Absent if the range of `f64` does not suffice.
     double: Option<Kernel<f64>>,
     extended: OnceLock<Factor<Extended>>,
-    /// Expected waiting times by transient number, 0 where infinite.
-    waiting: Vec<f64>,
+    /// Expected waiting times, 0 where infinite.
+    waiting: IndexVec<Transient, f64>,
     expectation: f64,
 }
 
@@ -99,81 +101,86 @@ impl Scaled {
 }
 
 /// The factors at one theta, and the waiting times.
-fn run(trace: &EliminationTrace, kernel: &mut Kernel<f64>, lost: Option<&[bool]>) {
-    let column = Column {
-        previous: None,
-        factor: 1.0,
-        reward: None,
-        corrects: None,
+fn run(ranks: &Ranks, kernel: &mut Kernel<f64>, nonabsorbing: Option<&IndexVec<Rank, bool>>) {
+    let system = System {
+        ranks,
+        right: &[RightHandSide::ONES],
+        nonabsorbing,
     };
-    let plan = trace.plan();
     pulp::Arch::new().dispatch(
         #[inline(always)]
-        || kernel.run(trace, plan, std::slice::from_ref(&column), lost),
+        || kernel.run(&system),
     );
 }
 
+impl EliminationTrace {
+    /// Replays the trace at a theta.
+    ///
+    /// # Errors
+    ///
+    /// [`PhaseError::ThetaLength`] and [`PhaseError::ThetaNotFinite`] for the vector itself,
+    /// [`PhaseError::InvalidRate`] for an edge whose rate is negative or not finite,
+    /// [`PhaseError::NoAbsorptionAtTheta`] if rates of zero cut a vertex that the start reaches off from absorption.
+    pub fn at(&self, theta: &[f64]) -> Result<PhaseType, PhaseError> {
+        PhaseType::new(self, theta)
+    }
+}
+
 impl PhaseType {
-    pub(crate) fn new(trace: &EliminationTrace, theta: &[f64]) -> Result<Self, PhaseError> {
-        let layout = &trace.0.layout;
-        rates::check_theta(theta, layout.graph.param_length())?;
-        let plan = trace.plan();
-        let mut kernel = Kernel::<f64>::new(trace, plan, 1, Keep::All);
-        kernel.load(plan, ArrayView1::from(theta).insert_axis(Axis(0)));
-        let (lost, double) = if kernel.rates_are_safe[0] {
-            run(trace, &mut kernel, plan.lost.as_deref());
+    fn new(trace: &EliminationTrace, theta: &[f64]) -> Result<Self, PhaseError> {
+        rates::check_theta(theta, trace.param_length())?;
+        let layout = trace.symbolic().layout();
+        let ranks = trace.ranks();
+        let mut kernel = Kernel::<f64>::new(ranks, 1, Retain::All);
+        kernel.load(ranks, ArrayView1::from(theta).insert_axis(Axis(0)));
+        let (nonabsorbing, double) = if kernel.rates_are_safe(0) {
+            run(ranks, &mut kernel, ranks.nonabsorbing());
             let safe = kernel.is_safe(0);
-            (layout.lost.clone(), safe.then_some(kernel))
+            (layout.nonabsorbing().cloned(), safe.then_some(kernel))
         } else {
-            let rates = rates::rates(layout, theta)?;
-            let lost = lost(trace, &rates)?;
-            let by_rank = lost.as_ref().map(|lost| plan.by_rank(lost));
-            run(trace, &mut kernel, by_rank.as_deref());
-            // Zero rates make zero factors, so the smallest one says nothing here.
-            let range = Range::EMPTY
-                .include(&rates)
-                .include(&kernel.inverse)
-                .include(&kernel.lower)
-                .include(&kernel.upper)
-                .include(&[kernel.least_exit].map(|e| if e.is_finite() { e } else { 1.0 }));
-            (lost, range.is_safe().then_some(kernel))
+            let rates = rates::rates(layout, trace.graph(), theta)?;
+            let marks = nonabsorbing(trace, &rates)?;
+            let by_rank = marks.as_ref().map(|marks| ranks.by_rank(marks));
+            run(ranks, &mut kernel, by_rank.as_ref());
+            let range = kernel.factor_range().include(rates.as_slice());
+            (marks, range.is_safe().then_some(kernel))
         };
         let mut time = Self {
             trace: trace.clone(),
             theta: theta.into(),
-            lost,
+            nonabsorbing,
             double,
             extended: OnceLock::new(),
-            waiting: Vec::new(),
+            waiting: IndexVec::new(),
             expectation: 0.0,
         };
-        let first = time.double.as_ref().map(|kernel| kernel.x.clone());
+        let first = time
+            .double
+            .as_ref()
+            .map(|kernel| kernel.solutions().to_vec());
         match first.filter(|first| Range::EMPTY.include(first).is_safe()) {
             Some(first) => {
                 time.expectation = time.weigh(&first);
-                let rank = plan.rank.iter();
-                time.waiting = rank.map(|&rank| first[rank as usize]).collect();
+                let vertices = layout.transients().iter();
+                time.waiting = vertices.map(|t| first[ranks.rank(t).index()]).collect();
             }
             None => {
                 // What does not fit the first time will not fit later either.
                 time.double = None;
-                let first =
-                    time.extended_moment(&vec![Extended::from_f64(1.0); time.transient_count()], 1);
+                let ones = IndexVec::filled(Extended::from_f64(1.0), layout.transient_count());
+                let first = time.extended_moment(&ones, 1);
                 time.expectation = time.weigh_extended(&first).to_f64();
-                time.waiting = first.into_iter().map(Extended::to_f64).collect();
+                time.waiting = first.iter().map(|value| value.to_f64()).collect();
             }
         }
         Ok(time)
     }
 
-    fn transient_count(&self) -> usize {
-        self.trace.0.layout.transient.len()
-    }
-
     pub(crate) fn extended(&self) -> &Factor<Extended> {
         self.extended.get_or_init(|| {
-            let rates = rates::extended_rates(&self.trace.0.layout, &self.theta);
-            Factor::new(&self.trace, rates, self.lost.as_deref())
+            let symbolic = self.trace.symbolic();
+            let rates = rates::extended_rates(symbolic.layout(), self.trace.graph(), &self.theta);
+            Factor::new(symbolic, rates, self.nonabsorbing.as_ref())
         })
     }
 
@@ -185,44 +192,46 @@ impl PhaseType {
             *value *= k as f64;
         }
         let range = Range::EMPTY.include(&values);
-        kernel.solve(&self.trace, self.trace.plan(), &mut values);
+        kernel.solve(self.trace.ranks(), &mut values);
         let range = range.include(&values);
         range
             .is_safe()
             .then(|| Scaled::new(values, previous.exponent))
     }
 
-    pub(crate) fn extended_moment(&self, previous: &[Extended], k: usize) -> Vec<Extended> {
+    pub(crate) fn extended_moment(
+        &self,
+        previous: &IndexVec<Transient, Extended>,
+        k: usize,
+    ) -> IndexVec<Transient, Extended> {
         let k = Extended::from_f64(k as f64);
-        let right: Vec<Extended> = previous.iter().map(|&value| value * k).collect();
-        self.extended().solve(&self.trace, &right)
+        let right = previous.iter().map(|&value| value * k).collect();
+        self.extended().solve(self.trace.symbolic(), &right)
     }
 
     /// The product of the start distribution with values by rank.
     fn weigh(&self, values: &[f64]) -> f64 {
-        let start = self.trace.plan().start.iter();
+        let start = self.trace.ranks().start().iter();
         start.fold(0.0, |sum, &(rank, probability)| {
-            sum + probability * values[rank as usize]
+            sum + probability * values[rank.index()]
         })
     }
 
-    pub(crate) fn is_lost(&self, t: usize) -> bool {
-        self.lost.as_ref().is_some_and(|lost| lost[t])
+    pub(crate) fn is_nonabsorbing(&self, t: Transient) -> bool {
+        self.nonabsorbing.as_ref().is_some_and(|marks| marks[t])
     }
 
-    pub(crate) fn weigh_extended(&self, values: &[Extended]) -> Extended {
-        self.trace
-            .0
-            .start
-            .iter()
-            .fold(Extended::ZERO, |sum, &(t, probability)| {
-                sum + Extended::from_f64(probability) * values[t as usize]
-            })
+    pub(crate) fn weigh_extended(&self, values: &IndexVec<Transient, Extended>) -> Extended {
+        let start = self.trace.symbolic().layout().start(self.trace.graph());
+        start.fold(Extended::ZERO, |sum, (t, probability)| {
+            sum + Extended::from_f64(probability) * values[t]
+        })
     }
 
     /// The first moments with 106 bits.
     fn extended_moments(&self, order: usize) -> Vec<Extended> {
-        let mut values = vec![Extended::from_f64(1.0); self.transient_count()];
+        let count = self.trace.symbolic().layout().transient_count();
+        let mut values = IndexVec::filled(Extended::from_f64(1.0), count);
         (1..=order)
             .map(|k| {
                 values = self.extended_moment(&values, k);
@@ -255,7 +264,7 @@ impl PhaseType {
             moments.push(self.expectation);
         }
         if let Some(kernel) = &self.double {
-            let mut current = Scaled::new(kernel.x.clone(), 0);
+            let mut current = Scaled::new(kernel.solutions().to_vec(), 0);
             for k in 2..=order {
                 let Some(next) = self.double_moment(&current, k) else {
                     break;
@@ -329,12 +338,14 @@ impl PhaseType {
     /// The entry of the start is the expectation, that of an absorbing vertex 0. It is infinite for a vertex that may
     /// never be absorbed at this theta; the start reaches none of those.
     pub fn expected_waiting_times(&self) -> Vec<f64> {
-        let layout = &self.trace.0.layout;
-        let mut times = vec![0.0; layout.graph.vertex_count()];
+        let layout = self.trace.symbolic().layout();
+        let mut times = vec![0.0; self.trace.graph().vertex_count()];
         times[VertexId::START.index()] = self.expectation;
-        for (t, vertex) in layout.transient.iter().enumerate() {
-            let lost = self.lost.as_ref().is_some_and(|lost| lost[t]);
-            times[vertex.index()] = if lost { f64::INFINITY } else { self.waiting[t] };
+        for (t, &time) in self.waiting.iter_enumerated() {
+            times[layout.vertex(t).index()] = match self.is_nonabsorbing(t) {
+                true => f64::INFINITY,
+                false => time,
+            };
         }
         times
     }
@@ -348,15 +359,18 @@ pub(crate) fn variance_is_doubtful(first: f64, second: f64) -> bool {
 }
 
 /// Marks the vertices with an infinite waiting time at these rates.
-fn lost(trace: &EliminationTrace, rates: &[f64]) -> Result<Option<Vec<bool>>, PhaseError> {
-    let layout = &trace.0.layout;
-    if !rates.contains(&0.0) {
-        return Ok(layout.lost.clone());
+fn nonabsorbing(
+    trace: &EliminationTrace,
+    rates: &IndexVec<Slot, f64>,
+) -> Result<Option<IndexVec<Transient, bool>>, PhaseError> {
+    let (layout, graph) = (trace.symbolic().layout(), trace.graph());
+    if !rates.as_slice().contains(&0.0) {
+        return Ok(layout.nonabsorbing().cloned());
     }
     layout
-        .lost(&layout.pairs(|slot| rates[slot] > 0.0))
+        .nonabsorbing_for(graph, &layout.pairs(|slot| rates[slot] > 0.0))
         .map_err(|vertex| PhaseError::NoAbsorptionAtTheta {
             vertex,
-            state: layout.graph.state(vertex).to_vec(),
+            state: graph.state(vertex).to_vec(),
         })
 }

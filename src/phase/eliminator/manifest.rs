@@ -166,7 +166,7 @@ fn predict(topology: &Topology) -> u64 {
         .zip(following)
         .map(|(width, next)| width * (width + next).powi(2))
         .sum();
-    let degree = 2.0 * topology.targets.len() as f64 / size.max(1) as f64;
+    let degree = 2.0 * topology.edge_count() as f64 / size.max(1) as f64;
     let gain = 0.5 * degree / (degree + 40.0);
     (by_level * gain).max(size as f64) as u64
 }

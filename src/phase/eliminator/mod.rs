@@ -9,6 +9,7 @@
 
 pub(crate) mod cache;
 pub(crate) mod manifest;
+pub(crate) mod store;
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,12 +18,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use crate::phase::eliminator::cache::{CacheStats, FoundGraph, TraceCache};
+use crate::phase::eliminator::cache::{CacheStats, FoundGraph, GraphName, TraceCache};
+use crate::phase::eliminator::store::{Entry, WorkStore};
 use crate::phase::error::PhaseError;
 use crate::phase::graph::Graph;
 use crate::phase::symbolic::analysis::Analysis;
 use crate::phase::symbolic::fill::{BlockTrace, eliminate_unit};
-use crate::phase::symbolic::unit::{WorkStore, WorkUnit};
 use crate::phase::trace::EliminationTrace;
 use crate::{Array, CallLog, Callback, CallbackError, Element, Error, VmapMethod, pmap, vmap};
 
@@ -162,7 +163,8 @@ impl Eliminator {
     pub fn run(&self, graph: &Graph) -> Result<Elimination, PhaseError> {
         self.refuse_pmap()?;
         let mut tally = CacheStats::default();
-        let found = self.cache.find_graph(graph, &mut tally);
+        let name = GraphName::new(graph);
+        let found = self.cache.find_graph(graph, &name, &mut tally);
         let graph_hit = found.is_some();
         let FoundGraph {
             analysis,
@@ -175,12 +177,8 @@ impl Eliminator {
             }
         }
         let missing: Vec<usize> = (0..units.len()).filter(|&i| traces[i].is_none()).collect();
-        let store = WorkStore::new(
-            &missing
-                .iter()
-                .map(|&i| units[i].clone())
-                .collect::<Vec<_>>(),
-        );
+        let wanted = missing.iter().map(|&i| Entry::Unit(units[i].clone()));
+        let store: WorkStore = wanted.collect();
         let log = CallLog::new();
         let computed = self.batch(&store, &store.indices(), &log)?;
         for (&i, trace) in missing.iter().zip(computed) {
@@ -191,7 +189,7 @@ impl Eliminator {
         }
         let traces: Vec<_> = traces.into_iter().flatten().collect();
         if !graph_hit {
-            self.cache.keep_graph(&analysis, &traces, &mut tally);
+            self.cache.keep_graph(&analysis, &name, &traces, &mut tally);
         }
         self.cache.record(tally);
         let report = Report {
@@ -295,11 +293,11 @@ fn eliminate_indices(
         .collect();
     let mut tasks = Vec::with_capacity(distinct.len());
     for index in distinct {
-        if let Some((_, json)) = store.get(index)? {
-            tasks.push((index, json));
+        if let Some(entry) = store.entry(index)? {
+            tasks.push((index, entry));
         }
     }
-    let outcomes = fan_out.map(&tasks, |(_, json)| eliminate_text(json));
+    let outcomes = fan_out.map(&tasks, |(_, entry)| eliminate_entry(entry));
     let mut traces = Vec::with_capacity(tasks.len());
     for ((index, _), outcome) in tasks.into_iter().zip(outcomes) {
         let trace = outcome.map_err(|source| PhaseError::UnitFailed {
@@ -315,8 +313,8 @@ fn eliminate_indices(
     Ok(())
 }
 
-fn eliminate_text(json: &str) -> Result<BlockTrace, PhaseError> {
-    let unit = WorkUnit::from_json(json)?;
+fn eliminate_entry(entry: &Entry) -> Result<BlockTrace, PhaseError> {
+    let unit = entry.unit()?;
     catch_unwind(AssertUnwindSafe(|| eliminate_unit(&unit))).map_err(|payload| {
         let message = payload
             .downcast_ref::<String>()

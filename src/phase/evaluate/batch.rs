@@ -14,9 +14,10 @@ use rayon::prelude::*;
 use crate::phase::error::PhaseError;
 use crate::phase::evaluate::group::{Group, Shared};
 use crate::phase::evaluate::quantity::Goal;
-use crate::phase::numeric::kernel::Keep;
+use crate::phase::index::{IndexVec, Transient};
+use crate::phase::numeric::kernel::Retain;
 use crate::phase::numeric::lanes::{Lanes, Wide};
-use crate::phase::numeric::ranks::Plan;
+use crate::phase::numeric::ranks::Ranks;
 use crate::phase::symbolic::schedule::PANEL;
 use crate::phase::trace::EliminationTrace;
 
@@ -311,9 +312,9 @@ impl Batch {
     pub(crate) fn check_rewards(
         &self,
         rewards: ArrayView2<'_, f64>,
-    ) -> Result<Arc<[Vec<f64>]>, PhaseError> {
-        let layout = &self.trace.0.layout;
-        let expected = layout.graph.vertex_count();
+    ) -> Result<Arc<[IndexVec<Transient, f64>]>, PhaseError> {
+        let layout = self.trace.symbolic().layout();
+        let expected = self.trace.graph().vertex_count();
         if rewards.ncols() != expected {
             return Err(PhaseError::RewardLength {
                 expected,
@@ -328,11 +329,9 @@ impl Batch {
         Ok(rewards
             .outer_iter()
             .map(|row| {
-                layout
-                    .transient
-                    .iter()
-                    .map(|vertex| row[vertex.index()] + 0.0)
-                    .collect()
+                let vertices = layout.transients().iter().map(|t| layout.vertex(t));
+                // Adding 0 turns a negative zero into zero.
+                vertices.map(|vertex| row[vertex.index()] + 0.0).collect()
             })
             .collect())
     }
@@ -357,25 +356,26 @@ impl Batch {
                 found: thetas.ncols(),
             });
         }
-        let plan = self.trace.plan();
+        let ranks = self.trace.ranks();
         let lanes = self
             .lanes
-            .unwrap_or_else(|| self.fitting(plan, thetas.nrows(), goal));
+            .unwrap_or_else(|| self.fitting(ranks, thetas.nrows(), goal));
         match lanes {
-            0..=1 => self.groups::<f64>(plan, thetas, goal),
-            2..=8 => self.groups::<Wide<8>>(plan, thetas, goal),
-            9..=16 => self.groups::<Wide<16>>(plan, thetas, goal),
-            _ => self.groups::<Wide<32>>(plan, thetas, goal),
+            0..=1 => self.groups::<f64>(ranks, thetas, goal),
+            2..=8 => self.groups::<Wide<8>>(ranks, thetas, goal),
+            9..=16 => self.groups::<Wide<16>>(ranks, thetas, goal),
+            _ => self.groups::<Wide<32>>(ranks, thetas, goal),
         }
     }
 
     /// How many lanes are fastest: more of them pay less for looking up what to do, until their numbers leave the cache.
-    fn fitting(&self, plan: &Plan, rows: usize, goal: &Goal) -> usize {
-        let sizes = plan.sizes;
-        let factors = match goal.keep() {
-            Keep::Nothing => sizes.upper,
-            Keep::Block => sizes.upper + sizes.lower,
-            Keep::All => self.trace.0.lower_len + self.trace.0.upper_len,
+    fn fitting(&self, ranks: &Ranks, rows: usize, goal: &Goal) -> usize {
+        let sizes = ranks.sizes();
+        let symbolic = self.trace.symbolic();
+        let factors = match goal.retain() {
+            Retain::Nothing => sizes.upper,
+            Retain::Block => sizes.upper + sizes.lower,
+            Retain::All => symbolic.lower_len() + symbolic.upper_len(),
         };
         let bytes = (factors + (4 + PANEL) * sizes.block) * size_of::<f64>();
         match rows {
@@ -388,7 +388,7 @@ impl Batch {
 
     fn groups<S: Lanes>(
         &self,
-        plan: &Plan,
+        ranks: &Ranks,
         thetas: ArrayView2<'_, f64>,
         goal: &Goal,
     ) -> Result<Vec<f64>, PhaseError> {
@@ -397,7 +397,7 @@ impl Batch {
         if out.is_empty() {
             return Ok(out);
         }
-        let shared = Shared::new(&self.trace, plan, goal);
+        let shared = Shared::new(&self.trace, ranks, goal);
         if thetas.nrows() <= S::COUNT {
             Group::<S>::new(&shared).answer(&shared, 0, thetas, &mut out)?;
             return Ok(out);
@@ -405,7 +405,7 @@ impl Batch {
         // Fresh memory costs more than a replay, so workspaces go round: as many as there are threads at work.
         let idle: Mutex<Vec<Group<S>>> = Mutex::new(Vec::new());
         // A task should be long against what it costs to hand it out.
-        let groups = (TASK / (plan.cost * S::COUNT as u64 + 1)).max(1) as usize;
+        let groups = (TASK / (ranks.cost() * S::COUNT as u64 + 1)).max(1) as usize;
         let outcomes: Vec<Result<(), PhaseError>> = out
             .par_chunks_mut(groups * S::COUNT * width)
             .enumerate()

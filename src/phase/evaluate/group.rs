@@ -10,34 +10,45 @@ use crate::phase::distribution::variance_is_doubtful;
 use crate::phase::error::PhaseError;
 use crate::phase::evaluate::precise;
 use crate::phase::evaluate::quantity::Goal;
+use crate::phase::index::Rank;
 use crate::phase::numeric::adjoint::{Adjoint, Term};
 use crate::phase::numeric::extended::{Range, exponent, scale};
-use crate::phase::numeric::kernel::{Column, Kernel};
+use crate::phase::numeric::kernel::{Kernel, RightHandSide, System};
 use crate::phase::numeric::lanes::Lanes;
-use crate::phase::numeric::ranks::Plan;
+use crate::phase::numeric::ranks::Ranks;
 use crate::phase::trace::EliminationTrace;
 
 /// What all groups have in common.
 pub(crate) struct Shared<'a> {
     trace: &'a EliminationTrace,
-    plan: &'a Plan,
+    ranks: &'a Ranks,
     goal: &'a Goal,
     /// The columns asked for, then their corrections.
-    columns: Vec<Column<'a>>,
+    columns: Vec<RightHandSide<'a>>,
     /// How many are asked for.
     asked: usize,
     adjoint: Option<(usize, usize, Vec<Term>)>,
 }
 
 impl<'a> Shared<'a> {
-    pub(crate) fn new(trace: &'a EliminationTrace, plan: &'a Plan, goal: &'a Goal) -> Self {
+    pub(crate) fn new(trace: &'a EliminationTrace, ranks: &'a Ranks, goal: &'a Goal) -> Self {
         Self {
             trace,
-            plan,
+            ranks,
             goal,
             columns: goal.refined(),
             asked: goal.count(),
             adjoint: goal.adjoint(),
+        }
+    }
+
+    /// The first of the right-hand sides.
+    #[inline(always)]
+    fn system(&self, count: usize) -> System<'_> {
+        System {
+            ranks: self.ranks,
+            right: &self.columns[..count],
+            nonabsorbing: self.ranks.nonabsorbing(),
         }
     }
 }
@@ -52,13 +63,13 @@ pub(crate) struct Group<S> {
 
 impl<S: Lanes> Group<S> {
     pub(crate) fn new(shared: &Shared<'_>) -> Self {
-        let (trace, plan) = (shared.trace, shared.plan);
+        let ranks = shared.ranks;
         Self {
-            kernel: Kernel::new(trace, plan, shared.columns.len(), shared.goal.keep()),
+            kernel: Kernel::new(ranks, shared.columns.len(), shared.goal.retain()),
             adjoint: shared
                 .adjoint
                 .as_ref()
-                .map(|(count, outputs, _)| Adjoint::new(trace, *count, *outputs)),
+                .map(|(count, outputs, _)| Adjoint::new(ranks, *count, *outputs)),
             weighed: Vec::new(),
         }
     }
@@ -98,7 +109,7 @@ impl<S: Lanes> Group<S> {
 
     /// The numbers of a group, on the widest vector unit there is.
     fn run(&mut self, shared: &Shared<'_>, thetas: ArrayView2<'_, f64>) {
-        let (trace, plan) = (shared.trace, shared.plan);
+        let ranks = shared.ranks;
         let Self {
             kernel,
             adjoint,
@@ -107,18 +118,13 @@ impl<S: Lanes> Group<S> {
         pulp::Arch::new().dispatch(
             #[inline(always)]
             || {
-                kernel.load(plan, thetas);
-                kernel.run(
-                    trace,
-                    plan,
-                    &shared.columns[..shared.asked],
-                    plan.lost.as_deref(),
-                );
+                kernel.load(ranks, thetas);
+                kernel.run(&shared.system(shared.asked));
                 weighed.clear();
-                weighed.extend((0..shared.asked).map(|k| kernel.weigh(plan, k)));
+                weighed.extend((0..shared.asked).map(|k| kernel.start_product(ranks, k)));
                 if let (Some(adjoint), Some((_, _, terms))) = (adjoint, &shared.adjoint) {
-                    adjoint.run(trace, plan, kernel);
-                    adjoint.add_up(trace, plan, kernel, terms, false);
+                    adjoint.run(ranks, kernel);
+                    adjoint.add_up(ranks, kernel, terms, false);
                 }
             },
         );
@@ -126,16 +132,16 @@ impl<S: Lanes> Group<S> {
 
     /// Corrects the solutions, and adds up the gradients again.
     fn refine(&mut self, shared: &Shared<'_>) {
-        let (trace, plan) = (shared.trace, shared.plan);
+        let ranks = shared.ranks;
         let Self {
             kernel, adjoint, ..
         } = self;
         pulp::Arch::new().dispatch(
             #[inline(always)]
             || {
-                kernel.run_more(trace, plan, &shared.columns, shared.asked);
+                kernel.run_more(&shared.system(shared.columns.len()), shared.asked);
                 if let (Some(adjoint), Some((_, _, terms))) = (adjoint, &shared.adjoint) {
-                    adjoint.add_up(trace, plan, kernel, terms, true);
+                    adjoint.add_up(ranks, kernel, terms, true);
                 }
             },
         );
@@ -151,7 +157,8 @@ impl<S: Lanes> Group<S> {
 
     /// Writes a lane's answer; false if it needs more digits.
     fn put(&self, shared: &Shared<'_>, lane: usize, out: &mut [f64]) -> bool {
-        let (layout, plan) = (&shared.trace.0.layout, shared.plan);
+        let (layout, ranks) = (shared.trace.symbolic().layout(), shared.ranks);
+        let vertex = |rank: Rank| layout.vertex(ranks.transient(rank)).index();
         let weighed = |k: usize| self.weighed[k].lane(lane);
         match shared.goal {
             Goal::Moments(_) | Goal::Rewards(_) => {
@@ -165,20 +172,20 @@ impl<S: Lanes> Group<S> {
                 return !variance_is_doubtful(first, second);
             }
             Goal::WaitingTimes => {
-                for (rank, &t) in plan.transient.iter().enumerate() {
-                    let lost = plan.lost.as_ref().is_some_and(|lost| lost[rank]);
-                    out[layout.transient[t as usize].index()] = if lost {
+                for rank in ranks.all().iter() {
+                    let marks = ranks.nonabsorbing();
+                    out[vertex(rank)] = if marks.is_some_and(|marks| marks[rank]) {
                         f64::INFINITY
                     } else {
-                        self.kernel.x[rank].lane(lane)
+                        self.kernel.solution(rank, 0).lane(lane)
                     };
                 }
                 out[0] = weighed(0);
             }
             Goal::SojournTimes => {
                 if let Some(adjoint) = &self.adjoint {
-                    for (rank, &t) in plan.transient.iter().enumerate() {
-                        out[layout.transient[t as usize].index()] = adjoint.y[rank].lane(lane);
+                    for rank in ranks.all().iter() {
+                        out[vertex(rank)] = adjoint.solution(rank, 0).lane(lane);
                     }
                 }
             }
@@ -202,16 +209,16 @@ impl<S: Lanes> Group<S> {
 /// before and asks whether what it sees is safe: without underflow the scaling has no effect but on that question.
 fn is_good<S: Lanes>(
     shared: &Shared<'_>,
-    columns: &[Column<'_>],
+    columns: &[RightHandSide<'_>],
     kernel: &Kernel<S>,
     lane: usize,
 ) -> bool {
-    if !kernel.is_safe(lane) || !shared.plan.start_is_safe {
+    if !kernel.is_safe(lane) || !shared.ranks.start_is_safe() {
         return false;
     }
     let (mut low, mut high) = (1.0, 1.0);
     for (k, column) in columns.iter().enumerate() {
-        let (next_low, next_high) = (kernel.smallest[k].lane(lane), kernel.largest[k].lane(lane));
+        let (next_low, next_high) = kernel.extremes(k, lane);
         if next_low < 1.0 / Range::LIMIT || next_high > Range::LIMIT {
             return false;
         }

@@ -6,9 +6,10 @@
 use crate::phase::distribution::PhaseType;
 use crate::phase::error::PhaseError;
 use crate::phase::evaluate::quantity::Goal;
+use crate::phase::index::{IndexVec, Transient};
 use crate::phase::numeric::adjoint::moment_terms;
 use crate::phase::numeric::extended::{Extended, Scalar};
-use crate::phase::symbolic::analysis::NONE;
+use crate::phase::symbolic::layout::Target;
 use crate::phase::trace::EliminationTrace;
 
 /// Checks a theta and answers for it.
@@ -25,34 +26,37 @@ pub(crate) fn answer(
 
 /// Answers for a theta that was accepted.
 pub(crate) fn answer_for(time: &PhaseType, goal: &Goal, out: &mut [f64]) {
-    let layout = &time.trace().0.layout;
+    let layout = time.trace().symbolic().layout();
     match goal {
         Goal::Moments(order) => out.copy_from_slice(&time.moments(*order)),
         Goal::Variance => out[0] = time.variance(),
         Goal::WaitingTimes => out.copy_from_slice(&time.expected_waiting_times()),
         Goal::SojournTimes => {
             let y = transposed(time, 1);
-            for (&vertex, &value) in layout.transient.iter().zip(&y[0]) {
-                out[vertex.index()] = value.to_f64();
+            for (t, &value) in y[0].iter_enumerated() {
+                out[layout.vertex(t).index()] = value.to_f64();
             }
         }
         Goal::Gradient(order) => {
             let (values, gradients) = out.split_at_mut(*order);
             values.copy_from_slice(&time.moments(*order));
-            let mut columns = vec![vec![Extended::from_f64(1.0); layout.transient.len()]];
+            let mut columns = vec![IndexVec::filled(
+                Extended::from_f64(1.0),
+                layout.transient_count(),
+            )];
             for k in 1..=*order {
                 columns.push(time.extended_moment(&columns[k - 1], k));
             }
-            let mut corrections = vec![vec![Extended::ZERO; layout.transient.len()]];
+            let mut corrections = vec![IndexVec::filled(Extended::ZERO, layout.transient_count())];
             for k in 1..=*order {
                 let factor = Extended::from_f64(k as f64);
                 let left = residual(time, &columns[k], |t| columns[k - 1][t] * factor);
-                let right: Vec<Extended> = left
-                    .into_iter()
-                    .zip(&corrections[k - 1])
-                    .map(|(left, &correction)| left + correction * factor)
+                let right = left
+                    .iter()
+                    .zip(corrections[k - 1].iter())
+                    .map(|(&left, &correction)| left + correction * factor)
                     .collect();
-                corrections.push(time.extended().solve(time.trace(), &right));
+                corrections.push(time.extended().solve(time.trace().symbolic(), &right));
             }
             let y = transposed(time, *order);
             let terms: Vec<Share<'_>> = moment_terms(*order)
@@ -78,12 +82,12 @@ pub(crate) fn answer_for(time: &PhaseType, goal: &Goal, out: &mut [f64]) {
             let (values, gradients) = out.split_at_mut(rewards.len());
             values.copy_from_slice(&time.answer(&Goal::Rewards(rewards.clone())));
             let y = transposed(time, 1);
-            let corrections: Vec<Vec<Extended>> = columns
+            let corrections: Vec<IndexVec<Transient, Extended>> = columns
                 .iter()
                 .zip(rewards.iter())
                 .map(|(x, reward)| {
                     let right = residual(time, x, |t| Extended::from_f64(reward[t]));
-                    time.extended().solve(time.trace(), &right)
+                    time.extended().solve(time.trace().symbolic(), &right)
                 })
                 .collect();
             let terms: Vec<Share<'_>> = columns
@@ -103,51 +107,55 @@ pub(crate) fn answer_for(time: &PhaseType, goal: &Goal, out: &mut [f64]) {
     }
 }
 
-fn rewarded(time: &PhaseType, rewards: &[Vec<f64>]) -> Vec<Vec<Extended>> {
+fn rewarded(
+    time: &PhaseType,
+    rewards: &[IndexVec<Transient, f64>],
+) -> Vec<IndexVec<Transient, Extended>> {
     rewards
         .iter()
         .map(|reward| {
-            let right: Vec<Extended> = reward.iter().map(|&r| Extended::from_f64(r)).collect();
-            time.extended().solve(time.trace(), &right)
+            let right = reward.iter().map(|&r| Extended::from_f64(r)).collect();
+            time.extended().solve(time.trace().symbolic(), &right)
         })
         .collect()
 }
 
 /// The first transposed solutions: A' y_1 = alpha, A' y_{i+1} = y_i.
-fn transposed(time: &PhaseType, count: usize) -> Vec<Vec<Extended>> {
-    let trace = time.trace();
-    let mut right = vec![Extended::ZERO; trace.0.layout.transient.len()];
-    for &(t, probability) in &trace.0.start {
-        right[t as usize] = right[t as usize] + Extended::from_f64(probability);
+fn transposed(time: &PhaseType, count: usize) -> Vec<IndexVec<Transient, Extended>> {
+    let symbolic = time.trace().symbolic();
+    let layout = symbolic.layout();
+    let mut right = IndexVec::filled(Extended::ZERO, layout.transient_count());
+    for (t, probability) in layout.start(time.trace().graph()) {
+        right[t] = right[t] + Extended::from_f64(probability);
     }
     let mut solutions = Vec::with_capacity(count);
     for _ in 0..count {
-        right = time.extended().solve_transposed(trace, &right);
+        right = time.extended().solve_transposed(symbolic, &right);
         solutions.push(right.clone());
     }
     solutions
 }
 
-/// What is left of a right side after a solution: row t of A x is the sum of `w(t, u) (x(t) - x(u))`.
-fn residual(time: &PhaseType, x: &[Extended], right: impl Fn(usize) -> Extended) -> Vec<Extended> {
-    let layout = &time.trace().0.layout;
+/// What is left of a right-hand side after a solution: row t of A x is the sum of `w(t, u) (x(t) - x(u))`.
+fn residual(
+    time: &PhaseType,
+    x: &IndexVec<Transient, Extended>,
+    right: impl Fn(Transient) -> Extended,
+) -> IndexVec<Transient, Extended> {
+    let layout = time.trace().symbolic().layout();
     let rates = time.extended().rates();
-    let mut left: Vec<Extended> = (0..x.len()).map(right).collect();
-    for block in 0..layout.block_count() {
-        let members = layout.block(block);
-        for t in members.clone() {
-            if time.is_lost(t) {
+    let mut left: IndexVec<Transient, Extended> = layout.transients().iter().map(right).collect();
+    for block in layout.blocks() {
+        for t in layout.members(block).iter() {
+            if time.is_nonabsorbing(t) {
                 left[t] = Extended::ZERO;
                 continue;
             }
-            for slot in layout.slots(t) {
-                let target = layout.slot_target[slot] as usize;
-                let difference = if layout.internal(t).contains(&slot) {
-                    x[t] + -x[members.start + target]
-                } else if layout.external(t).contains(&slot) {
-                    x[t] + -x[target]
-                } else {
-                    x[t]
+            for (slot, target) in layout.targets(t) {
+                let difference = match target {
+                    Target::Own(local) => x[t] + -x[layout.member(block, local)],
+                    Target::Later(later) => x[t] + -x[later],
+                    Target::Absorbing => x[t],
                 };
                 left[t] = left[t] + -(rates[slot] * difference);
             }
@@ -159,36 +167,32 @@ fn residual(time: &PhaseType, x: &[Extended], right: impl Fn(usize) -> Extended)
 /// One term of a gradient; the correction is one step of refinement of x, kept apart.
 struct Share<'a> {
     output: usize,
-    y: &'a [Extended],
-    x: &'a [Extended],
-    correction: &'a [Extended],
+    y: &'a IndexVec<Transient, Extended>,
+    x: &'a IndexVec<Transient, Extended>,
+    correction: &'a IndexVec<Transient, Extended>,
     factor: f64,
 }
 
 /// Adds up gradients over edges.
 fn gradient(time: &PhaseType, terms: &[Share<'_>], out: &mut [f64]) {
-    let layout = &time.trace().0.layout;
-    let parameters = layout.graph.param_length();
+    let (layout, graph) = (time.trace().symbolic().layout(), time.trace().graph());
+    let parameters = graph.param_length();
     let mut sums = vec![Extended::ZERO; out.len()];
     // Where a derivative opens a way to a vertex with an infinite time: the sign of the infinity.
     let mut infinite = vec![0.0; out.len()];
-    for (t, &vertex) in layout.transient.iter().enumerate() {
-        for edge in layout.graph.edges_from(vertex) {
-            let target = layout.number[edge.to.index()];
+    for t in layout.transients().iter() {
+        for edge in graph.edges_from(layout.vertex(t)) {
+            let target = layout.number(edge.to);
             for term in terms {
-                let difference = |values: &[Extended]| {
-                    let here = -values[t];
-                    if target == NONE {
-                        here
-                    } else {
-                        values[target as usize] + here
-                    }
+                let difference = |values: &IndexVec<Transient, Extended>| match target {
+                    None => -values[t],
+                    Some(target) => values[target] + -values[t],
                 };
                 let weight = term.y[t] * Extended::from_f64(term.factor);
                 let change = weight * (difference(term.x) + difference(term.correction));
                 for (&parameter, &coefficient) in edge.parameters.iter().zip(edge.coefficients) {
                     let at = term.output * parameters + parameter as usize;
-                    if target != NONE && time.is_lost(target as usize) {
+                    if target.is_some_and(|target| time.is_nonabsorbing(target)) {
                         if weight.is_positive() {
                             infinite[at] = f64::INFINITY * coefficient.signum();
                         }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::phase::index::{IndexVec, Transient};
 use crate::phase::numeric::adjoint::{Term, moment_terms};
-use crate::phase::numeric::kernel::{Column, Keep};
+use crate::phase::numeric::kernel::{Retain, RightHandSide};
 use crate::phase::trace::EliminationTrace;
 
 /// What is asked of every theta; each answer is a row of numbers.
@@ -19,9 +20,9 @@ pub(crate) enum Goal {
     /// `order` moments, then the gradient of each.
     Gradient(usize),
     /// One expectation per reward vector; rewards by transient number.
-    Rewards(Arc<[Vec<f64>]>),
+    Rewards(Arc<[IndexVec<Transient, f64>]>),
     /// Expectations, then the gradient of each.
-    RewardGradient(Arc<[Vec<f64>]>),
+    RewardGradient(Arc<[IndexVec<Transient, f64>]>),
 }
 
 impl Goal {
@@ -38,12 +39,12 @@ impl Goal {
         }
     }
 
-    /// The right sides.
-    fn columns(&self) -> Vec<Column<'_>> {
+    /// The right-hand sides.
+    fn columns(&self) -> Vec<RightHandSide<'_>> {
         match self {
             Goal::Rewards(rewards) | Goal::RewardGradient(rewards) => rewards
                 .iter()
-                .map(|reward| Column {
+                .map(|reward| RightHandSide {
                     previous: None,
                     factor: 1.0,
                     reward: Some(reward),
@@ -51,7 +52,7 @@ impl Goal {
                 })
                 .collect(),
             goal => (0..goal.count())
-                .map(|k| Column {
+                .map(|k| RightHandSide {
                     previous: k.checked_sub(1),
                     factor: (k + 1) as f64,
                     reward: None,
@@ -61,8 +62,8 @@ impl Goal {
         }
     }
 
-    /// The right sides with, for gradients, the corrections of all columns after them in the same order.
-    pub(crate) fn refined(&self) -> Vec<Column<'_>> {
+    /// The right-hand sides with, for gradients, the corrections of all columns after them in the same order.
+    pub(crate) fn refined(&self) -> Vec<RightHandSide<'_>> {
         let mut columns = self.columns();
         if matches!(self, Goal::Gradient(_) | Goal::RewardGradient(_)) {
             let count = columns.len();
@@ -76,7 +77,7 @@ impl Goal {
         columns
     }
 
-    /// How many right sides are asked for.
+    /// How many right-hand sides are asked for.
     pub(crate) fn count(&self) -> usize {
         match self {
             Goal::Moments(order) | Goal::Gradient(order) => *order,
@@ -87,11 +88,11 @@ impl Goal {
         }
     }
 
-    pub(crate) fn keep(&self) -> Keep {
+    pub(crate) fn retain(&self) -> Retain {
         match self {
-            Goal::SojournTimes | Goal::Gradient(_) | Goal::RewardGradient(_) => Keep::All,
-            goal if goal.count() > 1 => Keep::Block,
-            _ => Keep::Nothing,
+            Goal::SojournTimes | Goal::Gradient(_) | Goal::RewardGradient(_) => Retain::All,
+            goal if goal.count() > 1 => Retain::Block,
+            _ => Retain::Nothing,
         }
     }
 

@@ -19,17 +19,19 @@
 //!
 //! Elsewhere one step of iterative refinement follows: the residual of A x = r is a sum of rates times differences, so it
 //! is known to a rounding of the *differences*, and one more solve turns it into a correction of each x, which
-//! is kept apart and enters the differences only ([`Column::corrects`](crate::phase::numeric::kernel::Column)). The refined differences
+//! is kept apart and enters the differences only ([`corrects`](crate::phase::numeric::kernel::RightHandSide::corrects)). The refined differences
 //! are not good to the last digit on any chain: a correction is itself rounded, and so is the residual. So they are
 //! given a share [`DOUBT`] of the sum above, and the corrections themselves. Where that exceeds the gradient's entry by more
 //! than [`CANCELLATION`], the lane is flagged, and the gradient is computed again with 106 bits. The constants are set by
 //! measurement against exact rationals, on chains of growing stiffness.
 
+use crate::phase::index::{Index, Position, Rank};
 use crate::phase::numeric::extended::Range;
-use crate::phase::numeric::kernel::Kernel;
+use crate::phase::numeric::kernel::{Diagonal, Kernel};
 use crate::phase::numeric::lanes::Lanes;
-use crate::phase::numeric::ranks::{Derivatives, Plan, Slot};
-use crate::phase::trace::EliminationTrace;
+use crate::phase::numeric::ranks::{Ranks, Rate};
+use crate::phase::numeric::sources::Derivatives;
+use crate::phase::symbolic::layout::Target;
 
 /// How much larger than a gradient's entry the sum of its magnitudes may be.
 pub(crate) const CANCELLATION: f64 = 4096.0;
@@ -83,12 +85,12 @@ pub(crate) fn moment_terms(order: usize) -> Vec<Term> {
 }
 
 impl<S: Lanes> Adjoint<S> {
-    pub(crate) fn new(trace: &EliminationTrace, count: usize, outputs: usize) -> Self {
+    pub(crate) fn new(ranks: &Ranks, count: usize, outputs: usize) -> Self {
         let zeros = |count: usize| vec![S::ZERO; count];
-        let gradient = outputs * trace.param_length();
+        let gradient = outputs * ranks.sources().parameters();
         Self {
             count,
-            y: zeros(trace.0.layout.transient.len() * count),
+            y: zeros(ranks.all().len() * count),
             gradient: zeros(gradient),
             magnitude: zeros(gradient),
             least: S::ZERO,
@@ -96,35 +98,43 @@ impl<S: Lanes> Adjoint<S> {
         }
     }
 
-    /// Solves the transposed systems, after a run of the kernel that kept its factors.
+    /// Transposed solution i of a vertex.
     #[inline(always)]
-    pub(crate) fn run(&mut self, trace: &EliminationTrace, plan: &Plan, kernel: &Kernel<S>) {
-        let layout = &trace.0.layout;
+    pub(crate) fn solution(&self, rank: Rank, i: usize) -> S {
+        self.y[rank.index() * self.count + i]
+    }
+
+    #[inline(always)]
+    fn add(&mut self, rank: Rank, i: usize, value: S) {
+        let y = &mut self.y[rank.index() * self.count + i];
+        *y = y.add(value);
+    }
+
+    /// Solves the transposed systems, after a run of the kernel that retained its factors.
+    #[inline(always)]
+    pub(crate) fn run(&mut self, ranks: &Ranks, kernel: &Kernel<S>) {
         self.y.fill(S::ZERO);
-        self.least = S::splat(f64::INFINITY);
+        self.least = S::INFINITY;
         self.largest = S::ZERO;
-        for &(rank, probability) in &plan.start {
-            let y = &mut self.y[rank as usize * self.count];
-            *y = y.add(S::splat(probability));
+        for &(rank, probability) in ranks.start() {
+            self.add(rank, 0, S::splat(probability));
         }
-        for block in 0..layout.block_count() {
-            let members = layout.block(block);
+        for block in ranks.symbolic().layout().blocks() {
+            let members = ranks.block(block);
             for i in 0..self.count {
                 if i > 0 {
-                    for rank in members.clone() {
-                        let previous = self.y[rank * self.count + i - 1];
-                        let y = &mut self.y[rank * self.count + i];
-                        *y = y.add(previous);
+                    for rank in members.iter() {
+                        self.add(rank, i, self.solution(rank, i - 1));
                     }
                 }
-                self.solve(trace, kernel, block, i);
+                self.solve(&kernel.diagonal(ranks, block), kernel, i);
             }
-            for rank in members {
-                for slot in plan.external(rank) {
-                    let rate = kernel.rate(slot);
+            for rank in members.iter() {
+                for (later, rate) in ranks.later(rank) {
+                    let rate = kernel.rate(rate);
                     for i in 0..self.count {
-                        let value = self.y[rank * self.count + i];
-                        let y = &mut self.y[slot.target as usize * self.count + i];
+                        let value = self.solution(rank, i);
+                        let y = &mut self.y[later.index() * self.count + i];
                         *y = y.plus(rate, value);
                     }
                 }
@@ -136,23 +146,21 @@ impl<S: Lanes> Adjoint<S> {
     #[inline(always)]
     pub(crate) fn add_up(
         &mut self,
-        trace: &EliminationTrace,
-        plan: &Plan,
+        ranks: &Ranks,
         kernel: &Kernel<S>,
         terms: &[Term],
         refined: bool,
     ) {
-        let layout = &trace.0.layout;
         self.gradient.fill(S::ZERO);
         self.magnitude.fill(S::ZERO);
         if terms.is_empty() {
             return;
         }
-        for block in 0..layout.block_count() {
-            let members = layout.block(block);
-            for rank in members.clone() {
+        for block in ranks.symbolic().layout().blocks() {
+            let members = ranks.block(block);
+            for rank in members.iter() {
                 let edges = Edges {
-                    plan,
+                    ranks,
                     kernel,
                     rank,
                     terms,
@@ -163,41 +171,44 @@ impl<S: Lanes> Adjoint<S> {
         }
     }
 
-    /// Replaces what flowed into a block by the transposed solution.
+    /// Replaces the flow into a block by the transposed solution.
     #[inline(always)]
-    fn solve(&mut self, trace: &EliminationTrace, kernel: &Kernel<S>, block: usize, i: usize) {
-        let members = trace.0.layout.block(block);
-        let inverse = &kernel.inverse[members.clone()];
-        let y = &mut self.y[members.start * self.count..members.end * self.count];
-        let at = |p: usize| p * self.count + i;
-        let mut put = |y: &mut S, value: S| {
+    fn solve(&mut self, diagonal: &Diagonal<'_>, kernel: &Kernel<S>, i: usize) {
+        let count = self.count;
+        let mut store = |y: &mut S, value: S| {
             self.least = self.least.min_nonzero(value);
             self.largest = self.largest.max(value);
             *y = value;
         };
-        let Some(block_trace) = trace.0.block_trace(block) else {
-            let value = y[at(0)].mul(inverse[0]);
-            put(&mut y[at(0)], value);
-            return;
+        let factors = &kernel.factors;
+        let view = match diagonal {
+            &Diagonal::Singleton { rank, pivot } => {
+                let y = &mut self.y[rank.index() * count + i];
+                let value = y.mul(factors.inverse[pivot]);
+                store(y, value);
+                return;
+            }
+            Diagonal::Block(view) => view,
         };
-        let place = trace.0.places[block];
-        let size = block_trace.size();
-        for p in 0..size {
+        let y = &mut self.y[view.ranks.start.index() * count..view.ranks.end.index() * count];
+        let at = |p: Position| p.index() * count + i;
+        let inverse = &factors.inverse[view.place.pivots..];
+        for p in view.positions() {
             let value = y[at(p)];
-            let chances = &kernel.upper[place.upper..][block_trace.upper.range(p)];
-            for (&chance, &u) in chances.iter().zip(block_trace.upper.row(p)) {
-                let y = &mut y[at(u as usize)];
-                *y = y.plus(chance, value);
+            let probabilities = &factors.upper[view.place.upper..][view.trace.upper.range(p)];
+            for (&probability, &u) in probabilities.iter().zip(view.trace.upper.row(p)) {
+                let y = &mut y[at(u)];
+                *y = y.plus(probability, value);
             }
         }
-        for p in (0..size).rev() {
+        for p in view.positions().rev() {
             let flow = y[at(p)];
-            put(&mut y[at(p)], flow);
-            let value = flow.mul(inverse[p]);
-            put(&mut y[at(p)], value);
-            let weights = &kernel.lower[place.lower..][block_trace.lower.range(p)];
-            for (&weight, &v) in weights.iter().zip(block_trace.lower.row(p)) {
-                let y = &mut y[at(v as usize)];
+            store(&mut y[at(p)], flow);
+            let value = flow.mul(inverse[p.index()]);
+            store(&mut y[at(p)], value);
+            let weights = &factors.lower[view.place.lower..][view.trace.lower.range(p)];
+            for (&weight, &v) in weights.iter().zip(view.trace.lower.row(p)) {
+                let y = &mut y[at(v)];
                 *y = y.plus(weight, value);
             }
         }
@@ -205,24 +216,26 @@ impl<S: Lanes> Adjoint<S> {
 
     /// Adds the share that the edges of a row have in the gradients.
     #[inline(always)]
-    fn edges(&mut self, edges: &Edges<'_, S>, first: usize) {
-        for slot in edges.plan.internal(edges.rank) {
-            self.slot(edges, slot, Some(first + slot.target as usize));
-        }
-        for slot in edges.plan.external(edges.rank) {
-            self.slot(edges, slot, Some(slot.target as usize));
-        }
-        for slot in edges.plan.absorbing(edges.rank) {
-            self.slot(edges, slot, None);
-        }
+    fn edges(&mut self, edges: &Edges<'_, S>, first: Rank) {
+        edges.ranks.targets(edges.rank).for_each(
+            #[inline(always)]
+            |(target, rate)| {
+                let target = match target {
+                    Target::Own(p) => Some(first.plus(p.index())),
+                    Target::Later(later) => Some(later),
+                    Target::Absorbing => None,
+                };
+                self.slot(edges, rate, target);
+            },
+        );
     }
 
     #[inline(always)]
-    fn slot(&mut self, edges: &Edges<'_, S>, slot: &Slot, target: Option<usize>) {
-        match edges.plan.derivatives(slot.source) {
+    fn slot(&mut self, edges: &Edges<'_, S>, rate: &Rate, target: Option<Rank>) {
+        match edges.ranks.sources().derivatives(rate.source) {
             Derivatives::None => {}
             Derivatives::Parameter(parameter) => {
-                self.edge(edges, target, parameter, slot.coefficient);
+                self.edge(edges, target, parameter, rate.coefficient);
             }
             Derivatives::General(terms) => {
                 for &(parameter, coefficient) in terms {
@@ -236,20 +249,19 @@ impl<S: Lanes> Adjoint<S> {
     fn edge(
         &mut self,
         edges: &Edges<'_, S>,
-        target: Option<usize>,
+        target: Option<Rank>,
         parameter: usize,
         coefficient: f64,
     ) {
         let Edges { kernel, rank, .. } = *edges;
-        let parameters = edges.plan.parameters;
-        let columns = kernel.columns;
-        let of = |rank: Option<usize>, k: usize| match rank {
-            Some(rank) => kernel.x[rank * columns + k],
+        let parameters = edges.ranks.sources().parameters();
+        let columns = kernel.columns();
+        let of = |rank: Option<Rank>, k: usize| match rank {
+            Some(rank) => kernel.solution(rank, k),
             None => S::ZERO,
         };
         for term in edges.terms {
-            let weight =
-                S::splat(term.factor * coefficient).mul(self.y[rank * self.count + term.y]);
+            let weight = S::splat(term.factor * coefficient).mul(self.solution(rank, term.y));
             let (here, there) = (of(Some(rank), term.x), of(target, term.x));
             let mut difference = here.sub(there);
             let unsure = if edges.refined {
@@ -290,9 +302,9 @@ impl<S: Lanes> Adjoint<S> {
 
 /// The edges of one row, and what their share is made of.
 struct Edges<'a, S> {
-    plan: &'a Plan,
+    ranks: &'a Ranks,
     kernel: &'a Kernel<S>,
-    rank: usize,
+    rank: Rank,
     terms: &'a [Term],
     refined: bool,
 }

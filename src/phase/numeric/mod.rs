@@ -3,6 +3,7 @@
 //! [`factor`] is the algorithm; [`kernel`] has the same bits faster, and a test holds the two together.
 
 pub(crate) mod adjoint;
+pub(crate) mod eliminate;
 pub(crate) mod extended;
 pub(crate) mod factor;
 pub(crate) mod kernel;
@@ -10,3 +11,5 @@ pub(crate) mod lanes;
 pub(crate) mod panel;
 pub(crate) mod ranks;
 pub(crate) mod rates;
+pub(crate) mod solve;
+pub(crate) mod sources;

@@ -1,16 +1,17 @@
 //! The linear part: rates at a theta from coefficients.
 //!
-//! Replays take their rates from a plan ([`crate::phase::numeric::ranks`]), which accepts a theta where all of them are positive and in the
-//! safe range. Where it does not, validity is decided here, in `f64`: each edge's rate must be finite and at least 0.
+//! Replays take their rates from [sources](crate::phase::numeric::sources), which accept a theta where all rates are
+//! positive and in the safe range. Where they do not, validity is decided here, in `f64`: each edge's rate must be finite and at least 0.
 //! Everything after it works on nonnegative numbers only. The wider arithmetic computes the same rates again from the same coefficients and theta,
 //! so that it answers for the model as written and not for rounded rates.
 
 use std::convert::Infallible;
 
 use crate::phase::error::PhaseError;
-use crate::phase::graph::Edge;
+use crate::phase::graph::{Edge, Graph};
+use crate::phase::index::{IndexVec, Slot};
 use crate::phase::numeric::extended::{Extended, Scalar};
-use crate::phase::symbolic::analysis::Layout;
+use crate::phase::symbolic::layout::Layout;
 
 /// The product of coefficients and theta, in the order of the parameters; the constant is 0 if there are coefficients.
 fn rate<S: Scalar>(edge: Edge<'_>, theta: &[f64]) -> S {
@@ -38,8 +39,12 @@ pub(crate) fn check_theta(theta: &[f64], expected: usize) -> Result<(), PhaseErr
 }
 
 /// The rate of each slot, for a theta that [`check_theta`] has accepted.
-pub(crate) fn rates(layout: &Layout, theta: &[f64]) -> Result<Vec<f64>, PhaseError> {
-    per_slot(layout, |edge| {
+pub(crate) fn rates(
+    layout: &Layout,
+    graph: &Graph,
+    theta: &[f64],
+) -> Result<IndexVec<Slot, f64>, PhaseError> {
+    per_slot(layout, graph, |edge| {
         let rate: f64 = rate(edge, theta);
         if rate.is_finite() && rate >= 0.0 {
             // Adding 0 turns a negative zero into zero.
@@ -55,7 +60,11 @@ pub(crate) fn rates(layout: &Layout, theta: &[f64]) -> Result<Vec<f64>, PhaseErr
 }
 
 /// The same rates with more digits, for a theta that [`rates`] has accepted.
-pub(crate) fn extended_rates(layout: &Layout, theta: &[f64]) -> Vec<Extended> {
+pub(crate) fn extended_rates(
+    layout: &Layout,
+    graph: &Graph,
+    theta: &[f64],
+) -> IndexVec<Slot, Extended> {
     let rate = |edge: Edge<'_>| {
         let double: f64 = rate(edge, theta);
         let extended: Extended = rate(edge, theta);
@@ -66,21 +75,22 @@ pub(crate) fn extended_rates(layout: &Layout, theta: &[f64]) -> Vec<Extended> {
             Extended::from_f64(double)
         }
     };
-    match per_slot(layout, |edge| Ok::<_, Infallible>(rate(edge))) {
+    match per_slot(layout, graph, |edge| Ok::<_, Infallible>(rate(edge))) {
         Ok(rates) => rates,
     }
 }
 
 fn per_slot<S: Scalar, E>(
     layout: &Layout,
+    graph: &Graph,
     rate: impl Fn(Edge<'_>) -> Result<S, E>,
-) -> Result<Vec<S>, E> {
-    let mut rates = Vec::with_capacity(layout.slot_count());
-    for (t, &vertex) in layout.transient.iter().enumerate() {
-        for slot in layout.slots(t) {
+) -> Result<IndexVec<Slot, S>, E> {
+    let mut rates = IndexVec::new();
+    for t in layout.transients().iter() {
+        for slot in layout.slots(t).iter() {
             let mut sum: Option<S> = None;
-            for &edge in layout.edges_of_slot(slot) {
-                let rate = rate(layout.graph.edge_of(vertex, edge as usize))?;
+            for &edge in layout.edges(slot) {
+                let rate = rate(graph.edge_of(layout.vertex(t), edge as usize))?;
                 sum = Some(sum.map_or(rate, |sum| sum + rate));
             }
             rates.push(sum.unwrap_or(S::ZERO));

@@ -17,6 +17,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::phase::csr::Csr;
 use crate::phase::error::PhaseError;
 
 /// Names what is hashed; a change of the encoding or of the elimination order changes the version in it.
@@ -78,31 +79,49 @@ impl<'de> Deserialize<'de> for BlockKey {
     }
 }
 
-/// The internal edges and exits of a block, in local numbering.
+/// The internal edges and exits of a block.
+///
+/// Vertices are local numbers, and words here: what orders and labels them searches among them by the million.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Topology {
-    /// `targets[first[v]..first[v + 1]]` are the internal successors of v, ascending, without v itself.
-    pub first: Vec<u32>,
-    pub targets: Vec<u32>,
-    /// Whether each vertex has an edge out of the block.
-    pub exits: Vec<bool>,
+    /// The internal successors of each vertex, ascending, without the vertex itself.
+    successors: Csr<usize, u32>,
+    exits: Vec<bool>,
 }
 
 impl Topology {
+    /// A row and a mark per vertex; rows are ascending and name neither their own vertex nor one that does not exist.
+    pub(crate) fn new(successors: Csr<usize, u32>, exits: Vec<bool>) -> Self {
+        debug_assert_eq!(successors.rows(), exits.len());
+        Self { successors, exits }
+    }
+
+    /// The number of vertices.
     pub(crate) fn size(&self) -> usize {
         self.exits.len()
     }
 
-    pub(crate) fn row(&self, vertex: u32) -> &[u32] {
-        &self.targets[self.row_range(vertex)]
+    /// The number of internal edges.
+    pub(crate) fn edge_count(&self) -> usize {
+        self.successors.len()
     }
 
-    pub(crate) fn row_range(&self, vertex: u32) -> std::ops::Range<usize> {
-        self.first[vertex as usize] as usize..self.first[vertex as usize + 1] as usize
+    /// The internal successors of all vertices.
+    pub(crate) fn successors(&self) -> &Csr<usize, u32> {
+        &self.successors
+    }
+
+    pub(crate) fn row(&self, vertex: u32) -> &[u32] {
+        self.successors.row(vertex as usize)
+    }
+
+    /// Whether a vertex has an edge out of the block.
+    pub(crate) fn exits(&self, vertex: u32) -> bool {
+        self.exits[vertex as usize]
     }
 
     pub(crate) fn canonical_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(4 + 5 * self.size() + 4 * self.targets.len());
+        let mut bytes = Vec::with_capacity(4 + 5 * self.size() + 4 * self.edge_count());
         let mut word = |value: u32| bytes.extend_from_slice(&value.to_le_bytes());
         word(self.size() as u32);
         for vertex in 0..self.size() as u32 {
@@ -119,26 +138,22 @@ impl Topology {
         let (words, _) = bytes.as_chunks::<4>();
         let mut words = words.iter().map(|word| u32::from_le_bytes(*word));
         let size = words.next()?;
-        let mut topology = Self {
-            first: vec![0],
-            targets: Vec::new(),
-            exits: Vec::new(),
-        };
+        let mut successors = Csr::default();
         for vertex in 0..size {
-            let start = topology.targets.len();
-            for _ in 0..words.next()? {
-                topology.targets.push(words.next()?);
+            let count = words.next()?;
+            for _ in 0..count {
+                successors.push(words.next()?);
             }
-            let row = &topology.targets[start..];
+            successors.end_row();
+            let row = successors.row(vertex as usize);
             let ascending = row.windows(2).all(|pair| pair[0] < pair[1]);
             if !ascending || row.last().is_some_and(|&last| last >= size) || row.contains(&vertex) {
                 return None;
             }
-            topology.first.push(topology.targets.len() as u32);
         }
-        let exits = bytes.get(4 + 4 * (size as usize + topology.targets.len())..)?;
-        topology.exits = exits.iter().map(|&exit| exit != 0).collect();
-        (exits.len() == size as usize && exits.iter().all(|&exit| exit < 2)).then_some(topology)
+        let exits = bytes.get(4 + 4 * (size as usize + successors.len())..)?;
+        let whole = exits.len() == size as usize && exits.iter().all(|&exit| exit < 2);
+        whole.then(|| Self::new(successors, exits.iter().map(|&exit| exit != 0).collect()))
     }
 
     pub(crate) fn key(&self) -> BlockKey {

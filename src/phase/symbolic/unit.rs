@@ -1,4 +1,4 @@
-//! Work units: one block topology each, self-contained, as JSON that travels.
+//! Work units: one block topology each, self-contained, as JSON where they travel.
 //!
 //! The form is described at [`WorkUnit`]. A unit is checked when it is read, its key included, so whoever holds one may
 //! eliminate it without looking.
@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::phase::csr::Csr;
 use crate::phase::error::PhaseError;
 use crate::phase::graph::json::bare_message;
 use crate::phase::symbolic::topology::{BlockKey, Topology};
@@ -80,7 +81,7 @@ impl WorkUnit {
 
     /// The number of edges inside the block; parallel edges count once.
     pub fn edge_count(&self) -> usize {
-        self.topology.targets.len()
+        self.topology.edge_count()
     }
 
     pub(crate) fn topology(&self) -> &Arc<Topology> {
@@ -98,7 +99,7 @@ impl WorkUnit {
                 .map(|vertex| self.topology.row(vertex).to_vec())
                 .collect(),
             exits: (0..size)
-                .filter(|&vertex| self.topology.exits[vertex as usize])
+                .filter(|&vertex| self.topology.exits(vertex))
                 .collect(),
         };
         // Integers and strings only: there is nothing serialization could refuse.
@@ -142,16 +143,14 @@ fn topology(body: &Body) -> Result<Topology, PhaseError> {
         list.windows(2).all(|pair| pair[0] < pair[1])
             && list.last().is_none_or(|&last| (last as usize) < size)
     };
-    let mut first = vec![0u32];
-    let mut targets = Vec::new();
+    let mut successors = Csr::default();
     for (vertex, row) in body.edges.iter().enumerate() {
         if !whole(row) || row.binary_search(&(vertex as u32)).is_ok() {
             return damaged(format!(
                 "the successors of vertex {vertex} are not ascending vertices below {size} other than itself"
             ));
         }
-        targets.extend_from_slice(row);
-        first.push(targets.len() as u32);
+        successors.push_row(row.iter().copied());
     }
     if !whole(&body.exits) {
         return damaged(format!("the exits are not ascending vertices below {size}"));
@@ -160,78 +159,5 @@ fn topology(body: &Body) -> Result<Topology, PhaseError> {
     for &vertex in &body.exits {
         exits[vertex as usize] = true;
     }
-    Ok(Topology {
-        first,
-        targets,
-        exits,
-    })
-}
-
-/// Work units by index, as the host of a callback over indices looks them up.
-///
-/// Indices are `i32` from 0; -1 is padding and stands for no work. Texts are shared, so a worker can take its own handle.
-#[derive(Clone, Debug, Default)]
-pub struct WorkStore {
-    units: Arc<[(BlockKey, Arc<str>)]>,
-}
-
-impl WorkStore {
-    /// The index that stands for no work.
-    pub const PADDING: i32 = -1;
-
-    /// Serializes units; the index of each is its position.
-    pub fn new(units: &[WorkUnit]) -> Self {
-        Self {
-            units: units
-                .iter()
-                .map(|unit| (unit.key(), Arc::from(unit.to_json())))
-                .collect(),
-        }
-    }
-
-    /// A store of units that were serialized before, such as files; what is damaged is found when it is eliminated.
-    pub fn from_entries(entries: impl IntoIterator<Item = (BlockKey, String)>) -> Self {
-        Self {
-            units: entries
-                .into_iter()
-                .map(|(key, json)| (key, Arc::from(json)))
-                .collect(),
-        }
-    }
-
-    /// How many units there are.
-    pub fn len(&self) -> usize {
-        self.units.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.units.is_empty()
-    }
-
-    /// The indices of all units, ready to be an index array.
-    pub fn indices(&self) -> Vec<i32> {
-        (0..self.units.len() as i32).collect()
-    }
-
-    /// Key and JSON of a unit, or `None` for padding.
-    ///
-    /// # Errors
-    ///
-    /// [`PhaseError::NoSuchWorkUnit`] for any other index without a unit.
-    pub fn get(&self, index: i32) -> Result<Option<(BlockKey, Arc<str>)>, PhaseError> {
-        if index == Self::PADDING {
-            return Ok(None);
-        }
-        let unit = usize::try_from(index)
-            .ok()
-            .and_then(|position| self.units.get(position));
-        match unit {
-            Some((key, json)) => Ok(Some((*key, Arc::clone(json)))),
-            None => Err(PhaseError::NoSuchWorkUnit {
-                index,
-                units: self.units.len(),
-            }),
-        }
-    }
+    Ok(Topology::new(successors, exits))
 }
