@@ -1,6 +1,6 @@
 //! The error of the transform framework.
 
-use crate::array::ArrayError;
+use crate::array::{ArrayError, NpyError};
 use crate::callback::{BoxError, CallbackError};
 use crate::ops::{CustomVmapError, OpError};
 use crate::program::ParseError;
@@ -17,6 +17,9 @@ pub enum Error {
     /// A plain array was read or built wrongly.
     #[error(transparent)]
     Array(#[from] ArrayError),
+    /// An `.npy` file could not be read or written.
+    #[error(transparent)]
+    Npy(#[from] NpyError),
     /// Structures do not fit: `in_axes` or `out_axes`, or arguments and parameters.
     #[error(transparent)]
     Tree(#[from] TreeError),

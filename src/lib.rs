@@ -24,7 +24,10 @@ pub mod doc;
 pub mod phase;
 pub mod prelude;
 
-pub use array::{Array, ArrayError, DType, Element, Scalar, Shape, TensorType, promote_types};
+pub use array::{
+    Array, ArrayError, DType, Element, NpyError, NpyHeader, NpyKind, NpyType, Scalar, Shape,
+    TensorType, promote_types,
+};
 pub use callback::{
     BoxError, CallLog, CallRecord, Callback, CallbackError, CallbackKind, HostOutput, LaneIndex,
     UnknownVmapMethod, VmapMethod,

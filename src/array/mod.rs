@@ -7,6 +7,7 @@
 mod copy;
 mod dtype;
 mod error;
+mod npy;
 mod promote;
 mod types;
 
@@ -19,6 +20,7 @@ use smallvec::SmallVec;
 pub(crate) use copy::{axes_merge, row_major};
 pub use dtype::{DType, Element, Scalar};
 pub use error::ArrayError;
+pub use npy::{NpyError, NpyHeader, NpyKind, NpyType};
 pub use promote::promote_types;
 pub(crate) use promote::{promote_all, to_inexact};
 pub use types::{Shape, TensorType};

@@ -481,31 +481,9 @@ pub enum PhaseError {
         message: String,
     },
 
-    /// The folder of a trace cache cannot be one.
-    #[error(
-        "the cache folder `{}` cannot be used: {message}; name another folder, or `none` to do without", path.display()
-    )]
-    CacheFolder {
-        /// The folder.
-        path: PathBuf,
-        /// What is wrong with it.
-        message: String,
-    },
-
-    /// The platform names no place for caches.
-    #[error(
-        "this platform names no folder for caches (no home directory is known); set ELIMAP_CACHE to a folder, or to `none`"
-    )]
-    NoCacheFolder,
-
-    /// An entry offered to a cache is not whole.
-    #[error("`{name}` is not taken into the cache: {message}; export it again where it comes from")]
-    CacheEntry {
-        /// Its name.
-        name: String,
-        /// What is wrong with it.
-        message: String,
-    },
+    /// A trace cache was refused, or refused something.
+    #[error(transparent)]
+    Cache(#[from] super::eliminator::cache::CacheError),
 
     /// A strategy of another name.
     #[error("unknown strategy `{name}`; use auto, vmap or sequential (pmap is known and refused)")]

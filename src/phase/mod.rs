@@ -44,7 +44,8 @@ mod trace;
 
 pub use distribution::PhaseType;
 pub use eliminator::cache::{
-    CacheBuilder, CacheEntry, CacheFault, CacheStats, EntryKind, LevelStats, Removed, TraceCache,
+    CacheBuilder, CacheEntry, CacheError, CacheFault, CacheStats, EntryKind, LevelStats, Removed,
+    TraceCache,
 };
 pub use eliminator::manifest::{Manifest, Shard};
 pub use eliminator::store::WorkStore;

@@ -81,6 +81,7 @@ fn chain() -> Graph {
     models::block_chain(40, 60, 3, 40, 7).unwrap()
 }
 
+/// How many files there are, but for the tag of a cache's folder.
 fn files(folder: &Path) -> usize {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries
@@ -88,7 +89,7 @@ fn files(folder: &Path) -> usize {
             if entry.path().is_dir() {
                 files(&entry.path())
             } else {
-                1
+                usize::from(entry.file_name() != "CACHEDIR.TAG")
             }
         })
         .sum()
@@ -257,6 +258,34 @@ fn units_are_planned_computed_elsewhere_and_found() {
     assert!(stderr(&damaged).contains(&key.to_string()), "{damaged:?}");
 }
 
+#[test]
+fn no_command_removes_what_is_not_the_caches() {
+    let place = Place::new(models::block_chain(4, 60, 3, 2, 7).unwrap());
+    let (cache, model) = (place.cache(), place.text("model.json"));
+    fs::create_dir_all(cache.join("tmp")).unwrap();
+    let (thesis, notes) = (cache.join("tmp/thesis.txt"), cache.join("notes.txt"));
+    for path in [&thesis, &notes] {
+        fs::write(path, "of somebody else").unwrap();
+        let file = fs::File::options().append(true).open(path).unwrap();
+        let before = std::time::SystemTime::now() - Duration::from_secs(7200);
+        file.set_modified(before).unwrap();
+    }
+    json(&["cache", "info"], &cache);
+    json(&["trace", &model], &cache);
+    for verb in [&["clear"][..], &["prune", "--max-size", "0"]] {
+        let refused = run(&[&["cache"], verb].concat(), &cache);
+        assert_eq!(refused.status.code(), Some(1));
+        let text = stderr(&refused);
+        assert!(
+            text.contains("notes.txt") && text.contains("a folder of its own"),
+            "{text}"
+        );
+    }
+    fs::remove_file(&notes).unwrap();
+    assert_eq!(json(&["cache", "clear"], &cache)["removed_entries"], 3);
+    assert_eq!(fs::read_to_string(&thesis).unwrap(), "of somebody else");
+}
+
 fn wait(mut child: Child) {
     assert!(child.wait().unwrap().success());
 }
@@ -321,7 +350,6 @@ fn kill_writers(times: u32) {
     let builder = TraceCache::builder().temporary_age(Duration::ZERO);
     let next = builder.open(&cache).unwrap();
     Eliminator::new().cache(&next).run(&place.graph).unwrap();
-    assert_eq!(files(&cache.join("tmp")), 0);
     assert!(next.verify().is_empty());
     assert_eq!(files(&cache), next.entries().len());
 }

@@ -115,12 +115,12 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
             if max_size.is_none() && max_age.is_none() {
                 bail!("nothing to prune by; give --max-size or --max-age");
             }
-            let removed = cache.prune(max_size.map(|size| size.as_u64()), *max_age);
+            let removed = cache.prune(max_size.map(|size| size.as_u64()), *max_age)?;
             Ok(common.answer(removal(removed)))
         }
         Command::Clear(common) => {
             let (cache, _) = common.cache.open_folder(&common.cache.builder())?;
-            Ok(common.answer(removal(cache.clear())))
+            Ok(common.answer(removal(cache.clear()?)))
         }
         Command::Export { common, archive } => export(common, archive),
         Command::Import { common, archive } => import(common, archive),

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{ArgGroup, Args};
-use elimap::phase::{CacheBuilder, EliminationTrace, Eliminator, Graph, PhaseError, TraceCache};
+use elimap::phase::{
+    CacheBuilder, CacheError, EliminationTrace, Eliminator, Graph, PhaseError, TraceCache,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output::notice;
@@ -73,7 +75,7 @@ impl CacheArgs {
             Some(folder) if folder == Path::new("none") => Ok(builder.in_memory()),
             Some(folder) => Ok(builder.open(folder)?),
             None => match builder.open_default() {
-                Err(PhaseError::NoCacheFolder) => Ok(builder.in_memory()),
+                Err(CacheError::NoFolder) => Ok(builder.in_memory()),
                 outcome => Ok(outcome?),
             },
         }

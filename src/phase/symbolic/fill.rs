@@ -225,7 +225,7 @@ mod tests {
 
     use super::fill;
     use crate::phase::csr::Csr;
-    use crate::phase::index::{Local, Position};
+    use crate::phase::index::{Index, Local, Position};
     use crate::phase::symbolic::topology::Topology;
 
     proptest! {

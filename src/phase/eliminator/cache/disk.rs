@@ -1,12 +1,13 @@
 //! The level on disk: a folder of immutable files.
 //!
 //! ```text
+//! FOLDER/CACHEDIR.TAG            says that the folder is a cache, and elimap's
 //! FOLDER/3f/3f09...c2.block      one file per key, in a folder named after its first two digits
 //! FOLDER/3f/3f77...01.graph
-//! FOLDER/tmp/...                 files being written
+//! FOLDER/.elimap-...tmp          a file being written
 //! ```
 //!
-//! A file is written below `tmp`, synced if that was asked for, and renamed to its name. So a file that has its name is
+//! A file is written under a name of its own, synced if that was asked for, and renamed to its name. So a file that has its name is
 //! whole, whatever was killed when, and any number of processes on any number of hosts may share the folder: there is
 //! no lock, no server and no index. Two that write the same entry write the same bytes, and either may win.
 //! Without syncing, a power failure may leave a renamed file without its content; its checksum finds that out.
@@ -35,12 +36,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::encode::{Damage, EntryId};
+use super::error::CacheError;
+use super::folder::{self, Untagged, is_prefix, is_temporary, list};
 
 /// A hit does not renew the time of last use of an entry used this recently.
 const RENEW_AFTER: Duration = Duration::from_secs(3600);
 /// The reciprocal of the share by which the folder may exceed its bound on average.
 const SCANS_PER_BOUND: f64 = 32.0;
-const TEMPORARY: &str = "tmp";
 
 #[derive(Debug)]
 pub(super) struct Disk {
@@ -49,6 +51,8 @@ pub(super) struct Disk {
     pub sync: bool,
     pub temporary_age: Duration,
     pub warned: AtomicBool,
+    /// Whether it was said that the folder grows beyond its bound.
+    pub warned_of_size: AtomicBool,
 }
 
 /// A file of the cache.
@@ -102,27 +106,30 @@ impl Disk {
             self.warn_once(&path, error, "write");
             return false;
         }
-        if self.is_time_to_scan(bytes.len() as u64) {
-            self.shrink_to(self.max_bytes);
+        if self.is_time_to_scan(bytes.len() as u64)
+            && let Err(error) = self.shrink_to(self.max_bytes)
+            && !self.warned_of_size.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!("the trace cache may grow beyond its bound: {error}");
         }
         true
     }
 
     fn make_folders(&self, path: &Path) -> io::Result<()> {
-        fs::create_dir_all(self.root.join(TEMPORARY))?;
-        path.parent().map_or(Ok(()), fs::create_dir_all)
+        path.parent().map_or(Ok(()), folder::make)?;
+        // A folder that is not the cache's alone stays untagged: entries are kept there, and none is removed.
+        let _ = folder::tag(&self.root);
+        Ok(())
     }
 
     fn try_write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let mut builder = tempfile::Builder::new();
-        #[cfg(unix)]
+        // Not through a symbolic link that somebody put in the place of the folder.
+        if let Some(folder) = path.parent()
+            && !fs::symlink_metadata(folder)?.is_dir()
         {
-            use std::os::unix::fs::PermissionsExt;
-            // What other files get, so that users may share a folder.
-            builder.permissions(fs::Permissions::from_mode(0o666));
+            return Err(ErrorKind::NotADirectory.into());
         }
-        // Removed when dropped, unless it gets its name.
-        let mut file = builder.tempfile_in(self.root.join(TEMPORARY))?;
+        let mut file = folder::temporary(&self.root)?;
         file.write_all(bytes)?;
         if self.sync {
             file.as_file().sync_all()?;
@@ -157,12 +164,20 @@ impl Disk {
     pub(super) fn entries(&self) -> Vec<Found> {
         let mut found = Vec::new();
         for folder in list(&self.root) {
-            if !is_prefix(folder.file_name().as_encoded_bytes()) {
+            let prefix = folder.file_name();
+            let is_folder = folder.file_type().is_ok_and(|kind| kind.is_dir());
+            if !is_folder || !is_prefix(prefix.as_encoded_bytes()) {
                 continue;
             }
             for file in list(&folder.path()) {
-                let id = file.file_name().to_str().and_then(EntryId::from_file_name);
-                if let (Some(id), Ok(metadata)) = (id, file.metadata()) {
+                let name = file.file_name();
+                let id = name
+                    .to_str()
+                    .and_then(EntryId::from_file_name)
+                    .filter(|id| self.path(id) == file.path());
+                if let (Some(id), Ok(metadata)) = (id, file.metadata())
+                    && metadata.is_file()
+                {
                     found.push(Found {
                         id,
                         path: file.path(),
@@ -175,62 +190,55 @@ impl Disk {
         found
     }
 
-    /// Removes the entries used least recently until the rest fits; how many went, and their bytes.
-    pub(super) fn shrink_to(&self, bound: u64) -> (u64, u64) {
+    /// An error unless files may be removed from the folder; see [`folder`].
+    pub(super) fn check_removal(&self) -> Result<(), CacheError> {
+        let path = self.root.clone();
+        folder::tag(&self.root).map_err(|untagged| match untagged {
+            Untagged::Holds(found) => CacheError::Shared { path, found },
+            Untagged::Failed(source) => CacheError::Untagged { path, source },
+        })
+    }
+
+    /// Removes the entries used least recently until the rest fits; which went.
+    pub(super) fn shrink_to(&self, bound: u64) -> Result<Vec<Found>, CacheError> {
         let mut entries = self.entries();
         let mut total: u64 = entries.iter().map(|entry| entry.bytes).sum();
         if total <= bound {
-            return (0, 0);
+            return Ok(Vec::new());
         }
+        self.check_removal()?;
         entries.sort_unstable_by_key(|entry| (entry.used, entry.id));
-        let mut removed = (0, 0);
+        let mut removed = Vec::new();
         for entry in entries {
             if total <= bound {
                 break;
             }
             total -= entry.bytes;
             if fs::remove_file(&entry.path).is_ok() {
-                removed = (removed.0 + 1, removed.1 + entry.bytes);
+                removed.push(entry);
             }
         }
-        removed
+        Ok(removed)
     }
 
-    /// Removes the folders of the cache that are empty.
-    pub(super) fn remove_empty_folders(&self) {
-        for folder in list(&self.root) {
-            let name = folder.file_name();
-            if is_prefix(name.as_encoded_bytes()) || name == TEMPORARY {
-                // Refused unless it is empty.
-                let _ = fs::remove_dir(folder.path());
-            }
-        }
-    }
-
-    /// Removes files that a writer left behind; how many went.
-    pub(super) fn sweep(&self, older_than: Duration) -> u64 {
+    /// Removes what killed writers left behind in a tagged folder; how many files went. What is young may be a file that
+    /// somebody is writing.
+    pub(super) fn sweep(&self) -> u64 {
         let now = SystemTime::now();
         let mut removed = 0;
-        for file in list(&self.root.join(TEMPORARY)) {
+        for file in list(&self.root).filter(is_temporary) {
             let age = file
                 .metadata()
                 .and_then(|metadata| metadata.modified())
                 .map(|modified| now.duration_since(modified).unwrap_or_default());
-            if age.is_ok_and(|age| age >= older_than) && fs::remove_file(file.path()).is_ok() {
+            if age.is_ok_and(|age| age >= self.temporary_age)
+                && fs::remove_file(file.path()).is_ok()
+            {
                 removed += 1;
             }
         }
         removed
     }
-}
-
-/// Whether a folder has the name of one that holds entries.
-fn is_prefix(name: &[u8]) -> bool {
-    name.len() == 2 && name.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-fn list(folder: &Path) -> impl Iterator<Item = fs::DirEntry> {
-    fs::read_dir(folder).into_iter().flatten().flatten()
 }
 
 fn read_and_renew(path: &Path) -> io::Result<Vec<u8>> {

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use super::disk::{Disk, Found};
 use super::encode::{Damage, Entry, EntryId, EntryKind, read_block};
+use super::error::CacheError;
 use super::{CacheStats, TraceCache, to_disk};
-use crate::phase::error::PhaseError;
 use crate::phase::symbolic::fill::eliminate_unit;
 use crate::phase::symbolic::topology::{Topology, graph_key, key_of};
 use crate::phase::symbolic::unit::WorkUnit;
@@ -78,7 +78,7 @@ impl TraceCache {
     /// let kinds: Vec<EntryKind> = cache.entries().iter().map(|entry| entry.kind).collect();
     /// assert!(kinds.contains(&EntryKind::Block) && kinds.contains(&EntryKind::Graph));
     /// assert!(cache.verify().is_empty());
-    /// assert_eq!(cache.clear().entries, 2);
+    /// assert_eq!(cache.clear()?.entries, 2);
     /// assert!(cache.entries().is_empty());
     /// # Ok::<(), elimap::phase::PhaseError>(())
     /// ```
@@ -106,51 +106,72 @@ impl TraceCache {
     }
 
     /// Removes entries not used for `max_age`, then those used least recently until at most `max_bytes` remain, and
-    /// what killed processes left half-written. `None` sets no limit.
-    pub fn prune(&self, max_bytes: Option<u64>, max_age: Option<Duration>) -> Removed {
-        let Some(disk) = self.disk() else {
-            return Removed::default();
-        };
-        let mut removed = Removed {
-            temporaries: disk.sweep(disk.temporary_age),
-            ..Removed::default()
-        };
-        if let Some(age) = max_age {
-            let now = SystemTime::now();
-            for entry in disk.entries() {
-                let unused = now.duration_since(entry.used).unwrap_or_default();
-                if unused >= age && fs::remove_file(&entry.path).is_ok() {
-                    removed.entries += 1;
-                    removed.bytes += entry.bytes;
-                }
-            }
-        }
-        if let Some(bound) = max_bytes {
-            let (entries, bytes) = disk.shrink_to(bound);
-            removed.entries += entries;
-            removed.bytes += bytes;
-        }
-        removed
+    /// what killed processes left half-written long ago. `None` sets no limit. Nothing else in the folder is touched.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError::Shared`] or [`CacheError::Untagged`] if the folder has no `CACHEDIR.TAG` that elimap wrote and gets
+    /// none, since it holds other things or cannot be written. Nothing is removed then.
+    pub fn prune(
+        &self,
+        max_bytes: Option<u64>,
+        max_age: Option<Duration>,
+    ) -> Result<Removed, CacheError> {
+        self.remove(max_bytes, max_age).map(|(removed, _)| removed)
     }
 
-    /// Removes every entry and every half-written file from the folder. Files with other names stay, as do entries in
-    /// memory.
-    pub fn clear(&self) -> Removed {
-        let mut removed = self.prune(None, Some(Duration::ZERO));
-        if let Some(disk) = self.disk() {
-            removed.temporaries += disk.sweep(Duration::ZERO);
-            disk.remove_empty_folders();
+    /// Removes every entry from the folder, the folders that this leaves empty, and what killed processes left
+    /// half-written long ago. Nothing else in the folder is touched, nor are entries in memory.
+    ///
+    /// # Errors
+    ///
+    /// As for [`prune`](Self::prune).
+    pub fn clear(&self) -> Result<Removed, CacheError> {
+        let (removed, entries) = self.remove(None, Some(Duration::ZERO))?;
+        for folder in entries.iter().filter_map(|entry| entry.path.parent()) {
+            // Refused unless it is empty; once is enough, and a second time does no harm.
+            let _ = fs::remove_dir(folder);
         }
-        removed
+        Ok(removed)
+    }
+
+    fn remove(
+        &self,
+        max_bytes: Option<u64>,
+        max_age: Option<Duration>,
+    ) -> Result<(Removed, Vec<Found>), CacheError> {
+        // A folder that is not there yet has nothing to remove.
+        let Some(disk) = self.disk().filter(|disk| disk.root.exists()) else {
+            return Ok((Removed::default(), Vec::new()));
+        };
+        disk.check_removal()?;
+        let temporaries = disk.sweep();
+        let mut entries = Vec::new();
+        if let Some(age) = max_age {
+            let now = SystemTime::now();
+            entries.extend(disk.entries().into_iter().filter(|entry| {
+                let unused = now.duration_since(entry.used).unwrap_or_default();
+                unused >= age && fs::remove_file(&entry.path).is_ok()
+            }));
+        }
+        if let Some(bound) = max_bytes {
+            entries.extend(disk.shrink_to(bound)?);
+        }
+        let removed = Removed {
+            entries: entries.len() as u64,
+            bytes: entries.iter().map(|entry| entry.bytes).sum(),
+            temporaries,
+        };
+        Ok((removed, entries))
     }
 
     /// Takes an entry from another folder, by name and content.
     ///
     /// # Errors
     ///
-    /// [`PhaseError::CacheEntry`] if it is not whole, or cannot be written here.
-    pub fn import(&self, name: &str, bytes: &[u8]) -> Result<(), PhaseError> {
-        let refuse = |message: String| PhaseError::CacheEntry {
+    /// [`CacheError::Entry`] if it is not whole, or cannot be written here.
+    pub fn import(&self, name: &str, bytes: &[u8]) -> Result<(), CacheError> {
+        let refuse = |message: String| CacheError::Entry {
             name: name.to_owned(),
             message,
         };

@@ -20,34 +20,34 @@
 //!
 //! Nothing is locked but a map operation, never while anything is eliminated, read or written.
 
+mod builder;
 pub(crate) mod disk;
 mod encode;
+mod error;
+mod folder;
 mod maintain;
 mod memory;
 mod stats;
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use disk::Disk;
 use encode::{Damage, EntryId, put_words};
 use memory::{Kept, KeptGraph, Memory};
 
-use crate::phase::error::PhaseError;
 use crate::phase::graph::Graph;
 use crate::phase::symbolic::analysis::Analysis;
 use crate::phase::symbolic::fill::BlockTrace;
 use crate::phase::symbolic::topology::graph_key;
 use crate::phase::symbolic::unit::WorkUnit;
 
+pub use builder::CacheBuilder;
 pub use encode::EntryKind;
+pub use error::CacheError;
 pub use maintain::{CacheEntry, CacheFault, Removed};
 pub use stats::{CacheStats, LevelStats};
-
-/// The environment variable that names the folder of [`TraceCache::open_default`], or says `none`.
-const VARIABLE: &str = "ELIMAP_CACHE";
 
 /// A shared store of block traces and plans of graphs; clones see the same entries.
 ///
@@ -124,7 +124,7 @@ impl TraceCache {
     /// # Errors
     ///
     /// As for [`CacheBuilder::open`].
-    pub fn open(folder: impl AsRef<Path>) -> Result<Self, PhaseError> {
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self, CacheError> {
         Self::builder().open(folder)
     }
 
@@ -134,7 +134,7 @@ impl TraceCache {
     /// # Errors
     ///
     /// As for [`CacheBuilder::open_default`].
-    pub fn open_default() -> Result<Self, PhaseError> {
+    pub fn open_default() -> Result<Self, CacheError> {
         Self::builder().open_default()
     }
 
@@ -361,135 +361,4 @@ fn to_disk(disk: &Disk, id: &EntryId, tally: &mut CacheStats, encode: impl FnOnc
         tally.failed_writes += 1;
     }
     tally.disk.time += start.elapsed();
-}
-
-/// Options of a [`TraceCache`].
-///
-/// ```
-/// use elimap::phase::TraceCache;
-///
-/// let folder = tempfile::tempdir().unwrap();
-/// let cache = TraceCache::builder().max_bytes(100 << 20).min_size(20).open(folder.path())?;
-/// assert_eq!((cache.folder(), cache.min_size()), (Some(folder.path()), 20));
-/// # Ok::<(), elimap::phase::PhaseError>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct CacheBuilder {
-    memory_bytes: u64,
-    max_bytes: u64,
-    min_size: usize,
-    sync: bool,
-    temporary_age: Duration,
-}
-
-impl Default for CacheBuilder {
-    fn default() -> Self {
-        Self {
-            memory_bytes: 256 << 20,
-            max_bytes: 2 << 30,
-            min_size: 200,
-            sync: false,
-            temporary_age: Duration::from_secs(3600),
-        }
-    }
-}
-
-impl CacheBuilder {
-    /// How many bytes of entries stay in memory; 256 MiB by default.
-    pub fn memory_bytes(mut self, bytes: u64) -> Self {
-        self.memory_bytes = bytes;
-        self
-    }
-
-    /// How many bytes the folder may hold before the entries used least recently are removed; 2 GiB by default. It is
-    /// exceeded by some percent before anybody looks.
-    pub fn max_bytes(mut self, bytes: u64) -> Self {
-        self.max_bytes = bytes;
-        self
-    }
-
-    /// From how many vertices on a block or a graph gets an entry on disk; 200 by default. A smaller one is eliminated in
-    /// less than a few times what writing a file takes (a sparse block of 50 vertices, phasic's default, in less).
-    pub fn min_size(mut self, vertices: usize) -> Self {
-        self.min_size = vertices;
-        self
-    }
-
-    /// Whether entries are synced to the device before they get their name; by default they are not: what a power
-    /// failure damages is found out by its checksum and computed again.
-    pub fn sync(mut self, sync: bool) -> Self {
-        self.sync = sync;
-        self
-    }
-
-    /// After how long a file that a killed process left half-written is removed; an hour by default. Make it longer
-    /// than the slowest write.
-    pub fn temporary_age(mut self, age: Duration) -> Self {
-        self.temporary_age = age;
-        self
-    }
-
-    /// A cache in a folder, which is made when the first entry is written.
-    ///
-    /// A folder that cannot be read or written is no error: it degrades to computing, with one `tracing` warning.
-    ///
-    /// # Errors
-    ///
-    /// [`PhaseError::CacheFolder`] if the path is empty or names something else than a folder.
-    pub fn open(&self, folder: impl AsRef<Path>) -> Result<TraceCache, PhaseError> {
-        let path = folder.as_ref().to_path_buf();
-        let refuse = |path: PathBuf, message: &str| {
-            Err(PhaseError::CacheFolder {
-                path,
-                message: message.to_owned(),
-            })
-        };
-        if path.as_os_str().is_empty() {
-            return refuse(path, "the path is empty");
-        }
-        if path.metadata().is_ok_and(|found| !found.is_dir()) {
-            return refuse(path, "it is not a folder");
-        }
-        let disk = Disk {
-            root: path,
-            max_bytes: self.max_bytes,
-            sync: self.sync,
-            temporary_age: self.temporary_age,
-            warned: AtomicBool::new(false),
-        };
-        disk.sweep(disk.temporary_age);
-        Ok(self.finish(Some(disk)))
-    }
-
-    /// The cache of this user; see [`TraceCache::open_default`].
-    ///
-    /// # Errors
-    ///
-    /// As for [`open`](Self::open), and [`PhaseError::NoCacheFolder`] where the platform names no folder.
-    pub fn open_default(&self) -> Result<TraceCache, PhaseError> {
-        match std::env::var_os(VARIABLE) {
-            Some(value) if value == "none" => Ok(self.finish(None)),
-            Some(folder) if !folder.is_empty() => self.open(folder),
-            _ => match directories::ProjectDirs::from("", "", "elimap") {
-                Some(folders) => self.open(folders.cache_dir()),
-                None => Err(PhaseError::NoCacheFolder),
-            },
-        }
-    }
-
-    /// A cache in memory only.
-    pub fn in_memory(&self) -> TraceCache {
-        self.finish(None)
-    }
-
-    fn finish(&self, disk: Option<Disk>) -> TraceCache {
-        TraceCache {
-            inner: Arc::new(Inner {
-                memory: Mutex::new(Memory::new(self.memory_bytes)),
-                disk,
-                min_size: self.min_size,
-                totals: Mutex::default(),
-            }),
-        }
-    }
 }

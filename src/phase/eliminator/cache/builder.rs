@@ -1,0 +1,144 @@
+//! Options of a cache, and how its folder is chosen.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::disk::Disk;
+use super::error::CacheError;
+use super::memory::Memory;
+use super::{Inner, TraceCache, folder};
+
+/// The environment variable that names the folder of [`TraceCache::open_default`], or says `none`.
+const VARIABLE: &str = "ELIMAP_CACHE";
+
+/// Options of a [`TraceCache`].
+///
+/// ```
+/// use elimap::phase::TraceCache;
+///
+/// let folder = tempfile::tempdir().unwrap();
+/// let cache = TraceCache::builder().max_bytes(100 << 20).min_size(20).open(folder.path())?;
+/// assert_eq!((cache.folder(), cache.min_size()), (Some(folder.path()), 20));
+/// # Ok::<(), elimap::phase::PhaseError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct CacheBuilder {
+    memory_bytes: u64,
+    max_bytes: u64,
+    min_size: usize,
+    sync: bool,
+    temporary_age: Duration,
+}
+
+impl Default for CacheBuilder {
+    fn default() -> Self {
+        Self {
+            memory_bytes: 256 << 20,
+            max_bytes: 2 << 30,
+            min_size: 200,
+            sync: false,
+            temporary_age: Duration::from_secs(3600),
+        }
+    }
+}
+
+impl CacheBuilder {
+    /// How many bytes of entries stay in memory; 256 MiB by default.
+    pub fn memory_bytes(mut self, bytes: u64) -> Self {
+        self.memory_bytes = bytes;
+        self
+    }
+
+    /// How many bytes the folder may hold before the entries used least recently are removed; 2 GiB by default. It is
+    /// exceeded by some percent before anybody looks.
+    pub fn max_bytes(mut self, bytes: u64) -> Self {
+        self.max_bytes = bytes;
+        self
+    }
+
+    /// From how many vertices on a block or a graph gets an entry on disk; 200 by default. A smaller one is eliminated in
+    /// less than a few times what writing a file takes (a sparse block of 50 vertices, phasic's default, in less).
+    pub fn min_size(mut self, vertices: usize) -> Self {
+        self.min_size = vertices;
+        self
+    }
+
+    /// Whether entries are synced to the device before they get their name; by default they are not: what a power
+    /// failure damages is found out by its checksum and computed again.
+    pub fn sync(mut self, sync: bool) -> Self {
+        self.sync = sync;
+        self
+    }
+
+    /// After how long a file that a killed process left half-written is removed; an hour by default. Make it longer
+    /// than the slowest write: younger ones are never removed, somebody may be writing them.
+    pub fn temporary_age(mut self, age: Duration) -> Self {
+        self.temporary_age = age;
+        self
+    }
+
+    /// A cache in a folder, which is made when the first entry is written.
+    ///
+    /// A folder that cannot be read or written is no error: it degrades to computing, with one `tracing` warning.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError::Folder`] if the path is empty or names something else than a folder.
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<TraceCache, CacheError> {
+        let path = path.as_ref().to_path_buf();
+        if path.as_os_str().is_empty() {
+            let message = "the path is empty";
+            return Err(CacheError::Folder { path, message });
+        }
+        if path.metadata().is_ok_and(|found| !found.is_dir()) {
+            let message = "it is not a folder";
+            return Err(CacheError::Folder { path, message });
+        }
+        let disk = Disk {
+            root: path,
+            max_bytes: self.max_bytes,
+            sync: self.sync,
+            temporary_age: self.temporary_age,
+            warned: AtomicBool::new(false),
+            warned_of_size: AtomicBool::new(false),
+        };
+        if folder::is_tagged(&disk.root) {
+            disk.sweep();
+        }
+        Ok(self.finish(Some(disk)))
+    }
+
+    /// The cache of this user; see [`TraceCache::open_default`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open), and [`CacheError::NoFolder`] where the platform names no folder.
+    pub fn open_default(&self) -> Result<TraceCache, CacheError> {
+        match std::env::var_os(VARIABLE) {
+            Some(value) if value == "none" => Ok(self.finish(None)),
+            Some(folder) if !folder.is_empty() => self.open(folder),
+            _ => match directories::ProjectDirs::from("", "", "elimap") {
+                Some(folders) => self.open(folders.cache_dir()),
+                None => Err(CacheError::NoFolder),
+            },
+        }
+    }
+
+    /// A cache in memory only.
+    pub fn in_memory(&self) -> TraceCache {
+        self.finish(None)
+    }
+
+    pub(super) fn finish(&self, disk: Option<Disk>) -> TraceCache {
+        TraceCache {
+            inner: Arc::new(Inner {
+                memory: Mutex::new(Memory::new(self.memory_bytes)),
+                disk,
+                min_size: self.min_size,
+                totals: Mutex::default(),
+            }),
+        }
+    }
+}
