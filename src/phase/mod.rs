@@ -47,15 +47,19 @@ pub use eliminator::cache::{
     CacheBuilder, CacheEntry, CacheError, CacheFault, CacheStats, EntryKind, LevelStats, Removed,
     TraceCache,
 };
+pub use eliminator::error::EliminatorError;
 pub use eliminator::manifest::{Manifest, Shard};
 pub use eliminator::store::WorkStore;
 pub use eliminator::{Elimination, Eliminator, Report, Strategy, eliminate_batch};
 pub use error::PhaseError;
 pub use evaluate::batch::Batch;
+pub use graph::error::GraphError;
 pub use graph::models;
 pub use graph::{Edge, Graph, GraphBuilder, VertexId};
-pub use operations::{OpId, Operation, Operations, Role, Step};
+pub use numeric::error::NumericError;
+pub use operations::{OpId, Operation, Operations, Role, Step, TooManyOperations};
 pub use symbolic::analysis::Analysis;
+pub use symbolic::error::SymbolicError;
 pub use symbolic::fill::{BlockTrace, eliminate_unit};
 pub use symbolic::topology::BlockKey;
 pub use symbolic::unit::WorkUnit;

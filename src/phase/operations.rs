@@ -10,12 +10,26 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use crate::phase::error::PhaseError;
+use thiserror::Error;
+
 use crate::phase::graph::{Edge, Graph, VertexId};
 use crate::phase::index::{Block, Index, IndexVec, Position, Slot, Transient};
 use crate::phase::symbolic::factor::SymbolicFactor;
 use crate::phase::symbolic::fill::BlockTrace;
 use crate::phase::trace::EliminationTrace;
+
+/// A list of operations would be longer than its budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error(
+    "one elimination takes {multiply_adds} multiply-adds, and the list of its operations is limited to {budget}; raise the limit, or replay the trace without listing it"
+)]
+#[non_exhaustive]
+pub struct TooManyOperations {
+    /// What one elimination takes.
+    pub multiply_adds: u64,
+    /// The limit.
+    pub budget: u64,
+}
 
 /// The value an operation produces: its position in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -222,20 +236,20 @@ impl EliminationTrace {
     ///
     /// # Errors
     ///
-    /// [`PhaseError::TooManyOperations`] if one elimination takes more than `budget` multiply-adds.
+    /// [`TooManyOperations`] if one elimination takes more than `budget` multiply-adds.
     ///
     /// ```
-    /// use elimap::phase::{EliminationTrace, PhaseError, models};
+    /// use elimap::phase::{EliminationTrace, PhaseError, TooManyOperations, models};
     ///
     /// let trace = EliminationTrace::record(&models::dense(20, 1)?);
     /// assert!(trace.operations_within(10_000)?.count() > 2_000);
     /// let refused = trace.operations_within(1_000);
-    /// assert!(matches!(refused, Err(PhaseError::TooManyOperations { multiply_adds: 2280, .. })));
+    /// assert!(matches!(refused, Err(TooManyOperations { multiply_adds: 2280, .. })));
     /// # Ok::<(), PhaseError>(())
     /// ```
-    pub fn operations_within(&self, budget: u64) -> Result<Operations<'_>, PhaseError> {
+    pub fn operations_within(&self, budget: u64) -> Result<Operations<'_>, TooManyOperations> {
         match self.summary().multiply_adds {
-            multiply_adds if multiply_adds > budget => Err(PhaseError::TooManyOperations {
+            multiply_adds if multiply_adds > budget => Err(TooManyOperations {
                 multiply_adds,
                 budget,
             }),

@@ -7,10 +7,10 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use crate::phase::error::PhaseError;
 use crate::phase::graph::Graph;
 use crate::phase::numeric::ranks::Ranks;
 use crate::phase::symbolic::analysis::Analysis;
+use crate::phase::symbolic::error::SymbolicError;
 use crate::phase::symbolic::factor::SymbolicFactor;
 use crate::phase::symbolic::fill::{BlockTrace, eliminate_unit};
 
@@ -149,12 +149,15 @@ impl Analysis {
     ///
     /// # Errors
     ///
-    /// [`PhaseError::TraceCount`] for a wrong number of traces, [`PhaseError::TraceMismatch`] for a trace whose key is
+    /// [`SymbolicError::TraceCount`] for a wrong number of traces, [`SymbolicError::TraceMismatch`] for a trace whose key is
     /// not the unit's.
-    pub fn assemble(&self, traces: Vec<Arc<BlockTrace>>) -> Result<EliminationTrace, PhaseError> {
+    pub fn assemble(
+        &self,
+        traces: Vec<Arc<BlockTrace>>,
+    ) -> Result<EliminationTrace, SymbolicError> {
         let units = self.work_units();
         if traces.len() != units.len() {
-            return Err(PhaseError::TraceCount {
+            return Err(SymbolicError::TraceCount {
                 expected: units.len(),
                 found: traces.len(),
             });
@@ -162,7 +165,7 @@ impl Analysis {
         for (unit, (expected, found)) in units.iter().zip(&traces).enumerate() {
             let (expected, found) = (expected.key(), found.key());
             if expected != found {
-                return Err(PhaseError::TraceMismatch {
+                return Err(SymbolicError::TraceMismatch {
                     unit,
                     expected,
                     found,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use elimap::phase::{
-    Analysis, BlockTrace, EliminationTrace, Graph, PhaseError, PhaseType, VertexId, WorkStore,
+    Analysis, BlockTrace, EliminationTrace, Graph, PhaseType, SymbolicError, VertexId, WorkStore,
     WorkUnit, eliminate_unit, models,
 };
 use rayon::prelude::*;
@@ -161,7 +161,7 @@ fn assembly_accepts_only_the_traces_of_its_units() {
         .collect();
     assert!(matches!(
         analysis.assemble(traces[..2].to_vec()),
-        Err(PhaseError::TraceCount {
+        Err(SymbolicError::TraceCount {
             expected: 3,
             found: 2
         })
@@ -169,7 +169,7 @@ fn assembly_accepts_only_the_traces_of_its_units() {
     let swapped = vec![traces[0].clone(), traces[2].clone(), traces[1].clone()];
     let units = analysis.work_units();
     match analysis.assemble(swapped) {
-        Err(PhaseError::TraceMismatch {
+        Err(SymbolicError::TraceMismatch {
             unit: 1,
             expected,
             found,

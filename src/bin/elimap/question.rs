@@ -1,6 +1,6 @@
 //! What is asked of every theta: the numbers, their names, and their form as JSON.
 
-use elimap::phase::{Batch, EliminationTrace, PhaseError};
+use elimap::phase::{Batch, EliminationTrace, NumericError};
 use ndarray::{Array2, Array3, ArrayView1, ArrayView2, Axis, concatenate};
 use serde_json::{Map, Value, json};
 
@@ -62,7 +62,7 @@ impl Question {
     }
 
     /// The answers in the order of the rows.
-    pub(crate) fn answer(&self, thetas: ArrayView2<'_, f64>) -> Result<Vec<f64>, PhaseError> {
+    pub(crate) fn answer(&self, thetas: ArrayView2<'_, f64>) -> Result<Vec<f64>, NumericError> {
         let plain = |values: Array2<f64>| values.into_iter().collect();
         match (&self.quantity, self.gradient) {
             (Quantity::Moments(order), false) => self.batch.moments(thetas, *order).map(plain),

@@ -28,11 +28,11 @@ use std::sync::OnceLock;
 
 use ndarray::{ArrayView1, ArrayView2, Axis};
 
-use crate::phase::error::PhaseError;
 use crate::phase::evaluate::precise;
 use crate::phase::evaluate::quantity::Goal;
 use crate::phase::graph::VertexId;
 use crate::phase::index::{Index, IndexVec, Rank, Slot, Transient};
+use crate::phase::numeric::error::NumericError;
 use crate::phase::numeric::extended::{Extended, Range, Scalar, exponent, power_of_two, scale};
 use crate::phase::numeric::factor::Factor;
 use crate::phase::numeric::kernel::{Kernel, Retain, RightHandSide, System};
@@ -118,16 +118,16 @@ impl EliminationTrace {
     ///
     /// # Errors
     ///
-    /// [`PhaseError::ThetaLength`] and [`PhaseError::ThetaNotFinite`] for the vector itself,
-    /// [`PhaseError::InvalidRate`] for an edge whose rate is negative or not finite,
-    /// [`PhaseError::NoAbsorptionAtTheta`] if rates of zero cut a vertex that the start reaches off from absorption.
-    pub fn at(&self, theta: &[f64]) -> Result<PhaseType, PhaseError> {
+    /// [`NumericError::ThetaLength`] and [`NumericError::ThetaNotFinite`] for the vector itself,
+    /// [`NumericError::InvalidRate`] for an edge whose rate is negative or not finite,
+    /// [`NumericError::NoAbsorptionAtTheta`] if rates of zero cut a vertex that the start reaches off from absorption.
+    pub fn at(&self, theta: &[f64]) -> Result<PhaseType, NumericError> {
         PhaseType::new(self, theta)
     }
 }
 
 impl PhaseType {
-    fn new(trace: &EliminationTrace, theta: &[f64]) -> Result<Self, PhaseError> {
+    fn new(trace: &EliminationTrace, theta: &[f64]) -> Result<Self, NumericError> {
         rates::check_theta(theta, trace.param_length())?;
         let layout = trace.symbolic().layout();
         let ranks = trace.ranks();
@@ -362,14 +362,14 @@ pub(crate) fn variance_is_doubtful(first: f64, second: f64) -> bool {
 fn nonabsorbing(
     trace: &EliminationTrace,
     rates: &IndexVec<Slot, f64>,
-) -> Result<Option<IndexVec<Transient, bool>>, PhaseError> {
+) -> Result<Option<IndexVec<Transient, bool>>, NumericError> {
     let (layout, graph) = (trace.symbolic().layout(), trace.graph());
     if !rates.as_slice().contains(&0.0) {
         return Ok(layout.nonabsorbing().cloned());
     }
     layout
         .nonabsorbing_for(graph, &layout.pairs(|slot| rates[slot] > 0.0))
-        .map_err(|vertex| PhaseError::NoAbsorptionAtTheta {
+        .map_err(|vertex| NumericError::NoAbsorptionAtTheta {
             vertex,
             state: graph.state(vertex).to_vec(),
         })

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::phase::error::PhaseError;
+use crate::phase::eliminator::error::EliminatorError;
 use crate::phase::graph::json::bare_message;
 use crate::phase::symbolic::topology::{BlockKey, Topology};
 use crate::phase::symbolic::unit::WorkUnit;
@@ -97,18 +97,19 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// [`PhaseError::Manifest`] for text of another shape, format or version.
-    pub fn from_json(text: &str) -> Result<Self, PhaseError> {
-        let manifest: Self = serde_json::from_str(text).map_err(|error| PhaseError::Manifest {
-            message: format!(
-                "line {}, column {}: {}",
-                error.line(),
-                error.column(),
-                bare_message(&error)
-            ),
-        })?;
+    /// [`EliminatorError::Manifest`] for text of another shape, format or version.
+    pub fn from_json(text: &str) -> Result<Self, EliminatorError> {
+        let manifest: Self =
+            serde_json::from_str(text).map_err(|error| EliminatorError::Manifest {
+                message: format!(
+                    "line {}, column {}: {}",
+                    error.line(),
+                    error.column(),
+                    bare_message(&error)
+                ),
+            })?;
         if manifest.format != FORMAT || manifest.version != VERSION {
-            return Err(PhaseError::Manifest {
+            return Err(EliminatorError::Manifest {
                 message: format!(
                     "it is `{}` version {}, this library reads `{FORMAT}` version {VERSION}",
                     manifest.format, manifest.version

@@ -8,6 +8,7 @@
 //! searched in order.
 
 pub(crate) mod cache;
+pub(crate) mod error;
 pub(crate) mod manifest;
 pub(crate) mod store;
 
@@ -19,8 +20,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 
 use crate::phase::eliminator::cache::{CacheStats, FoundGraph, GraphName, TraceCache};
+use crate::phase::eliminator::error::EliminatorError;
 use crate::phase::eliminator::store::{Entry, WorkStore};
-use crate::phase::error::PhaseError;
 use crate::phase::graph::Graph;
 use crate::phase::symbolic::analysis::Analysis;
 use crate::phase::symbolic::fill::{BlockTrace, eliminate_unit};
@@ -69,12 +70,12 @@ impl Strategy {
 }
 
 impl FromStr for Strategy {
-    type Err = PhaseError;
-    fn from_str(name: &str) -> Result<Self, PhaseError> {
+    type Err = EliminatorError;
+    fn from_str(name: &str) -> Result<Self, EliminatorError> {
         Strategy::ALL
             .into_iter()
             .find(|strategy| strategy.name() == name)
-            .ok_or_else(|| PhaseError::UnknownStrategy {
+            .ok_or_else(|| EliminatorError::UnknownStrategy {
                 name: name.to_owned(),
             })
     }
@@ -151,7 +152,7 @@ impl Eliminator {
     /// # Errors
     ///
     /// As for [`Eliminator::run`].
-    pub fn trace(&self, graph: &Graph) -> Result<EliminationTrace, PhaseError> {
+    pub fn trace(&self, graph: &Graph) -> Result<EliminationTrace, EliminatorError> {
         self.run(graph).map(|done| done.trace)
     }
 
@@ -159,8 +160,8 @@ impl Eliminator {
     ///
     /// # Errors
     ///
-    /// [`PhaseError::Pmap`] for [`Strategy::Pmap`], [`PhaseError::Workers`] for an unusable number of workers.
-    pub fn run(&self, graph: &Graph) -> Result<Elimination, PhaseError> {
+    /// [`EliminatorError::Pmap`] for [`Strategy::Pmap`], [`EliminatorError::Workers`] for an unusable number of workers.
+    pub fn run(&self, graph: &Graph) -> Result<Elimination, EliminatorError> {
         self.refuse_pmap()?;
         let mut tally = CacheStats::default();
         let name = GraphName::new(graph);
@@ -203,11 +204,11 @@ impl Eliminator {
         Ok(Elimination { trace, report })
     }
 
-    fn refuse_pmap(&self) -> Result<(), PhaseError> {
+    fn refuse_pmap(&self) -> Result<(), EliminatorError> {
         match self.strategy {
             Strategy::Pmap => pmap(eliminate_unit)
                 .map(|never| match never {})
-                .map_err(PhaseError::Pmap),
+                .map_err(EliminatorError::Pmap),
             Strategy::Auto | Strategy::Vmap | Strategy::Sequential => Ok(()),
         }
     }
@@ -217,7 +218,7 @@ impl Eliminator {
         store: &WorkStore,
         indices: &[i32],
         log: &CallLog,
-    ) -> Result<Vec<Option<Arc<BlockTrace>>>, PhaseError> {
+    ) -> Result<Vec<Option<Arc<BlockTrace>>>, EliminatorError> {
         self.refuse_pmap()?;
         if indices.is_empty() {
             return Ok(Vec::new());
@@ -255,7 +256,7 @@ impl Eliminator {
 ///
 /// # Errors
 ///
-/// [`PhaseError::NoSuchWorkUnit`] for an index without a unit, [`PhaseError::UnitFailed`] with the lowest failing index,
+/// [`EliminatorError::NoSuchWorkUnit`] for an index without a unit, [`EliminatorError::UnitFailed`] with the lowest failing index,
 /// and what [`Eliminator::run`] refuses.
 ///
 /// ```
@@ -274,7 +275,7 @@ pub fn eliminate_batch(
     store: &WorkStore,
     indices: &[i32],
     log: &CallLog,
-) -> Result<Vec<Option<Arc<BlockTrace>>>, PhaseError> {
+) -> Result<Vec<Option<Arc<BlockTrace>>>, EliminatorError> {
     eliminator.batch(store, indices, log)
 }
 
@@ -284,7 +285,7 @@ fn eliminate_indices(
     indices: &Array,
     fan_out: &FanOut,
     found: &Mutex<Vec<Option<Arc<BlockTrace>>>>,
-) -> Result<(), PhaseError> {
+) -> Result<(), EliminatorError> {
     // An index twice is work once; ascending, so that the first failure found is the lowest.
     let distinct: BTreeSet<i32> = indices
         .to_vec::<i32>()
@@ -300,7 +301,7 @@ fn eliminate_indices(
     let outcomes = fan_out.map(&tasks, |(_, entry)| eliminate_entry(entry));
     let mut traces = Vec::with_capacity(tasks.len());
     for ((index, _), outcome) in tasks.into_iter().zip(outcomes) {
-        let trace = outcome.map_err(|source| PhaseError::UnitFailed {
+        let trace = outcome.map_err(|source| EliminatorError::UnitFailed {
             index,
             source: Box::new(source),
         })?;
@@ -313,7 +314,7 @@ fn eliminate_indices(
     Ok(())
 }
 
-fn eliminate_entry(entry: &Entry) -> Result<BlockTrace, PhaseError> {
+fn eliminate_entry(entry: &Entry) -> Result<BlockTrace, EliminatorError> {
     let unit = entry.unit()?;
     catch_unwind(AssertUnwindSafe(|| eliminate_unit(&unit))).map_err(|payload| {
         let message = payload
@@ -325,15 +326,15 @@ fn eliminate_entry(entry: &Entry) -> Result<BlockTrace, PhaseError> {
                     .map(|text| (*text).to_owned())
             })
             .unwrap_or_default();
-        PhaseError::Panicked { message }
+        EliminatorError::Panicked { message }
     })
 }
 
 /// The host's own error, where the framework only carried it.
-fn unwrap_host_error(error: Error) -> PhaseError {
+fn unwrap_host_error(error: Error) -> EliminatorError {
     match error {
         Error::Callback(CallbackError::Failed { name, lane, source }) => {
-            match source.downcast::<PhaseError>() {
+            match source.downcast::<EliminatorError>() {
                 Ok(own) => *own,
                 Err(source) => Error::Callback(CallbackError::Failed { name, lane, source }).into(),
             }
@@ -350,10 +351,10 @@ enum FanOut {
 }
 
 impl FanOut {
-    fn new(workers: Option<usize>) -> Result<Self, PhaseError> {
+    fn new(workers: Option<usize>) -> Result<Self, EliminatorError> {
         match workers {
             None => Ok(FanOut::Global),
-            Some(0) => Err(PhaseError::Workers {
+            Some(0) => Err(EliminatorError::Workers {
                 workers: 0,
                 message: "nobody would do the work".to_owned(),
             }),
@@ -362,7 +363,7 @@ impl FanOut {
                 .num_threads(workers)
                 .build()
                 .map(FanOut::Pool)
-                .map_err(|error| PhaseError::Workers {
+                .map_err(|error| EliminatorError::Workers {
                     workers,
                     message: error.to_string(),
                 }),

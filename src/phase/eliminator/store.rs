@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::phase::error::PhaseError;
+use crate::phase::eliminator::error::EliminatorError;
 use crate::phase::symbolic::analysis::Analysis;
+use crate::phase::symbolic::error::SymbolicError;
 use crate::phase::symbolic::topology::BlockKey;
 use crate::phase::symbolic::unit::WorkUnit;
 
@@ -36,12 +37,12 @@ pub(super) enum Entry {
 
 impl Entry {
     /// The unit, read and checked if it is a text.
-    pub(super) fn unit(&self) -> Result<Cow<'_, WorkUnit>, PhaseError> {
+    pub(super) fn unit(&self) -> Result<Cow<'_, WorkUnit>, SymbolicError> {
         match self {
             Entry::Unit(unit) => Ok(Cow::Borrowed(unit)),
             Entry::Text(key, json) => match WorkUnit::from_json(json)? {
                 unit if unit.key() == *key => Ok(Cow::Owned(unit)),
-                unit => Err(PhaseError::WorkUnitKey {
+                unit => Err(SymbolicError::WorkUnitKey {
                     stated: *key,
                     actual: unit.key(),
                 }),
@@ -97,23 +98,23 @@ impl WorkStore {
     ///
     /// # Errors
     ///
-    /// [`PhaseError::NoSuchWorkUnit`] for any other index without a unit; what [`WorkUnit::from_json`] says of a damaged
+    /// [`EliminatorError::NoSuchWorkUnit`] for any other index without a unit; what [`WorkUnit::from_json`] says of a damaged
     /// text.
-    pub fn get(&self, index: i32) -> Result<Option<WorkUnit>, PhaseError> {
+    pub fn get(&self, index: i32) -> Result<Option<WorkUnit>, EliminatorError> {
         match self.entry(index)? {
-            Some(entry) => entry.unit().map(|unit| Some(unit.into_owned())),
+            Some(entry) => Ok(Some(entry.unit()?.into_owned())),
             None => Ok(None),
         }
     }
 
-    pub(super) fn entry(&self, index: i32) -> Result<Option<&Entry>, PhaseError> {
+    pub(super) fn entry(&self, index: i32) -> Result<Option<&Entry>, EliminatorError> {
         if index == Self::PADDING {
             return Ok(None);
         }
         let entry = usize::try_from(index)
             .ok()
             .and_then(|i| self.entries.get(i));
-        entry.map(Some).ok_or(PhaseError::NoSuchWorkUnit {
+        entry.map(Some).ok_or(EliminatorError::NoSuchWorkUnit {
             index,
             units: self.len(),
         })

@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ndarray::{Array2, Array3, ArrayView2, s};
 use rayon::prelude::*;
 
-use crate::phase::error::PhaseError;
 use crate::phase::evaluate::group::{Group, Shared};
 use crate::phase::evaluate::quantity::Goal;
 use crate::phase::index::{IndexVec, Transient};
+use crate::phase::numeric::error::NumericError;
 use crate::phase::numeric::kernel::Retain;
 use crate::phase::numeric::lanes::{Lanes, Wide};
 use crate::phase::numeric::ranks::Ranks;
@@ -34,7 +34,7 @@ const TASK: u64 = 1 << 16;
 ///
 /// # Errors
 ///
-/// All methods: [`PhaseError::ThetaLength`] if the rows have the wrong length, and [`PhaseError::ThetaRow`] with the first
+/// All methods: [`NumericError::ThetaLength`] if the rows have the wrong length, and [`NumericError::ThetaRow`] with the first
 /// row that fails and the error that [`EliminationTrace::at`] has for it.
 ///
 /// ```
@@ -100,7 +100,7 @@ impl Batch {
     /// # Errors
     ///
     /// As said at [`Batch`].
-    pub fn expectations(&self, thetas: ArrayView2<'_, f64>) -> Result<Vec<f64>, PhaseError> {
+    pub fn expectations(&self, thetas: ArrayView2<'_, f64>) -> Result<Vec<f64>, NumericError> {
         self.rows(thetas, &Goal::Moments(1))
     }
 
@@ -127,7 +127,7 @@ impl Batch {
         &self,
         thetas: ArrayView2<'_, f64>,
         order: usize,
-    ) -> Result<Array2<f64>, PhaseError> {
+    ) -> Result<Array2<f64>, NumericError> {
         self.matrix(thetas, &Goal::Moments(order))
     }
 
@@ -136,7 +136,7 @@ impl Batch {
     /// # Errors
     ///
     /// As said at [`Batch`].
-    pub fn variances(&self, thetas: ArrayView2<'_, f64>) -> Result<Vec<f64>, PhaseError> {
+    pub fn variances(&self, thetas: ArrayView2<'_, f64>) -> Result<Vec<f64>, NumericError> {
         self.rows(thetas, &Goal::Variance)
     }
 
@@ -150,7 +150,7 @@ impl Batch {
     /// # Errors
     ///
     /// As said at [`Batch`].
-    pub fn waiting_times(&self, thetas: ArrayView2<'_, f64>) -> Result<Array2<f64>, PhaseError> {
+    pub fn waiting_times(&self, thetas: ArrayView2<'_, f64>) -> Result<Array2<f64>, NumericError> {
         self.matrix(thetas, &Goal::WaitingTimes)
     }
 
@@ -175,7 +175,7 @@ impl Batch {
     /// assert_eq!(times, array![[0.0, 0.25, 0.25, 0.25, 0.0]]);
     /// # Ok::<(), elimap::phase::PhaseError>(())
     /// ```
-    pub fn sojourn_times(&self, thetas: ArrayView2<'_, f64>) -> Result<Array2<f64>, PhaseError> {
+    pub fn sojourn_times(&self, thetas: ArrayView2<'_, f64>) -> Result<Array2<f64>, NumericError> {
         self.matrix(thetas, &Goal::SojournTimes)
     }
 
@@ -202,7 +202,7 @@ impl Batch {
     pub fn values_and_gradients(
         &self,
         thetas: ArrayView2<'_, f64>,
-    ) -> Result<(Vec<f64>, Array2<f64>), PhaseError> {
+    ) -> Result<(Vec<f64>, Array2<f64>), NumericError> {
         let all = self.matrix(thetas, &Goal::Gradient(1))?;
         Ok((all.column(0).to_vec(), all.slice(s![.., 1..]).to_owned()))
     }
@@ -232,7 +232,7 @@ impl Batch {
         &self,
         thetas: ArrayView2<'_, f64>,
         order: usize,
-    ) -> Result<(Array2<f64>, Array3<f64>), PhaseError> {
+    ) -> Result<(Array2<f64>, Array3<f64>), NumericError> {
         let all = self.matrix(thetas, &Goal::Gradient(order))?;
         Ok(self.split(&all, order))
     }
@@ -245,7 +245,7 @@ impl Batch {
     ///
     /// # Errors
     ///
-    /// As said at [`Batch`]; [`PhaseError::RewardLength`] and [`PhaseError::InvalidReward`] for the rewards.
+    /// As said at [`Batch`]; [`NumericError::RewardLength`] and [`NumericError::InvalidReward`] for the rewards.
     ///
     /// ```
     /// use elimap::phase::{EliminationTrace, models};
@@ -262,7 +262,7 @@ impl Batch {
         &self,
         thetas: ArrayView2<'_, f64>,
         rewards: ArrayView2<'_, f64>,
-    ) -> Result<Array2<f64>, PhaseError> {
+    ) -> Result<Array2<f64>, NumericError> {
         self.matrix(thetas, &Goal::Rewards(self.check_rewards(rewards)?))
     }
 
@@ -292,7 +292,7 @@ impl Batch {
         &self,
         thetas: ArrayView2<'_, f64>,
         rewards: ArrayView2<'_, f64>,
-    ) -> Result<(Array2<f64>, Array3<f64>), PhaseError> {
+    ) -> Result<(Array2<f64>, Array3<f64>), NumericError> {
         let rewards = self.check_rewards(rewards)?;
         let outputs = rewards.len();
         let all = self.matrix(thetas, &Goal::RewardGradient(rewards))?;
@@ -312,18 +312,18 @@ impl Batch {
     pub(crate) fn check_rewards(
         &self,
         rewards: ArrayView2<'_, f64>,
-    ) -> Result<Arc<[IndexVec<Transient, f64>]>, PhaseError> {
+    ) -> Result<Arc<[IndexVec<Transient, f64>]>, NumericError> {
         let layout = self.trace.symbolic().layout();
         let expected = self.trace.graph().vertex_count();
         if rewards.ncols() != expected {
-            return Err(PhaseError::RewardLength {
+            return Err(NumericError::RewardLength {
                 expected,
                 found: rewards.ncols(),
             });
         }
         for ((row, vertex), &value) in rewards.indexed_iter() {
             if !(value.is_finite() && value >= 0.0) {
-                return Err(PhaseError::InvalidReward { row, vertex, value });
+                return Err(NumericError::InvalidReward { row, vertex, value });
             }
         }
         Ok(rewards
@@ -336,7 +336,11 @@ impl Batch {
             .collect())
     }
 
-    fn matrix(&self, thetas: ArrayView2<'_, f64>, goal: &Goal) -> Result<Array2<f64>, PhaseError> {
+    fn matrix(
+        &self,
+        thetas: ArrayView2<'_, f64>,
+        goal: &Goal,
+    ) -> Result<Array2<f64>, NumericError> {
         let shape = (thetas.nrows(), goal.width(&self.trace));
         let rows = self.rows(thetas, goal)?;
         // The rows have this shape by construction.
@@ -348,10 +352,10 @@ impl Batch {
         &self,
         thetas: ArrayView2<'_, f64>,
         goal: &Goal,
-    ) -> Result<Vec<f64>, PhaseError> {
+    ) -> Result<Vec<f64>, NumericError> {
         let expected = self.trace.param_length();
         if thetas.ncols() != expected {
-            return Err(PhaseError::ThetaLength {
+            return Err(NumericError::ThetaLength {
                 expected,
                 found: thetas.ncols(),
             });
@@ -391,7 +395,7 @@ impl Batch {
         ranks: &Ranks,
         thetas: ArrayView2<'_, f64>,
         goal: &Goal,
-    ) -> Result<Vec<f64>, PhaseError> {
+    ) -> Result<Vec<f64>, NumericError> {
         let width = goal.width(&self.trace);
         let mut out = vec![0.0; thetas.nrows() * width];
         if out.is_empty() {
@@ -406,7 +410,7 @@ impl Batch {
         let idle: Mutex<Vec<Group<S>>> = Mutex::new(Vec::new());
         // A task should be long against what it costs to hand it out.
         let groups = (TASK / (ranks.cost() * S::COUNT as u64 + 1)).max(1) as usize;
-        let outcomes: Vec<Result<(), PhaseError>> = out
+        let outcomes: Vec<Result<(), NumericError>> = out
             .par_chunks_mut(groups * S::COUNT * width)
             .enumerate()
             .map(|(index, out)| {

@@ -3,12 +3,12 @@
 //! Each is a [`Callback`] from a theta, `f64[parameters]`, with [`VmapMethod::ExpandDims`]: under `vmap`, however deeply
 //! nested, the host is called once with all thetas, whose leading axes are flattened into the rows of one batch.
 //! A theta that cannot be answered arrives as [`CallbackError::Failed`](crate::CallbackError::Failed) with the
-//! [`PhaseError`] as its source; its row counts the flattened lanes.
+//! [`NumericError`] as its source; its row counts the flattened lanes.
 
 use ndarray::{ArrayD, ArrayView2, IxDyn};
 
-use crate::phase::error::PhaseError;
 use crate::phase::evaluate::quantity::Goal;
+use crate::phase::numeric::error::NumericError;
 use crate::phase::trace::EliminationTrace;
 use crate::{Array, BoxError, Callback, Element, VmapMethod};
 
@@ -68,7 +68,7 @@ impl EliminationTrace {
     ///
     /// # Errors
     ///
-    /// [`PhaseError::RewardLength`] and [`PhaseError::InvalidReward`] for the rewards.
+    /// [`NumericError::RewardLength`] and [`NumericError::InvalidReward`] for the rewards.
     ///
     /// ```
     /// use elimap::phase::{EliminationTrace, models};
@@ -82,7 +82,7 @@ impl EliminationTrace {
     /// assert_eq!(found.to_array()?.to_vec::<f64>()?, [1.5, 1.0]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn expected_rewards(&self, rewards: ArrayView2<'_, f64>) -> Result<Callback, PhaseError> {
+    pub fn expected_rewards(&self, rewards: ArrayView2<'_, f64>) -> Result<Callback, NumericError> {
         let rewards = self.batch().check_rewards(rewards)?;
         let shapes = vec![vec![rewards.len()]];
         Ok(self.callback("expected_rewards", Goal::Rewards(rewards), shapes))
@@ -99,7 +99,7 @@ impl EliminationTrace {
     pub fn expected_rewards_and_gradients(
         &self,
         rewards: ArrayView2<'_, f64>,
-    ) -> Result<Callback, PhaseError> {
+    ) -> Result<Callback, NumericError> {
         let rewards = self.batch().check_rewards(rewards)?;
         let count = rewards.len();
         let shapes = vec![vec![count], vec![count, self.param_length()]];
@@ -152,13 +152,13 @@ fn replay(
 ) -> Result<Vec<Array>, BoxError> {
     let expected = trace.param_length();
     let [theta] = args else {
-        return Err(PhaseError::ThetaArguments { found: args.len() }.into());
+        return Err(NumericError::ThetaArguments { found: args.len() }.into());
     };
     let Some((&found, lanes)) = theta.shape().split_last() else {
-        return Err(PhaseError::ThetaLength { expected, found: 0 }.into());
+        return Err(NumericError::ThetaLength { expected, found: 0 }.into());
     };
     if found != expected {
-        return Err(PhaseError::ThetaLength { expected, found }.into());
+        return Err(NumericError::ThetaLength { expected, found }.into());
     }
     let rows = lanes.iter().product();
     let values = theta.to_vec::<f64>()?;

@@ -7,11 +7,11 @@
 use ndarray::ArrayView2;
 
 use crate::phase::distribution::variance_is_doubtful;
-use crate::phase::error::PhaseError;
 use crate::phase::evaluate::precise;
 use crate::phase::evaluate::quantity::Goal;
 use crate::phase::index::Rank;
 use crate::phase::numeric::adjoint::{Adjoint, Term};
+use crate::phase::numeric::error::NumericError;
 use crate::phase::numeric::extended::{Range, exponent, scale};
 use crate::phase::numeric::kernel::{Kernel, RightHandSide, System};
 use crate::phase::numeric::lanes::Lanes;
@@ -81,7 +81,7 @@ impl<S: Lanes> Group<S> {
         first: usize,
         thetas: ArrayView2<'_, f64>,
         out: &mut [f64],
-    ) -> Result<(), PhaseError> {
+    ) -> Result<(), NumericError> {
         let width = out.len() / thetas.nrows();
         let mut open: Vec<(usize, &mut [f64])> = out.chunks_exact_mut(width).enumerate().collect();
         self.run(shared, thetas);
@@ -98,7 +98,7 @@ impl<S: Lanes> Group<S> {
         for (lane, out) in open {
             let theta = thetas.row(lane).to_vec();
             precise::answer(shared.trace, &theta, shared.goal, out).map_err(|source| {
-                PhaseError::ThetaRow {
+                NumericError::ThetaRow {
                     row: first + lane,
                     source: Box::new(source),
                 }

@@ -4,10 +4,10 @@
 //! gradients ([`crate::phase::numeric::adjoint`]) are done here, in the wide arithmetic only.
 
 use crate::phase::distribution::PhaseType;
-use crate::phase::error::PhaseError;
 use crate::phase::evaluate::quantity::Goal;
 use crate::phase::index::{IndexVec, Transient};
 use crate::phase::numeric::adjoint::moment_terms;
+use crate::phase::numeric::error::NumericError;
 use crate::phase::numeric::extended::{Extended, Scalar};
 use crate::phase::symbolic::layout::Target;
 use crate::phase::trace::EliminationTrace;
@@ -18,7 +18,7 @@ pub(crate) fn answer(
     theta: &[f64],
     goal: &Goal,
     out: &mut [f64],
-) -> Result<(), PhaseError> {
+) -> Result<(), NumericError> {
     let time = trace.at(theta)?;
     answer_for(&time, goal, out);
     Ok(())

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::phase::csr::Csr;
-use crate::phase::error::PhaseError;
+use crate::phase::graph::error::GraphError;
 use crate::phase::graph::reach;
 use crate::phase::graph::{Graph, Inner, VertexId};
 
@@ -32,7 +32,7 @@ pub struct GraphBuilder {
     parameters: Vec<u32>,
     coefficients: Vec<f64>,
     start: Vec<(VertexId, f64)>,
-    first_error: Option<PhaseError>,
+    first_error: Option<GraphError>,
 }
 
 impl GraphBuilder {
@@ -50,7 +50,7 @@ impl GraphBuilder {
         }
     }
 
-    fn fail(&mut self, error: PhaseError) {
+    fn fail(&mut self, error: GraphError) {
         self.first_error.get_or_insert(error);
     }
 
@@ -59,7 +59,7 @@ impl GraphBuilder {
         if state.len() == self.state_length {
             self.states[..state.len()].copy_from_slice(state);
         } else {
-            self.fail(PhaseError::StateLength {
+            self.fail(GraphError::StateLength {
                 vertex: VertexId::START,
                 expected: self.state_length,
                 found: state.len(),
@@ -73,7 +73,7 @@ impl GraphBuilder {
         // A graph beyond 32-bit indices is refused by `build`, so the saturated index is never used.
         let vertex = VertexId::from_u32(u32::try_from(self.vertices).unwrap_or(u32::MAX));
         if state.len() != self.state_length {
-            self.fail(PhaseError::StateLength {
+            self.fail(GraphError::StateLength {
                 vertex,
                 expected: self.state_length,
                 found: state.len(),
@@ -94,7 +94,7 @@ impl GraphBuilder {
     pub fn add_edge(&mut self, from: VertexId, to: VertexId, coefficients: &[f64]) -> &mut Self {
         if coefficients.len() != self.param_length {
             let (expected, found) = (self.param_length, coefficients.len());
-            self.fail(PhaseError::CoefficientCount {
+            self.fail(GraphError::CoefficientCount {
                 from,
                 to,
                 expected,
@@ -105,7 +105,7 @@ impl GraphBuilder {
         let first = self.coefficients.len() as u32;
         for (parameter, &value) in coefficients.iter().enumerate() {
             if !value.is_finite() {
-                self.fail(PhaseError::InvalidCoefficient {
+                self.fail(GraphError::InvalidCoefficient {
                     from,
                     to,
                     parameter,
@@ -123,7 +123,7 @@ impl GraphBuilder {
     /// Adds an edge whose rate does not depend on theta.
     pub fn add_constant_edge(&mut self, from: VertexId, to: VertexId, rate: f64) -> &mut Self {
         if !rate.is_finite() || rate < 0.0 {
-            self.fail(PhaseError::InvalidWeight {
+            self.fail(GraphError::InvalidWeight {
                 from,
                 to,
                 value: rate,
@@ -155,7 +155,7 @@ impl GraphBuilder {
     ///
     /// The first violation of what [`Graph`] guarantees, in this order: state lengths, coefficients and weights as they
     /// were added, sizes, edges, the start distribution, reachability of absorption.
-    pub fn build(mut self) -> Result<Graph, PhaseError> {
+    pub fn build(mut self) -> Result<Graph, GraphError> {
         if let Some(error) = self.first_error.take() {
             return Err(error);
         }
@@ -168,7 +168,7 @@ impl GraphBuilder {
         ];
         for (what, count) in sizes {
             if count > limit {
-                return Err(PhaseError::TooLarge { what, count, limit });
+                return Err(GraphError::TooLarge { what, count, limit });
             }
         }
         self.check_edges()?;
@@ -178,41 +178,41 @@ impl GraphBuilder {
         Ok(graph)
     }
 
-    fn check_edges(&self) -> Result<(), PhaseError> {
+    fn check_edges(&self) -> Result<(), GraphError> {
         for &RawEdge { from, to, .. } in &self.edges {
             if from.index() >= self.vertices || to.index() >= self.vertices {
-                return Err(PhaseError::EdgeOutOfRange {
+                return Err(GraphError::EdgeOutOfRange {
                     from,
                     to,
                     vertices: self.vertices,
                 });
             }
             if from == VertexId::START || to == VertexId::START {
-                return Err(PhaseError::StartVertexEdge { from, to });
+                return Err(GraphError::StartVertexEdge { from, to });
             }
             if from == to {
-                return Err(PhaseError::SelfLoop { vertex: from });
+                return Err(GraphError::SelfLoop { vertex: from });
             }
         }
         Ok(())
     }
 
-    fn check_start(&self) -> Result<(), PhaseError> {
+    fn check_start(&self) -> Result<(), GraphError> {
         let mut sum = 0.0;
         for &(vertex, value) in &self.start {
             if vertex == VertexId::START || vertex.index() >= self.vertices {
-                return Err(PhaseError::StartTarget {
+                return Err(GraphError::StartTarget {
                     vertex,
                     vertices: self.vertices,
                 });
             }
             if !(0.0..=1.0 + START_TOLERANCE).contains(&value) {
-                return Err(PhaseError::InvalidStart { vertex, value });
+                return Err(GraphError::InvalidStart { vertex, value });
             }
             sum += value;
         }
         if sum > 1.0 + START_TOLERANCE {
-            return Err(PhaseError::StartSum { sum });
+            return Err(GraphError::StartSum { sum });
         }
         Ok(())
     }
@@ -255,7 +255,7 @@ impl GraphBuilder {
 }
 
 impl Graph {
-    fn check_absorption(&self) -> Result<(), PhaseError> {
+    fn check_absorption(&self) -> Result<(), GraphError> {
         let edges: Vec<(u32, u32)> = self
             .edges()
             .filter(|edge| !edge.is_zero())
@@ -264,7 +264,7 @@ impl Graph {
         let absorbing = |vertex: u32| self.is_absorbing(VertexId::from_u32(vertex));
         let trapped = reach::trapped(self.0.vertices, absorbing, &edges);
         match reach::first_reached(self.start(), &edges, &trapped) {
-            Some(vertex) => Err(PhaseError::NoAbsorption {
+            Some(vertex) => Err(GraphError::NoAbsorption {
                 vertex,
                 state: self.state(vertex).to_vec(),
             }),

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use crate::phase::error::PhaseError;
+use crate::phase::graph::error::GraphError;
 use crate::phase::graph::{Graph, GraphBuilder, VertexId};
 
 /// Transitions out of one state.
@@ -42,7 +42,7 @@ pub(crate) fn explore(
     first: &[i64],
     parameters: usize,
     mut transitions: impl FnMut(&[i64], &mut Transitions<'_>),
-) -> Result<Graph, PhaseError> {
+) -> Result<Graph, GraphError> {
     let mut builder = Graph::builder(first.len(), parameters);
     let vertex = builder.add_vertex(first);
     builder.start(vertex, 1.0);

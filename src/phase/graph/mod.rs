@@ -7,6 +7,7 @@
 //! costs 20 bytes and 12 more per nonzero coefficient. A graph is immutable and cheap to clone.
 
 mod builder;
+pub(crate) mod error;
 pub(crate) mod explore;
 pub(crate) mod json;
 pub mod models;

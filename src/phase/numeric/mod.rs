@@ -4,6 +4,7 @@
 
 pub(crate) mod adjoint;
 pub(crate) mod eliminate;
+pub(crate) mod error;
 pub(crate) mod extended;
 pub(crate) mod factor;
 pub(crate) mod kernel;

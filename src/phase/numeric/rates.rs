@@ -7,9 +7,9 @@
 
 use std::convert::Infallible;
 
-use crate::phase::error::PhaseError;
 use crate::phase::graph::{Edge, Graph};
 use crate::phase::index::{IndexVec, Slot};
+use crate::phase::numeric::error::NumericError;
 use crate::phase::numeric::extended::{Extended, Scalar};
 use crate::phase::symbolic::layout::Layout;
 
@@ -22,15 +22,15 @@ fn rate<S: Scalar>(edge: Edge<'_>, theta: &[f64]) -> S {
     rate
 }
 
-pub(crate) fn check_theta(theta: &[f64], expected: usize) -> Result<(), PhaseError> {
+pub(crate) fn check_theta(theta: &[f64], expected: usize) -> Result<(), NumericError> {
     if theta.len() != expected {
-        return Err(PhaseError::ThetaLength {
+        return Err(NumericError::ThetaLength {
             expected,
             found: theta.len(),
         });
     }
     match theta.iter().position(|value| !value.is_finite()) {
-        Some(index) => Err(PhaseError::ThetaNotFinite {
+        Some(index) => Err(NumericError::ThetaNotFinite {
             index,
             value: theta[index],
         }),
@@ -43,14 +43,14 @@ pub(crate) fn rates(
     layout: &Layout,
     graph: &Graph,
     theta: &[f64],
-) -> Result<IndexVec<Slot, f64>, PhaseError> {
+) -> Result<IndexVec<Slot, f64>, NumericError> {
     per_slot(layout, graph, |edge| {
         let rate: f64 = rate(edge, theta);
         if rate.is_finite() && rate >= 0.0 {
             // Adding 0 turns a negative zero into zero.
             Ok(rate + 0.0)
         } else {
-            Err(PhaseError::InvalidRate {
+            Err(NumericError::InvalidRate {
                 from: edge.from,
                 to: edge.to,
                 rate,

@@ -4,6 +4,7 @@ pub(crate) mod analysis;
 pub(crate) mod blocks;
 pub(crate) mod canonical;
 pub(crate) mod canonical_search;
+pub(crate) mod error;
 pub(crate) mod factor;
 pub(crate) mod fill;
 pub(crate) mod layout;

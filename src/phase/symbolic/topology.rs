@@ -18,7 +18,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::phase::csr::Csr;
-use crate::phase::error::PhaseError;
+use crate::phase::symbolic::error::SymbolicError;
 
 /// Names what is hashed; a change of the encoding or of the elimination order changes the version in it.
 const KEY_CONTEXT: &str = "elimap phase block topology version 2";
@@ -54,12 +54,12 @@ impl fmt::Debug for BlockKey {
 }
 
 impl FromStr for BlockKey {
-    type Err = PhaseError;
+    type Err = SymbolicError;
 
-    fn from_str(text: &str) -> Result<Self, PhaseError> {
+    fn from_str(text: &str) -> Result<Self, SymbolicError> {
         blake3::Hash::from_hex(text)
             .map(|hash| Self(*hash.as_bytes()))
-            .map_err(|_| PhaseError::InvalidKey {
+            .map_err(|_| SymbolicError::InvalidKey {
                 text: text.to_owned(),
             })
     }

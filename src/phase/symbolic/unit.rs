@@ -8,8 +8,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::phase::csr::Csr;
-use crate::phase::error::PhaseError;
 use crate::phase::graph::json::bare_message;
+use crate::phase::symbolic::error::SymbolicError;
 use crate::phase::symbolic::topology::{BlockKey, Topology};
 
 const FORMAT: &str = "elimap-work-unit";
@@ -53,8 +53,8 @@ struct Body {
     exits: Vec<u32>,
 }
 
-fn malformed(error: &serde_json::Error) -> PhaseError {
-    PhaseError::WorkUnitJson {
+fn malformed(error: &serde_json::Error) -> SymbolicError {
+    SymbolicError::WorkUnitJson {
         line: error.line(),
         column: error.column(),
         message: bare_message(error),
@@ -110,14 +110,14 @@ impl WorkUnit {
     ///
     /// # Errors
     ///
-    /// [`PhaseError::WorkUnitJson`] for text of another shape, [`PhaseError::WorkUnitVersion`] for another format or
-    /// version, [`PhaseError::WorkUnitPattern`] for vertices out of range or order, [`PhaseError::WorkUnitKey`] if the
+    /// [`SymbolicError::WorkUnitJson`] for text of another shape, [`SymbolicError::WorkUnitVersion`] for another format or
+    /// version, [`SymbolicError::WorkUnitPattern`] for vertices out of range or order, [`SymbolicError::WorkUnitKey`] if the
     /// content does not have the key stated.
-    pub fn from_json(text: &str) -> Result<Self, PhaseError> {
+    pub fn from_json(text: &str) -> Result<Self, SymbolicError> {
         let header: Header = serde_json::from_str(text).map_err(|error| malformed(&error))?;
         if header.format != FORMAT || header.version != VERSION {
             let Header { format, version } = header;
-            return Err(PhaseError::WorkUnitVersion {
+            return Err(SymbolicError::WorkUnitVersion {
                 format,
                 version,
                 expected: VERSION,
@@ -127,7 +127,7 @@ impl WorkUnit {
         let topology = topology(&body)?;
         let actual = topology.key();
         if actual != body.key {
-            return Err(PhaseError::WorkUnitKey {
+            return Err(SymbolicError::WorkUnitKey {
                 stated: body.key,
                 actual,
             });
@@ -136,9 +136,9 @@ impl WorkUnit {
     }
 }
 
-fn topology(body: &Body) -> Result<Topology, PhaseError> {
+fn topology(body: &Body) -> Result<Topology, SymbolicError> {
     let size = body.edges.len();
-    let damaged = |message: String| Err(PhaseError::WorkUnitPattern { message });
+    let damaged = |message: String| Err(SymbolicError::WorkUnitPattern { message });
     let whole = |list: &[u32]| {
         list.windows(2).all(|pair| pair[0] < pair[1])
             && list.last().is_none_or(|&last| (last as usize) < size)
