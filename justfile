@@ -32,6 +32,10 @@ peers *ARGS:
 cache-hard:
     cargo test --test cli cache:: -- --include-ignored
 
+# Gradients of hundreds of drifting chains, and of two thousand random graphs, against exact answers.
+gradients-hard:
+    cargo test --release --test phase -- --ignored many_
+
 # `elimap submit` against a real Slurm of one node, which it installs (Debian, root), starts and stops.
 slurm-test:
     tests/slurm/run.sh

@@ -49,7 +49,7 @@ fn callbacks(trace: &EliminationTrace) -> Vec<(Callback, Alone)> {
         ),
         (
             trace.value_and_gradient(),
-            Box::new(|time| vec![vec![time.expectation()], time.gradient()]),
+            Box::new(|time| vec![vec![time.expectation()], time.gradient().unwrap()]),
         ),
         (
             trace.waiting_times(),
@@ -67,7 +67,7 @@ fn callbacks(trace: &EliminationTrace) -> Vec<(Callback, Alone)> {
                 assert_eq!(moments.row(0).to_vec(), time.moments(2));
                 assert_eq!(
                     gradients.iter().copied().take(3).collect::<Vec<_>>(),
-                    time.gradient()
+                    time.gradient().unwrap()
                 );
                 vec![
                     moments.into_iter().collect(),

@@ -323,6 +323,17 @@ proptest! {
         }
     }
 
+    /// A coefficient and a parameter may have a product below every positive double: still an edge.
+    #[test]
+    fn products_below_the_range_of_doubles(
+        spec in specs((-170i32..170, 1.0f64..10.0).prop_map(|(power, digits)| digits * 10f64.powi(power))),
+        powers in [-170i32..130, -170i32..130],
+    ) {
+        if let Some(graph) = spec.build() {
+            check(&graph, &powers.map(|power| 10f64.powi(power)), 1e-13);
+        }
+    }
+
     #[test]
     fn rates_within_the_range_of_doubles(
         spec in specs((-40i32..40, 1.0f64..10.0).prop_map(|(power, digits)| digits * 10f64.powi(power))),
@@ -579,4 +590,29 @@ fn mass_at_time_zero_counts_as_time_zero() {
         .unwrap();
     assert_eq!((time.moments(2), time.variance()), (vec![0.0, 0.0], 0.0));
     assert_eq!(time.moments(0), [0.0; 0]);
+}
+
+/// One way out at the rate 1, and one at 1e-200 theta to a vertex that is left at the same rate.
+#[test]
+fn a_rate_that_underflows_is_an_edge() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/gradients/uf.json");
+    let graph = Graph::read(file).unwrap();
+    let trace = EliminationTrace::record(&graph);
+    let thetas = Array2::from_shape_vec((3, 1), vec![1e-120, 1e-130, 1e-300]).unwrap();
+    assert_eq!(trace.batch().expectations(thetas.view()).unwrap(), [2.0; 3]);
+    for theta in thetas.column(0) {
+        assert_eq!(trace.at(&[*theta]).unwrap().moments(1), [2.0]);
+    }
+    // A product below zero is no rate, however small.
+    let mut builder = Graph::builder(0, 1);
+    let [from, to] = [0; 2].map(|_| builder.add_vertex(&[]));
+    builder.add_constant_edge(from, to, 1.0);
+    builder.add_edge(from, to, &[-1e-200]);
+    builder.start(from, 1.0);
+    let trace = EliminationTrace::record(&builder.build().unwrap());
+    assert!(matches!(
+        trace.at(&[1e-200]),
+        Err(NumericError::InvalidRate { rate, .. }) if rate < 0.0
+    ));
+    assert_eq!(trace.at(&[0.0]).unwrap().expectation(), 1.0);
 }

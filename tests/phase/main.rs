@@ -9,5 +9,6 @@ mod eliminator;
 mod errors;
 mod exact;
 mod gradient;
+mod gradient_sweeps;
 mod models;
 mod trace;

@@ -26,7 +26,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use ndarray::{ArrayView1, ArrayView2, Axis};
+use ndarray::{ArrayView1, Axis};
 
 use crate::phase::evaluate::precise;
 use crate::phase::evaluate::quantity::Goal;
@@ -179,7 +179,7 @@ impl PhaseType {
     pub(crate) fn extended(&self) -> &Factor<Extended> {
         self.extended.get_or_init(|| {
             let symbolic = self.trace.symbolic();
-            let rates = rates::extended_rates(symbolic.layout(), self.trace.graph(), &self.theta);
+            let rates = rates::wide_rates(symbolic.layout(), self.trace.graph(), &self.theta);
             Factor::new(symbolic, rates, self.nonabsorbing.as_ref())
         })
     }
@@ -217,8 +217,9 @@ impl PhaseType {
         })
     }
 
-    pub(crate) fn is_nonabsorbing(&self, t: Transient) -> bool {
-        self.nonabsorbing.as_ref().is_some_and(|marks| marks[t])
+    /// The vertices with an infinite waiting time.
+    pub(crate) fn nonabsorbing(&self) -> Option<&IndexVec<Transient, bool>> {
+        self.nonabsorbing.as_ref()
     }
 
     pub(crate) fn weigh_extended(&self, values: &IndexVec<Transient, Extended>) -> Extended {
@@ -293,16 +294,20 @@ impl PhaseType {
 
     /// The gradient of the expectation with respect to theta, by one transposed solve.
     ///
+    /// # Errors
+    ///
+    /// [`NumericError::GradientDigits`] for an entry that no number of digits within the limit settles.
+    ///
     /// ```
     /// use elimap::phase::{EliminationTrace, models};
     ///
     /// // The mean is 4 / theta.
     /// let time = EliminationTrace::record(&models::erlang(4)?).at(&[2.0])?;
-    /// assert_eq!(time.gradient(), [-1.0]);
+    /// assert_eq!(time.gradient()?, [-1.0]);
     /// # Ok::<(), elimap::phase::PhaseError>(())
     /// ```
-    pub fn gradient(&self) -> Vec<f64> {
-        self.answer(&Goal::Gradient(1)).split_off(1)
+    pub fn gradient(&self) -> Result<Vec<f64>, NumericError> {
+        Ok(self.answer(&Goal::Gradient(1))?.split_off(1))
     }
 
     /// The expected time spent in every vertex; start and absorbing vertices have 0.
@@ -315,22 +320,22 @@ impl PhaseType {
     /// # Ok::<(), elimap::phase::PhaseError>(())
     /// ```
     pub fn expected_sojourn_times(&self) -> Vec<f64> {
-        self.answer(&Goal::SojournTimes)
+        self.answer(&Goal::SojournTimes).unwrap_or_else(|_| {
+            // The theta was accepted before, so nothing fails here.
+            let mut times = vec![0.0; self.trace.graph().vertex_count()];
+            precise::sojourn_times(self, &mut times);
+            times
+        })
     }
 
     /// A batch of one.
-    pub(crate) fn answer(&self, goal: &Goal) -> Vec<f64> {
-        let theta = ArrayView2::from_shape((1, self.theta.len()), &self.theta);
-        let batch = self.trace.batch().lanes(1);
-        match theta.map(|theta| batch.rows(theta, goal)) {
-            Ok(Ok(row)) => row,
-            // The theta was accepted before, so nothing fails here.
-            _ => {
-                let mut row = vec![0.0; goal.width(&self.trace)];
-                precise::answer_for(self, goal, &mut row);
-                row
-            }
-        }
+    pub(crate) fn answer(&self, goal: &Goal) -> Result<Vec<f64>, NumericError> {
+        let theta = ArrayView1::from(&*self.theta).insert_axis(Axis(0));
+        let answer = self.trace.batch().lanes(1).rows(theta, goal);
+        answer.map_err(|error| match error {
+            NumericError::ThetaRow { source, .. } => *source,
+            other => other,
+        })
     }
 
     /// The expected time to absorption from every vertex.
@@ -342,9 +347,9 @@ impl PhaseType {
         let mut times = vec![0.0; self.trace.graph().vertex_count()];
         times[VertexId::START.index()] = self.expectation;
         for (t, &time) in self.waiting.iter_enumerated() {
-            times[layout.vertex(t).index()] = match self.is_nonabsorbing(t) {
-                true => f64::INFINITY,
-                false => time,
+            times[layout.vertex(t).index()] = match &self.nonabsorbing {
+                Some(marks) if marks[t] => f64::INFINITY,
+                _ => time,
             };
         }
         times

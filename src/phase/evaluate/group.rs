@@ -1,16 +1,18 @@
 //! A group of thetas side by side: replayed, judged lane by lane, and written out.
 //!
-//! A lane whose answer is not good goes through stages: a gradient that may have lost digits is refined with the
-//! factors at hand, and what `f64` cannot answer at all is replayed alone. Which stage answers depends on the lane's own
-//! numbers only.
+//! A lane whose answer is not good goes through stages: a gradient that may have lost digits is added up again from
+//! differences, with the factors at hand, and what `f64` cannot answer at all is replayed alone. Which stage answers
+//! depends on the lane's own numbers only.
+
+use std::sync::OnceLock;
 
 use ndarray::ArrayView2;
 
 use crate::phase::distribution::variance_is_doubtful;
-use crate::phase::evaluate::precise;
 use crate::phase::evaluate::quantity::Goal;
+use crate::phase::evaluate::{certified, precise};
 use crate::phase::index::Rank;
-use crate::phase::numeric::adjoint::{Adjoint, Term};
+use crate::phase::numeric::adjoint::{Adjoint, Ingredients, Term};
 use crate::phase::numeric::error::NumericError;
 use crate::phase::numeric::extended::{Range, exponent, scale};
 use crate::phase::numeric::kernel::{Kernel, RightHandSide, System};
@@ -23,11 +25,10 @@ pub(crate) struct Shared<'a> {
     trace: &'a EliminationTrace,
     ranks: &'a Ranks,
     goal: &'a Goal,
-    /// The columns asked for, then their corrections.
     columns: Vec<RightHandSide<'a>>,
-    /// How many are asked for.
-    asked: usize,
     adjoint: Option<(usize, usize, Vec<Term>)>,
+    /// By entry of the gradients, whether it is zero at every theta; found when the first entry is in doubt.
+    zeros: OnceLock<Vec<bool>>,
 }
 
 impl<'a> Shared<'a> {
@@ -36,20 +37,29 @@ impl<'a> Shared<'a> {
             trace,
             ranks,
             goal,
-            columns: goal.refined(),
-            asked: goal.count(),
+            columns: goal.columns(),
             adjoint: goal.adjoint(),
+            zeros: OnceLock::new(),
         }
     }
 
-    /// The first of the right-hand sides.
-    #[inline(always)]
-    fn system(&self, count: usize) -> System<'_> {
-        System {
+    fn ingredients<'b, S>(
+        &'b self,
+        kernel: &'b Kernel<S>,
+        terms: &'b [Term],
+    ) -> Ingredients<'b, S> {
+        Ingredients {
             ranks: self.ranks,
-            right: &self.columns[..count],
-            nonabsorbing: self.ranks.nonabsorbing(),
+            kernel,
+            right: &self.columns,
+            terms,
         }
+    }
+
+    /// Whether an entry of the gradients is zero at every theta.
+    fn is_zero(&self, entry: usize) -> bool {
+        self.zeros
+            .get_or_init(|| certified::zeros(self.trace, self.goal))[entry]
     }
 }
 
@@ -86,13 +96,14 @@ impl<S: Lanes> Group<S> {
         let mut open: Vec<(usize, &mut [f64])> = out.chunks_exact_mut(width).enumerate().collect();
         self.run(shared, thetas);
         open.retain_mut(|(lane, out)| !self.write(shared, *lane, out));
-        // Lanes that needed no refinement keep what they have: no answer depends on its neighbours.
-        let inaccurate =
-            |adjoint: &Adjoint<S>, lane: usize| adjoint.is_safe(lane) && !adjoint.is_accurate(lane);
+        // Lanes that are accurate keep what they have: no answer depends on its neighbours.
+        let inaccurate = |adjoint: &Adjoint<S>, lane: usize| {
+            adjoint.is_safe(lane) && !self.is_accurate(shared, adjoint, lane)
+        };
         if let Some(adjoint) = &self.adjoint
             && open.iter().any(|(lane, _)| inaccurate(adjoint, *lane))
         {
-            self.refine(shared);
+            self.add_up_differences(shared);
             open.retain_mut(|(lane, out)| !self.write(shared, *lane, out));
         }
         for (lane, out) in open {
@@ -119,39 +130,48 @@ impl<S: Lanes> Group<S> {
             #[inline(always)]
             || {
                 kernel.load(ranks, thetas);
-                kernel.run(&shared.system(shared.asked));
+                kernel.run(&System {
+                    ranks,
+                    right: &shared.columns,
+                    nonabsorbing: ranks.nonabsorbing(),
+                });
                 weighed.clear();
-                weighed.extend((0..shared.asked).map(|k| kernel.start_product(ranks, k)));
+                weighed.extend((0..shared.columns.len()).map(|k| kernel.start_product(ranks, k)));
                 if let (Some(adjoint), Some((_, _, terms))) = (adjoint, &shared.adjoint) {
                     adjoint.run(ranks, kernel);
-                    adjoint.add_up(ranks, kernel, terms, false);
+                    if !terms.is_empty() {
+                        adjoint.add_up(shared.ingredients(kernel, terms));
+                    }
                 }
             },
         );
     }
 
-    /// Corrects the solutions, and adds up the gradients again.
-    fn refine(&mut self, shared: &Shared<'_>) {
-        let ranks = shared.ranks;
+    /// Adds up the gradients again, from differences.
+    fn add_up_differences(&mut self, shared: &Shared<'_>) {
         let Self {
             kernel, adjoint, ..
         } = self;
-        pulp::Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                kernel.run_more(&shared.system(shared.columns.len()), shared.asked);
-                if let (Some(adjoint), Some((_, _, terms))) = (adjoint, &shared.adjoint) {
-                    adjoint.add_up(ranks, kernel, terms, true);
-                }
-            },
-        );
+        if let (Some(adjoint), Some((_, _, terms))) = (adjoint, &shared.adjoint) {
+            pulp::Arch::new().dispatch(
+                #[inline(always)]
+                || adjoint.add_up_differences(shared.ingredients(kernel, terms)),
+            );
+        }
+    }
+
+    fn is_accurate(&self, shared: &Shared<'_>, adjoint: &Adjoint<S>, lane: usize) -> bool {
+        let sensitivity = shared.ranks.sensitivity();
+        adjoint.is_accurate(sensitivity, lane, |entry| shared.is_zero(entry))
     }
 
     /// Writes a lane's answer, if it is a good one.
     fn write(&self, shared: &Shared<'_>, lane: usize, out: &mut [f64]) -> bool {
         let adjoint = self.adjoint.as_ref();
-        is_good(shared, &shared.columns[..shared.asked], &self.kernel, lane)
-            && adjoint.is_none_or(|adjoint| adjoint.is_safe(lane) && adjoint.is_accurate(lane))
+        is_good(shared, &shared.columns, &self.kernel, lane)
+            && adjoint.is_none_or(|adjoint| {
+                adjoint.is_safe(lane) && self.is_accurate(shared, adjoint, lane)
+            })
             && self.put(shared, lane, out)
     }
 
@@ -190,13 +210,19 @@ impl<S: Lanes> Group<S> {
                 }
             }
             Goal::Gradient(_) | Goal::RewardGradient(_) => {
-                let (values, gradients) = out.split_at_mut(shared.asked);
+                let (values, gradients) = out.split_at_mut(shared.columns.len());
                 for (k, out) in values.iter_mut().enumerate() {
                     *out = weighed(k);
                 }
                 if let Some(adjoint) = &self.adjoint {
-                    for (out, value) in gradients.iter_mut().zip(&adjoint.gradient) {
-                        *out = value.lane(lane);
+                    for (entry, out) in gradients.iter_mut().enumerate() {
+                        // An entry that is zero at every theta is never accurate, so its being zero was found.
+                        let is_zero = shared.zeros.get().is_some_and(|zeros| zeros[entry]);
+                        *out = if is_zero {
+                            0.0
+                        } else {
+                            adjoint.gradient[entry].lane(lane)
+                        };
                     }
                 }
             }

@@ -2,6 +2,7 @@
 
 pub(crate) mod batch;
 pub(crate) mod callbacks;
+pub(crate) mod certified;
 pub(crate) mod group;
 pub(crate) mod precise;
 pub(crate) mod quantity;

@@ -40,7 +40,7 @@ impl Goal {
     }
 
     /// The right-hand sides.
-    fn columns(&self) -> Vec<RightHandSide<'_>> {
+    pub(crate) fn columns(&self) -> Vec<RightHandSide<'_>> {
         match self {
             Goal::Rewards(rewards) | Goal::RewardGradient(rewards) => rewards
                 .iter()
@@ -48,7 +48,6 @@ impl Goal {
                     previous: None,
                     factor: 1.0,
                     reward: Some(reward),
-                    corrects: None,
                 })
                 .collect(),
             goal => (0..goal.count())
@@ -56,25 +55,9 @@ impl Goal {
                     previous: k.checked_sub(1),
                     factor: (k + 1) as f64,
                     reward: None,
-                    corrects: None,
                 })
                 .collect(),
         }
-    }
-
-    /// The right-hand sides with, for gradients, the corrections of all columns after them in the same order.
-    pub(crate) fn refined(&self) -> Vec<RightHandSide<'_>> {
-        let mut columns = self.columns();
-        if matches!(self, Goal::Gradient(_) | Goal::RewardGradient(_)) {
-            let count = columns.len();
-            for k in 0..count {
-                let mut column = columns[k].clone();
-                column.previous = column.previous.map(|previous| previous + count);
-                column.corrects = Some(k);
-                columns.push(column);
-            }
-        }
-        columns
     }
 
     /// How many right-hand sides are asked for.

@@ -5,9 +5,10 @@
 //! divide each row by its pivot.
 
 use crate::phase::index::{Index, Position, Rank, Span};
-use crate::phase::numeric::kernel::{BlockView, Diagonal, Kernel, Retain, System};
+use crate::phase::numeric::kernel::{BlockView, Diagonal, Kernel, Retain, RightHandSide, System};
 use crate::phase::numeric::lanes::Lanes;
 use crate::phase::numeric::panel::Panel;
+use crate::phase::numeric::ranks::Ranks;
 use crate::phase::symbolic::schedule::PANEL;
 
 impl<S: Lanes> Kernel<S> {
@@ -27,8 +28,8 @@ impl<S: Lanes> Kernel<S> {
                 }
                 Diagonal::Block(view) => {
                     self.eliminate(system, view);
-                    if let Some(right) = system.right.first() {
-                        self.substitute_back(right, 0, view);
+                    if !system.right.is_empty() {
+                        self.substitute_back(0, view);
                     }
                 }
             }
@@ -39,27 +40,30 @@ impl<S: Lanes> Kernel<S> {
     /// The inverse pivot of a singleton block, and its first solution.
     #[inline(always)]
     fn eliminate_singleton(&mut self, system: &System<'_>, rank: Rank, pivot: usize) {
-        let (exit, right) = self.outflow(system, rank);
+        let (exit, right) = self.outflow(system.ranks, system.right.first(), rank);
         let inverse = self.invert(system, rank, exit);
         self.factors.inverse[pivot] = inverse;
-        if let Some(column) = system.right.first() {
-            self.store(column, rank, 0, right.mul(inverse));
+        if !system.right.is_empty() {
+            self.store(rank, 0, right.mul(inverse));
         }
     }
 
-    /// The rate out of the block, and the first right-hand side with the inflow from later blocks; zero if there is none.
+    /// The rate out of the block, and a right-hand side with the inflow from later blocks; zero if there is none.
     #[inline(always)]
-    fn outflow(&self, system: &System<'_>, rank: Rank) -> (S, S) {
-        let ranks = system.ranks;
-        let mut exit = S::ZERO;
-        let mut right = S::ZERO;
-        match system.right.first() {
-            Some(column) => {
-                right = self.own_right_hand_side(ranks, column, rank);
+    pub(crate) fn outflow(
+        &self,
+        ranks: &Ranks,
+        right: Option<&RightHandSide<'_>>,
+        rank: Rank,
+    ) -> (S, S) {
+        let (mut exit, mut inflow) = (S::ZERO, S::ZERO);
+        match right {
+            Some(right) => {
+                inflow = self.own_right_hand_side(ranks, right, rank);
                 for (later, rate) in ranks.later(rank) {
                     let rate = self.rate(rate);
                     exit = exit.add(rate);
-                    right = right.plus(rate, self.solution(later, 0));
+                    inflow = inflow.plus(rate, self.solution(later, 0));
                 }
             }
             None => {
@@ -71,7 +75,7 @@ impl<S: Lanes> Kernel<S> {
         for rate in ranks.absorbing(rank) {
             exit = exit.add(self.rate(rate));
         }
-        (exit, right)
+        (exit, inflow)
     }
 
     /// One over the pivot; zero for vertices whose waiting time is infinite.
@@ -129,7 +133,7 @@ impl<S: Lanes> Kernel<S> {
         for (target, rate) in system.ranks.own(rank) {
             self.work[target.index()][i] = self.rate(rate);
         }
-        (panel.exit[i], panel.y[i]) = self.outflow(system, rank);
+        (panel.exit[i], panel.y[i]) = self.outflow(system.ranks, system.right.first(), rank);
     }
 
     /// Divides row p, the panel's row i, by its pivot, and gathers it into the factors.

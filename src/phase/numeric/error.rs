@@ -37,6 +37,19 @@ pub enum NumericError {
         source: Box<NumericError>,
     },
 
+    /// An entry of a gradient is so small beside the terms it is made of that no digits of it are certain.
+    #[error(
+        "gradient {output} with respect to theta[{parameter}] is not certain to 11 digits with numbers of {bits} bits; its terms cancel almost exactly: ask for it at a theta, or with coefficients, of fewer orders of magnitude"
+    )]
+    GradientDigits {
+        /// Which gradient, from 0: of the moments or rewards asked for.
+        output: usize,
+        /// The parameter.
+        parameter: usize,
+        /// The length of the numbers that were tried last.
+        bits: u32,
+    },
+
     /// A replay as a callback was called with other than one argument.
     #[error("a replay takes one argument, theta, but was called with {found}; pass one array")]
     ThetaArguments {

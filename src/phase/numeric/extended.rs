@@ -155,6 +155,15 @@ impl Extended {
     pub(crate) fn is_positive(self) -> bool {
         self.high > 0.0
     }
+
+    /// The number lies in [2^e, 2^(e + 1)) or on the other side of zero; -2^62 for zero itself.
+    pub(crate) fn exponent(self) -> i64 {
+        if self.high == 0.0 {
+            -1 << 62
+        } else {
+            self.exponent
+        }
+    }
 }
 
 impl Scalar for Extended {

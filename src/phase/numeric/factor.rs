@@ -135,11 +135,6 @@ impl<S: Scalar> Factor<S> {
         }
     }
 
-    /// The rate of each slot.
-    pub(crate) fn rates(&self) -> &IndexVec<Slot, S> {
-        &self.rates
-    }
-
     /// Solves A x = r; x of vertices with an infinite waiting time is zero.
     pub(crate) fn solve(
         &self,

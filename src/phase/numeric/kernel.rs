@@ -36,8 +36,6 @@ pub(crate) struct RightHandSide<'a> {
     pub previous: Option<usize>,
     pub factor: f64,
     pub reward: Option<&'a IndexVec<Transient, f64>>,
-    /// The solution that this one corrects: the right-hand side is that solution's residual.
-    pub corrects: Option<usize>,
 }
 
 impl RightHandSide<'_> {
@@ -46,7 +44,6 @@ impl RightHandSide<'_> {
         previous: None,
         factor: 1.0,
         reward: None,
-        corrects: None,
     };
 }
 
@@ -204,6 +201,17 @@ impl<S: Lanes> Kernel<S> {
     #[inline(always)]
     pub(crate) fn solution(&self, rank: Rank, k: usize) -> S {
         self.x[rank.index() * self.columns + k]
+    }
+
+    /// The value of a source.
+    #[inline(always)]
+    pub(crate) fn source(&self, source: u32) -> S {
+        self.sources[source as usize]
+    }
+
+    /// The values of all sources.
+    pub(crate) fn sources(&self) -> &[S] {
+        &self.sources
     }
 
     /// All solutions; see [`solution`](Self::solution).

@@ -26,6 +26,9 @@ pub(crate) trait Lanes: Copy + Send + Sync + 'static {
     /// The smaller of this and the other where the other is not zero.
     fn min_nonzero(self, other: Self) -> Self;
 
+    /// `x` where `a` is less than `b`, else `y`.
+    fn choose_less(a: Self, b: Self, x: Self, y: Self) -> Self;
+
     /// `self + a * b`, rounded twice.
     #[inline(always)]
     fn plus(self, a: Self, b: Self) -> Self {
@@ -82,6 +85,10 @@ impl Lanes for f64 {
     fn min_nonzero(self, other: Self) -> Self {
         let positive = if other == 0.0 { f64::INFINITY } else { other };
         Lanes::min(self, positive)
+    }
+    #[inline(always)]
+    fn choose_less(a: Self, b: Self, x: Self, y: Self) -> Self {
+        if a < b { x } else { y }
     }
 }
 
@@ -148,5 +155,16 @@ impl<const W: usize> Lanes for Wide<W> {
     #[inline(always)]
     fn min_nonzero(self, other: Self) -> Self {
         self.zip(other, Lanes::min_nonzero)
+    }
+    #[inline(always)]
+    fn choose_less(a: Self, b: Self, mut x: Self, y: Self) -> Self {
+        for lane in 0..W {
+            x.0[lane] = if a.0[lane] < b.0[lane] {
+                x.0[lane]
+            } else {
+                y.0[lane]
+            };
+        }
+        x
     }
 }

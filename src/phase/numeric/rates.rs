@@ -1,9 +1,12 @@
 //! The linear part: rates at a theta from coefficients.
 //!
-//! Replays take their rates from [sources](crate::phase::numeric::sources), which accept a theta where all rates are
-//! positive and in the safe range. Where they do not, validity is decided here, in `f64`: each edge's rate must be finite and at least 0.
-//! Everything after it works on nonnegative numbers only. The wider arithmetic computes the same rates again from the same coefficients and theta,
-//! so that it answers for the model as written and not for rounded rates.
+//! Replays take their rates from [sources](crate::phase::numeric::sources), which accept a theta where all of them are
+//! positive and in the safe range. Where they do not, validity is decided here, in `f64`: each edge's rate must be finite
+//! and at least 0. Everything after it works on nonnegative numbers only. The wider arithmetic computes the same rates
+//! again from the same coefficients and theta, so that it answers for the model as written and not for rounded rates.
+//!
+//! A coefficient and a parameter that are both not zero make an edge, though their product may be below every positive
+//! `f64`. Where that leaves a rate of zero, 106 bits with an unbounded exponent decide whether there is an edge.
 
 use std::convert::Infallible;
 
@@ -13,13 +16,45 @@ use crate::phase::numeric::error::NumericError;
 use crate::phase::numeric::extended::{Extended, Scalar};
 use crate::phase::symbolic::layout::Layout;
 
-/// The product of coefficients and theta, in the order of the parameters; the constant is 0 if there are coefficients.
-fn rate<S: Scalar>(edge: Edge<'_>, theta: &[f64]) -> S {
+/// The sum of the products of coefficients and theta, in the order of the parameters; the constant is 0 if there are
+/// coefficients.
+fn linear<S: Scalar>(edge: Edge<'_>, theta: impl Fn(usize) -> S) -> S {
     let mut rate = S::from_f64(edge.constant);
     for (&parameter, &coefficient) in edge.parameters.iter().zip(edge.coefficients) {
-        rate = rate + S::from_f64(coefficient) * S::from_f64(theta[parameter as usize]);
+        rate = rate + S::from_f64(coefficient) * theta(parameter as usize);
     }
     rate
+}
+
+fn rate<S: Scalar>(edge: Edge<'_>, theta: &[f64]) -> S {
+    linear(edge, |parameter| S::from_f64(theta[parameter]))
+}
+
+/// The rate in `f64`. One that is zero there only because a product underflowed has the sign of the smallest numbers that
+/// are not zero: enough to be seen as an edge, and too small to be computed with.
+fn double(edge: Edge<'_>, theta: &[f64]) -> f64 {
+    let double: f64 = rate(edge, theta);
+    let underflowed = |(&parameter, &coefficient): (&u32, &f64)| {
+        let value = theta[parameter as usize];
+        coefficient * value == 0.0 && coefficient != 0.0 && value != 0.0
+    };
+    if double != 0.0
+        || !edge
+            .parameters
+            .iter()
+            .zip(edge.coefficients)
+            .any(underflowed)
+    {
+        // Adding 0 turns a negative zero into zero.
+        return double + 0.0;
+    }
+    let smallest = f64::from_bits(1);
+    let exact: Extended = rate(edge, theta);
+    match (exact.is_positive(), (-exact).is_positive()) {
+        (true, _) => smallest,
+        (_, true) => -smallest,
+        _ => 0.0,
+    }
 }
 
 pub(crate) fn check_theta(theta: &[f64], expected: usize) -> Result<(), NumericError> {
@@ -45,10 +80,9 @@ pub(crate) fn rates(
     theta: &[f64],
 ) -> Result<IndexVec<Slot, f64>, NumericError> {
     per_slot(layout, graph, |edge| {
-        let rate: f64 = rate(edge, theta);
+        let rate = double(edge, theta);
         if rate.is_finite() && rate >= 0.0 {
-            // Adding 0 turns a negative zero into zero.
-            Ok(rate + 0.0)
+            Ok(rate)
         } else {
             Err(NumericError::InvalidRate {
                 from: edge.from,
@@ -59,24 +93,64 @@ pub(crate) fn rates(
     })
 }
 
-/// The same rates with more digits, for a theta that [`rates`] has accepted.
-pub(crate) fn extended_rates(
+/// The same rates with more digits, or modulo a prime, for a theta that [`rates`] has accepted.
+pub(crate) fn wide_rates<S: Scalar>(
     layout: &Layout,
     graph: &Graph,
     theta: &[f64],
-) -> IndexVec<Slot, Extended> {
-    let rate = |edge: Edge<'_>| {
-        let double: f64 = rate(edge, theta);
-        let extended: Extended = rate(edge, theta);
-        // Where coefficients cancel, `f64` decides whether there is a rate at all.
-        if double > 0.0 && extended.is_positive() {
-            extended
-        } else {
-            Extended::from_f64(double)
-        }
+) -> IndexVec<Slot, S> {
+    infallible(per_slot(layout, graph, |edge| {
+        let double = double(edge, theta);
+        // Where coefficients cancel to the last of 106 bits, `f64` decides whether there is a rate, and which.
+        Ok(match cancelled(edge, theta) {
+            Some(_) if double > 0.0 => rate(edge, theta),
+            _ => S::from_f64(double),
+        })
+    }))
+}
+
+/// By how many bits the terms of a rate exceed it; nothing if 106 bits do not tell that it is positive.
+fn cancelled(edge: Edge<'_>, theta: &[f64]) -> Option<i64> {
+    let exact: Extended = rate(edge, theta);
+    let products = edge.parameters.iter().zip(edge.coefficients);
+    let largest = products
+        .map(|(&parameter, &coefficient)| {
+            let factors = [coefficient, theta[parameter as usize]];
+            let [a, b] = factors.map(Extended::from_f64);
+            (a * b).exponent()
+        })
+        .max();
+    let terms = edge.parameters.len().max(1);
+    let lost = match largest {
+        Some(largest) if terms > 1 => largest + i64::from(terms.ilog2()) + 1 - exact.exponent(),
+        _ => 0,
     };
-    match per_slot(layout, graph, |edge| Ok::<_, Infallible>(rate(edge))) {
-        Ok(rates) => rates,
+    (exact.is_positive() && lost < 90).then_some(lost.max(0))
+}
+
+/// The rate of each slot at a theta of other numbers than `f64`.
+pub(crate) fn rates_at<S: Scalar>(
+    layout: &Layout,
+    graph: &Graph,
+    theta: &[S],
+) -> IndexVec<Slot, S> {
+    infallible(per_slot(layout, graph, |edge| {
+        Ok(linear(edge, |parameter| theta[parameter]))
+    }))
+}
+
+/// By how many bits the terms of an edge's rate exceed it, at most: that many digits are lost where they cancel.
+pub(crate) fn cancelled_bits(graph: &Graph, theta: &[f64]) -> i64 {
+    graph
+        .edges()
+        .filter_map(|edge| cancelled(edge, theta))
+        .max()
+        .unwrap_or(0)
+}
+
+fn infallible<T>(result: Result<T, Infallible>) -> T {
+    match result {
+        Ok(value) => value,
     }
 }
 

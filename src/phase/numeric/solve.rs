@@ -1,21 +1,12 @@
-//! Solves with the factors of the kernel: right-hand sides, forward and back substitution, residuals.
+//! Solves with the factors of the kernel: right-hand sides, forward and back substitution.
 
 use crate::phase::index::{Index, Position, Rank, Span};
 use crate::phase::numeric::kernel::{BlockView, Diagonal, Kernel, RightHandSide, System};
 use crate::phase::numeric::lanes::Lanes;
 use crate::phase::numeric::ranks::Ranks;
 use crate::phase::symbolic::fill::BlockTrace;
-use crate::phase::symbolic::layout::Target;
 
 impl<S: Lanes> Kernel<S> {
-    /// Solves for more right-hand sides, from `first` on, after a run that retained all factors.
-    #[inline(always)]
-    pub(crate) fn run_more(&mut self, system: &System<'_>, first: usize) {
-        for block in system.ranks.symbolic().layout().blocks().rev() {
-            self.solve_block(system, first, &self.diagonal(system.ranks, block));
-        }
-    }
-
     /// Solves a block whose factors are there for the right-hand sides from `from` on.
     #[inline(always)]
     pub(super) fn solve_block(
@@ -27,19 +18,17 @@ impl<S: Lanes> Kernel<S> {
         for (k, right) in system.right.iter().enumerate().skip(from) {
             match diagonal {
                 &Diagonal::Singleton { rank, pivot } => {
-                    let value = self.right_hand_side(system.ranks, right, k, rank, rank);
-                    self.store(right, rank, k, value.mul(self.factors.inverse[pivot]));
+                    let value = self.right_hand_side(system.ranks, right, k, rank);
+                    self.store(rank, k, value.mul(self.factors.inverse[pivot]));
                 }
                 Diagonal::Block(view) => {
                     for (p, rank) in view.ranks.iter().enumerate() {
-                        let first = view.ranks.start;
-                        self.factors.y[p] =
-                            self.right_hand_side(system.ranks, right, k, first, rank);
+                        self.factors.y[p] = self.right_hand_side(system.ranks, right, k, rank);
                     }
                     let lower = &self.factors.lower[view.place.lower..];
                     let inverse = &self.factors.inverse[view.place.pivots..];
                     forward(view.trace, lower, inverse, &mut self.factors.y);
-                    self.substitute_back(right, k, view);
+                    self.substitute_back(k, view);
                 }
             }
         }
@@ -47,22 +36,17 @@ impl<S: Lanes> Kernel<S> {
 
     /// The back substitution of a right-hand side whose forward substitution is done.
     #[inline(always)]
-    pub(super) fn substitute_back(
-        &mut self,
-        right: &RightHandSide<'_>,
-        k: usize,
-        view: &BlockView<'_>,
-    ) {
+    pub(super) fn substitute_back(&mut self, k: usize, view: &BlockView<'_>) {
         let upper = &self.factors.upper[view.place.upper..];
         backward(view.trace, upper, &mut self.factors.y);
         for (p, rank) in view.ranks.iter().enumerate() {
-            self.store(right, rank, k, self.factors.y[p]);
+            self.store(rank, k, self.factors.y[p]);
         }
     }
 
     /// A right-hand side without the inflow from other blocks.
     #[inline(always)]
-    pub(super) fn own_right_hand_side(
+    pub(crate) fn own_right_hand_side(
         &self,
         ranks: &Ranks,
         right: &RightHandSide<'_>,
@@ -81,66 +65,27 @@ impl<S: Lanes> Kernel<S> {
         value
     }
 
-    /// A right-hand side with the inflow from later blocks; `first` is the first rank of the block.
+    /// A right-hand side with the inflow from later blocks.
     #[inline(always)]
-    fn right_hand_side(
+    pub(crate) fn right_hand_side(
         &self,
         ranks: &Ranks,
         right: &RightHandSide<'_>,
         k: usize,
-        first: Rank,
         rank: Rank,
     ) -> S {
         let mut value = self.own_right_hand_side(ranks, right, rank);
-        if let Some(solution) = right.corrects {
-            value = self.residual(ranks, right, solution, first, rank, value);
-        }
         for (later, rate) in ranks.later(rank) {
             value = value.plus(self.rate(rate), self.solution(later, k));
         }
         value
     }
 
-    /// What is left of a right-hand side after a solution.
-    ///
-    /// Row r of A x is the sum of `w(r, u) (x(r) - x(u))`, so its rounding errors are small against the differences of
-    /// the solution, not against the solution itself.
-    #[inline(always)]
-    fn residual(
-        &self,
-        ranks: &Ranks,
-        right: &RightHandSide<'_>,
-        solution: usize,
-        first: Rank,
-        rank: Rank,
-        mut value: S,
-    ) -> S {
-        // The value is the correction of the column before; the column before itself comes on top.
-        if let (Some(previous), Some(_)) = (solution.checked_sub(1), right.previous) {
-            value = value.plus(S::splat(right.factor), self.solution(rank, previous));
-        }
-        let here = self.solution(rank, solution);
-        ranks.targets(rank).for_each(
-            #[inline(always)]
-            |(target, rate)| {
-                let there = match target {
-                    Target::Own(p) => self.solution(first.plus(p.index()), solution),
-                    Target::Later(later) => self.solution(later, solution),
-                    Target::Absorbing => S::ZERO,
-                };
-                value = value.sub(self.rate(rate).mul(here.sub(there)));
-            },
-        );
-        value
-    }
-
     /// Stores an entry of solution k.
     #[inline(always)]
-    pub(super) fn store(&mut self, right: &RightHandSide<'_>, rank: Rank, k: usize, value: S) {
-        if right.corrects.is_none() {
-            self.smallest[k] = self.smallest[k].min_nonzero(value);
-            self.largest[k] = self.largest[k].max(value);
-        }
+    pub(super) fn store(&mut self, rank: Rank, k: usize, value: S) {
+        self.smallest[k] = self.smallest[k].min_nonzero(value);
+        self.largest[k] = self.largest[k].max(value);
         self.x[rank.index() * self.columns + k] = value;
     }
 
@@ -177,7 +122,7 @@ fn positions(trace: &BlockTrace) -> impl DoubleEndedIterator<Item = Position> + 
 
 /// Right-hand sides in, the forward substitution out.
 #[inline(always)]
-fn forward<S: Lanes>(trace: &BlockTrace, lower: &[S], inverse: &[S], y: &mut [S]) {
+pub(crate) fn forward<S: Lanes>(trace: &BlockTrace, lower: &[S], inverse: &[S], y: &mut [S]) {
     for p in positions(trace) {
         let mut value = y[p.index()];
         let weights = &lower[trace.lower.range(p)];

@@ -157,9 +157,9 @@ impl Sources {
         }
         safe.clear();
         safe.extend((0..S::COUNT).map(|lane| {
-            // Minimum and maximum pass over a NaN; a sum does not.
+            // Minimum and maximum pass over a NaN; a sum does not. A rate of zero may be a product that underflowed.
             total.lane(lane).is_finite()
-                && least_rate.lane(lane) >= 0.0
+                && least_rate.lane(lane) > 0.0
                 && least.lane(lane) >= self.bounds.0
                 && largest.lane(lane) <= self.bounds.1
         }));
@@ -173,15 +173,40 @@ impl Sources {
         }
     }
 
+    /// The largest quotient of what a rate would be with all terms positive, and the rate.
+    #[inline(always)]
+    pub(crate) fn cancellation<S: Lanes>(&self, values: &[S]) -> S {
+        let mut largest = S::splat(1.0);
+        for general in 0..self.constants.rows() {
+            let products = self.terms_of(general);
+            if products.len() < 2 {
+                continue;
+            }
+            let mut terms = S::ZERO;
+            for &(parameter, coefficient) in products {
+                let product = S::splat(coefficient).mul(values[parameter as usize]);
+                terms = terms.add(product.abs());
+            }
+            for &constant in self.constants.row(general) {
+                terms = terms.add(S::splat(constant));
+            }
+            largest = largest.max(terms.mul(values[self.parameters + 1 + general].inverse()));
+        }
+        largest
+    }
+
+    /// Parameters and coefficients of all edges of a rate of another form.
+    #[inline(always)]
+    fn terms_of(&self, general: usize) -> &[(u32, f64)] {
+        let (edges, ends) = (self.constants.range(general), self.terms.ends());
+        &self.terms.values()[ends[edges.start]..ends[edges.end]]
+    }
+
     /// The derivatives of a source with respect to theta.
     pub(crate) fn derivatives(&self, source: u32) -> Derivatives<'_> {
         let source = source as usize;
         match source.checked_sub(self.parameters + 1) {
-            Some(general) => {
-                let edges = self.constants.range(general);
-                let ends = self.terms.ends();
-                Derivatives::General(&self.terms.values()[ends[edges.start]..ends[edges.end]])
-            }
+            Some(general) => Derivatives::General(self.terms_of(general)),
             None if source == self.parameters => Derivatives::None,
             None => Derivatives::Parameter(source),
         }

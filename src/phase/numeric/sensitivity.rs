@@ -1,0 +1,248 @@
+//! What gradients look up beside rates and blocks by rank, found once per trace.
+//!
+//! # Groups of edges
+//!
+//! A gradient sums over edges by parameter, so the slots of a row are grouped by their source
+//! ([`ranks`](crate::phase::numeric::ranks)). Derivatives are summed by source, and by parameter only at the end.
+//!
+//! # How far roundings add up
+//!
+//! Solutions, factors and differences of solutions are sums of products of numbers computed before. A relative error is handed
+//! on undiminished from one to the next, so the bound on it grows with the longest chain of such sums, which is
+//! [`Sensitivity::steps`]: down the longest path of the forward substitution and up the longest path of the backward
+//! substitution through all blocks.
+
+use std::sync::OnceLock;
+
+use crate::phase::csr::Csr;
+use crate::phase::index::{Index, IndexVec, Position, Rank, Unit};
+use crate::phase::numeric::extended::Range;
+use crate::phase::numeric::ranks::Ranks;
+use crate::phase::symbolic::fill::{BlockTrace, Pattern};
+use crate::phase::symbolic::layout::Target;
+
+/// The slots of a row that have one source.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Edges {
+    pub source: u32,
+    /// The sum of the coefficients.
+    pub total: f64,
+    /// The share of the total that leads to absorption.
+    pub absorbing: f64,
+    first: usize,
+    /// Edges to later blocks begin here.
+    later: usize,
+    end: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Sensitivity {
+    edges: Csr<Rank, Edges>,
+    /// Coefficient and rank of each target that is not absorbing, group by group.
+    targets: Vec<(f64, Rank)>,
+    /// The length of the longest chain of roundings.
+    pub steps: usize,
+    /// Whether a product of a coefficient and two safe numbers is a normal number.
+    pub is_safe: bool,
+    pairs: OnceLock<Pairs>,
+}
+
+/// The pairs of vertices whose solutions' difference is computed; see [`differences`](crate::phase::numeric::differences).
+#[derive(Debug)]
+pub(crate) struct Pairs {
+    /// For each position of a unit, the later ones it is paired with.
+    pub patterns: IndexVec<Unit, Pattern>,
+    /// By entry of [`Sensitivity::targets`], if it is inside a block: the pair in the block's pattern.
+    of_target: Vec<usize>,
+    /// The largest number of pairs of a block.
+    pub largest: usize,
+}
+
+impl Sensitivity {
+    pub(crate) fn new(ranks: &Ranks) -> Self {
+        let limit = Range::LIMIT;
+        let mut result = Self {
+            edges: Csr::with_capacity(ranks.all().len(), 0),
+            targets: Vec::new(),
+            steps: steps(ranks),
+            is_safe: true,
+            pairs: OnceLock::new(),
+        };
+        let mut row: Vec<(u32, f64, Target<Rank, Rank>)> = Vec::new();
+        for block in ranks.symbolic().layout().blocks() {
+            let members = ranks.block(block);
+            for rank in members.iter() {
+                row.clear();
+                row.extend(ranks.targets(rank).map(|(target, rate)| {
+                    let target = match target {
+                        Target::Own(p) => Target::Own(members.start.plus(p.index())),
+                        Target::Later(later) => Target::Later(later),
+                        Target::Absorbing => Target::Absorbing,
+                    };
+                    (rate.source, rate.coefficient, target)
+                }));
+                // Stable: inside a source the own block stays first.
+                row.sort_by_key(|&(source, ..)| source);
+                for rates in row.chunk_by(|a, b| a.0 == b.0) {
+                    result.push(rates);
+                }
+                result.edges.end_row();
+            }
+        }
+        let mut coefficients = result.targets.iter().map(|&(coefficient, _)| coefficient);
+        result.is_safe = coefficients.all(|c| c >= 1.0 / limit && c <= limit)
+            && result
+                .edges
+                .values()
+                .iter()
+                .all(|edges| edges.total <= limit);
+        result
+    }
+
+    fn push(&mut self, rates: &[(u32, f64, Target<Rank, Rank>)]) {
+        let first = self.targets.len();
+        let (mut later, mut absorbing) = (first, 0.0);
+        for &(_, coefficient, target) in rates {
+            match target {
+                Target::Own(rank) => {
+                    self.targets.push((coefficient, rank));
+                    later += 1;
+                }
+                Target::Later(rank) => self.targets.push((coefficient, rank)),
+                Target::Absorbing => absorbing += coefficient,
+            }
+        }
+        self.edges.push(Edges {
+            source: rates[0].0,
+            total: rates.iter().map(|rate| rate.1).sum(),
+            absorbing,
+            first,
+            later,
+            end: self.targets.len(),
+        });
+    }
+
+    /// The groups of a row.
+    #[inline(always)]
+    pub(crate) fn row(&self, rank: Rank) -> &[Edges] {
+        self.edges.row(rank)
+    }
+
+    /// The targets of a group that are not absorbing.
+    #[inline(always)]
+    pub(crate) fn targets(&self, edges: &Edges) -> &[(f64, Rank)] {
+        &self.targets[edges.first..edges.end]
+    }
+
+    /// The targets of a group in its own block, with their pairs.
+    #[inline(always)]
+    pub(crate) fn own<'a>(
+        &'a self,
+        pairs: &'a Pairs,
+        edges: &Edges,
+    ) -> impl Iterator<Item = (f64, Rank, usize)> + 'a {
+        let range = edges.first..edges.later;
+        let targets = self.targets[range.clone()].iter();
+        targets
+            .zip(&pairs.of_target[range])
+            .map(|(&(coefficient, target), &pair)| (coefficient, target, pair))
+    }
+
+    /// The targets of a group in later blocks.
+    #[inline(always)]
+    pub(crate) fn later(&self, edges: &Edges) -> &[(f64, Rank)] {
+        &self.targets[edges.later..edges.end]
+    }
+
+    /// The pairs, found when they are first asked for.
+    pub(crate) fn pairs(&self, ranks: &Ranks) -> &Pairs {
+        self.pairs.get_or_init(|| Pairs::new(self, ranks))
+    }
+}
+
+impl Pairs {
+    fn new(sensitivity: &Sensitivity, ranks: &Ranks) -> Self {
+        let symbolic = ranks.symbolic();
+        let traces = symbolic.traces().iter();
+        let patterns: IndexVec<Unit, Pattern> = traces.map(|unit| closure(unit)).collect();
+        let mut of_target = vec![usize::MAX; sensitivity.targets.len()];
+        for block in symbolic.layout().blocks() {
+            let Some(unit) = symbolic.layout().unit(block) else {
+                continue;
+            };
+            let pattern = &patterns[unit];
+            let members = ranks.block(block);
+            let position = |rank: Rank| Position::new(rank.index() - members.start.index());
+            for rank in members.iter() {
+                for edges in sensitivity.row(rank) {
+                    for at in edges.first..edges.later {
+                        let ends = [rank, sensitivity.targets[at].1].map(position);
+                        let (one, other) = (ends[0].min(ends[1]), ends[0].max(ends[1]));
+                        // Every edge is a pair.
+                        if let Ok(place) = pattern.row(one).binary_search(&other) {
+                            of_target[at] = pattern.range(one).start + place;
+                        }
+                    }
+                }
+            }
+        }
+        Self {
+            largest: patterns.iter().map(Pattern::len).max().unwrap_or(0),
+            patterns,
+            of_target,
+        }
+    }
+}
+
+/// For each position the later ones it is paired with: all neighbours of a vertex, once it is eliminated, are pairs. That is
+/// the filled pattern of the block's edges regardless of their direction.
+fn closure(unit: &BlockTrace) -> Pattern {
+    let size = unit.size();
+    let upper = unit.upper.iter();
+    let mut rows: IndexVec<Position, Vec<Position>> = upper.map(<[Position]>::to_vec).collect();
+    for p in unit.order.span().iter() {
+        for &v in unit.lower.row(p) {
+            rows[v].push(p);
+        }
+    }
+    let mut pattern = Pattern::with_capacity(size, 0);
+    for v in unit.order.span().iter() {
+        let mut row = std::mem::take(&mut rows[v]);
+        row.sort_unstable();
+        row.dedup();
+        // The nearest neighbour takes the others; they reach the rest through it.
+        if let [parent, rest @ ..] = row.as_slice() {
+            rows[*parent].extend_from_slice(rest);
+        }
+        pattern.push_row(row);
+    }
+    pattern
+}
+
+/// The longest chain of sums: down the forward substitution of a block and up the back substitution, block after block.
+fn steps(ranks: &Ranks) -> usize {
+    let symbolic = ranks.symbolic();
+    let mut up: IndexVec<Rank, usize> = IndexVec::filled(0, ranks.all().len());
+    let mut down: IndexVec<Position, usize> = IndexVec::new();
+    for block in symbolic.layout().blocks().rev() {
+        let members = ranks.block(block);
+        let inflow = members.iter().flat_map(|rank| ranks.later(rank));
+        let inflow = inflow.map(|(later, _)| up[later]).max().unwrap_or(0);
+        let Some(unit) = symbolic.block_trace(block) else {
+            up[members.start] = inflow + 1;
+            continue;
+        };
+        down.clear();
+        for p in unit.order.span().iter() {
+            let before = unit.lower.row(p).iter().map(|&v| down[v]).max();
+            down.push(before.unwrap_or(0) + 1);
+        }
+        let deepest = down.iter().copied().max().unwrap_or(0);
+        let rank = |p: Position| members.start.plus(p.index());
+        for p in unit.order.span().iter().rev() {
+            let after = unit.upper.row(p).iter().map(|&u| up[rank(u)]).max();
+            up[rank(p)] = after.unwrap_or(inflow + deepest) + 1;
+        }
+    }
+    up.iter().copied().max().unwrap_or(0)
+}
