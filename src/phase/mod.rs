@@ -53,6 +53,7 @@ pub use eliminator::store::WorkStore;
 pub use eliminator::{Elimination, Eliminator, Report, Strategy, eliminate_batch};
 pub use error::PhaseError;
 pub use evaluate::batch::Batch;
+pub use evaluate::quantity::{Part, Quantity};
 pub use graph::error::GraphError;
 pub use graph::models;
 pub use graph::{Edge, Graph, GraphBuilder, VertexId};

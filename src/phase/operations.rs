@@ -37,6 +37,7 @@ pub struct OpId(u64);
 
 impl OpId {
     /// The position in the list.
+    #[must_use]
     pub fn index(self) -> u64 {
         self.0
     }
@@ -50,6 +51,7 @@ impl fmt::Display for OpId {
 
 /// One operation.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Operation {
     /// A number.
     Const(f64),
@@ -89,6 +91,7 @@ pub enum Role {
 
 /// An operation with its place in the list.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Step {
     /// The value it produces.
     pub id: OpId,

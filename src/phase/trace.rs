@@ -89,12 +89,13 @@ impl EliminationTrace {
     }
 
     /// Analyzes and eliminates a graph in one go, on the calling thread.
+    #[must_use]
     pub fn record(graph: &Graph) -> Self {
         Analysis::new(graph).eliminate()
     }
 
     /// What does not depend on coefficients and the start.
-    pub(crate) fn symbolic(&self) -> &SymbolicFactor {
+    pub(crate) fn symbolic(&self) -> &Arc<SymbolicFactor> {
         &self.0.symbolic
     }
 
@@ -106,21 +107,25 @@ impl EliminationTrace {
     }
 
     /// The graph.
+    #[must_use]
     pub fn graph(&self) -> &Graph {
         &self.0.graph
     }
 
     /// The length of theta.
+    #[must_use]
     pub fn param_length(&self) -> usize {
         self.graph().param_length()
     }
 
     /// The distinct block traces, one per work unit.
+    #[must_use]
     pub fn block_traces(&self) -> &[Arc<BlockTrace>] {
         self.symbolic().traces().as_slice()
     }
 
     /// The size of the trace.
+    #[must_use]
     pub fn summary(&self) -> Summary {
         let symbolic = self.symbolic();
         let layout = symbolic.layout();
@@ -176,6 +181,7 @@ impl Analysis {
     }
 
     /// Eliminates all units here, one after the other, and assembles.
+    #[must_use]
     pub fn eliminate(&self) -> EliminationTrace {
         let units = self.work_units().iter();
         self.finish(units.map(|unit| Arc::new(eliminate_unit(unit))).collect())

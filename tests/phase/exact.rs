@@ -368,6 +368,7 @@ fn check_operations(graph: &Graph, theta: &[f64]) {
             Operation::Div(a, b) => value(*a) / value(*b),
             Operation::Inv(a) => 1.0 / value(*a),
             Operation::Sum(terms) => terms.iter().map(|&id| value(id)).sum(),
+            other => panic!("an operation of another kind: {other:?}"),
         };
         match step.role {
             Role::WaitingTime(vertex) => {

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use elimap::phase::Quantity;
 use ndarray::ArrayView2;
 
 use crate::input::ModelAtThetas;
 use crate::matrix::MatrixFile;
 use crate::output::{Text, number};
-use crate::question::{Quantity, Question};
+use crate::question::Question;
 use crate::stream::stream;
 
 /// Moments, expectation and variance of the time until absorption, at one theta or at a file of them
@@ -43,11 +44,18 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Text> {
     let trace = args.model.trace()?;
-    let quantity = match &args.rewards {
-        Some(path) => Quantity::Rewards(MatrixFile::read(path, trace.graph().vertex_count())?),
-        None => Quantity::Moments(usize::from(args.order)),
+    let order = usize::from(args.order);
+    let rewards = match &args.rewards {
+        Some(path) => Some(MatrixFile::read(path, trace.graph().vertex_count())?),
+        None => None,
     };
-    let question = Question::new(&trace, quantity, args.gradient);
+    let quantity = match (rewards, args.gradient) {
+        (None, false) => Quantity::Moments(order),
+        (None, true) => Quantity::MomentsAndGradients(order),
+        (Some(rewards), false) => Quantity::Rewards(rewards),
+        (Some(rewards), true) => Quantity::RewardsAndGradients(rewards),
+    };
+    let question = Question::new(&trace, quantity)?;
     if let Some(path) = &args.model.thetas {
         let thetas = MatrixFile::open(path, trace.param_length())?;
         stream(&question, thetas, &args.model.output())?;

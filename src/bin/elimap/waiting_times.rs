@@ -1,12 +1,13 @@
 //! `elimap waiting-times`: the expected time until absorption from every vertex.
 
 use anyhow::Result;
+use elimap::phase::Quantity;
 use serde_json::json;
 
 use crate::input::ModelAtThetas;
 use crate::matrix::MatrixFile;
 use crate::output::Text;
-use crate::question::{Quantity, Question, by_vertex};
+use crate::question::{Question, by_vertex};
 use crate::stream::stream;
 
 /// Expected time until absorption from every vertex, at one theta or at a file of them
@@ -27,7 +28,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<Text> {
     let trace = args.model.trace()?;
     if let Some(path) = &args.model.thetas {
-        let question = Question::new(&trace, Quantity::WaitingTimes, false);
+        let question = Question::new(&trace, Quantity::WaitingTimes)?;
         let thetas = MatrixFile::open(path, trace.param_length())?;
         stream(&question, thetas, &args.model.output())?;
         return Ok(Text::new());

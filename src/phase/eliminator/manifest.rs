@@ -57,11 +57,13 @@ impl Manifest {
     pub const FILE: &'static str = "manifest.json";
 
     /// The name of a unit's file.
+    #[must_use]
     pub fn unit_file(key: BlockKey) -> String {
         format!("{key}.json")
     }
 
     /// Groups units into this many shards (at least one) of about equal predicted cost.
+    #[must_use]
     pub fn new(units: &[WorkUnit], shards: usize) -> Self {
         let mut costs: Vec<(u64, BlockKey)> = units
             .iter()
@@ -83,11 +85,13 @@ impl Manifest {
     }
 
     /// The shards.
+    #[must_use]
     pub fn shards(&self) -> &[Shard] {
         &self.shards
     }
 
     /// Writes the manifest as JSON.
+    #[must_use]
     pub fn to_json(&self) -> String {
         // Integers and strings only: there is nothing serialization could refuse.
         serde_json::to_string(self).unwrap_or_default()
@@ -127,6 +131,7 @@ impl WorkUnit {
     /// widths of the levels of a breadth-first walk, as if the block were eliminated level by level, and scaled by what a
     /// better order gains on sparse blocks. Within a factor of 10 on grids, random blocks and dense blocks; meant for
     /// comparing units, not for its value. At least 1 per vertex.
+    #[must_use]
     pub fn predicted_multiply_adds(&self) -> u64 {
         predict(self.topology())
     }

@@ -37,6 +37,7 @@ use crate::{Array, CallLog, Callback, CallbackError, Element, Error, VmapMethod,
 /// # Ok::<(), elimap::phase::PhaseError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Strategy {
     /// What is best here, which is [`Strategy::Vmap`].
     #[default]
@@ -59,6 +60,7 @@ impl Strategy {
     ];
 
     /// phasic's name.
+    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Strategy::Auto => "auto",
@@ -83,6 +85,7 @@ impl FromStr for Strategy {
 
 /// What an elimination took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Report {
     /// Distinct block topologies the graph needs a trace of.
     pub work_units: usize,
@@ -98,6 +101,7 @@ pub struct Report {
 
 /// A trace with what it took.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Elimination {
     /// The trace.
     pub trace: EliminationTrace,
@@ -125,23 +129,27 @@ pub struct Eliminator {
 
 impl Eliminator {
     /// An eliminator with an empty cache of its own, strategy [`Strategy::Auto`] and a worker per processor.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Uses and fills a cache.
+    #[must_use]
     pub fn cache(mut self, cache: &TraceCache) -> Self {
         self.cache = cache.clone();
         self
     }
 
     /// How missing traces are computed.
+    #[must_use]
     pub fn strategy(mut self, strategy: Strategy) -> Self {
         self.strategy = strategy;
         self
     }
 
     /// How many threads eliminate; 1 stays on the calling thread.
+    #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers);
         self

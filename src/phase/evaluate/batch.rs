@@ -1,23 +1,21 @@
 //! Batches: one trace, many thetas.
 //!
-//! Thetas are rows. They are taken in groups of as many lanes as fit the cache ([`crate::phase::numeric::lanes`]), groups are spread over
-//! rayon's threads, and each thread keeps one workspace, so memory follows the threads and not the batch. A row's answer
-//! has the bits that [`EliminationTrace::at`] gives for that row alone, whatever the number of lanes and threads.
+//! Thetas are rows. They are taken in groups of as many lanes as fit the cache
+//! ([`crate::phase::numeric::lanes`]), groups are spread over rayon's threads, and each thread keeps one workspace, so
+//! memory follows the threads and not the batch. A row's answer has the bits that [`EliminationTrace::at`] gives for that row alone, whatever the number of lanes and threads.
 //!
 //! A row that cannot be answered fails the batch: the error names the first such row.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use ndarray::{Array2, Array3, ArrayView2, s};
+use ndarray::{Array2, Array3, ArrayD, ArrayView2, s};
 use rayon::prelude::*;
 
-use crate::phase::evaluate::group::{Group, Shared};
-use crate::phase::evaluate::quantity::Goal;
-use crate::phase::index::{IndexVec, Transient};
+use crate::phase::evaluate::group::{Group, Job};
+use crate::phase::evaluate::quantity::{Quantity, Recipe};
 use crate::phase::numeric::error::NumericError;
 use crate::phase::numeric::kernel::Retain;
 use crate::phase::numeric::lanes::{Lanes, Wide};
-use crate::phase::numeric::ranks::Ranks;
 use crate::phase::symbolic::schedule::PANEL;
 use crate::phase::trace::EliminationTrace;
 
@@ -65,6 +63,7 @@ impl EliminationTrace {
     /// assert_eq!(moments.row(1).to_vec(), trace.at(&[0.3, 2.0])?.moments(3));
     /// # Ok::<(), elimap::phase::PhaseError>(())
     /// ```
+    #[must_use]
     pub fn batch(&self) -> Batch {
         Batch {
             trace: self.clone(),
@@ -90,6 +89,7 @@ impl Batch {
     /// );
     /// # Ok::<(), elimap::phase::PhaseError>(())
     /// ```
+    #[must_use]
     pub fn lanes(mut self, lanes: usize) -> Self {
         self.lanes = Some(lanes);
         self
@@ -99,9 +99,9 @@ impl Batch {
     ///
     /// # Errors
     ///
-    /// As said at [`Batch`].
+    /// [`NumericError::ThetaLength`] for rows of the wrong length, [`NumericError::ThetaRow`] with the first row that fails.
     pub fn expectations(&self, thetas: ArrayView2<'_, f64>) -> Result<Vec<f64>, NumericError> {
-        self.rows(thetas, &Goal::Moments(1))
+        self.rows(thetas, &Quantity::Moments(1))
     }
 
     /// Moments of orders 1 to `order`.
@@ -112,7 +112,7 @@ impl Batch {
     ///
     /// # Errors
     ///
-    /// As said at [`Batch`].
+    /// [`NumericError::ThetaLength`] for rows of the wrong length, [`NumericError::ThetaRow`] with the first row that fails.
     ///
     /// ```
     /// use elimap::phase::{EliminationTrace, models};
@@ -128,16 +128,16 @@ impl Batch {
         thetas: ArrayView2<'_, f64>,
         order: usize,
     ) -> Result<Array2<f64>, NumericError> {
-        self.matrix(thetas, &Goal::Moments(order))
+        self.matrix(thetas, &Quantity::Moments(order))
     }
 
     /// The variance of the time to absorption at each theta.
     ///
     /// # Errors
     ///
-    /// As said at [`Batch`].
+    /// [`NumericError::ThetaLength`] for rows of the wrong length, [`NumericError::ThetaRow`] with the first row that fails.
     pub fn variances(&self, thetas: ArrayView2<'_, f64>) -> Result<Vec<f64>, NumericError> {
-        self.rows(thetas, &Goal::Variance)
+        self.rows(thetas, &Quantity::Variance)
     }
 
     /// The expected time to absorption from every vertex, as
@@ -149,9 +149,9 @@ impl Batch {
     ///
     /// # Errors
     ///
-    /// As said at [`Batch`].
+    /// [`NumericError::ThetaLength`] for rows of the wrong length, [`NumericError::ThetaRow`] with the first row that fails.
     pub fn waiting_times(&self, thetas: ArrayView2<'_, f64>) -> Result<Array2<f64>, NumericError> {
-        self.matrix(thetas, &Goal::WaitingTimes)
+        self.matrix(thetas, &Quantity::WaitingTimes)
     }
 
     /// The expected time spent in every vertex before absorption, by one transposed solve.
@@ -164,7 +164,7 @@ impl Batch {
     ///
     /// # Errors
     ///
-    /// As said at [`Batch`].
+    /// [`NumericError::ThetaLength`] for rows of the wrong length, [`NumericError::ThetaRow`] with the first row that fails.
     ///
     /// ```
     /// use elimap::phase::{EliminationTrace, models};
@@ -176,7 +176,7 @@ impl Batch {
     /// # Ok::<(), elimap::phase::PhaseError>(())
     /// ```
     pub fn sojourn_times(&self, thetas: ArrayView2<'_, f64>) -> Result<Array2<f64>, NumericError> {
-        self.matrix(thetas, &Goal::SojournTimes)
+        self.matrix(thetas, &Quantity::SojournTimes)
     }
 
     /// Expectations and their gradients with respect to theta.
@@ -187,7 +187,7 @@ impl Batch {
     ///
     /// # Errors
     ///
-    /// As said at [`Batch`].
+    /// [`NumericError::ThetaLength`] for rows of the wrong length, [`NumericError::ThetaRow`] with the first row that fails.
     ///
     /// ```
     /// use elimap::phase::{EliminationTrace, models};
@@ -203,7 +203,7 @@ impl Batch {
         &self,
         thetas: ArrayView2<'_, f64>,
     ) -> Result<(Vec<f64>, Array2<f64>), NumericError> {
-        let all = self.matrix(thetas, &Goal::Gradient(1))?;
+        let all = self.matrix(thetas, &Quantity::MomentsAndGradients(1))?;
         Ok((all.column(0).to_vec(), all.slice(s![.., 1..]).to_owned()))
     }
 
@@ -215,7 +215,7 @@ impl Batch {
     ///
     /// # Errors
     ///
-    /// As said at [`Batch`].
+    /// [`NumericError::ThetaLength`] for rows of the wrong length, [`NumericError::ThetaRow`] with the first row that fails.
     ///
     /// ```
     /// use elimap::phase::{EliminationTrace, models};
@@ -233,7 +233,7 @@ impl Batch {
         thetas: ArrayView2<'_, f64>,
         order: usize,
     ) -> Result<(Array2<f64>, Array3<f64>), NumericError> {
-        let all = self.matrix(thetas, &Goal::Gradient(order))?;
+        let all = self.matrix(thetas, &Quantity::MomentsAndGradients(order))?;
         Ok(self.split(&all, order))
     }
 
@@ -245,7 +245,7 @@ impl Batch {
     ///
     /// # Errors
     ///
-    /// As said at [`Batch`]; [`NumericError::RewardLength`] and [`NumericError::InvalidReward`] for the rewards.
+    /// [`NumericError::ThetaLength`] and [`NumericError::ThetaRow`] for the thetas; [`NumericError::RewardLength`] and [`NumericError::InvalidReward`] for the rewards.
     ///
     /// ```
     /// use elimap::phase::{EliminationTrace, models};
@@ -263,7 +263,7 @@ impl Batch {
         thetas: ArrayView2<'_, f64>,
         rewards: ArrayView2<'_, f64>,
     ) -> Result<Array2<f64>, NumericError> {
-        self.matrix(thetas, &Goal::Rewards(self.check_rewards(rewards)?))
+        self.matrix(thetas, &Quantity::Rewards(rewards.to_owned()))
     }
 
     /// Expected rewards and their gradients with respect to theta. (The gradient with respect to the rewards are the
@@ -293,10 +293,9 @@ impl Batch {
         thetas: ArrayView2<'_, f64>,
         rewards: ArrayView2<'_, f64>,
     ) -> Result<(Array2<f64>, Array3<f64>), NumericError> {
-        let rewards = self.check_rewards(rewards)?;
-        let outputs = rewards.len();
-        let all = self.matrix(thetas, &Goal::RewardGradient(rewards))?;
-        Ok(self.split(&all, outputs))
+        let quantity = Quantity::RewardsAndGradients(rewards.to_owned());
+        let all = self.matrix(thetas, &quantity)?;
+        Ok(self.split(&all, rewards.nrows()))
     }
 
     fn split(&self, all: &Array2<f64>, outputs: usize) -> (Array2<f64>, Array3<f64>) {
@@ -308,50 +307,66 @@ impl Batch {
         (values, gradients)
     }
 
-    /// Rewards by transient number.
-    pub(crate) fn check_rewards(
+    /// A quantity at each theta: an array for each of its [`parts`](Quantity::parts), with the thetas in front.
+    ///
+    /// # Shapes
+    ///
+    /// `(thetas, ..)`, followed by the shape of the part.
+    ///
+    /// # Errors
+    ///
+    /// [`NumericError::ThetaLength`] and [`NumericError::ThetaRow`] for the thetas, [`NumericError::RewardLength`] and
+    /// [`NumericError::InvalidReward`] for rewards.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Quantity, models};
+    /// use ndarray::array;
+    ///
+    /// // Moments of an exponential time: 1 / theta and 2 / theta^2.
+    /// let trace = EliminationTrace::record(&models::erlang(1)?);
+    /// let found = trace.batch().answer(array![[2.0]].view(), &Quantity::MomentsAndGradients(2))?;
+    /// assert_eq!(found, [array![[0.5, 0.5]].into_dyn(), array![[[-0.25], [-0.5]]].into_dyn()]);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn answer(
         &self,
-        rewards: ArrayView2<'_, f64>,
-    ) -> Result<Arc<[IndexVec<Transient, f64>]>, NumericError> {
-        let layout = self.trace.symbolic().layout();
-        let expected = self.trace.graph().vertex_count();
-        if rewards.ncols() != expected {
-            return Err(NumericError::RewardLength {
-                expected,
-                found: rewards.ncols(),
-            });
-        }
-        for ((row, vertex), &value) in rewards.indexed_iter() {
-            if !(value.is_finite() && value >= 0.0) {
-                return Err(NumericError::InvalidReward { row, vertex, value });
-            }
-        }
-        Ok(rewards
-            .outer_iter()
-            .map(|row| {
-                let vertices = layout.transients().iter().map(|t| layout.vertex(t));
-                // Adding 0 turns a negative zero into zero.
-                vertices.map(|vertex| row[vertex.index()] + 0.0).collect()
-            })
-            .collect())
+        thetas: ArrayView2<'_, f64>,
+        quantity: &Quantity,
+    ) -> Result<Vec<ArrayD<f64>>, NumericError> {
+        let recipe = self.recipe(quantity)?;
+        let rows = self.rows_by(thetas, &recipe)?;
+        Ok(by_part(&recipe, &rows, &[thetas.nrows()]))
     }
 
     fn matrix(
         &self,
         thetas: ArrayView2<'_, f64>,
-        goal: &Goal,
+        quantity: &Quantity,
     ) -> Result<Array2<f64>, NumericError> {
-        let shape = (thetas.nrows(), goal.width(&self.trace));
-        let rows = self.rows(thetas, goal)?;
+        let recipe = self.recipe(quantity)?;
+        let rows = self.rows_by(thetas, &recipe)?;
         // The rows have this shape by construction.
+        let shape = (thetas.nrows(), recipe.width());
         Ok(Array2::from_shape_vec(shape, rows).unwrap_or_default())
     }
 
-    /// The answers row by row.
-    pub(crate) fn rows(
+    fn rows(
         &self,
         thetas: ArrayView2<'_, f64>,
-        goal: &Goal,
+        quantity: &Quantity,
+    ) -> Result<Vec<f64>, NumericError> {
+        self.rows_by(thetas, &self.recipe(quantity)?)
+    }
+
+    fn recipe(&self, quantity: &Quantity) -> Result<Recipe, NumericError> {
+        quantity.recipe(self.trace.graph(), self.trace.symbolic().layout())
+    }
+
+    /// The answers row by row.
+    pub(crate) fn rows_by(
+        &self,
+        thetas: ArrayView2<'_, f64>,
+        recipe: &Recipe,
     ) -> Result<Vec<f64>, NumericError> {
         let expected = self.trace.param_length();
         if thetas.ncols() != expected {
@@ -360,23 +375,20 @@ impl Batch {
                 found: thetas.ncols(),
             });
         }
-        let ranks = self.trace.ranks();
-        let lanes = self
-            .lanes
-            .unwrap_or_else(|| self.fitting(ranks, thetas.nrows(), goal));
-        match lanes {
-            0..=1 => self.groups::<f64>(ranks, thetas, goal),
-            2..=8 => self.groups::<Wide<8>>(ranks, thetas, goal),
-            9..=16 => self.groups::<Wide<16>>(ranks, thetas, goal),
-            _ => self.groups::<Wide<32>>(ranks, thetas, goal),
+        let lanes = self.lanes;
+        match lanes.unwrap_or_else(|| self.fitting(thetas.nrows(), recipe)) {
+            0..=1 => self.groups::<f64>(thetas, recipe),
+            2..=8 => self.groups::<Wide<8>>(thetas, recipe),
+            9..=16 => self.groups::<Wide<16>>(thetas, recipe),
+            _ => self.groups::<Wide<32>>(thetas, recipe),
         }
     }
 
     /// How many lanes are fastest: more of them pay less for looking up what to do, until their numbers leave the cache.
-    fn fitting(&self, ranks: &Ranks, rows: usize, goal: &Goal) -> usize {
-        let sizes = ranks.sizes();
+    fn fitting(&self, rows: usize, recipe: &Recipe) -> usize {
+        let sizes = self.trace.ranks().sizes();
         let symbolic = self.trace.symbolic();
-        let factors = match goal.retain() {
+        let factors = match recipe.retain() {
             Retain::Nothing => sizes.upper,
             Retain::Block => sizes.upper + sizes.lower,
             Retain::All => symbolic.lower_len() + symbolic.upper_len(),
@@ -392,37 +404,36 @@ impl Batch {
 
     fn groups<S: Lanes>(
         &self,
-        ranks: &Ranks,
         thetas: ArrayView2<'_, f64>,
-        goal: &Goal,
+        recipe: &Recipe,
     ) -> Result<Vec<f64>, NumericError> {
-        let width = goal.width(&self.trace);
+        let width = recipe.width();
         let mut out = vec![0.0; thetas.nrows() * width];
         if out.is_empty() {
             return Ok(out);
         }
-        let shared = Shared::new(&self.trace, ranks, goal);
+        let job = Job::new(&self.trace, recipe);
         if thetas.nrows() <= S::COUNT {
-            Group::<S>::new(&shared).answer(&shared, 0, thetas, &mut out)?;
+            Group::<S>::new(&job).answer(&job, 0, thetas, &mut out)?;
             return Ok(out);
         }
         // Fresh memory costs more than a replay, so workspaces go round: as many as there are threads at work.
         let idle: Mutex<Vec<Group<S>>> = Mutex::new(Vec::new());
         // A task should be long against what it costs to hand it out.
-        let groups = (TASK / (ranks.cost() * S::COUNT as u64 + 1)).max(1) as usize;
+        let groups = (TASK / (self.trace.ranks().cost() * S::COUNT as u64 + 1)).max(1) as usize;
         let outcomes: Vec<Result<(), NumericError>> = out
             .par_chunks_mut(groups * S::COUNT * width)
             .enumerate()
             .map(|(index, out)| {
                 // The lock is held for the exchange alone.
                 let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-                let mut group = taken.unwrap_or_else(|| Group::<S>::new(&shared));
+                let mut group = taken.unwrap_or_else(|| Group::<S>::new(&job));
                 let mut first = index * groups * S::COUNT;
                 let mut outcome = Ok(());
                 for out in out.chunks_mut(S::COUNT * width) {
                     let rows = out.len() / width;
                     let thetas = thetas.slice(s![first..first + rows, ..]);
-                    outcome = group.answer(&shared, first, thetas, out);
+                    outcome = group.answer(&job, first, thetas, out);
                     if outcome.is_err() {
                         break;
                     }
@@ -437,4 +448,21 @@ impl Batch {
         outcomes.into_iter().collect::<Result<(), _>>()?;
         Ok(out)
     }
+}
+
+/// The parts of answers, each with these axes in front, from rows of numbers.
+pub(crate) fn by_part(recipe: &Recipe, rows: &[f64], axes: &[usize]) -> Vec<ArrayD<f64>> {
+    let count: usize = axes.iter().product();
+    let mut first = 0;
+    let parts = recipe.parts.iter().map(|(part, _)| {
+        let numbers = (0..count)
+            .flat_map(|row| &rows[row * recipe.width() + first..][..part.size()])
+            .copied()
+            .collect();
+        first += part.size();
+        let shape: Vec<usize> = axes.iter().chain(&part.shape).copied().collect();
+        // There are as many numbers as the shape says, by construction.
+        ArrayD::from_shape_vec(shape, numbers).unwrap_or_default()
+    });
+    parts.collect()
 }

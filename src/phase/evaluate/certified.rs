@@ -34,7 +34,7 @@
 
 use std::ops::Neg;
 
-use crate::phase::evaluate::quantity::Goal;
+use crate::phase::evaluate::quantity::Recipe;
 use crate::phase::index::{IndexVec, Slot, Transient};
 use crate::phase::numeric::big::Big;
 use crate::phase::numeric::error::NumericError;
@@ -56,7 +56,7 @@ pub(crate) struct Problem<'a> {
     pub theta: &'a [f64],
     /// The vertices with an infinite waiting time.
     pub nonabsorbing: Option<&'a IndexVec<Transient, bool>>,
-    pub goal: &'a Goal,
+    pub recipe: &'a Recipe,
 }
 
 /// By output and parameter.
@@ -89,13 +89,13 @@ impl<const C: u64> Number for Residue<C> {
 }
 
 /// Which gradients are zero at every theta: those that are zero modulo a prime at random residues for theta.
-pub(crate) fn zeros(trace: &EliminationTrace, goal: &Goal) -> Vec<bool> {
+pub(crate) fn zeros(trace: &EliminationTrace, recipe: &Recipe) -> Vec<bool> {
     let (layout, graph) = (trace.symbolic().layout(), trace.graph());
     let problem = Problem {
         trace,
         theta: &[],
         nonabsorbing: layout.nonabsorbing(),
-        goal,
+        recipe,
     };
     // A polynomial that is not zero is zero at few residues.
     let mut state = 0u64;
@@ -192,11 +192,7 @@ impl Problem<'_> {
 
     /// How many outputs there are, and how many transposed solves.
     fn outputs(&self) -> (usize, usize) {
-        match self.goal {
-            Goal::Gradient(order) => (*order, *order),
-            Goal::RewardGradient(rewards) => (rewards.len(), 1),
-            _ => (0, 0),
-        }
+        (self.recipe.right.len(), self.recipe.solves())
     }
 
     /// Which entries are zero at this theta.
@@ -219,25 +215,20 @@ impl Problem<'_> {
 
     /// Solutions by column. For moments column j has x_j / j!, so that no factorial leaves the range of anything.
     fn columns<S: Scalar>(&self, factor: &Factor<S>) -> Vec<IndexVec<Transient, S>> {
-        match self.goal {
-            Goal::RewardGradient(rewards) => rewards
-                .iter()
-                .map(|reward| {
+        let symbolic = self.trace.symbolic();
+        let count = symbolic.layout().transient_count();
+        let mut previous = IndexVec::filled(S::from_f64(1.0), count);
+        let columns = self.recipe.right.iter().map(|right| {
+            previous = match &right.reward {
+                Some(reward) => {
                     let right = reward.iter().map(|&r| S::from_f64(r)).collect();
-                    factor.solve(self.trace.symbolic(), &right)
-                })
-                .collect(),
-            _ => {
-                let count = self.trace.symbolic().layout().transient_count();
-                let mut x = IndexVec::filled(S::from_f64(1.0), count);
-                (0..self.outputs().0)
-                    .map(|_| {
-                        x = factor.solve(self.trace.symbolic(), &x);
-                        x.clone()
-                    })
-                    .collect()
-            }
-        }
+                    factor.solve(symbolic, &right)
+                }
+                None => factor.solve(symbolic, &previous),
+            };
+            previous.clone()
+        });
+        columns.collect()
     }
 
     /// The first transposed solutions: A' y_1 = alpha, A' y_{i+1} = y_i.
@@ -267,7 +258,7 @@ impl Problem<'_> {
             magnitudes: vec![S::ZERO; outputs * parameters],
             infinite: vec![0.0; outputs * parameters],
         };
-        let is_chain = self.goal.is_chain();
+        let is_chain = self.recipe.is_chain();
         for t in layout.transients().iter() {
             for edge in graph.edges_from(layout.vertex(t)) {
                 let target = layout.number(edge.to);

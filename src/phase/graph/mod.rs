@@ -39,6 +39,7 @@ pub struct Edge<'g> {
 
 impl Edge<'_> {
     /// Whether the rate is zero for every theta.
+    #[must_use]
     pub fn is_zero(&self) -> bool {
         self.constant == 0.0 && self.coefficients.is_empty()
     }
@@ -93,26 +94,31 @@ pub struct Graph(Arc<Inner>);
 
 impl Graph {
     /// A builder for a graph with states of `state_length` integers and thetas of `param_length` numbers.
+    #[must_use]
     pub fn builder(state_length: usize, param_length: usize) -> GraphBuilder {
         GraphBuilder::new(state_length, param_length)
     }
 
     /// The number of vertices, start and absorbing ones included.
+    #[must_use]
     pub fn vertex_count(&self) -> usize {
         self.0.vertices
     }
 
     /// The number of edges; parallel edges count apart, start edges do not count.
+    #[must_use]
     pub fn edge_count(&self) -> usize {
         self.0.edges.len()
     }
 
     /// The length of a state vector.
+    #[must_use]
     pub fn state_length(&self) -> usize {
         self.0.state_length
     }
 
     /// The length of theta.
+    #[must_use]
     pub fn param_length(&self) -> usize {
         self.0.param_length
     }
@@ -123,6 +129,7 @@ impl Graph {
     }
 
     /// The state that labels a vertex; empty for a vertex that does not exist.
+    #[must_use]
     pub fn state(&self, vertex: VertexId) -> &[i64] {
         let width = self.0.state_length;
         let first = vertex.index().saturating_mul(width);
@@ -133,11 +140,13 @@ impl Graph {
     }
 
     /// The start distribution in the order given; vertices may repeat, their probabilities add.
+    #[must_use]
     pub fn start(&self) -> &[(VertexId, f64)] {
         &self.0.start
     }
 
     /// Whether a vertex other than the start has no edges.
+    #[must_use]
     pub fn is_absorbing(&self, vertex: VertexId) -> bool {
         vertex != VertexId::START
             && vertex.index() < self.0.vertices

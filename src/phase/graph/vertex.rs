@@ -11,11 +11,13 @@ impl VertexId {
     pub const START: Self = Self(0);
 
     /// The vertex with this index, or `None` above 32 bits.
+    #[must_use]
     pub fn new(index: usize) -> Option<Self> {
         u32::try_from(index).ok().map(Self)
     }
 
     /// The index as a position in per-vertex vectors.
+    #[must_use]
     pub fn index(self) -> usize {
         self.0 as usize
     }

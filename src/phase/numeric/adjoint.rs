@@ -150,7 +150,7 @@ pub(crate) fn moment_terms(order: usize) -> Vec<Term> {
 pub(crate) struct Ingredients<'a, S> {
     pub ranks: &'a Ranks,
     pub kernel: &'a Kernel<S>,
-    pub right: &'a [RightHandSide<'a>],
+    pub right: &'a [RightHandSide],
     pub terms: &'a [Term],
 }
 

@@ -53,7 +53,7 @@ impl<S: Lanes> Kernel<S> {
     pub(crate) fn outflow(
         &self,
         ranks: &Ranks,
-        right: Option<&RightHandSide<'_>>,
+        right: Option<&RightHandSide>,
         rank: Rank,
     ) -> (S, S) {
         let (mut exit, mut inflow) = (S::ZERO, S::ZERO);

@@ -1,6 +1,6 @@
 //! The numeric factor of all blocks at one theta, and solves with it: the algorithm, in its plainest form.
 //!
-//! The formulas are those of [`crate::phase::symbolic::fill`], row by row. Row p scatters its rates into a work vector,
+//! The formulas are those of the [module](super), row by row. Row p scatters its rates into a work vector,
 //! adds multiples of the rows of its earlier neighbours in ascending order, and is divided by its pivot. Blocks are
 //! independent of each other here; edges between blocks enter the solves, which run from the last block to the first.
 //!

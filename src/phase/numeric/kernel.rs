@@ -20,6 +20,8 @@
 //! watched. With positive rates no factor is zero: one that is zero has underflowed, or belongs to a row of a vertex with
 //! an infinite waiting time.
 
+use std::sync::Arc;
+
 use crate::phase::index::{Block, Index, IndexVec, Position, Rank, Span, Transient};
 use crate::phase::numeric::extended::Range;
 use crate::phase::numeric::lanes::Lanes;
@@ -31,14 +33,14 @@ use crate::phase::symbolic::schedule::{PANEL, Schedule};
 
 /// A right-hand side: `factor x an earlier solution x reward`, absent parts being 1.
 #[derive(Clone, Debug)]
-pub(crate) struct RightHandSide<'a> {
+pub(crate) struct RightHandSide {
     /// Which solution.
     pub previous: Option<usize>,
     pub factor: f64,
-    pub reward: Option<&'a IndexVec<Transient, f64>>,
+    pub reward: Option<Arc<IndexVec<Transient, f64>>>,
 }
 
-impl RightHandSide<'_> {
+impl RightHandSide {
     /// A right-hand side of ones.
     pub(crate) const ONES: Self = Self {
         previous: None,
@@ -51,7 +53,7 @@ impl RightHandSide<'_> {
 #[derive(Clone, Copy)]
 pub(crate) struct System<'a> {
     pub ranks: &'a Ranks,
-    pub right: &'a [RightHandSide<'a>],
+    pub right: &'a [RightHandSide],
     /// Marks vertices with an infinite waiting time; their solutions are zero.
     pub nonabsorbing: Option<&'a IndexVec<Rank, bool>>,
 }

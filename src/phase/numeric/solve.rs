@@ -49,7 +49,7 @@ impl<S: Lanes> Kernel<S> {
     pub(crate) fn own_right_hand_side(
         &self,
         ranks: &Ranks,
-        right: &RightHandSide<'_>,
+        right: &RightHandSide,
         rank: Rank,
     ) -> S {
         let mut value = match right.previous {
@@ -59,7 +59,7 @@ impl<S: Lanes> Kernel<S> {
         if right.factor != 1.0 {
             value = value.mul(S::splat(right.factor));
         }
-        if let Some(reward) = right.reward {
+        if let Some(reward) = &right.reward {
             value = value.mul(S::splat(reward[ranks.transient(rank)]));
         }
         value
@@ -70,7 +70,7 @@ impl<S: Lanes> Kernel<S> {
     pub(crate) fn right_hand_side(
         &self,
         ranks: &Ranks,
-        right: &RightHandSide<'_>,
+        right: &RightHandSide,
         k: usize,
         rank: Rank,
     ) -> S {

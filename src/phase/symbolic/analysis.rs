@@ -37,6 +37,7 @@ impl Analysis {
     /// Finds the blocks of a graph, their order, and the distinct topologies among those of more than one vertex.
     ///
     /// Units are numbered in the order in which their topology first occurs.
+    #[must_use]
     pub fn new(graph: &Graph) -> Self {
         let mut layout = Layout::new(graph);
         let mut known: HashMap<Vec<u8>, Unit> = HashMap::new();
@@ -80,11 +81,13 @@ impl Analysis {
     }
 
     /// The graph.
+    #[must_use]
     pub fn graph(&self) -> &Graph {
         &self.graph
     }
 
     /// The distinct block topologies; none for an acyclic graph.
+    #[must_use]
     pub fn work_units(&self) -> &[WorkUnit] {
         &self.units
     }

@@ -1,32 +1,7 @@
 //! Elimination inside a block, as a pattern.
 //!
-//! # The method
-//!
-//! Grassmann, Taksar and Heyman (1985, *Regenerative analysis and steady state distributions for Markov chains*)
-//! eliminate states without a single subtraction. Take the block's vertices in the order of elimination. w(p, u) are the
-//! internal rates, exit(p) the total rate out of the block. For each p, with v running over the earlier vertices that p
-//! leads to:
-//!
-//! ```text
-//! w(p, u)  += w(p, v) f(v, u)       u later than v, other than p
-//! exit(p)  += w(p, v) e(v)
-//! d(p)      = exit(p) + sum of w(p, u), u later than p
-//! f(p, u)   = w(p, u) / d(p)        e(p) = exit(p) / d(p)
-//! ```
-//!
-//! After p, f(p, u) is the probability that the chain, started in p, enters u before any other vertex later than p, and
-//! e(p) that it leaves the block before all of them: the jumps back to p itself need not be followed, they only repeat.
-//! The textbook pivot 1 - (probability of return) is a difference of nearly equal numbers when return is likely; d(p) is
-//! the same quantity as a sum of what does not return. Sums and products of nonnegative numbers keep their relative
-//! accuracy, so every entry is right to a few units in the last place however stiff the chain is (O'Cinneide 1993,
-//! *Entrywise perturbation theory and error analysis for Markov chains*).
-//!
-//! A solve of A x = r is then a forward and a backward substitution with the same entries:
-//!
-//! ```text
-//! y(p) = (r(p) + sum of w(p, v) y(v), v earlier than p) / d(p)
-//! x(p) = y(p) + sum of f(p, u) x(u), u later than p
-//! ```
+//! The method is that of [`crate::phase::numeric`]: each row p of the factors has entries w(p, v) for earlier v (lower) and
+//! f(p, u) for later u (upper).
 //!
 //! # What a [`BlockTrace`] is
 //!
@@ -90,11 +65,13 @@ impl BlockTrace {
     }
 
     /// The key of the topology that was eliminated.
+    #[must_use]
     pub fn key(&self) -> BlockKey {
         self.key
     }
 
     /// The number of vertices of the block.
+    #[must_use]
     pub fn size(&self) -> usize {
         self.order.len()
     }
@@ -105,11 +82,13 @@ impl BlockTrace {
     }
 
     /// The number of entries of the two triangular factors.
+    #[must_use]
     pub fn factor_entries(&self) -> usize {
         self.lower.len() + self.upper.len()
     }
 
     /// How often the elimination does `w(p, u) += w(p, v) f(v, u)`; updates of exits are not counted.
+    #[must_use]
     pub fn multiply_adds(&self) -> u64 {
         self.multiply_adds
     }
@@ -127,6 +106,7 @@ impl BlockTrace {
 /// assert_eq!((trace.size(), trace.multiply_adds()), (50, 0));
 /// # Ok::<(), elimap::phase::PhaseError>(())
 /// ```
+#[must_use]
 pub fn eliminate_unit(unit: &WorkUnit) -> BlockTrace {
     let topology = unit.topology();
     let order = postorder(topology, &minimum_degree(topology));

@@ -36,6 +36,7 @@ impl BlockKey {
     }
 
     /// The 32 bytes.
+    #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }

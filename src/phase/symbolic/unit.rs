@@ -70,16 +70,19 @@ impl WorkUnit {
     }
 
     /// The content key, under which the unit's trace may be stored and shared.
+    #[must_use]
     pub fn key(&self) -> BlockKey {
         self.key
     }
 
     /// The number of vertices of the block.
+    #[must_use]
     pub fn size(&self) -> usize {
         self.topology.size()
     }
 
     /// The number of edges inside the block; parallel edges count once.
+    #[must_use]
     pub fn edge_count(&self) -> usize {
         self.topology.edge_count()
     }
@@ -89,6 +92,7 @@ impl WorkUnit {
     }
 
     /// Writes the unit as JSON.
+    #[must_use]
     pub fn to_json(&self) -> String {
         let size = self.size() as u32;
         let body = Body {
