@@ -15,46 +15,48 @@ mod callback;
 mod error;
 mod exec;
 mod ops;
-mod program;
+mod passes;
 mod tensor;
+mod text;
 mod transform;
 mod tree;
 
 pub mod doc;
+#[cfg(feature = "phase")]
 pub mod phase;
 pub mod prelude;
+pub mod program;
 
 pub use array::{
     Array, ArrayError, DType, Element, NpyError, NpyHeader, NpyKind, NpyType, Scalar, Shape,
-    TensorType, promote_types,
+    TensorType, prepare_threads, promote_types,
 };
 pub use callback::{
-    BoxError, CallLog, CallRecord, Callback, CallbackError, CallbackKind, HostOutput, LaneIndex,
+    CallLog, CallRecord, Callback, CallbackKind, CancelToken, HostOutput, Progress, RunOptions,
     UnknownVmapMethod, VmapMethod,
 };
 pub use elimap_derive::Tree;
-pub use error::Error;
-pub use exec::{CancelToken, Progress, RunOptions};
-pub use ops::{BatchDim, CustomVmapError, OpError, OpErrorKind};
-pub use program::{
-    ArgReduceOp, Atom, Atoms, AxisName, BinaryOp, CollectiveOp, CumulativeOp, CustomRule, DotDims,
-    Equation, GatherDims, IndexMode, Op, PadAxis, ParseError, Program, ProgramBuilder,
-    ProgramParser, ReduceOp, ScatterDims, ScatterOp, SubProgram, UnaryOp, Var,
+pub use error::{
+    BoxError, CallbackError, CustomVmapError, Error, LaneIndex, OpError, OpErrorKind, ParseError,
+    PmapError, TraceError, VerifyError, Violation, VmapError,
 };
+pub use ops::BatchDim;
+pub use program::{DotDims, GatherDims, IndexMode, Program, ScatterDims, ScatterOp};
 pub use tensor::{
-    Arguments, At, AxisList, AxisNames, BatchedFlags, CustomVmap, Flatten, Func, Output,
-    RuleOutput, ScanOptions, SharedFunc, Slicing, TakeMode, Tensor, TraceError, Tree, TreeValue,
-    Triangle, WithVmapRule, all_gather, all_to_all, arange, axis_index, axis_size, concatenate,
-    cond, custom_vmap, debug_callback, debug_print, dot, einsum, eye, fori_loop, full, iota,
+    Arguments, At, AxisList, AxisNames, Flatten, Func, Output, ScanOptions, Slicing, TakeMode,
+    Tensor, Tree, TreeValue, Triangle, all_gather, all_to_all, arange, axis_index, axis_size,
+    concatenate, cond, debug_callback, debug_print, dot, einsum, eye, fori_loop, full, iota,
     linspace, one_hot, ones, outer, pmax, pmean, pmin, ppermute, pshuffle, psum, psum_scatter,
-    scan, sequential_vmap, sort_by_key, stack, switch, tensordot, vdot, where_, while_loop, zeros,
+    scan, sort_by_key, stack, switch, tensordot, vdot, where_, while_loop, zeros,
 };
+pub use text::ProgramParser;
 pub use transform::{
-    Jit, PmapError, VerifyError, Violation, Vmap, VmapError, jit, map, pmap, shard_map, vmap, xmap,
+    BatchedFlags, CustomVmap, Jit, RuleOutput, SharedFunc, Vmap, WithVmapRule, custom_vmap, jit,
+    map, pmap, sequential_vmap, shard_map, vmap, xmap,
 };
 pub use tree::{Axes, IntoAxes, Path, Step, TreeDef, TreeError};
 
 /// The README's code is tested with the documentation's.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "phase"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -86,7 +86,7 @@ def must(command):
 
 def build_ours():
     """The program and the bench, optimized; the path of the bench."""
-    must(["cargo", "build", "--release", "--bins"])
+    must(["cargo", "build", "--profile", "dist", "--bins"])
     command = ["cargo", "bench", "--bench", "ours", "--no-run", "--message-format=json"]
     print("+", " ".join(command), file=sys.stderr)
     done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
@@ -122,19 +122,19 @@ def prepare_peers(peers, install):
 def prepare_model(name, arguments, count):
     """Writes the graph, the thetas and the systems of a model, in the forms that the peers read."""
     DATA.mkdir(parents=True, exist_ok=True)
-    text, error = run([ROOT / "target/release/elimap", "model", *arguments])
+    text, error = run([ROOT / "target/dist/elimap", "model", *arguments])
     if error:
         sys.exit(f"elimap model {' '.join(arguments)}: {error}")
     graph_path = DATA / f"{name}.json"
     graph_path.write_text(text)
     # numpy is in the virtual environment, not here.
-    must([VENV / "bin" / "python", HERE / "systems.py", DATA, name, count, ROOT / "target/release/elimap"])
+    must([VENV / "bin" / "python", HERE / "systems.py", DATA, name, count, ROOT / "target/dist/elimap"])
 
 
 def peak_of_program(name):
     """The peak memory of `elimap moments` over the whole batch, in MB, from reading to writing."""
     command = [
-        ROOT / "target/release/elimap", "moments", DATA / f"{name}.json", "--thetas", DATA / f"{name}.thetas.npy",
+        ROOT / "target/dist/elimap", "moments", DATA / f"{name}.json", "--thetas", DATA / f"{name}.thetas.npy",
         "--order", "1", "--out", DATA / f"{name}.out.npy",
     ]
     process = subprocess.Popen([str(word) for word in command])

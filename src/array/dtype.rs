@@ -17,6 +17,7 @@ use ndarray::{ArcArray, ArrayViewD, IxDyn};
 /// assert_eq!(DType::from_name("int32"), Some(DType::I32));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum DType {
     /// Truth values.
     Bool,
@@ -85,6 +86,16 @@ impl DType {
         DType::ALL
             .into_iter()
             .find(|d| d.name() == name || d.short_name() == name)
+    }
+
+    /// The size of an element in bytes.
+    #[must_use]
+    pub const fn size(self) -> usize {
+        match self {
+            DType::Bool | DType::U8 => 1,
+            DType::U32 | DType::I32 | DType::F32 => 4,
+            DType::U64 | DType::I64 | DType::F64 => 8,
+        }
     }
 
     /// Whether this is `float32` or `float64`.
@@ -184,6 +195,7 @@ elements!(Bool bool, U8 u8, U32 u32, U64 u64, I32 i32, I64 i64, F32 f32, F64 f64
 
 /// One value with its element type: a rank-0 literal of a program.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Scalar {
     /// A truth value.
     Bool(bool),

@@ -1,6 +1,6 @@
 //! What can go wrong with plain arrays.
 
-use super::{DType, Shape, ShapeTuple};
+use super::{DType, Shape, ShapeTuple, TensorType};
 
 /// An array was read or built in a way its type or shape does not allow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,7 +26,7 @@ pub enum ArrayError {
         shape: Shape,
     },
     /// The number of elements is not the product of the shape.
-    #[error("shape {} takes {} elements, but {count} were given; give one per position, in row-major order", ShapeTuple(shape), shape.iter().product::<usize>())]
+    #[error("shape {} takes {} elements, but {count} were given; give one per position, in row-major order", ShapeTuple(shape), TensorType::new(DType::U8, shape.iter().copied()).size())]
     ElementCount {
         /// The shape asked for.
         shape: Shape,

@@ -7,8 +7,10 @@
 mod copy;
 mod dtype;
 mod error;
+pub(crate) mod memory;
 mod npy;
 mod promote;
+mod threads;
 mod types;
 
 use std::borrow::Cow;
@@ -23,6 +25,7 @@ pub use error::ArrayError;
 pub use npy::{NpyError, NpyHeader, NpyKind, NpyType};
 pub use promote::promote_types;
 pub(crate) use promote::{promote_all, to_inexact};
+pub use threads::prepare_threads;
 pub use types::{Shape, TensorType};
 pub(crate) use types::{ShapeTuple, broadcast_shapes, resolve_axis};
 
@@ -117,7 +120,7 @@ pub struct Array {
 impl Array {
     /// A rank-0 array.
     #[must_use]
-    pub fn scalar<T: Element>(value: T) -> Array {
+    pub fn scalar<T: Element>(value: T) -> Self {
         Array::wrap(ndarray::arr0(value).into_shared().into_dyn())
     }
 
@@ -139,7 +142,7 @@ impl Array {
 
     /// An array of the given shape filled with one value.
     #[must_use]
-    pub fn full(shape: &[usize], value: Scalar) -> Array {
+    pub fn full(shape: &[usize], value: Scalar) -> Self {
         dispatch_dtype!(value.dtype(), T => {
             let array = value.to_array();
             match T::unwrap_ref(&array.data).and_then(|a| a.first().copied()) {
@@ -151,7 +154,7 @@ impl Array {
 
     /// An array of zeros (`false` for `bool`).
     #[must_use]
-    pub fn zeros(dtype: DType, shape: &[usize]) -> Array {
+    pub fn zeros(dtype: DType, shape: &[usize]) -> Self {
         match dtype {
             DType::Bool => Array::from(ndarray::Array::<bool, IxDyn>::from_elem(
                 IxDyn(shape),
@@ -169,7 +172,7 @@ impl Array {
 
     #[doc(hidden)]
     #[must_use]
-    pub fn wrap<T: Element>(array: ArcArray<T, IxDyn>) -> Array {
+    pub fn wrap<T: Element>(array: ArcArray<T, IxDyn>) -> Self {
         Array {
             data: T::wrap(array),
         }
@@ -319,12 +322,12 @@ impl Array {
     }
 
     /// The same elements with their axes permuted, sharing the buffer.
-    pub(crate) fn permute(&self, permutation: &[usize]) -> Array {
+    pub(crate) fn permute(&self, permutation: &[usize]) -> Self {
         dispatch!(&self.data, a => Array::wrap(a.clone().permuted_axes(IxDyn(permutation))))
     }
 
     /// The same elements in another shape of equal size; row-major order, copied only where strides force it.
-    pub(crate) fn reshaped(&self, shape: &[usize]) -> Array {
+    pub(crate) fn reshaped(&self, shape: &[usize]) -> Self {
         debug_assert_eq!(self.len(), shape.iter().product::<usize>());
         dispatch!(&self.data, a => {
             // The shared array itself is reshaped, which keeps the buffer.
@@ -336,7 +339,7 @@ impl Array {
     }
 
     /// A view broadcast to a larger shape with stride-0 axes: `dims[i]` says where axis `i` goes.
-    pub(crate) fn broadcast_in_dim(&self, shape: &[usize], dims: &[usize]) -> Array {
+    pub(crate) fn broadcast_in_dim(&self, shape: &[usize], dims: &[usize]) -> Self {
         let mut padded: Shape = SmallVec::from_elem(1, shape.len());
         for (&d, &n) in dims.iter().zip(self.shape()) {
             padded[d] = n;
@@ -364,7 +367,7 @@ impl Array {
     /// An array over as many row-major elements as its shape holds.
     ///
     /// For results whose size the type rule has settled; what a caller gives goes through [`Array::from_vec`].
-    pub(crate) fn from_elements<T: Element>(shape: &[usize], elements: Vec<T>) -> Array {
+    pub(crate) fn from_elements<T: Element>(shape: &[usize], elements: Vec<T>) -> Self {
         Array::from(
             ndarray::Array::from_shape_vec(IxDyn(shape), elements)
                 .expect("an operation makes as many elements as its type rule says"),
@@ -374,6 +377,22 @@ impl Array {
     /// Where the first element lies in memory, to tell buffers apart cheaply.
     pub(crate) fn buffer_address(&self) -> usize {
         dispatch!(&self.data, a => a.as_ptr().addr())
+    }
+
+    /// The value of a rank-0 array of truth values or integers; 0 for any other.
+    pub(crate) fn scalar_index(&self) -> i128 {
+        fn first<T: Copy>(a: &ArcArray<T, IxDyn>, f: impl Fn(T) -> i128) -> i128 {
+            a.first().map_or(0, |&x| f(x))
+        }
+        match &self.data {
+            Data::Bool(a) => first(a, i128::from),
+            Data::U8(a) => first(a, i128::from),
+            Data::U32(a) => first(a, i128::from),
+            Data::U64(a) => first(a, i128::from),
+            Data::I32(a) => first(a, i128::from),
+            Data::I64(a) => first(a, i128::from),
+            Data::F32(_) | Data::F64(_) => 0,
+        }
     }
 
     /// Whether both are the same view of the same buffer.

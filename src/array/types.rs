@@ -52,7 +52,7 @@ pub struct TensorType {
 impl TensorType {
     /// A strongly typed tensor type.
     #[must_use]
-    pub fn new(dtype: DType, shape: impl IntoIterator<Item = usize>) -> TensorType {
+    pub fn new(dtype: DType, shape: impl IntoIterator<Item = usize>) -> Self {
         TensorType {
             dtype,
             weak: false,
@@ -62,14 +62,14 @@ impl TensorType {
 
     /// The same type with the given weakness.
     #[must_use]
-    pub fn with_weak(mut self, weak: bool) -> TensorType {
+    pub fn with_weak(mut self, weak: bool) -> Self {
         self.weak = weak;
         self
     }
 
     /// The same element type with another shape.
     #[must_use]
-    pub fn with_shape(&self, shape: impl IntoIterator<Item = usize>) -> TensorType {
+    pub fn with_shape(&self, shape: impl IntoIterator<Item = usize>) -> Self {
         TensorType {
             dtype: self.dtype,
             weak: self.weak,
@@ -79,7 +79,7 @@ impl TensorType {
 
     /// The same shape with another, strong element type.
     #[must_use]
-    pub fn with_dtype(&self, dtype: DType) -> TensorType {
+    pub fn with_dtype(&self, dtype: DType) -> Self {
         TensorType {
             dtype,
             weak: false,
@@ -93,10 +93,15 @@ impl TensorType {
         self.shape.len()
     }
 
-    /// The number of elements.
+    /// The number of elements; the greatest number there is where it would be greater.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.shape.iter().product()
+        if self.shape.contains(&0) {
+            return 0;
+        }
+        self.shape
+            .iter()
+            .fold(1, |n: usize, &d| n.saturating_mul(d))
     }
 
     /// Whether dtype and shape agree; weakness is not compared.
@@ -107,7 +112,7 @@ impl TensorType {
 
     /// The type with an axis of length `size` inserted at `axis`.
     #[must_use]
-    pub(crate) fn insert_axis(&self, axis: usize, size: usize) -> TensorType {
+    pub(crate) fn insert_axis(&self, axis: usize, size: usize) -> Self {
         let mut ty = self.clone();
         ty.shape.insert(axis, size);
         ty
@@ -115,7 +120,7 @@ impl TensorType {
 
     /// The type with the given axis removed.
     #[must_use]
-    pub(crate) fn remove_axis(&self, axis: usize) -> TensorType {
+    pub(crate) fn remove_axis(&self, axis: usize) -> Self {
         let mut ty = self.clone();
         ty.shape.remove(axis);
         ty

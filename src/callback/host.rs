@@ -6,11 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 use smallvec::SmallVec;
 
-use super::error::HostPanic;
-use super::{BoxError, Callback, CallbackError, LaneIndex};
-use crate::array::{Array, Element, Shape, TensorType, dispatch_dtype};
-use crate::error::Error;
-use crate::exec::RunOptions;
+use super::{Callback, RunOptions};
+use crate::array::{Array, DType, Element, Shape, TensorType, dispatch_dtype, prepare_threads};
+use crate::error::{BoxError, CallbackError, Error, HostPanic, LaneIndex, OpError, OpErrorKind};
 
 /// What a host function may return: an [`Array`], an array or `Vec` of them, or a `Result` of one of these.
 pub trait HostOutput {
@@ -47,6 +45,9 @@ impl<T: HostOutput, E: Into<BoxError>> HostOutput for Result<T, E> {
         self.map_err(Into::into)?.into_arrays()
     }
 }
+
+/// What became of a lane; `None` where it was not called because one below it had failed.
+type Answer = Option<Result<Vec<Array>, CallbackError>>;
 
 impl Callback {
     /// Calls the host once and checks its results against `results`, in JAX's order: count, shape, dtype (rule C24).
@@ -95,6 +96,11 @@ impl Callback {
 
     /// Calls the host with zeros of the given types to learn the types of its results.
     pub(crate) fn probe(mut self, inputs: &[TensorType]) -> Result<Callback, CallbackError> {
+        OpErrorKind::check_memory(inputs).map_err(|kind| CallbackError::Failed {
+            name: self.name.to_string(),
+            lane: LaneIndex::default(),
+            source: kind.into(),
+        })?;
         let args: Vec<Array> = inputs
             .iter()
             .map(|ty| Array::zeros(ty.dtype, &ty.shape))
@@ -109,7 +115,14 @@ impl Callback {
             log.push(&self.name, args);
         }
         catch_unwind(AssertUnwindSafe(|| (self.host)(args)))
-            .unwrap_or_else(|payload| Err(HostPanic::from_payload(payload.as_ref()).into()))
+            .unwrap_or_else(|payload| {
+                let panic = HostPanic::from_payload(payload.as_ref());
+                // The payload is the host's own and may panic again when it is dropped; what that throws is let go.
+                if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+                    std::mem::forget(again);
+                }
+                Err(panic.into())
+            })
             .map_err(|source| CallbackError::Failed {
                 name: self.name.to_string(),
                 lane: LaneIndex(SmallVec::from_slice(lane)),
@@ -129,14 +142,19 @@ impl Callback {
         lanes: &[usize],
         options: &RunOptions,
     ) -> Result<Vec<Array>, Error> {
-        let count: usize = lanes.iter().product();
+        let count = TensorType::new(DType::U8, lanes.iter().copied()).size();
+        // What each lane answers with takes room even where its results have no elements.
+        let answers = TensorType::new(DType::U64, [count, size_of::<Answer>() / 8]);
+        OpErrorKind::check_memory(&[answers])
+            .map_err(|kind| OpError::at(self.kind.name(), kind, None))?;
+        prepare_threads();
         let lane_types: Vec<TensorType> = results
             .iter()
             .map(|ty| ty.with_shape(ty.shape[lanes.len()..].iter().copied()))
             .collect();
         let lowest_failure = AtomicUsize::new(usize::MAX);
         let done = AtomicUsize::new(0);
-        let outcomes: Vec<Option<Result<Vec<Array>, CallbackError>>> = (0..count)
+        let outcomes: Vec<Answer> = (0..count)
             .into_par_iter()
             .map(|flat| {
                 if flat > lowest_failure.load(Ordering::Relaxed) || options.check().is_err() {

@@ -36,7 +36,7 @@ pub struct CallLog {
 impl CallLog {
     /// An empty log.
     #[must_use]
-    pub fn new() -> CallLog {
+    pub fn new() -> Self {
         CallLog::default()
     }
 

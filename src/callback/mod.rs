@@ -4,20 +4,21 @@
 //! [`VmapMethod`] what happens to it under `vmap`. The contract, checked at every call: the host gets arrays of the
 //! types the method promises (JAX, section 2 of its semantics: rules C1 to C11) and returns as many arrays as
 //! declared, of the declared dtypes and (batched) shapes. Whatever goes wrong on the host's side, an error, a panic or a wrong
-//! result, arrives as a [`CallbackError`] that names the callback and, for per-lane methods, the lane.
+//! result, arrives as a [`CallbackError`](crate::CallbackError) that names the callback and, for per-lane methods, the lane.
 
-mod error;
 mod host;
 mod log;
+mod options;
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::array::{Array, TensorType};
+use crate::error::BoxError;
 
-pub use error::{BoxError, CallbackError, LaneIndex};
 pub use host::HostOutput;
 pub use log::{CallLog, CallRecord};
+pub use options::{CancelToken, Progress, RunOptions};
 
 /// What a [`Callback`] does under `vmap`.
 ///
@@ -34,6 +35,7 @@ pub use log::{CallLog, CallRecord};
 /// A callback none of whose arguments is batched is called once, unbatched, whatever its method; a batch of size 0
 /// makes no call (rules C1 and C19).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum VmapMethod {
     /// One call per lane, in ascending order; under nested vmaps the innermost level is the slowest (rule C11).
     Sequential,
@@ -105,6 +107,7 @@ impl std::str::FromStr for VmapMethod {
 
 /// What a host call does beside returning its results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum CallbackKind {
     /// Without side effects: may be dropped under `jit` where its results are not used.
     Pure,
@@ -115,6 +118,22 @@ pub enum CallbackKind {
     },
     /// For looking at values; never dropped.
     Debug,
+}
+
+impl CallbackKind {
+    /// The names of the operations that make such calls.
+    pub(crate) const NAMES: &'static [&'static str] =
+        &["pure_callback", "io_callback", "debug_callback"];
+
+    /// The name of the operation that makes such calls.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            CallbackKind::Pure => "pure_callback",
+            CallbackKind::Io { .. } => "io_callback",
+            CallbackKind::Debug => "debug_callback",
+        }
+    }
 }
 
 type HostFn = dyn Fn(&[Array]) -> Result<Vec<Array>, BoxError> + Send + Sync;
@@ -132,6 +151,22 @@ type HostFn = dyn Fn(&[Array]) -> Result<Vec<Array>, BoxError> + Send + Sync;
 /// let out = vmap(|x: Tensor| square.call((x,))).call((Array::from(vec![1.0, 2.0, 3.0]),))?;
 /// assert_eq!(out.to_array()?.to_vec::<f64>()?, [1.0, 4.0, 9.0]);
 /// # Ok::<(), elimap::Error>(())
+/// ```
+///
+/// # Panics of the host
+///
+/// A host function that panics is caught, and its text is the `source()` of a [`CallbackError::Failed`]. Rust's panic hook has
+/// printed the text to stderr by then. Hooks belong to the program, so this library neither installs nor removes one; a
+/// program that wants the text in the error only installs its own before it calls anything:
+///
+/// ```
+/// use elimap::prelude::*;
+/// std::panic::set_hook(Box::new(|_| ()));
+/// let moody = Callback::new("moody", [f64::spec([])], |_: &[Array]| -> Result<Array, elimap::BoxError> {
+///     panic!("not today")
+/// });
+/// let error = moody.call((Array::from(1.0),)).unwrap_err();
+/// assert!(error.to_string().contains("the host function panicked: not today"));
 /// ```
 #[derive(Clone)]
 pub struct Callback {
@@ -151,7 +186,7 @@ impl Callback {
         name: &str,
         results: impl IntoIterator<Item = TensorType>,
         host: impl Fn(&[Array]) -> R + Send + Sync + 'static,
-    ) -> Callback {
+    ) -> Self {
         Callback {
             name: Arc::from(name),
             // Results are never weak (rule N6).
@@ -165,7 +200,7 @@ impl Callback {
 
     /// Says how the callback batches.
     #[must_use]
-    pub fn vmap_method(mut self, method: VmapMethod) -> Callback {
+    pub fn vmap_method(mut self, method: VmapMethod) -> Self {
         self.method = Some(method);
         self
     }
@@ -173,7 +208,7 @@ impl Callback {
     /// Declares side effects: such a callback is never dropped, and under `vmap` it is called lane by lane whatever its
     /// method; an ordered one cannot be batched (JAX's `io_callback`, rules C40 to C42).
     #[must_use]
-    pub fn io(mut self, ordered: bool) -> Callback {
+    pub fn io(mut self, ordered: bool) -> Self {
         self.kind = CallbackKind::Io { ordered };
         self
     }
@@ -181,7 +216,7 @@ impl Callback {
     /// Declares that the callback only looks at values: never dropped, and under `vmap` called lane by lane (rule C43);
     /// [`debug_callback`](crate::debug_callback) is the usual way to one.
     #[must_use]
-    pub fn debug(mut self) -> Callback {
+    pub fn debug(mut self) -> Self {
         self.kind = CallbackKind::Debug;
         self
     }
@@ -194,7 +229,7 @@ impl Callback {
 
     /// Records every host call in `log`.
     #[must_use]
-    pub fn log(mut self, log: &CallLog) -> Callback {
+    pub fn log(mut self, log: &CallLog) -> Self {
         self.log = Some(log.clone());
         self
     }

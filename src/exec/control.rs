@@ -1,13 +1,13 @@
 //! Running conditionals and loops.
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use super::plan::{Plan, ScanPlan, WhilePlan};
 use super::{RunContext, Table};
 use crate::array::{Array, Data, Element, TensorType, dispatch_dtype};
-use crate::error::Error;
+use crate::error::{Error, OpError, OpErrorKind};
 use crate::ops::{self, Outputs};
-use crate::program::{Atom, Op, Program, Rebuild};
+use crate::program::{ScatterApply, SelectN};
 
 pub(super) fn run_cond(
     branches: &[Plan],
@@ -16,24 +16,8 @@ pub(super) fn run_cond(
 ) -> Result<Outputs<Array>, Error> {
     let index = operands.remove(0);
     // Out of range picks the nearest branch (rule N26).
-    let taken = scalar_index(&index).clamp(0, branches.len() as i128 - 1);
+    let taken = index.scalar_index().clamp(0, branches.len() as i128 - 1);
     branches[taken as usize].run(operands, cx)
-}
-
-/// The value of a scalar bool or integer.
-pub(crate) fn scalar_index(array: &Array) -> i128 {
-    fn first<T: Copy>(a: &ndarray::ArcArray<T, ndarray::IxDyn>, f: impl Fn(T) -> i128) -> i128 {
-        a.first().map_or(0, |&x| f(x))
-    }
-    match array.data() {
-        Data::Bool(a) => first(a, i128::from),
-        Data::U8(a) => first(a, i128::from),
-        Data::U32(a) => first(a, i128::from),
-        Data::U64(a) => first(a, i128::from),
-        Data::I32(a) => first(a, i128::from),
-        Data::I64(a) => first(a, i128::from),
-        Data::F32(_) | Data::F64(_) => 0,
-    }
 }
 
 fn any(pred: &Array) -> bool {
@@ -74,7 +58,7 @@ pub(super) fn run_while(
             for (old, new) in carry.iter_mut().zip(next) {
                 let which = keep_going
                     .broadcast_in_dim(old.shape(), &(0..keep_going.rank()).collect::<Vec<_>>());
-                *old = ops::eval(&Op::SelectN, &[which, old.clone(), new])?.swap_remove(0);
+                *old = ops::eval(&SelectN.into(), &[which, old.clone(), new]).swap_remove(0);
             }
         } else {
             carry = next;
@@ -93,6 +77,7 @@ pub(super) fn run_scan(
     let mut carry: Outputs<Array> = operands[plan.num_consts..fixed].iter().cloned().collect();
     let mut table = Table::new();
     let xs = &operands[fixed..];
+    OpErrorKind::check_memory(&plan.ys).map_err(|kind| OpError::at("scan", kind, None))?;
     let mut ys: Vec<Stack> = plan.ys.iter().map(Stack::new).collect();
     if plan.length > 0
         && let Some(invariant) = &plan.invariant
@@ -132,13 +117,45 @@ pub(super) fn run_scan(
         .collect())
 }
 
+/// Puts every element that updates meet, and each of those, through the update function.
+pub(super) fn run_scatter(
+    op: &ScatterApply,
+    update: &Plan,
+    operands: &[Array],
+    cx: &mut RunContext,
+) -> Result<Outputs<Array>, Error> {
+    let mut table = Table::new();
+    let mut failed = None;
+    let out = dispatch_dtype!(operands[0].dtype(), T => {
+        ops::scatter::eval_with::<T>(&op.dims, op.mode, operands, |target, updates| {
+            for (element, &update_element) in target.iter_mut().zip(updates) {
+                if failed.is_some() {
+                    return;
+                }
+                let args = [Array::scalar(*element), Array::scalar(update_element)];
+                let found = update
+                    .run_in(&mut table, args, cx)
+                    .and_then(|out| Ok(out[0].item::<T>()?));
+                match found {
+                    Ok(found) => *element = found,
+                    Err(error) => failed = Some(error),
+                }
+            }
+        })
+    });
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(smallvec![out]),
+    }
+}
+
 /// A result of a scan, filled one step at a time.
 struct Stack {
     array: Array,
 }
 
 impl Stack {
-    fn new(ty: &TensorType) -> Stack {
+    fn new(ty: &TensorType) -> Self {
         Stack {
             array: Array::zeros(ty.dtype, &ty.shape),
         }
@@ -170,90 +187,4 @@ impl Stack {
     fn finish(self) -> Array {
         self.array
     }
-}
-
-/// Splits a scan body into what depends on its constants alone and the rest, which takes the found values as further
-/// constants. `None` twice where nothing is invariant.
-///
-/// Only bodies with an invariant pure callback are split: the host is then called once instead of once per step, as
-/// in the reference, where compilation hoists it.
-pub(super) fn split_invariant(
-    body: &Program,
-    num_consts: usize,
-) -> (Option<Program>, Option<Program>) {
-    let mut invariant = vec![false; body.types().len()];
-    for (var, _) in body.constants() {
-        invariant[var.index()] = true;
-    }
-    for var in &body.inputs()[..num_consts] {
-        invariant[var.index()] = true;
-    }
-    let mut chosen = vec![false; body.equations().len()];
-    let mut any_callback = false;
-    for (flag, equation) in chosen.iter_mut().zip(body.equations()) {
-        let fixed = equation.inputs.iter().all(|a| match a {
-            Atom::Var(var) => invariant[var.index()],
-            Atom::Literal(..) => true,
-        });
-        if fixed && !equation.op.has_effects() {
-            *flag = true;
-            any_callback |= equation.op.calls_host();
-            for var in &equation.outputs {
-                invariant[var.index()] = true;
-            }
-        }
-    }
-    if !any_callback {
-        return (None, None);
-    }
-    // What the rest reads of the invariant equations becomes an extra constant.
-    let mut first = Rebuild::new(body);
-    for var in &body.inputs()[..num_consts] {
-        first.input(*var);
-    }
-    first.constants();
-    let mut needed: Vec<crate::program::Var> = Vec::new();
-    let computed: std::collections::HashSet<u32> = body
-        .equations()
-        .iter()
-        .zip(&chosen)
-        .filter(|&(_, &c)| c)
-        .flat_map(|(e, _)| e.outputs.iter().map(|v| v.0))
-        .collect();
-    let mut need = |atom: &Atom| {
-        if let Atom::Var(var) = atom
-            && computed.contains(&var.0)
-            && !needed.contains(var)
-        {
-            needed.push(*var);
-        }
-    };
-    for (equation, _) in body.equations().iter().zip(&chosen).filter(|&(_, &c)| !c) {
-        equation.inputs.iter().for_each(&mut need);
-    }
-    body.outputs().iter().for_each(&mut need);
-
-    let mut rest = Rebuild::new(body);
-    for var in &body.inputs()[..num_consts] {
-        rest.input(*var);
-    }
-    for var in &needed {
-        rest.input(*var);
-    }
-    for var in &body.inputs()[num_consts..] {
-        rest.input(*var);
-    }
-    rest.constants();
-    for (equation, &c) in body.equations().iter().zip(&chosen) {
-        if c {
-            first.equation(equation);
-        } else {
-            rest.equation(equation);
-        }
-    }
-    let found: Vec<Atom> = needed.iter().map(|&v| Atom::Var(v)).collect();
-    (
-        Some(first.finish(&found)),
-        Some(rest.finish(body.outputs())),
-    )
 }

@@ -6,19 +6,16 @@
 //! calls do too (rule C15).
 
 mod control;
-mod options;
 mod plan;
 
 use smallvec::SmallVec;
 
 use crate::array::Array;
-use crate::callback::Callback;
-use crate::error::Error;
-use crate::ops::{self, OpError, OpErrorKind, Outputs};
-use crate::program::Program;
+use crate::callback::RunOptions;
+use crate::error::{Error, OpError, OpErrorKind};
+use crate::ops::{self, Outputs};
+use crate::program::{HostCall, Op, Program};
 
-pub(crate) use control::scalar_index;
-pub use options::{CancelToken, Progress, RunOptions};
 pub(crate) use plan::Plan;
 use plan::{Action, Operand, Step};
 
@@ -59,12 +56,7 @@ impl Program {
                 expected: self.inputs.len(),
                 actual: args.len(),
             };
-            return Err(OpError {
-                op: "program",
-                kind,
-                location: None,
-            }
-            .into());
+            return Err(OpError::at("program", kind, None).into());
         }
         for (arg, ty) in args.iter().zip(self.input_types()) {
             if !arg.ty().same_layout(&ty) {
@@ -72,12 +64,7 @@ impl Program {
                     [&ty, &arg.ty()],
                     format!("an input takes {ty}, it was given {}", arg.ty()),
                 );
-                return Err(OpError {
-                    op: "program",
-                    kind,
-                    location: None,
-                }
-                .into());
+                return Err(OpError::at("program", kind, None).into());
             }
         }
         // Programs can be built and parsed by hand; evaluation may assume what the type rules accept.
@@ -139,20 +126,23 @@ impl Plan {
         cx: &mut RunContext,
     ) -> Result<Outputs<Array>, Error> {
         match &step.action {
-            Action::Data(op) => ops::eval(op, &operands),
+            Action::Data(op) => Ok(ops::eval(op, &operands)),
+            Action::LargeData(op, types, location) => {
+                let name = Op::from(op.clone()).name();
+                OpErrorKind::check_memory(types)
+                    .map_err(|kind| OpError::at(name, kind, *location))?;
+                Ok(ops::eval(op, &operands))
+            }
             Action::Empty(results) => Ok(results
                 .iter()
                 .map(|ty| Array::zeros(ty.dtype, &ty.shape))
                 .collect()),
-            Action::Callback {
-                callback,
-                results,
-                lanes,
-            } => call_host(callback, results, lanes, &operands, cx),
+            Action::HostCall(call) => call_host(call, &operands, cx),
             Action::Call(plan) => plan.run(operands, cx),
             Action::Cond(branches) => control::run_cond(branches, operands, cx),
             Action::While(plan) => control::run_while(plan, operands, cx),
             Action::Scan(plan) => control::run_scan(plan, operands, cx),
+            Action::ScatterApply { op, update } => control::run_scatter(op, update, &operands, cx),
             Action::Unbound(error) => Err(error.clone().into()),
         }
     }
@@ -170,23 +160,22 @@ fn read(table: &mut Table, operand: &Operand) -> Result<Array, Error> {
     // A verified program defines every variable before its use.
     found.ok_or_else(|| {
         let detail = "a variable is used before it is defined; verify() the program".to_owned();
-        OpError {
-            op: "program",
-            kind: OpErrorKind::InvalidParameter { detail },
-            location: None,
-        }
-        .into()
+        OpError::at("program", OpErrorKind::InvalidParameter { detail }, None).into()
     })
 }
 
 /// One host call, or one per lane.
 fn call_host(
-    callback: &Callback,
-    results: &[crate::array::TensorType],
-    lanes: &[usize],
+    call: &HostCall,
     operands: &[Array],
     cx: &RunContext,
 ) -> Result<Outputs<Array>, Error> {
+    let HostCall {
+        callback,
+        results,
+        lanes,
+        kind: _,
+    } = call;
     cx.options.check()?;
     if !lanes.is_empty() {
         return Ok(callback

@@ -4,10 +4,15 @@ use std::panic::Location;
 
 use smallvec::SmallVec;
 
-use crate::array::{Array, DType, Shape, TensorType};
-use crate::callback::{Callback, CallbackKind};
-use crate::ops::{OpError, OpErrorKind};
-use crate::program::{Atom, Op, Program, dead_code};
+use crate::array::{Array, DType, TensorType, memory};
+use crate::callback::CallbackKind;
+use crate::error::{OpError, OpErrorKind};
+use crate::passes::dead::dead_code;
+use crate::passes::hoist;
+use crate::program::{
+    Atom, AxisName, Call, Cond, ControlOp, CustomVmapCall, DataOp, HostCall, Op, Program,
+    ScatterApply,
+};
 
 /// A compiled program.
 #[derive(Debug)]
@@ -42,18 +47,20 @@ pub(super) struct Step {
 /// What a step does.
 #[derive(Debug)]
 pub(super) enum Action {
-    Data(Op),
-    Callback {
-        callback: Callback,
-        results: SmallVec<[TensorType; 2]>,
-        lanes: Shape,
-    },
+    Data(DataOp),
+    /// One whose results are so large that memory is asked for first.
+    LargeData(DataOp, Vec<TensorType>, Option<&'static Location<'static>>),
+    HostCall(HostCall),
     /// A pure callback all of whose results are empty is not called (rule C19).
     Empty(SmallVec<[TensorType; 2]>),
     Call(Plan),
     Cond(Vec<Plan>),
     While(WhilePlan),
     Scan(ScanPlan),
+    ScatterApply {
+        op: ScatterApply,
+        update: Plan,
+    },
     /// A collective whose axis no vmap bound.
     Unbound(OpError),
 }
@@ -85,7 +92,7 @@ pub(super) struct ScanPlan {
 }
 
 impl Plan {
-    pub(crate) fn new(program: &Program) -> Plan {
+    pub(crate) fn new(program: &Program) -> Self {
         let mut last_use: Vec<Option<usize>> = vec![None; program.types.len()];
         for (i, equation) in program.equations.iter().enumerate() {
             for atom in &equation.inputs {
@@ -139,6 +146,15 @@ fn swept(program: &Program) -> Program {
     dead_code(program.clone())
 }
 
+/// A loop's body, and what is run once before the first step, where there is such.
+fn hoisted(body: &Program, num_consts: usize) -> (Option<Plan>, Plan) {
+    let body = swept(body);
+    match hoist::invariant(&body, num_consts) {
+        Some((first, rest)) => (Some(Plan::new(&first)), Plan::new(&rest)),
+        None => (None, Plan::new(&body)),
+    }
+}
+
 /// Where to find the atoms; `last` says of a variable whether these are the last to read it.
 fn operands<'a>(
     atoms: &'a [Atom],
@@ -159,115 +175,79 @@ impl Action {
         program: &Program,
         outputs: &[crate::program::Var],
         location: Option<&'static Location<'static>>,
-    ) -> Action {
+    ) -> Self {
+        let name = op.name();
+        let op = match op {
+            Op::Data(op) => {
+                let types = outputs.iter().map(|&v| program.var_type(v).clone());
+                let types: Vec<TensorType> = types.collect();
+                return if memory::are_large(&types) {
+                    Action::LargeData(op.clone(), types, location)
+                } else {
+                    Action::Data(op.clone())
+                };
+            }
+            Op::Control(op) => op,
+        };
         match op {
-            Op::Callback {
-                results,
-                kind: CallbackKind::Pure,
-                ..
-            } if results.iter().all(|ty| ty.size() == 0) => Action::Empty(results.clone()),
-            Op::Callback {
-                callback,
-                results,
-                lanes,
-                ..
-            } => Action::Callback {
-                callback: callback.clone(),
-                results: results.clone(),
-                lanes: lanes.clone(),
-            },
-            Op::Call { program, .. } | Op::CustomVmap { program, .. } => {
+            ControlOp::HostCall(call) => {
+                let empty = call.results.iter().all(|ty| ty.size() == 0);
+                if empty && call.kind == CallbackKind::Pure {
+                    Action::Empty(call.results.clone())
+                } else {
+                    Action::HostCall(call.clone())
+                }
+            }
+            ControlOp::Call(Call { program, .. })
+            | ControlOp::CustomVmapCall(CustomVmapCall { program, .. }) => {
                 Action::Call(Plan::new(program))
             }
-            Op::Cond { branches } => {
+            ControlOp::Cond(Cond { branches }) => {
                 Action::Cond(branches.iter().map(|b| Plan::new(&swept(b))).collect())
             }
-            Op::While {
-                cond,
-                cond_consts,
-                body,
-                body_consts,
-            } => {
-                let body = swept(body);
-                let (invariant, rest) = super::control::split_invariant(&body, *body_consts);
+            ControlOp::While(op) => {
+                let (invariant, body) = hoisted(&op.body, op.body_consts);
                 Action::While(WhilePlan {
-                    cond: Plan::new(&swept(cond)),
-                    cond_consts: *cond_consts,
-                    invariant: invariant.as_ref().map(Plan::new),
-                    body: Plan::new(rest.as_ref().unwrap_or(&body)),
-                    body_consts: *body_consts,
-                    masked: cond
+                    cond: Plan::new(&swept(&op.cond)),
+                    cond_consts: op.cond_consts,
+                    invariant,
+                    body,
+                    body_consts: op.body_consts,
+                    masked: op
+                        .cond
                         .output_types()
                         .first()
                         .is_some_and(|ty| ty.dtype == DType::Bool && ty.rank() > 0),
                 })
             }
-            Op::Scan {
-                body,
-                length,
-                num_consts,
-                num_carry,
-                reverse,
-                lanes,
-                ..
-            } => {
-                let body = swept(body);
-                let (invariant, rest) = super::control::split_invariant(&body, *num_consts);
+            ControlOp::Scan(op) => {
+                let (invariant, body) = hoisted(&op.body, op.num_consts);
                 Action::Scan(ScanPlan {
-                    invariant: invariant.as_ref().map(Plan::new),
-                    body: Plan::new(rest.as_ref().unwrap_or(&body)),
-                    length: *length,
-                    num_consts: *num_consts,
-                    num_carry: *num_carry,
-                    reverse: *reverse,
-                    lanes: *lanes,
-                    ys: outputs[*num_carry..]
+                    invariant,
+                    body,
+                    length: op.length,
+                    num_consts: op.num_consts,
+                    num_carry: op.num_carry,
+                    reverse: op.reverse,
+                    lanes: op.lanes,
+                    ys: outputs[op.num_carry..]
                         .iter()
                         .map(|&v| program.var_type(v).clone())
                         .collect(),
                 })
             }
-            Op::Collective { axes, .. } => {
-                let name = axes
-                    .first()
-                    .map_or_else(String::new, |(n, _)| n.to_string());
-                Action::Unbound(OpError {
-                    op: op.name(),
-                    kind: OpErrorKind::UnboundAxisName {
-                        name,
-                        bound: Vec::new(),
-                    },
-                    location,
-                })
+            ControlOp::ScatterApply(op) => Action::ScatterApply {
+                op: op.clone(),
+                update: Plan::new(&op.update),
+            },
+            ControlOp::Collective(op) => {
+                let name_of_axis = |(name, _): &(AxisName, usize)| name.to_string();
+                let kind = OpErrorKind::UnboundAxisName {
+                    name: op.axes.first().map(name_of_axis).unwrap_or_default(),
+                    bound: Vec::new(),
+                };
+                Action::Unbound(OpError::at(name, kind, location))
             }
-            Op::Unary(_)
-            | Op::Binary(_)
-            | Op::IntegerPow { .. }
-            | Op::ConvertElementType { .. }
-            | Op::SelectN
-            | Op::Clamp
-            | Op::BroadcastInDim { .. }
-            | Op::Reshape { .. }
-            | Op::Transpose { .. }
-            | Op::Squeeze { .. }
-            | Op::Concatenate { .. }
-            | Op::Pad { .. }
-            | Op::Rev { .. }
-            | Op::Slice { .. }
-            | Op::Reduce { .. }
-            | Op::ArgReduce { .. }
-            | Op::Cumulative { .. }
-            | Op::DotGeneral { .. }
-            | Op::Iota { .. }
-            | Op::DynamicSlice { .. }
-            | Op::DynamicUpdateSlice
-            | Op::Gather { .. }
-            | Op::Scatter { .. }
-            | Op::Sort { .. }
-            | Op::TopK { .. }
-            | Op::Cholesky
-            | Op::TriangularSolve { .. }
-            | Op::Solve => Action::Data(op.clone()),
         }
     }
 }

@@ -6,47 +6,84 @@ mod tests;
 use ndarray::{ArcArray, IxDyn};
 use smallvec::smallvec;
 
-use super::elementwise::elements;
-use super::error::expect_operands;
-use super::math::{Arith, Float, Number};
-use super::{BatchContext, BatchDim, Batched, OpErrorKind, Outputs};
 use crate::array::{Array, DType, Data, TensorType, dispatch};
-use crate::error::Error;
-use crate::program::{CumulativeOp, Op};
+use crate::error::{Error, OpErrorKind, ParseError};
+use crate::ops::elementwise::elements;
+use crate::ops::math::{Arith, Float, Number};
+use crate::ops::rule::{
+    Batched, DataRules, Emit, Outputs, Rules, expect_operands, past, unary_batch,
+};
+use crate::program::text::{Given, Shown};
+use crate::program::{Cumulative, CumulativeOp, Op};
 
 type Typed<T> = ArcArray<T, IxDyn>;
 
-/// The operand's type, which the running reduction keeps: integers wrap (N4).
-pub(crate) fn infer(
-    kind: CumulativeOp,
-    axis: usize,
-    inputs: &[TensorType],
-) -> Result<Outputs<TensorType>, OpErrorKind> {
-    expect_operands(inputs, 1)?;
-    let x = &inputs[0];
-    if axis >= x.rank() {
-        let axis = isize::try_from(axis).unwrap_or(isize::MAX);
-        return Err(OpErrorKind::AxisOutOfBounds {
-            axis,
-            rank: x.rank(),
-        });
-    }
-    match kind {
-        CumulativeOp::Sum | CumulativeOp::Prod if x.dtype == DType::Bool => {
-            Err(OpErrorKind::dtypes(
-                inputs,
-                "integers or floats are taken; convert bool to an integer type first",
-            ))
+impl Rules for Cumulative {
+    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
+        // The operand's type, which the running reduction keeps: integers wrap (N4).
+        let &Self { kind, axis, .. } = self;
+        expect_operands(inputs, 1)?;
+        let x = &inputs[0];
+        if axis >= x.rank() {
+            let axis = isize::try_from(axis).unwrap_or(isize::MAX);
+            return Err(OpErrorKind::AxisOutOfBounds {
+                axis,
+                rank: x.rank(),
+            });
         }
-        CumulativeOp::LogSumExp if !x.dtype.is_float() => Err(OpErrorKind::dtypes(
-            inputs,
-            "floats are taken; convert the operand to float32 or float64 first",
-        )),
-        _ => Ok(smallvec![x.clone()]),
+        match kind {
+            CumulativeOp::Sum | CumulativeOp::Prod if x.dtype == DType::Bool => {
+                Err(OpErrorKind::dtypes(
+                    inputs,
+                    "integers or floats are taken; convert bool to an integer type first",
+                ))
+            }
+            CumulativeOp::LogSumExp if !x.dtype.is_float() => Err(OpErrorKind::dtypes(
+                inputs,
+                "floats are taken; convert the operand to float32 or float64 first",
+            )),
+            _ => Ok(smallvec![x.clone()]),
+        }
+    }
+
+    fn batch(&self, cx: &mut dyn Emit, inputs: &[Batched]) -> Result<Outputs<Batched>, Error> {
+        unary_batch(cx, inputs, |dim| {
+            let axis = past(self.axis, dim);
+            let op = Cumulative {
+                axis,
+                ..self.clone()
+            };
+            (op, dim)
+        })
+    }
+
+    fn params(&self, shown: &mut Shown<'_>) {
+        shown.show("axis", self.axis).show("reverse", self.reverse);
+    }
+
+    fn parse(name: &str, given: &mut Given<'_>) -> Result<Op, ParseError> {
+        let kind = CumulativeOp::from_name(name).ok_or_else(|| given.unknown_operation())?;
+        Ok(Cumulative {
+            kind,
+            axis: given.number("axis")?,
+            reverse: given.boolean("reverse")?,
+        }
+        .into())
     }
 }
 
-pub(crate) fn eval(kind: CumulativeOp, axis: usize, reverse: bool, x: &Array) -> Array {
+impl DataRules for Cumulative {
+    fn eval(&self, inputs: &[Array]) -> Outputs<Array> {
+        smallvec![running(self, &inputs[0])]
+    }
+}
+
+fn running(op: &Cumulative, x: &Array) -> Array {
+    let &Cumulative {
+        kind,
+        axis,
+        reverse,
+    } = op;
     match kind {
         CumulativeOp::Sum | CumulativeOp::Prod => match x.data() {
             Data::Bool(_) => unreachable!("the type rule of {} does not admit bool", kind.name()),
@@ -122,28 +159,4 @@ fn scan_rows<T: Copy>(block: &mut [T], inner: usize, reverse: bool, f: &impl Fn(
             *x = f(total, *x);
         }
     }
-}
-
-/// The same along the axis's place in the batched operand.
-pub(crate) fn batch(
-    cx: &mut BatchContext<'_>,
-    kind: CumulativeOp,
-    axis: usize,
-    reverse: bool,
-    inputs: &[Batched],
-) -> Result<Outputs<Batched>, Error> {
-    let Batched { atom, dim } = inputs[0];
-    let axis = match dim {
-        BatchDim::At(dim) => axis + usize::from(dim <= axis),
-        BatchDim::Unbatched => axis,
-    };
-    let atom = cx.emit1(
-        Op::Cumulative {
-            kind,
-            axis,
-            reverse,
-        },
-        smallvec![atom],
-    )?;
-    Ok(smallvec![Batched { atom, dim }])
 }

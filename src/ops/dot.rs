@@ -13,12 +13,16 @@ use ndarray::{
 };
 use smallvec::{SmallVec, smallvec};
 
-use super::error::expect_operands;
-use super::math::Arith;
-use super::{BatchContext, BatchDim, Batched, OpErrorKind, Outputs};
 use crate::array::{Array, Data, Shape, TensorType, axes_merge, row_major};
-use crate::error::Error;
-use crate::program::{DotDims, Op};
+use crate::error::{Error, OpErrorKind, ParseError};
+use crate::ops::math::Arith;
+use crate::ops::rule::{
+    BatchDim, Batched, DataRules, Emit, Outputs, Rules, all_past, expect_operands,
+};
+use crate::ops::shape::addressable;
+use crate::program::text::python::{list, tuple};
+use crate::program::text::{Given, Shown};
+use crate::program::{DotDims, DotGeneral, Op};
 
 type Typed<T> = ArcArray<T, IxDyn>;
 
@@ -77,83 +81,157 @@ fn sides(dims: &DotDims, lhs_rank: usize, rhs_rank: usize) -> (Side<'_>, Side<'_
     )
 }
 
-/// The result's axes are the batch axes, the left operand's free ones, the right operand's free ones; its element
-/// type is the operands' (N18).
-pub(crate) fn infer(
-    dims: &DotDims,
-    inputs: &[TensorType],
-) -> Result<Outputs<TensorType>, OpErrorKind> {
-    expect_operands(inputs, 2)?;
-    let (lhs, rhs) = (&inputs[0], &inputs[1]);
-    if lhs.dtype != rhs.dtype {
-        return Err(OpErrorKind::dtypes(
-            inputs,
-            "both operands must have one element type; convert one of them first",
-        ));
+impl Rules for DotGeneral {
+    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
+        // The result's axes are the batch axes, the left operand's free ones, the right operand's free ones; its element
+        // type is the operands' (N18).
+        let dims = &self.dims;
+        expect_operands(inputs, 2)?;
+        let (lhs, rhs) = (&inputs[0], &inputs[1]);
+        if lhs.dtype != rhs.dtype {
+            return Err(OpErrorKind::dtypes(
+                inputs,
+                "both operands must have one element type; convert one of them first",
+            ));
+        }
+        let pairs = [
+            ("contracted", &dims.lhs_contract, &dims.rhs_contract),
+            ("batch", &dims.lhs_batch, &dims.rhs_batch),
+        ];
+        for (role, l, r) in pairs {
+            if l.len() != r.len() {
+                let detail = format!(
+                    "{} {role} axes on the left and {} on the right; they go in pairs",
+                    l.len(),
+                    r.len()
+                );
+                return Err(OpErrorKind::parameter(detail));
+            }
+        }
+        let (left, right) = sides(dims, lhs.rank(), rhs.rank());
+        left.check("left")?;
+        right.check("right")?;
+        for (role, l, r) in pairs {
+            if let Some((&l, &r)) = l
+                .iter()
+                .zip(r)
+                .find(|&(&l, &r)| lhs.shape[l] != rhs.shape[r])
+            {
+                let detail = format!(
+                    "{role} axes {l} of the left and {r} of the right operand must have equal lengths"
+                );
+                return Err(OpErrorKind::shapes(inputs, detail));
+            }
+        }
+        let batch = dims.lhs_batch.iter().map(|&a| lhs.shape[a]);
+        let lhs_free = left.free().into_iter().map(|a| lhs.shape[a]);
+        let rhs_free = right.free().into_iter().map(|a| rhs.shape[a]);
+        let shape = batch.chain(lhs_free).chain(rhs_free);
+        addressable(TensorType::new(lhs.dtype, shape).with_weak(lhs.weak && rhs.weak))
     }
-    let pairs = [
-        ("contracted", &dims.lhs_contract, &dims.rhs_contract),
-        ("batch", &dims.lhs_batch, &dims.rhs_batch),
-    ];
-    for (role, l, r) in pairs {
-        if l.len() != r.len() {
-            let detail = format!(
-                "{} {role} axes on the left and {} on the right; they go in pairs",
-                l.len(),
-                r.len()
-            );
-            return Err(OpErrorKind::parameter(detail));
+
+    fn batch(&self, cx: &mut dyn Emit, inputs: &[Batched]) -> Result<Outputs<Batched>, Error> {
+        // Both batched: a new batch axis that leads the result. One batched: a free axis of that operand, wherever it is.
+        let dims = &self.dims;
+        let (lhs, rhs) = (&inputs[0], &inputs[1]);
+        let (lhs_rank, rhs_rank) = (cx.ty(lhs).rank(), cx.ty(rhs).rank());
+        let shift = |axes: &Shape, dim: BatchDim| match dim {
+            BatchDim::At(dim) => all_past(axes, dim),
+            BatchDim::Unbatched => axes.clone(),
+        };
+        let mut dims = DotDims {
+            lhs_contract: shift(&dims.lhs_contract, lhs.dim),
+            rhs_contract: shift(&dims.rhs_contract, rhs.dim),
+            lhs_batch: shift(&dims.lhs_batch, lhs.dim),
+            rhs_batch: shift(&dims.rhs_batch, rhs.dim),
+        };
+        if let (BatchDim::At(l), BatchDim::At(r)) = (lhs.dim, rhs.dim) {
+            dims.lhs_batch.insert(0, l);
+            dims.rhs_batch.insert(0, r);
+        }
+        let (left, right) = sides(&dims, lhs_rank, rhs_rank);
+        let before =
+            |side: &Side<'_>, dim: usize| side.free().into_iter().filter(|&a| a < dim).count();
+        let out = match (lhs.dim, rhs.dim) {
+            (BatchDim::At(_), BatchDim::At(_)) => BatchDim::At(0),
+            (BatchDim::At(l), BatchDim::Unbatched) => {
+                BatchDim::At(left.batch.len() + before(&left, l))
+            }
+            (BatchDim::Unbatched, BatchDim::At(r)) => {
+                BatchDim::At(left.batch.len() + left.free().len() + before(&right, r))
+            }
+            (BatchDim::Unbatched, BatchDim::Unbatched) => BatchDim::Unbatched,
+        };
+        let atom = cx.emit1(DotGeneral { dims }, smallvec![lhs.atom, rhs.atom])?;
+        Ok(smallvec![Batched { atom, dim: out }])
+    }
+
+    fn params(&self, shown: &mut Shown<'_>) {
+        let pair = |lhs: &Shape, rhs: &Shape| tuple([list(lhs), list(rhs)]);
+        let dims = &self.dims;
+        let numbers = [
+            pair(&dims.lhs_contract, &dims.rhs_contract),
+            pair(&dims.lhs_batch, &dims.rhs_batch),
+        ];
+        shown.show("dimension_numbers", tuple(numbers));
+        if let Some(result) = shown.results.first() {
+            shown.show("preferred_element_type", result.dtype);
         }
     }
-    let (left, right) = sides(dims, lhs.rank(), rhs.rank());
-    left.check("left")?;
-    right.check("right")?;
-    for (role, l, r) in pairs {
-        if let Some((&l, &r)) = l
-            .iter()
-            .zip(r)
-            .find(|&(&l, &r)| lhs.shape[l] != rhs.shape[r])
-        {
-            let detail = format!(
-                "{role} axes {l} of the left and {r} of the right operand must have equal lengths"
-            );
-            return Err(OpErrorKind::shapes(inputs, detail));
+
+    fn parse(_name: &str, given: &mut Given<'_>) -> Result<Op, ParseError> {
+        let [[lhs_contract, rhs_contract], [lhs_batch, rhs_batch]] =
+            given.dot_dims("dimension_numbers")?;
+        if given.has("preferred_element_type") {
+            let dtype = given.dtype("preferred_element_type")?;
+            let result = given.single()?;
+            if result.dtype != dtype {
+                return Err(ParseError::mismatch(
+                    given.at(),
+                    "the result's element type",
+                    &dtype,
+                    &result.dtype,
+                ));
+            }
         }
+        let dims = DotDims {
+            lhs_contract,
+            rhs_contract,
+            lhs_batch,
+            rhs_batch,
+        };
+        Ok(DotGeneral { dims }.into())
     }
-    let batch = dims.lhs_batch.iter().map(|&a| lhs.shape[a]);
-    let lhs_free = left.free().into_iter().map(|a| lhs.shape[a]);
-    let rhs_free = right.free().into_iter().map(|a| rhs.shape[a]);
-    let shape = batch.chain(lhs_free).chain(rhs_free);
-    Ok(smallvec![
-        TensorType::new(lhs.dtype, shape).with_weak(lhs.weak && rhs.weak)
-    ])
 }
 
-pub(crate) fn eval(dims: &DotDims, lhs: &Array, rhs: &Array) -> Array {
-    match (lhs.data(), rhs.data()) {
-        (Data::Bool(a), Data::Bool(b)) => dot(dims, a, b, None),
-        (Data::U8(a), Data::U8(b)) => dot(dims, a, b, None),
-        (Data::U32(a), Data::U32(b)) => dot(dims, a, b, None),
-        (Data::U64(a), Data::U64(b)) => dot(dims, a, b, None),
-        (Data::I32(a), Data::I32(b)) => dot(dims, a, b, None),
-        (Data::I64(a), Data::I64(b)) => dot(dims, a, b, None),
-        (Data::F32(a), Data::F32(b)) => dot(
-            dims,
-            a,
-            b,
-            Some(|l, r, mut o| general_mat_mul(1.0, &l, &r, 0.0, &mut o)),
-        ),
-        (Data::F64(a), Data::F64(b)) => dot(
-            dims,
-            a,
-            b,
-            Some(|l, r, mut o| general_mat_mul(1.0, &l, &r, 0.0, &mut o)),
-        ),
-        _ => unreachable!(
-            "the type rule of dot_general does not admit {} with {}",
-            lhs.dtype(),
-            rhs.dtype()
-        ),
+impl DataRules for DotGeneral {
+    fn eval(&self, inputs: &[Array]) -> Outputs<Array> {
+        let (dims, lhs, rhs) = (&self.dims, &inputs[0], &inputs[1]);
+        smallvec![match (lhs.data(), rhs.data()) {
+            (Data::Bool(a), Data::Bool(b)) => dot(dims, a, b, None),
+            (Data::U8(a), Data::U8(b)) => dot(dims, a, b, None),
+            (Data::U32(a), Data::U32(b)) => dot(dims, a, b, None),
+            (Data::U64(a), Data::U64(b)) => dot(dims, a, b, None),
+            (Data::I32(a), Data::I32(b)) => dot(dims, a, b, None),
+            (Data::I64(a), Data::I64(b)) => dot(dims, a, b, None),
+            (Data::F32(a), Data::F32(b)) => dot(
+                dims,
+                a,
+                b,
+                Some(|l, r, mut o| general_mat_mul(1.0, &l, &r, 0.0, &mut o)),
+            ),
+            (Data::F64(a), Data::F64(b)) => dot(
+                dims,
+                a,
+                b,
+                Some(|l, r, mut o| general_mat_mul(1.0, &l, &r, 0.0, &mut o)),
+            ),
+            _ => unreachable!(
+                "the type rule of dot_general does not admit {} with {}",
+                lhs.dtype(),
+                rhs.dtype()
+            ),
+        }]
     }
 }
 
@@ -301,44 +379,4 @@ fn rows_by_rows<T: Arith>(lhs: &ArrayView3<'_, T>, rhs: &ArrayView3<'_, T>, out:
             }
         }
     }
-}
-
-/// Both batched: a new batch axis that leads the result. One batched: a free axis of that operand, wherever it is.
-pub(crate) fn batch(
-    cx: &mut BatchContext<'_>,
-    dims: &DotDims,
-    inputs: &[Batched],
-) -> Result<Outputs<Batched>, Error> {
-    let (lhs, rhs) = (&inputs[0], &inputs[1]);
-    let (lhs_rank, rhs_rank) = (cx.ty(lhs).rank(), cx.ty(rhs).rank());
-    let shift = |axes: &Shape, dim: BatchDim| -> Shape {
-        axes.iter()
-            .map(|&a| match dim {
-                BatchDim::At(dim) => a + usize::from(a >= dim),
-                BatchDim::Unbatched => a,
-            })
-            .collect()
-    };
-    let mut dims = DotDims {
-        lhs_contract: shift(&dims.lhs_contract, lhs.dim),
-        rhs_contract: shift(&dims.rhs_contract, rhs.dim),
-        lhs_batch: shift(&dims.lhs_batch, lhs.dim),
-        rhs_batch: shift(&dims.rhs_batch, rhs.dim),
-    };
-    if let (BatchDim::At(l), BatchDim::At(r)) = (lhs.dim, rhs.dim) {
-        dims.lhs_batch.insert(0, l);
-        dims.rhs_batch.insert(0, r);
-    }
-    let (left, right) = sides(&dims, lhs_rank, rhs_rank);
-    let before = |side: &Side<'_>, dim: usize| side.free().into_iter().filter(|&a| a < dim).count();
-    let out = match (lhs.dim, rhs.dim) {
-        (BatchDim::At(_), BatchDim::At(_)) => BatchDim::At(0),
-        (BatchDim::At(l), BatchDim::Unbatched) => BatchDim::At(left.batch.len() + before(&left, l)),
-        (BatchDim::Unbatched, BatchDim::At(r)) => {
-            BatchDim::At(left.batch.len() + left.free().len() + before(&right, r))
-        }
-        (BatchDim::Unbatched, BatchDim::Unbatched) => BatchDim::Unbatched,
-    };
-    let atom = cx.emit1(Op::DotGeneral { dims }, smallvec![lhs.atom, rhs.atom])?;
-    Ok(smallvec![Batched { atom, dim: out }])
 }

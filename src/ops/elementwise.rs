@@ -1,4 +1,4 @@
-//! Operations that treat elements one by one: type rules and evaluation; batching is in [`batch`].
+//! Operations that treat elements one by one; what lanes need to meet by broadcasting is in [`batch`].
 //!
 //! Nothing is promoted here: operands have one element type, and equal ranks apart from rank-0 ones (rule N5), which
 //! the tensor layer arranges. Which element types an operation takes is said once, by [`unary_takes`] and
@@ -13,16 +13,17 @@ pub(crate) mod tests;
 use ndarray::{ArcArray, IxDyn};
 use smallvec::smallvec;
 
-use super::error::expect_operands;
-use super::math::{Arith, Bits, ConvertFrom, Float, Integer, Number, square};
-use super::{OpErrorKind, Outputs};
-use crate::array::{Array, DType, Data, Element, TensorType, dispatch, dispatch_dtype};
-use crate::program::{BinaryOp, UnaryOp};
 use kernels::{map, zip};
 
-pub(crate) use batch::{batch_binary, batch_clamp, batch_select_n, batch_unary};
+use crate::array::{Array, DType, Data, Element, TensorType, dispatch, dispatch_dtype};
+use crate::error::{Error, OpErrorKind, ParseError};
+use crate::ops::math::{Arith, Bits, ConvertFrom, Float, Integer, Number, square};
+use crate::ops::rule::{Batched, DataRules, Emit, Outputs, Rules, expect_operands, unary_batch};
+use crate::ops::shape::addressable;
+use crate::program::text::{Given, Shown};
+use crate::program::{Binary, BinaryOp, ConvertElementType, IntegerPow, Op, Unary, UnaryOp};
+
 pub(crate) use kernels::elements;
-pub(crate) use select::{eval_clamp, eval_select_n, infer_clamp, infer_select_n};
 
 type Typed<T> = ArcArray<T, IxDyn>;
 
@@ -107,90 +108,196 @@ fn is_comparison(kind: BinaryOp) -> bool {
     matches!(kind, B::Eq | B::Ne | B::Lt | B::Le | B::Gt | B::Ge)
 }
 
-pub(crate) fn infer_unary(
-    kind: UnaryOp,
-    inputs: &[TensorType],
-) -> Result<Outputs<TensorType>, OpErrorKind> {
-    expect_operands(inputs, 1)?;
-    let x = &inputs[0];
-    let takes = unary_takes(kind);
-    if !takes.admits(x.dtype) {
-        return Err(OpErrorKind::dtypes(inputs, takes.detail()));
-    }
-    Ok(smallvec![if kind == UnaryOp::IsFinite {
-        x.with_dtype(DType::Bool)
-    } else {
-        x.clone()
-    }])
-}
-
-pub(crate) fn infer_binary(
-    kind: BinaryOp,
-    inputs: &[TensorType],
-) -> Result<Outputs<TensorType>, OpErrorKind> {
-    expect_operands(inputs, 2)?;
-    let (x, y) = (&inputs[0], &inputs[1]);
-    if x.dtype != y.dtype {
-        return Err(OpErrorKind::dtypes(
-            inputs,
-            "both operands must have one element type; convert one of them first",
-        ));
-    }
-    let takes = binary_takes(kind);
-    if !takes.admits(x.dtype) {
-        return Err(OpErrorKind::dtypes(inputs, takes.detail()));
-    }
-    let shape = match (x.rank(), y.rank()) {
-        (0, _) => y.shape.clone(),
-        (_, 0) => x.shape.clone(),
-        (a, b) if a != b => {
-            let detail =
-                "operands must have equal ranks or rank 0; add axes of length 1 to the smaller";
-            return Err(OpErrorKind::shapes(inputs, detail));
+impl Rules for Unary {
+    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
+        let kind = self.kind;
+        expect_operands(inputs, 1)?;
+        let x = &inputs[0];
+        let takes = unary_takes(kind);
+        if !takes.admits(x.dtype) {
+            return Err(OpErrorKind::dtypes(inputs, takes.detail()));
         }
-        _ => crate::array::broadcast_shapes([&x.shape[..], &y.shape[..]]).ok_or_else(|| {
-            OpErrorKind::shapes(
+        Ok(smallvec![if kind == UnaryOp::IsFinite {
+            x.with_dtype(DType::Bool)
+        } else {
+            x.clone()
+        }])
+    }
+
+    fn batch(&self, cx: &mut dyn Emit, inputs: &[Batched]) -> Result<Outputs<Batched>, Error> {
+        unary_batch(cx, inputs, |dim| (*self, dim))
+    }
+
+    fn params(&self, shown: &mut Shown<'_>) {
+        match self.kind {
+            UnaryOp::RoundHalfAway => {
+                shown.show("rounding_method", "0");
+            }
+            UnaryOp::RoundHalfEven => {
+                shown.show("rounding_method", "1");
+            }
+            _ => {}
+        }
+    }
+
+    fn parse(name: &str, given: &mut Given<'_>) -> Result<Op, ParseError> {
+        // Both ways to round are one primitive with a parameter, which JAX shows by its number.
+        let kind = if name == "round" {
+            let expected = "0 (away from zero) or 1 (to even)";
+            Some(given.read(
+                "rounding_method",
+                expected,
+                |value| match &value.to_string()[..] {
+                    "0" | "RoundingMethod.AWAY_FROM_ZERO" => Some(UnaryOp::RoundHalfAway),
+                    "1" | "RoundingMethod.TO_NEAREST_EVEN" => Some(UnaryOp::RoundHalfEven),
+                    _ => None,
+                },
+            )?)
+        } else {
+            UnaryOp::from_name(name)
+        };
+        kind.map(Op::from).ok_or_else(|| given.unknown_operation())
+    }
+}
+
+impl DataRules for Unary {
+    fn eval(&self, inputs: &[Array]) -> Outputs<Array> {
+        smallvec![eval_unary(self.kind, &inputs[0])]
+    }
+}
+
+impl Rules for Binary {
+    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
+        let kind = self.kind;
+        expect_operands(inputs, 2)?;
+        let (x, y) = (&inputs[0], &inputs[1]);
+        if x.dtype != y.dtype {
+            return Err(OpErrorKind::dtypes(
                 inputs,
-                "along each axis the lengths must be equal or one of them 1",
-            )
-        })?,
-    };
-    let ty = TensorType {
-        dtype: x.dtype,
-        weak: x.weak && y.weak,
-        shape,
-    };
-    Ok(smallvec![if is_comparison(kind) {
-        ty.with_dtype(DType::Bool)
-    } else {
-        ty
-    }])
+                "both operands must have one element type; convert one of them first",
+            ));
+        }
+        let takes = binary_takes(kind);
+        if !takes.admits(x.dtype) {
+            return Err(OpErrorKind::dtypes(inputs, takes.detail()));
+        }
+        let shape = match (x.rank(), y.rank()) {
+            (0, _) => y.shape.clone(),
+            (_, 0) => x.shape.clone(),
+            (a, b) if a != b => {
+                let detail =
+                    "operands must have equal ranks or rank 0; add axes of length 1 to the smaller";
+                return Err(OpErrorKind::shapes(inputs, detail));
+            }
+            _ => crate::array::broadcast_shapes([&x.shape[..], &y.shape[..]]).ok_or_else(|| {
+                OpErrorKind::shapes(
+                    inputs,
+                    "along each axis the lengths must be equal or one of them 1",
+                )
+            })?,
+        };
+        let ty = TensorType {
+            dtype: x.dtype,
+            weak: x.weak && y.weak,
+            shape,
+        };
+        addressable(if is_comparison(kind) {
+            ty.with_dtype(DType::Bool)
+        } else {
+            ty
+        })
+    }
+
+    fn batch(&self, cx: &mut dyn Emit, inputs: &[Batched]) -> Result<Outputs<Batched>, Error> {
+        batch::batch_binary(cx, *self, inputs)
+    }
+
+    fn params(&self, _shown: &mut Shown<'_>) {}
+
+    fn parse(name: &str, given: &mut Given<'_>) -> Result<Op, ParseError> {
+        BinaryOp::from_name(name)
+            .map(Op::from)
+            .ok_or_else(|| given.unknown_operation())
+    }
 }
 
-pub(crate) fn infer_integer_pow(
-    y: i32,
-    inputs: &[TensorType],
-) -> Result<Outputs<TensorType>, OpErrorKind> {
-    expect_operands(inputs, 1)?;
-    if !Takes::Numbers.admits(inputs[0].dtype) {
-        return Err(OpErrorKind::dtypes(inputs, Takes::Numbers.detail()));
+impl DataRules for Binary {
+    fn eval(&self, inputs: &[Array]) -> Outputs<Array> {
+        smallvec![eval_binary(self.kind, &inputs[0], &inputs[1])]
     }
-    if y < 0 && inputs[0].dtype.is_integer() {
-        let detail = format!(
-            "integers cannot be raised to the negative power {y}; convert the base to a float first"
-        );
-        return Err(OpErrorKind::parameter(detail));
-    }
-    Ok(smallvec![inputs[0].clone()])
 }
 
-pub(crate) fn infer_convert(
-    dtype: DType,
-    weak: bool,
-    inputs: &[TensorType],
-) -> Result<Outputs<TensorType>, OpErrorKind> {
-    expect_operands(inputs, 1)?;
-    Ok(smallvec![inputs[0].with_dtype(dtype).with_weak(weak)])
+impl Rules for IntegerPow {
+    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
+        let y = self.y;
+        expect_operands(inputs, 1)?;
+        if !Takes::Numbers.admits(inputs[0].dtype) {
+            return Err(OpErrorKind::dtypes(inputs, Takes::Numbers.detail()));
+        }
+        if y < 0 && inputs[0].dtype.is_integer() {
+            let detail = format!(
+                "integers cannot be raised to the negative power {y}; convert the base to a float first"
+            );
+            return Err(OpErrorKind::parameter(detail));
+        }
+        Ok(smallvec![inputs[0].clone()])
+    }
+
+    fn batch(&self, cx: &mut dyn Emit, inputs: &[Batched]) -> Result<Outputs<Batched>, Error> {
+        unary_batch(cx, inputs, |dim| (self.clone(), dim))
+    }
+
+    fn params(&self, shown: &mut Shown<'_>) {
+        shown.show("y", self.y.to_string());
+    }
+
+    fn parse(_name: &str, given: &mut Given<'_>) -> Result<Op, ParseError> {
+        let y = given.number("y")?;
+        Ok(IntegerPow { y }.into())
+    }
+}
+
+impl DataRules for IntegerPow {
+    fn eval(&self, inputs: &[Array]) -> Outputs<Array> {
+        smallvec![eval_integer_pow(self.y, &inputs[0])]
+    }
+}
+
+impl Rules for ConvertElementType {
+    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
+        let &Self { dtype, weak } = self;
+        expect_operands(inputs, 1)?;
+        Ok(smallvec![inputs[0].with_dtype(dtype).with_weak(weak)])
+    }
+
+    fn batch(&self, cx: &mut dyn Emit, inputs: &[Batched]) -> Result<Outputs<Batched>, Error> {
+        unary_batch(cx, inputs, |dim| (self.clone(), dim))
+    }
+
+    fn params(&self, shown: &mut Shown<'_>) {
+        shown
+            .show("new_dtype", self.dtype)
+            .show("weak_type", self.weak);
+    }
+
+    fn parse(_name: &str, given: &mut Given<'_>) -> Result<Op, ParseError> {
+        let (dtype, weak) = (given.dtype("new_dtype")?, given.boolean("weak_type")?);
+        if let Some(result) = given.results.first().filter(|ty| ty.dtype != dtype) {
+            return Err(ParseError::mismatch(
+                given.at(),
+                "the result's element type",
+                &dtype,
+                &result.dtype,
+            ));
+        }
+        Ok(ConvertElementType { dtype, weak }.into())
+    }
+}
+
+impl DataRules for ConvertElementType {
+    fn eval(&self, inputs: &[Array]) -> Outputs<Array> {
+        smallvec![eval_convert(self.dtype, &inputs[0])]
+    }
 }
 
 /// The end of every branch that [`unary_takes`] and [`binary_takes`] exclude.

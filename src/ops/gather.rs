@@ -5,85 +5,251 @@
 
 pub(super) mod window;
 
+use smallvec::{SmallVec, smallvec};
 use std::borrow::Cow;
 
 use ndarray::{ArcArray, IxDyn};
-use smallvec::{SmallVec, smallvec};
 
-use super::error::expect_operands;
-use super::shape::{addressable, all_past, check_axes, check_increasing};
-use super::{BatchContext, Batched, OpErrorKind, Outputs, batched_at};
-use crate::array::{Array, Element, Shape, ShapeTuple, TensorType, dispatch, row_major};
-use crate::error::Error;
-use crate::program::{GatherDims, IndexMode, Op};
 use window::{Addressing, Windows, row_major_strides};
 
-pub(super) fn infer(
-    dims: &GatherDims,
-    slice_sizes: &[usize],
-    inputs: &[TensorType],
-) -> Result<Outputs<TensorType>, OpErrorKind> {
-    expect_operands(inputs, 2)?;
-    let (operand, indices) = (&inputs[0], &inputs[1]);
-    let addressing = Addressing {
-        flat: ("collapsed_slice_dims", &dims.collapsed_slice_dims),
-        index_map: ("start_index_map", &dims.start_index_map),
-        operand_batching: &dims.operand_batching_dims,
-        indices_batching: (
-            "start_indices_batching_dims",
-            &dims.start_indices_batching_dims,
-        ),
-    };
-    addressing.check(operand, indices, dims.offset_dims.len())?;
-    check_axes(
-        &dims.offset_dims,
-        dims.offset_dims.len() + indices.rank() - 1,
-    )?;
-    check_increasing("offset_dims", &dims.offset_dims)?;
-    let fits = slice_sizes.len() == operand.rank()
-        && slice_sizes
-            .iter()
-            .zip(&operand.shape)
-            .all(|(size, n)| size <= n);
-    if !fits {
-        return Err(OpErrorKind::shapes(
-            inputs,
-            format!(
-                "slice_sizes {} must lie inside the operand, axis by axis",
-                ShapeTuple(slice_sizes)
+use crate::array::{
+    Array, DType, Element, Scalar, Shape, ShapeTuple, TensorType, dispatch, row_major,
+};
+use crate::error::{Error, OpErrorKind, ParseError};
+use crate::ops::rule::{
+    Batched, DataRules, Emit, Outputs, Rules, all_past, batched_at, expect_operands,
+};
+use crate::ops::shape::{addressable, check_axes, check_increasing};
+use crate::program::text::python::{record, scalar, tuple};
+use crate::program::text::{Given, Shown, python};
+use crate::program::{Gather, GatherDims, IndexMode, Op};
+
+impl Rules for Gather {
+    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
+        let Self {
+            dims, slice_sizes, ..
+        } = self;
+        expect_operands(inputs, 2)?;
+        let (operand, indices) = (&inputs[0], &inputs[1]);
+        let addressing = Addressing {
+            flat: ("collapsed_slice_dims", &dims.collapsed_slice_dims),
+            index_map: ("start_index_map", &dims.start_index_map),
+            operand_batching: &dims.operand_batching_dims,
+            indices_batching: (
+                "start_indices_batching_dims",
+                &dims.start_indices_batching_dims,
             ),
-        ));
-    }
-    for &axis in &dims.collapsed_slice_dims {
-        let (size, n) = (slice_sizes[axis], operand.shape[axis]);
-        // Reading nothing from an empty axis is fine: there is no window that would have to fit.
-        let reads_nothing = n == 0 && indices.shape[..indices.rank() - 1].contains(&0);
-        if size == 1 || (size == 0 && reads_nothing) {
-            continue;
-        }
-        return Err(OpErrorKind::shapes(
-            inputs,
-            if n == 0 {
-                format!("axis {axis} of the operand is empty, so there is nothing to read along it")
-            } else {
+        };
+        addressing.check(operand, indices, dims.offset_dims.len())?;
+        check_axes(
+            &dims.offset_dims,
+            dims.offset_dims.len() + indices.rank() - 1,
+        )?;
+        check_increasing("offset_dims", &dims.offset_dims)?;
+        let fits = slice_sizes.len() == operand.rank()
+            && slice_sizes
+                .iter()
+                .zip(&operand.shape)
+                .all(|(size, n)| size <= n);
+        if !fits {
+            return Err(OpErrorKind::shapes(
+                inputs,
                 format!(
-                    "only axes of slice size 1 can be collapsed, but axis {axis} has slice size {size}"
-                )
+                    "slice_sizes {} must lie inside the operand, axis by axis",
+                    ShapeTuple(slice_sizes)
+                ),
+            ));
+        }
+        for &axis in &dims.collapsed_slice_dims {
+            let (size, n) = (slice_sizes[axis], operand.shape[axis]);
+            // Reading nothing from an empty axis is fine: there is no window that would have to fit.
+            let reads_nothing = n == 0 && indices.shape[..indices.rank() - 1].contains(&0);
+            if size == 1 || (size == 0 && reads_nothing) {
+                continue;
+            }
+            return Err(OpErrorKind::shapes(
+                inputs,
+                if n == 0 {
+                    format!(
+                        "axis {axis} of the operand is empty, so there is nothing to read along it"
+                    )
+                } else {
+                    format!(
+                        "only axes of slice size 1 can be collapsed, but axis {axis} has slice size {size}"
+                    )
+                },
+            ));
+        }
+        // An empty axis admits no window of size 1, and has no lane that would need one.
+        if let Some(&axis) = dims
+            .operand_batching_dims
+            .iter()
+            .find(|&&a| slice_sizes[a] != operand.shape[a].min(1))
+        {
+            return Err(OpErrorKind::parameter(format!(
+                "operand_batching_dims have slice size 1 (0 along an empty axis), but slice_sizes has {} at axis {axis}",
+                slice_sizes[axis]
+            )));
+        }
+        addressable(operand.with_shape(result_shape(dims, slice_sizes, &indices.shape)))
+    }
+
+    fn batch(&self, cx: &mut dyn Emit, inputs: &[Batched]) -> Result<Outputs<Batched>, Error> {
+        let Self {
+            dims,
+            slice_sizes,
+            mode,
+        } = self;
+        let mode = *mode;
+        let operand = cx.batch_to_front(&inputs[0])?;
+        let indices = cx.batch_to_front(&inputs[1])?;
+        let (operand_batched, indices_batched) =
+            (inputs[0].dim.is_batched(), inputs[1].dim.is_batched());
+        let mut dims = dims.clone();
+        let mut slice_sizes = slice_sizes.clone();
+        dims.offset_dims = all_past(&dims.offset_dims, 0);
+        if operand_batched {
+            dims.collapsed_slice_dims = all_past(&dims.collapsed_slice_dims, 0);
+            dims.start_index_map = all_past(&dims.start_index_map, 0);
+            dims.operand_batching_dims = all_past(&dims.operand_batching_dims, 0);
+        }
+        if indices_batched {
+            dims.start_indices_batching_dims = all_past(&dims.start_indices_batching_dims, 0);
+        }
+        match (operand_batched, indices_batched) {
+            // Every lane reads the same windows: the lanes become an axis of the window.
+            (true, false) => {
+                dims.offset_dims.insert(0, 0);
+                slice_sizes.insert(0, cx.size());
+            }
+            // Every lane reads the same operand: the lanes become an axis of the grid, with nothing more to say.
+            (false, _) => {}
+            (true, true) => {
+                dims.operand_batching_dims.insert(0, 0);
+                dims.start_indices_batching_dims.insert(0, 0);
+                slice_sizes.insert(0, cx.size().min(1));
+            }
+        }
+        let out = cx.emit1(
+            Gather {
+                dims,
+                slice_sizes,
+                mode,
             },
-        ));
+            smallvec![operand, indices],
+        )?;
+        Ok(batched_at(out, 0))
     }
-    // An empty axis admits no window of size 1, and has no lane that would need one.
-    if let Some(&axis) = dims
-        .operand_batching_dims
-        .iter()
-        .find(|&&a| slice_sizes[a] != operand.shape[a].min(1))
-    {
-        return Err(OpErrorKind::parameter(format!(
-            "operand_batching_dims have slice size 1 (0 along an empty axis), but slice_sizes has {} at axis {axis}",
-            slice_sizes[axis]
-        )));
+
+    fn params(&self, shown: &mut Shown<'_>) {
+        let dims = &self.dims;
+        let numbers = [
+            ("offset_dims", &dims.offset_dims),
+            ("collapsed_slice_dims", &dims.collapsed_slice_dims),
+            ("start_index_map", &dims.start_index_map),
+            ("operand_batching_dims", &dims.operand_batching_dims),
+            (
+                "start_indices_batching_dims",
+                &dims.start_indices_batching_dims,
+            ),
+        ];
+        let fill = fill_value(self.mode, shown.results);
+        shown
+            .show(
+                "dimension_numbers",
+                record("GatherDimensionNumbers", numbers),
+            )
+            .show("fill_value", fill)
+            .show("indices_are_sorted", false)
+            .show("mode", mode_text(self.mode))
+            .show("slice_sizes", tuple(&self.slice_sizes))
+            .show("unique_indices", false);
     }
-    addressable(operand.with_shape(result_shape(dims, slice_sizes, &indices.shape)))
+
+    fn parse(_name: &str, given: &mut Given<'_>) -> Result<Op, ParseError> {
+        let fields = [
+            "offset_dims",
+            "collapsed_slice_dims",
+            "start_index_map",
+            "operand_batching_dims",
+            "start_indices_batching_dims",
+        ];
+        let [
+            offset_dims,
+            collapsed_slice_dims,
+            start_index_map,
+            operand_batching_dims,
+            start_indices_batching_dims,
+        ] = given.record("dimension_numbers", "GatherDimensionNumbers", fields)?;
+        let mode = read_mode(given)?;
+        given.fixed("fill_value", &fill_value(mode, given.results))?;
+        // Hints for compilers.
+        given.optional("indices_are_sorted");
+        given.optional("unique_indices");
+        let dims = GatherDims {
+            offset_dims,
+            collapsed_slice_dims,
+            start_index_map,
+            operand_batching_dims,
+            start_indices_batching_dims,
+        };
+        Ok(Gather {
+            dims,
+            slice_sizes: given.shape("slice_sizes")?,
+            mode,
+        }
+        .into())
+    }
+}
+
+impl DataRules for Gather {
+    fn eval(&self, inputs: &[Array]) -> Outputs<Array> {
+        let (
+            Self {
+                dims,
+                slice_sizes,
+                mode,
+            },
+            operand,
+            indices,
+        ) = (self, &inputs[0], &inputs[1]);
+        let mode = *mode;
+        smallvec![dispatch!(operand.data(), a => eval_typed(dims, slice_sizes, mode, a, indices))]
+    }
+}
+
+/// What a gather yields outside the bounds, as JAX shows it.
+fn fill_value(mode: IndexMode, results: &[TensorType]) -> String {
+    let (IndexMode::FillOrDrop, Some(result)) = (mode, results.first()) else {
+        return "None".to_owned();
+    };
+    match result.dtype {
+        DType::Bool => scalar(Scalar::Bool(true)),
+        DType::U8 => scalar(Scalar::U8(u8::MAX)),
+        DType::U32 => scalar(Scalar::U32(u32::MAX)),
+        DType::U64 => scalar(Scalar::U64(u64::MAX)),
+        DType::I32 => scalar(Scalar::I32(i32::MIN)),
+        DType::I64 => scalar(Scalar::I64(i64::MIN)),
+        DType::F32 | DType::F64 => python::float(f64::NAN),
+    }
+}
+
+/// How text calls a mode.
+pub(super) fn mode_text(mode: IndexMode) -> &'static str {
+    match mode {
+        IndexMode::FillOrDrop => "GatherScatterMode.FILL_OR_DROP",
+        IndexMode::Clip => "GatherScatterMode.CLIP",
+    }
+}
+
+/// The mode that text gives.
+pub(super) fn read_mode(given: &mut Given<'_>) -> Result<IndexMode, ParseError> {
+    let expected = "`GatherScatterMode.CLIP` or `GatherScatterMode.FILL_OR_DROP`";
+    given.read("mode", expected, |value| match &value.to_string()[..] {
+        "GatherScatterMode.CLIP" => Some(IndexMode::Clip),
+        "GatherScatterMode.FILL_OR_DROP" => Some(IndexMode::FillOrDrop),
+        _ => None,
+    })
 }
 
 /// The sizes of a window's axes that appear in the result.
@@ -143,7 +309,7 @@ struct Source<'a, T: Clone> {
 
 impl<'a, T: Element> Source<'a, T> {
     /// Borrows what is contiguous in any order of axes, so that a transposed operand is not copied for a few reads.
-    fn new(array: &'a ArcArray<T, IxDyn>) -> Source<'a, T> {
+    fn new(array: &'a ArcArray<T, IxDyn>) -> Self {
         match array.as_slice_memory_order() {
             Some(slice) => {
                 let first = array
@@ -171,16 +337,6 @@ impl<'a, T: Element> Source<'a, T> {
             },
         }
     }
-}
-
-pub(super) fn eval(
-    dims: &GatherDims,
-    slice_sizes: &[usize],
-    mode: IndexMode,
-    operand: &Array,
-    indices: &Array,
-) -> Array {
-    dispatch!(operand.data(), a => eval_typed(dims, slice_sizes, mode, a, indices))
 }
 
 fn eval_typed<T: Fill>(
@@ -229,53 +385,6 @@ fn eval_typed<T: Fill>(
         })
         .collect();
     Array::from_elements(&shape, out).permute(&permutation)
-}
-
-pub(super) fn batch(
-    cx: &mut BatchContext<'_>,
-    dims: &GatherDims,
-    slice_sizes: &[usize],
-    mode: IndexMode,
-    inputs: &[Batched],
-) -> Result<Outputs<Batched>, Error> {
-    let operand = cx.batch_to_front(&inputs[0])?;
-    let indices = cx.batch_to_front(&inputs[1])?;
-    let (operand_batched, indices_batched) =
-        (inputs[0].dim.is_batched(), inputs[1].dim.is_batched());
-    let mut dims = dims.clone();
-    let mut slice_sizes = Shape::from_slice(slice_sizes);
-    dims.offset_dims = all_past(&dims.offset_dims, 0);
-    if operand_batched {
-        dims.collapsed_slice_dims = all_past(&dims.collapsed_slice_dims, 0);
-        dims.start_index_map = all_past(&dims.start_index_map, 0);
-        dims.operand_batching_dims = all_past(&dims.operand_batching_dims, 0);
-    }
-    if indices_batched {
-        dims.start_indices_batching_dims = all_past(&dims.start_indices_batching_dims, 0);
-    }
-    match (operand_batched, indices_batched) {
-        // Every lane reads the same windows: the lanes become an axis of the window.
-        (true, false) => {
-            dims.offset_dims.insert(0, 0);
-            slice_sizes.insert(0, cx.size);
-        }
-        // Every lane reads the same operand: the lanes become an axis of the grid, with nothing more to say.
-        (false, _) => {}
-        (true, true) => {
-            dims.operand_batching_dims.insert(0, 0);
-            dims.start_indices_batching_dims.insert(0, 0);
-            slice_sizes.insert(0, cx.size.min(1));
-        }
-    }
-    let out = cx.emit1(
-        Op::Gather {
-            dims,
-            slice_sizes,
-            mode,
-        },
-        smallvec![operand, indices],
-    )?;
-    Ok(batched_at(out, 0))
 }
 
 #[cfg(test)]

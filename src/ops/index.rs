@@ -8,14 +8,21 @@
 use ndarray::{Axis, Slice};
 use smallvec::{SmallVec, smallvec};
 
-use super::error::expect_operands;
-use super::shape::prepend;
-use super::{BatchContext, BatchDim, Batched, OpErrorKind, Outputs, batched_at, gather, scatter};
 use crate::array::{
     Array, DType, Data, Scalar, Shape, ShapeTuple, TensorType, dispatch, dispatch_dtype,
 };
-use crate::error::Error;
-use crate::program::{Atom, Atoms, BinaryOp, GatherDims, IndexMode, Op, ScatterDims, ScatterOp};
+use crate::error::{Error, OpErrorKind, ParseError};
+use crate::ops::rule::{
+    BatchDim, Batched, DataRules, Emit, Outputs, Rules, batched_at, expect_operands,
+};
+use crate::ops::shape::prepend;
+use crate::program::text::python::tuple;
+use crate::program::text::{Given, Shown};
+use crate::program::{
+    Atom, Atoms, BinaryOp, BroadcastInDim, Concatenate, ConvertElementType, DynamicSlice,
+    DynamicUpdateSlice, Gather, GatherDims, IndexMode, Op, Scatter, ScatterDims, ScatterOp,
+    SelectN,
+};
 
 /// Checks that `starts` are rank-0 integers, one per axis of the operand.
 fn check_starts(operand: &TensorType, starts: &[TensorType]) -> Result<(), OpErrorKind> {
@@ -75,79 +82,130 @@ fn integer(array: &Array) -> i128 {
     value.unwrap_or(0)
 }
 
-// ------------------------------------------------------------------------------------------------- dynamic_slice
+impl Rules for DynamicSlice {
+    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
+        let sizes = &self.sizes;
+        let Some((operand, starts)) = inputs.split_first() else {
+            return Err(OpErrorKind::OperandCount {
+                expected: 1 + sizes.len(),
+                actual: 0,
+            });
+        };
+        check_starts(operand, starts)?;
+        check_box("slice_sizes", sizes, operand)?;
+        Ok(smallvec![operand.with_shape(sizes.iter().copied())])
+    }
 
-pub(super) fn infer_dynamic_slice(
-    sizes: &[usize],
-    inputs: &[TensorType],
-) -> Result<Outputs<TensorType>, OpErrorKind> {
-    let Some((operand, starts)) = inputs.split_first() else {
-        return Err(OpErrorKind::OperandCount {
-            expected: 1 + sizes.len(),
-            actual: 0,
-        });
-    };
-    check_starts(operand, starts)?;
-    check_box("slice_sizes", sizes, operand)?;
-    Ok(smallvec![operand.with_shape(sizes.iter().copied())])
-}
-
-pub(super) fn eval_dynamic_slice(sizes: &[usize], inputs: &[Array]) -> Array {
-    let starts = resolved_starts(sizes, inputs[0].shape(), &inputs[1..]);
-    dispatch!(inputs[0].data(), a => {
-        let mut view = a.clone();
-        for (axis, (&start, &size)) in starts.iter().zip(sizes).enumerate() {
-            view.slice_axis_inplace(Axis(axis), Slice::from(start..start + size));
+    fn batch(&self, cx: &mut dyn Emit, inputs: &[Batched]) -> Result<Outputs<Batched>, Error> {
+        let sizes = &self.sizes;
+        let (operand, starts) = (inputs[0], &inputs[1..]);
+        if let (BatchDim::At(bd), false) = (operand.dim, starts.iter().any(|s| s.dim.is_batched()))
+        {
+            // All lanes lie in one box.
+            let mut sizes = sizes.clone();
+            sizes.insert(bd, cx.size());
+            let mut atoms: Atoms = inputs.iter().map(|x| x.atom).collect();
+            atoms.insert(1 + bd, origin());
+            let out = cx.emit1(DynamicSlice { sizes }, atoms)?;
+            return Ok(batched_at(out, bd));
         }
-        Array::wrap(view)
-    })
-}
-
-pub(super) fn batch_dynamic_slice(
-    cx: &mut BatchContext<'_>,
-    sizes: &[usize],
-    inputs: &[Batched],
-) -> Result<Outputs<Batched>, Error> {
-    let (operand, starts) = (inputs[0], &inputs[1..]);
-    if let (BatchDim::At(bd), false) = (operand.dim, starts.iter().any(|s| s.dim.is_batched())) {
-        // All lanes lie in one box.
-        let mut sizes = Shape::from_slice(sizes);
-        sizes.insert(bd, cx.size);
-        let mut atoms: Atoms = inputs.iter().map(|x| x.atom).collect();
-        atoms.insert(1 + bd, origin());
-        let out = cx.emit1(Op::DynamicSlice { sizes }, atoms)?;
-        return Ok(batched_at(out, bd));
+        let axes: Shape = (0..sizes.len()).collect();
+        let dims = GatherDims {
+            offset_dims: axes.clone(),
+            start_index_map: axes,
+            ..GatherDims::default()
+        };
+        let indices = index_vectors(cx, &operand, starts)?;
+        Gather {
+            dims,
+            slice_sizes: sizes.clone(),
+            mode: IndexMode::Clip,
+        }
+        .batch(cx, &[operand, indices])
     }
-    let axes: Shape = (0..sizes.len()).collect();
-    let dims = GatherDims {
-        offset_dims: axes.clone(),
-        start_index_map: axes,
-        ..GatherDims::default()
-    };
-    let indices = index_vectors(cx, &operand, starts)?;
-    gather::batch(cx, &dims, sizes, IndexMode::Clip, &[operand, indices])
-}
 
-// ------------------------------------------------------------------------------------------ dynamic_update_slice
-
-pub(super) fn infer_dynamic_update_slice(
-    inputs: &[TensorType],
-) -> Result<Outputs<TensorType>, OpErrorKind> {
-    let [operand, update, starts @ ..] = inputs else {
-        return expect_operands(inputs, 2).map(|()| Outputs::new());
-    };
-    if operand.dtype != update.dtype {
-        let detail = "the update must have the operand's element type; convert it first";
-        return Err(OpErrorKind::dtypes([operand, update], detail));
+    fn params(&self, shown: &mut Shown<'_>) {
+        shown.show("slice_sizes", tuple(&self.sizes));
     }
-    check_starts(operand, starts)?;
-    check_box("an update of shape", &update.shape, operand)?;
-    Ok(smallvec![
-        operand.clone().with_weak(operand.weak && update.weak)
-    ])
+
+    fn parse(_name: &str, given: &mut Given<'_>) -> Result<Op, ParseError> {
+        let sizes = given.shape("slice_sizes")?;
+        Ok(DynamicSlice { sizes }.into())
+    }
 }
 
-pub(super) fn eval_dynamic_update_slice(inputs: &[Array]) -> Array {
+impl DataRules for DynamicSlice {
+    fn eval(&self, inputs: &[Array]) -> Outputs<Array> {
+        let sizes = &self.sizes;
+        let starts = resolved_starts(sizes, inputs[0].shape(), &inputs[1..]);
+        let sliced = dispatch!(inputs[0].data(), a => {
+            let mut view = a.clone();
+            for (axis, (&start, &size)) in starts.iter().zip(sizes).enumerate() {
+                view.slice_axis_inplace(Axis(axis), Slice::from(start..start + size));
+            }
+            Array::wrap(view)
+        });
+        smallvec![sliced]
+    }
+}
+
+impl Rules for DynamicUpdateSlice {
+    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
+        let [operand, update, starts @ ..] = inputs else {
+            return expect_operands(inputs, 2).map(|()| Outputs::new());
+        };
+        if operand.dtype != update.dtype {
+            let detail = "the update must have the operand's element type; convert it first";
+            return Err(OpErrorKind::dtypes([operand, update], detail));
+        }
+        check_starts(operand, starts)?;
+        check_box("an update of shape", &update.shape, operand)?;
+        Ok(smallvec![
+            operand.clone().with_weak(operand.weak && update.weak)
+        ])
+    }
+
+    fn batch(&self, cx: &mut dyn Emit, inputs: &[Batched]) -> Result<Outputs<Batched>, Error> {
+        let (operand, update, starts) = (inputs[0], inputs[1], &inputs[2..]);
+        if !starts.iter().any(|s| s.dim.is_batched()) {
+            let mut atoms: Atoms = smallvec![
+                cx.materialize_at(&operand, 0)?,
+                cx.materialize_at(&update, 0)?,
+                origin()
+            ];
+            atoms.extend(starts.iter().map(|s| s.atom));
+            let out = cx.emit1(DynamicUpdateSlice, atoms)?;
+            return Ok(batched_at(out, 0));
+        }
+        let axes: Shape = (0..starts.len()).collect();
+        let dims = ScatterDims {
+            update_window_dims: axes.clone(),
+            scatter_dims_to_operand_dims: axes,
+            ..ScatterDims::default()
+        };
+        let indices = index_vectors(cx, &operand, starts)?;
+        Scatter {
+            kind: ScatterOp::Set,
+            dims,
+            mode: IndexMode::Clip,
+        }
+        .batch(cx, &[operand, indices, update])
+    }
+
+    fn params(&self, _shown: &mut Shown<'_>) {}
+
+    fn parse(_name: &str, _given: &mut Given<'_>) -> Result<Op, ParseError> {
+        Ok(DynamicUpdateSlice.into())
+    }
+}
+
+impl DataRules for DynamicUpdateSlice {
+    fn eval(&self, inputs: &[Array]) -> Outputs<Array> {
+        smallvec![update_slice(inputs)]
+    }
+}
+
+fn update_slice(inputs: &[Array]) -> Array {
     let (operand, update) = (&inputs[0], &inputs[1]);
     let starts = resolved_starts(update.shape(), operand.shape(), &inputs[2..]);
     dispatch_dtype!(operand.dtype(), T => {
@@ -163,37 +221,6 @@ pub(super) fn eval_dynamic_update_slice(inputs: &[Array]) -> Array {
     })
 }
 
-pub(super) fn batch_dynamic_update_slice(
-    cx: &mut BatchContext<'_>,
-    inputs: &[Batched],
-) -> Result<Outputs<Batched>, Error> {
-    let (operand, update, starts) = (inputs[0], inputs[1], &inputs[2..]);
-    if !starts.iter().any(|s| s.dim.is_batched()) {
-        let mut atoms: Atoms = smallvec![
-            cx.materialize_at(&operand, 0)?,
-            cx.materialize_at(&update, 0)?,
-            origin()
-        ];
-        atoms.extend(starts.iter().map(|s| s.atom));
-        let out = cx.emit1(Op::DynamicUpdateSlice, atoms)?;
-        return Ok(batched_at(out, 0));
-    }
-    let axes: Shape = (0..starts.len()).collect();
-    let dims = ScatterDims {
-        update_window_dims: axes.clone(),
-        scatter_dims_to_operand_dims: axes,
-        ..ScatterDims::default()
-    };
-    let indices = index_vectors(cx, &operand, starts)?;
-    scatter::batch(
-        cx,
-        ScatterOp::Set,
-        &dims,
-        IndexMode::Clip,
-        &[operand, indices, update],
-    )
-}
-
 // ---------------------------------------------------------------------------------------------- starts, batched
 
 /// The start along an axis that is taken whole.
@@ -203,7 +230,7 @@ fn origin() -> Atom {
 
 /// Starts, at least one of them batched, as one index vector per lane.
 fn index_vectors(
-    cx: &mut BatchContext<'_>,
+    cx: &mut dyn Emit,
     operand: &Batched,
     starts: &[Batched],
 ) -> Result<Batched, Error> {
@@ -216,7 +243,7 @@ fn index_vectors(
     // A concatenation takes one type, and the axis' length has to be a number of it.
     let keep = dtypes.iter().all(|&d| d == first)
         && (first != DType::I32 || lane.iter().all(|&n| i32::try_from(n).is_ok()));
-    let size = cx.size;
+    let size = cx.size();
     let mut columns = Atoms::new();
     for (start, &length) in starts.iter().zip(&lane) {
         let mut atom = start.atom;
@@ -230,7 +257,7 @@ fn index_vectors(
             Shape::new()
         };
         columns.push(cx.emit1(
-            Op::BroadcastInDim {
+            BroadcastInDim {
                 shape: prepend(size, &[1]),
                 dims,
             },
@@ -239,20 +266,20 @@ fn index_vectors(
     }
     let vectors = match columns.as_slice() {
         [only] => *only,
-        _ => cx.emit1(Op::Concatenate { dimension: 1 }, columns)?,
+        _ => cx.emit1(Concatenate { dimension: 1 }, columns)?,
     };
     Ok(Batched::at(vectors, 0))
 }
 
 /// A start as `int64`; an unsigned one beyond its range is first brought to the axis' end, where it belongs.
-fn widened(cx: &mut BatchContext<'_>, start: Atom, length: usize) -> Result<Atom, Error> {
+fn widened(cx: &mut dyn Emit, start: Atom, length: usize) -> Result<Atom, Error> {
     let mut start = start;
-    if cx.builder.atom_type(&start).dtype == DType::U64 {
+    if cx.atom_type(&start).dtype == DType::U64 {
         let end = Atom::Literal(Scalar::U64(length as u64), false);
-        start = cx.emit1(Op::Binary(BinaryOp::Min), smallvec![start, end])?;
+        start = cx.emit1(BinaryOp::Min, smallvec![start, end])?;
     }
     cx.emit1(
-        Op::ConvertElementType {
+        ConvertElementType {
             dtype: DType::I64,
             weak: false,
         },
@@ -261,20 +288,16 @@ fn widened(cx: &mut BatchContext<'_>, start: Atom, length: usize) -> Result<Atom
 }
 
 /// `select(start < 0, start + length, start)`, where the start can be negative.
-fn counted_from_start(
-    cx: &mut BatchContext<'_>,
-    start: Atom,
-    length: usize,
-) -> Result<Atom, Error> {
-    let (zero, length) = match cx.builder.atom_type(&start).dtype {
+fn counted_from_start(cx: &mut dyn Emit, start: Atom, length: usize) -> Result<Atom, Error> {
+    let (zero, length) = match cx.atom_type(&start).dtype {
         DType::I32 => (Scalar::I32(0), Scalar::I32(length as i32)),
         DType::I64 => (Scalar::I64(0), Scalar::I64(length as i64)),
         _ => return Ok(start),
     };
     let (zero, length) = (Atom::Literal(zero, false), Atom::Literal(length, false));
-    let negative = cx.emit1(Op::Binary(BinaryOp::Lt), smallvec![start, zero])?;
-    let wrapped = cx.emit1(Op::Binary(BinaryOp::Add), smallvec![start, length])?;
-    cx.emit1(Op::SelectN, smallvec![negative, start, wrapped])
+    let negative = cx.emit1(BinaryOp::Lt, smallvec![start, zero])?;
+    let wrapped = cx.emit1(BinaryOp::Add, smallvec![start, length])?;
+    cx.emit1(SelectN, smallvec![negative, start, wrapped])
 }
 
 #[cfg(test)]
@@ -284,9 +307,9 @@ mod tests {
     use crate::array::Element;
 
     fn slice(sizes: &[usize]) -> Op {
-        Op::DynamicSlice {
+        Op::from(DynamicSlice {
             sizes: Shape::from_slice(sizes),
-        }
+        })
     }
 
     #[test]
@@ -321,7 +344,7 @@ mod tests {
         let update = |operand: Array, update: Array, starts: &[i32]| {
             let mut inputs = vec![operand, update];
             inputs.extend(starts.iter().map(|&s| Array::scalar(s)));
-            run1(&Op::DynamicUpdateSlice, &inputs)
+            run1(&Op::from(DynamicUpdateSlice), &inputs)
                 .elements::<f64>()
                 .to_vec()
         };
@@ -360,7 +383,7 @@ mod tests {
             assert_eq!(ops.last(), Some(&"gather"));
             let update = (counting(&[2, 3]), Some(1));
             let operands = [operand, update, (starts.clone(), Some(0))];
-            let ops = check_batching(&Op::DynamicUpdateSlice, 3, &operands);
+            let ops = check_batching(&Op::from(DynamicUpdateSlice), 3, &operands);
             assert_eq!(ops.last(), Some(&"scatter"));
         }
         let fixed = (Array::scalar(-1), None);
@@ -375,7 +398,7 @@ mod tests {
                 fixed.clone(),
                 second,
             ];
-            check_batching(&Op::DynamicUpdateSlice, 4, &operands);
+            check_batching(&Op::from(DynamicUpdateSlice), 4, &operands);
         }
     }
 
@@ -396,14 +419,14 @@ mod tests {
                 let [a, b] = starts;
                 let update = (counting(&[1, 2]), None);
                 let operands = [(counting(&[5, 4, 3]), Some(2)), update, a, b];
-                check_batching(&Op::DynamicUpdateSlice, 3, &operands);
+                check_batching(&Op::from(DynamicUpdateSlice), 3, &operands);
             }
         }
         let none = (Array::from(Vec::<i32>::new()), Some(0));
         for operand in [(counting(&[3]), None), (counting(&[0, 3]), Some(0))] {
             check_batching(&slice(&[2]), 0, &[operand.clone(), none.clone()]);
             let operands = [operand, (counting(&[1]), None), none.clone()];
-            check_batching(&Op::DynamicUpdateSlice, 0, &operands);
+            check_batching(&Op::from(DynamicUpdateSlice), 0, &operands);
         }
     }
 
@@ -422,7 +445,7 @@ mod tests {
             assert_eq!(ops, ["dynamic_slice"]);
             let update = (counting(&[1, 2]), None);
             let operands = [operand, update, fixed.clone(), fixed.clone()];
-            let ops = check_batching(&Op::DynamicUpdateSlice, 4, &operands);
+            let ops = check_batching(&Op::from(DynamicUpdateSlice), 4, &operands);
             assert_eq!(ops.last(), Some(&"dynamic_update_slice"));
         }
     }
@@ -448,7 +471,7 @@ mod tests {
         has(&slice(&[1]), &[x.clone(), i32::spec([1])], "scalars");
         has(&slice(&[1]), &[x.clone(), f64::spec([])], "integers");
         has(&slice(&[1]), &[], "takes 2 operands");
-        let update = Op::DynamicUpdateSlice;
+        let update = Op::from(DynamicUpdateSlice);
         has(
             &update,
             &[x.clone(), f64::spec([4]), i.clone()],

@@ -4,16 +4,18 @@
 //! gives NaN or infinity so do these, in that matrix alone (rule N19). The kernels are nalgebra's; matrices are
 //! independent of each other, so they are shared out over threads without any effect on the results.
 
-use nalgebra::{Cholesky, DMatrix, LU, RealField};
+use nalgebra::{DMatrix, LU, RealField};
 use rayon::prelude::*;
 use smallvec::smallvec;
 
-use super::error::expect_operands;
-use super::shape::all_weak;
-use super::{BatchContext, BatchDim, Batched, OpErrorKind, Outputs, batched_at};
-use crate::array::{Array, DType, Element, Shape, TensorType};
-use crate::error::Error;
-use crate::program::{Atom, Op};
+use crate::array::{Array, DType, Element, Shape, TensorType, prepare_threads};
+use crate::error::{Error, OpErrorKind, ParseError};
+use crate::ops::rule::{
+    BatchDim, Batched, DataRules, Emit, Outputs, Rules, batched_at, expect_operands, front_batch,
+};
+use crate::ops::shape::all_weak;
+use crate::program::text::{Given, Shown};
+use crate::program::{Atom, Cholesky, Op, Reshape, Solve, TriangularSolve};
 
 /// Multiplications worth handing to another thread; fewer take less time than waking it.
 const PARALLEL_WORK: usize = 1 << 15;
@@ -92,6 +94,7 @@ fn for_each_matrix<T: Element>(
         return;
     }
     let work = n * (n * n + size);
+    prepare_threads();
     out.par_chunks_mut(size)
         .zip(a.par_chunks(n * n))
         .with_min_len(PARALLEL_WORK.div_ceil(work))
@@ -115,16 +118,29 @@ fn write_rows<T: Element + RealField>(matrix: &DMatrix<T>, out: &mut [T]) {
     }
 }
 
-// ------------------------------------------------------------------------------------------------------ cholesky
+impl Rules for Cholesky {
+    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
+        expect_operands(inputs, 1)?;
+        check_square(inputs)?;
+        Ok(smallvec![inputs[0].clone()])
+    }
 
-pub(super) fn infer_cholesky(inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
-    expect_operands(inputs, 1)?;
-    check_square(inputs)?;
-    Ok(smallvec![inputs[0].clone()])
+    fn batch(&self, cx: &mut dyn Emit, inputs: &[Batched]) -> Result<Outputs<Batched>, Error> {
+        front_batch(cx, inputs, self.clone())
+    }
+
+    fn params(&self, _shown: &mut Shown<'_>) {}
+
+    fn parse(_name: &str, _given: &mut Given<'_>) -> Result<Op, ParseError> {
+        Ok(Cholesky.into())
+    }
 }
 
-pub(super) fn eval_cholesky(a: &Array) -> Array {
-    float_dispatch!(a, T => cholesky::<T>(a))
+impl DataRules for Cholesky {
+    fn eval(&self, inputs: &[Array]) -> Outputs<Array> {
+        let a = &inputs[0];
+        smallvec![float_dispatch!(a, T => cholesky::<T>(a))]
+    }
 }
 
 fn cholesky<T: Element + RealField>(a: &Array) -> Array {
@@ -134,7 +150,7 @@ fn cholesky<T: Element + RealField>(a: &Array) -> Array {
     let half = T::one() / (T::one() + T::one());
     for_each_matrix(&elements, n, &mut out, size, |a, out| {
         let symmetric = DMatrix::from_fn(n, n, |r, c| (a[r * n + c] + a[c * n + r]) * half);
-        match Cholesky::new(symmetric) {
+        match nalgebra::Cholesky::new(symmetric) {
             Some(factor) => write_rows(&factor.unpack(), out),
             None => {
                 let nan = T::zero() / T::zero();
@@ -146,40 +162,54 @@ fn cholesky<T: Element + RealField>(a: &Array) -> Array {
     Array::from_elements(a.shape(), out)
 }
 
-pub(super) fn batch_cholesky(
-    cx: &mut BatchContext<'_>,
-    inputs: &[Batched],
-) -> Result<Outputs<Batched>, Error> {
-    let a = cx.materialize_at(&inputs[0], 0)?;
-    let out = cx.emit1(Op::Cholesky, smallvec![a])?;
-    Ok(batched_at(out, 0))
+impl Rules for TriangularSolve {
+    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
+        check_system(if self.left_side { 2 } else { 1 }, inputs)
+    }
+
+    fn batch(&self, cx: &mut dyn Emit, inputs: &[Batched]) -> Result<Outputs<Batched>, Error> {
+        batch_system(cx, self.clone(), self.left_side, inputs)
+    }
+
+    fn params(&self, shown: &mut Shown<'_>) {
+        shown
+            .show("conjugate_a", false)
+            .show("left_side", self.left_side)
+            .show("lower", self.lower)
+            .show("transpose_a", self.transpose_a)
+            .show("unit_diagonal", self.unit_diagonal);
+    }
+
+    fn parse(_name: &str, given: &mut Given<'_>) -> Result<Op, ParseError> {
+        given.fixed("conjugate_a", "False")?;
+        Ok(TriangularSolve {
+            left_side: given.boolean("left_side")?,
+            lower: given.boolean("lower")?,
+            transpose_a: given.boolean("transpose_a")?,
+            unit_diagonal: given.boolean("unit_diagonal")?,
+        }
+        .into())
+    }
 }
 
-// ---------------------------------------------------------------------------------------------- triangular solve
-
-pub(super) fn infer_triangular_solve(
-    left_side: bool,
-    inputs: &[TensorType],
-) -> Result<Outputs<TensorType>, OpErrorKind> {
-    check_system(if left_side { 2 } else { 1 }, inputs)
-}
-
-pub(super) fn eval_triangular_solve(
-    left_side: bool,
-    lower: bool,
-    transpose_a: bool,
-    unit_diagonal: bool,
-    a: &Array,
-    b: &Array,
-) -> Array {
-    // x op(a) = b is op(a)^T x^T = b^T.
-    let form = Triangular {
-        left_side,
-        lower,
-        transposed: transpose_a == left_side,
-        unit_diagonal,
-    };
-    float_dispatch!(a, T => triangular_solve::<T>(form, a, b))
+impl DataRules for TriangularSolve {
+    fn eval(&self, inputs: &[Array]) -> Outputs<Array> {
+        let &Self {
+            left_side,
+            lower,
+            transpose_a,
+            unit_diagonal,
+        } = self;
+        let (a, b) = (&inputs[0], &inputs[1]);
+        // x op(a) = b is op(a)^T x^T = b^T.
+        let form = Triangular {
+            left_side,
+            lower,
+            transposed: transpose_a == left_side,
+            unit_diagonal,
+        };
+        smallvec![float_dispatch!(a, T => triangular_solve::<T>(form, a, b))]
+    }
 }
 
 /// A triangular system brought to the form `a x = b` or `a^T x = b`.
@@ -223,29 +253,27 @@ fn triangular_solve<T: Element + RealField>(form: Triangular, a: &Array, b: &Arr
     Array::from_elements(b.shape(), out)
 }
 
-pub(super) fn batch_triangular_solve(
-    cx: &mut BatchContext<'_>,
-    op: &Op,
-    inputs: &[Batched],
-) -> Result<Outputs<Batched>, Error> {
-    let left_side = !matches!(
-        op,
-        Op::TriangularSolve {
-            left_side: false,
-            ..
-        }
-    );
-    batch_system(cx, op, left_side, inputs)
+impl Rules for Solve {
+    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
+        check_system(2, inputs)
+    }
+
+    fn batch(&self, cx: &mut dyn Emit, inputs: &[Batched]) -> Result<Outputs<Batched>, Error> {
+        batch_system(cx, self.clone(), true, inputs)
+    }
+
+    fn params(&self, _shown: &mut Shown<'_>) {}
+
+    fn parse(_name: &str, _given: &mut Given<'_>) -> Result<Op, ParseError> {
+        Ok(Solve.into())
+    }
 }
 
-// --------------------------------------------------------------------------------------------------------- solve
-
-pub(super) fn infer_solve(inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
-    check_system(2, inputs)
-}
-
-pub(super) fn eval_solve(a: &Array, b: &Array) -> Array {
-    float_dispatch!(a, T => solve::<T>(a, b))
+impl DataRules for Solve {
+    fn eval(&self, inputs: &[Array]) -> Outputs<Array> {
+        let (a, b) = (&inputs[0], &inputs[1]);
+        smallvec![float_dispatch!(a, T => solve::<T>(a, b))]
+    }
 }
 
 fn solve<T: Element + RealField>(a: &Array, b: &Array) -> Array {
@@ -267,18 +295,11 @@ fn solve<T: Element + RealField>(a: &Array, b: &Array) -> Array {
     Array::from_elements(b.shape(), out)
 }
 
-pub(super) fn batch_solve(
-    cx: &mut BatchContext<'_>,
-    inputs: &[Batched],
-) -> Result<Outputs<Batched>, Error> {
-    batch_system(cx, &Op::Solve, true, inputs)
-}
-
 /// Batches a solve. Where all lanes share the matrix, their right-hand sides are put side by side and it is factored
 /// once.
 fn batch_system(
-    cx: &mut BatchContext<'_>,
-    op: &Op,
+    cx: &mut dyn Emit,
+    op: impl Into<Op>,
     left_side: bool,
     inputs: &[Batched],
 ) -> Result<Outputs<Batched>, Error> {
@@ -286,256 +307,26 @@ fn batch_system(
     let (BatchDim::Unbatched, BatchDim::At(bd)) = (a.dim, b.dim) else {
         let a = cx.materialize_at(&a, 0)?;
         let b = cx.materialize_at(&b, 0)?;
-        let out = cx.emit1(op.clone(), smallvec![a, b])?;
+        let out = cx.emit1(op, smallvec![a, b])?;
         return Ok(batched_at(out, 0));
     };
     // Next to the axis of right-hand sides: the columns of `a x = b`, the rows of `x a = b`.
     let rank = cx.ty(&b).rank();
     let lanes = if left_side { rank - 1 } else { rank - 2 };
     let b = cx.move_axis(b.atom, bd, lanes)?;
-    let unfolded = cx.builder.atom_type(&b).shape;
+    let unfolded = cx.atom_type(&b).shape;
     let mut folded = unfolded.clone();
     let size = folded.remove(lanes);
-    folded[lanes - 1] *= size;
+    folded[lanes - 1] = folded[lanes - 1].saturating_mul(size);
     let b = reshape(cx, b, folded)?;
-    let out = cx.emit1(op.clone(), smallvec![a.atom, b])?;
+    let out = cx.emit1(op, smallvec![a.atom, b])?;
     let out = reshape(cx, out, unfolded)?;
     Ok(batched_at(out, lanes))
 }
 
-fn reshape(cx: &mut BatchContext<'_>, atom: Atom, shape: Shape) -> Result<Atom, Error> {
-    cx.emit1(Op::Reshape { shape }, smallvec![atom])
+fn reshape(cx: &mut dyn Emit, atom: Atom, shape: Shape) -> Result<Atom, Error> {
+    cx.emit1(Reshape { shape }, smallvec![atom])
 }
 
 #[cfg(test)]
-mod tests {
-    use approx::assert_relative_eq;
-
-    use super::super::testkit::{check_batching, counting, refusal, run1};
-    use super::*;
-
-    fn matrix(rows: usize, values: &[f64]) -> Array {
-        Array::from_elements(&[rows, values.len() / rows], values.to_vec())
-    }
-
-    /// Well-conditioned matrices with the given leading axes.
-    fn matrices(leading: &[usize], n: usize) -> Array {
-        let mut shape = leading.to_vec();
-        shape.extend([n, n]);
-        let count: usize = shape.iter().product();
-        let value = |i: usize| {
-            let (row, column) = (i / n.max(1) % n.max(1), i % n.max(1));
-            ((i * 7 + 3) % 11) as f64 / 10.0 + if row == column { 4.0 } else { 0.0 }
-        };
-        Array::from_elements(&shape, (0..count).map(value).collect())
-    }
-
-    fn close(got: &Array, want: &[f64]) {
-        assert_eq!(got.len(), want.len());
-        for (&x, &y) in got.elements::<f64>().iter().zip(want) {
-            assert_relative_eq!(x, y, max_relative = 1e-13);
-        }
-    }
-
-    fn triangular(left_side: bool, lower: bool, transpose_a: bool, unit_diagonal: bool) -> Op {
-        Op::TriangularSolve {
-            left_side,
-            lower,
-            transpose_a,
-            unit_diagonal,
-        }
-    }
-
-    #[test]
-    fn cholesky_symmetrises_and_marks_only_the_bad_matrix() {
-        // Rule N19.
-        let lopsided = matrix(2, &[4.0, 3.0, 1.0, 5.0]);
-        close(&run1(&Op::Cholesky, &[lopsided]), &[2.0, 0.0, 1.0, 2.0]);
-        let three = [
-            4.0,
-            2.0,
-            2.0,
-            5.0,
-            1.0,
-            2.0,
-            2.0,
-            1.0,
-            9.0,
-            0.0,
-            0.0,
-            f64::NAN,
-        ];
-        let stacked = Array::from_elements(&[3, 2, 2], three.to_vec());
-        let got = run1(&Op::Cholesky, &[stacked]).elements::<f64>().to_vec();
-        assert_eq!(got[..4], [2.0, 0.0, 1.0, 2.0]);
-        for bad in [&got[4..8], &got[8..]] {
-            assert!(bad[0].is_nan() && bad[2].is_nan() && bad[3].is_nan());
-            assert_eq!(bad[1], 0.0);
-        }
-        let single = Array::from_elements(&[1, 1], vec![9.0f32]);
-        assert_eq!(run1(&Op::Cholesky, &[single]).elements::<f32>()[..], [3.0]);
-    }
-
-    #[test]
-    fn solve_pivots_and_lets_singular_matrices_be() {
-        // Rule N19; the zero in the corner needs a row exchange.
-        let got = run1(
-            &Op::Solve,
-            &[
-                matrix(2, &[0.0, 2.0, 1.0, 1.0]),
-                matrix(2, &[4.0, 6.0, 5.0, 4.0]),
-            ],
-        );
-        close(&got, &[3.0, 1.0, 2.0, 3.0]);
-        let a = Array::from_elements(&[2, 2, 2], vec![1.0, 2.0, 2.0, 4.0, 2.0, 0.0, 0.0, 2.0]);
-        let b = Array::from_elements(&[2, 2, 1], vec![1.0, 1.0, 2.0, 4.0]);
-        let got = run1(&Op::Solve, &[a, b]).elements::<f64>().to_vec();
-        assert!(got[..2].iter().all(|x| !x.is_finite()));
-        assert_eq!(got[2..], [1.0, 2.0]);
-        let zeros = run1(&Op::Solve, &[matrix(2, &[0.0; 4]), matrix(2, &[1.0, 1.0])]);
-        assert!(zeros.elements::<f64>().iter().all(|x| !x.is_finite()));
-        let nan = run1(
-            &Op::Solve,
-            &[
-                matrix(2, &[f64::NAN, 1.0, 1.0, 1.0]),
-                matrix(2, &[1.0, 1.0]),
-            ],
-        );
-        assert!(nan.elements::<f64>().iter().all(|x| x.is_nan()));
-    }
-
-    #[test]
-    fn solutions_satisfy_their_systems() {
-        let (a, b) = (matrices(&[3], 5), counting(&[3, 5, 2]));
-        let x = run1(&Op::Solve, &[a.clone(), b.clone()]);
-        for lane in 0..3 {
-            let dense = |m: &Array, rows: usize| {
-                DMatrix::from_row_slice(
-                    rows,
-                    m.shape()[2],
-                    &m.index_axis(0, lane).expect("a lane").elements::<f64>(),
-                )
-            };
-            assert_relative_eq!(dense(&a, 5) * dense(&x, 5), dense(&b, 5), epsilon = 1e-12);
-        }
-    }
-
-    #[test]
-    fn triangular_solves_of_every_form() {
-        let full = matrices(&[], 3);
-        let a = DMatrix::from_row_slice(3, 3, &full.elements::<f64>());
-        for form in 0..16usize {
-            let [left_side, lower, transpose_a, unit] = [1, 2, 4, 8].map(|bit| form & bit != 0);
-            let mut used = if lower {
-                a.lower_triangle()
-            } else {
-                a.upper_triangle()
-            };
-            if unit {
-                used.fill_diagonal(1.0);
-            }
-            if transpose_a {
-                used = used.transpose();
-            }
-            let shape = if left_side { [3, 2] } else { [2, 3] };
-            let op = triangular(left_side, lower, transpose_a, unit);
-            let got = run1(&op, &[full.clone(), counting(&shape)]);
-            let x = DMatrix::from_row_slice(shape[0], shape[1], &got.elements::<f64>());
-            let b =
-                DMatrix::from_row_slice(shape[0], shape[1], &counting(&shape).elements::<f64>());
-            let product = if left_side { used * x } else { x * used };
-            assert_relative_eq!(product, b, epsilon = 1e-13);
-        }
-        // A zero on the diagonal is divided by.
-        let singular = [matrix(2, &[0.0, 0.0, 1.0, 1.0]), matrix(2, &[1.0, 1.0])];
-        let got = run1(&triangular(true, true, false, false), &singular);
-        assert_eq!(
-            got.elements::<f64>()[..],
-            [f64::INFINITY, f64::NEG_INFINITY]
-        );
-        let single = [
-            Array::from_elements(&[1, 1], vec![2.0f32]),
-            Array::from_elements(&[1, 1], vec![3.0f32]),
-        ];
-        assert_eq!(
-            run1(&triangular(true, true, false, false), &single).elements::<f32>()[..],
-            [1.5]
-        );
-    }
-
-    #[test]
-    fn empty_axes_and_other_strides() {
-        for (a, b) in [
-            ([0, 3, 3], [0, 3, 2]),
-            ([2, 0, 0], [2, 0, 2]),
-            ([2, 3, 3], [2, 3, 0]),
-        ] {
-            let inputs = [matrices(&a[..1], a[1]), counting(&b)];
-            assert_eq!(run1(&Op::Solve, &inputs).shape(), b);
-            assert_eq!(
-                run1(&triangular(true, true, false, false), &inputs).shape(),
-                b
-            );
-            assert_eq!(run1(&Op::Cholesky, &inputs[..1]).shape(), a);
-        }
-        let (a, b) = (matrices(&[], 3), counting(&[2, 3]));
-        let strided = run1(&Op::Solve, &[a.permute(&[1, 0]), b.permute(&[1, 0])]);
-        let dense = |x: &Array| Array::from_elements(x.shape(), x.elements::<f64>().to_vec());
-        let copied = run1(
-            &Op::Solve,
-            &[dense(&a.permute(&[1, 0])), dense(&b.permute(&[1, 0]))],
-        );
-        assert_eq!(strided, copied);
-    }
-
-    #[test]
-    fn batching_rules_equal_a_loop_over_lanes() {
-        let at = |array: &Array, dim: usize| {
-            let mut permutation: Vec<usize> = (1..array.rank()).collect();
-            permutation.insert(dim, 0);
-            (array.permute(&permutation), Some(dim))
-        };
-        for size in [0, 1, 3] {
-            let (a, b) = (matrices(&[size, 2], 3), counting(&[size, 2, 3, 3]));
-            let (one_a, one_b) = (matrices(&[2], 3), counting(&[2, 3, 3]));
-            for bd in 0..4 {
-                check_batching(&Op::Cholesky, size, &[at(&a, bd)]);
-                let mut ops = vec![Op::Solve];
-                ops.extend(
-                    (0..16).map(|f| triangular(f & 1 != 0, f & 2 != 0, f & 4 != 0, f & 8 != 0)),
-                );
-                for op in &ops {
-                    check_batching(op, size, &[at(&a, bd), at(&b, 3 - bd)]);
-                    check_batching(op, size, &[at(&a, bd), (one_b.clone(), None)]);
-                    check_batching(op, size, &[(one_a.clone(), None), at(&b, bd)]);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn bad_operands_are_refused() {
-        let has = |op: &Op, inputs: &[TensorType], part: &str| {
-            let text = refusal(op, inputs).to_string();
-            assert!(text.contains(part), "{text:?} lacks {part:?}");
-        };
-        let a = f64::spec([2, 3, 3]);
-        has(&Op::Cholesky, &[f64::spec([2, 3])], "square");
-        has(&Op::Cholesky, &[f64::spec([3])], "square");
-        has(&Op::Cholesky, &[i32::spec([3, 3])], "float");
-        has(&Op::Solve, std::slice::from_ref(&a), "takes 2");
-        has(&Op::Solve, &[a.clone(), f64::spec([2, 3])], "leading");
-        has(&Op::Solve, &[a.clone(), f64::spec([1, 3, 1])], "leading");
-        has(&Op::Solve, &[a.clone(), f64::spec([2, 4, 3])], "3 rows");
-        has(
-            &Op::Solve,
-            &[a.clone(), f32::spec([2, 3, 3])],
-            "one element type",
-        );
-        has(
-            &triangular(false, true, false, false),
-            &[a, f64::spec([2, 3, 4])],
-            "3 columns",
-        );
-    }
-}
+mod tests;

@@ -9,18 +9,21 @@
 #[cfg(test)]
 mod tests;
 
+use smallvec::{SmallVec, smallvec};
 use std::borrow::Cow;
 
 use ndarray::{ArcArray, IxDyn};
-use smallvec::{SmallVec, smallvec};
 
-use super::elementwise::elements;
-use super::error::expect_operands;
-use super::math::{Arith, Bits, ConvertFrom, Number};
-use super::{BatchContext, BatchDim, Batched, OpErrorKind, Outputs, batched_at};
 use crate::array::{Array, DType, Data, Shape, TensorType, dispatch, dispatch_dtype};
-use crate::error::Error;
-use crate::program::{ArgReduceOp, Op, ReduceOp};
+use crate::error::{Error, OpErrorKind, ParseError};
+use crate::ops::elementwise::elements;
+use crate::ops::math::{Arith, Bits, ConvertFrom, Number};
+use crate::ops::rule::{
+    Batched, DataRules, Emit, Outputs, Rules, all_past, expect_operands, past, unary_batch,
+};
+use crate::program::text::python::tuple;
+use crate::program::text::{Given, Shown};
+use crate::program::{ArgReduce, ArgReduceOp, Op, Reduce, ReduceOp};
 
 type Typed<T> = ArcArray<T, IxDyn>;
 
@@ -31,51 +34,83 @@ fn out_of_bounds(axis: usize, rank: usize) -> OpErrorKind {
     }
 }
 
-/// Sums and products are strong, as in JAX (N6); they keep the operand's element type, so widen before (N4).
-pub(crate) fn infer_reduce(
-    kind: ReduceOp,
-    axes: &Shape,
-    inputs: &[TensorType],
-) -> Result<Outputs<TensorType>, OpErrorKind> {
-    expect_operands(inputs, 1)?;
-    let x = &inputs[0];
-    if let Some(&axis) = axes.iter().find(|&&a| a >= x.rank()) {
-        return Err(out_of_bounds(axis, x.rank()));
-    }
-    if axes.windows(2).any(|w| w[0] >= w[1]) {
-        return Err(OpErrorKind::parameter(format!(
-            "the axes {:?} must increase and not repeat",
-            &axes[..]
-        )));
-    }
-    let weak = match kind {
-        ReduceOp::Sum | ReduceOp::Prod => {
-            if x.dtype == DType::Bool {
-                return Err(OpErrorKind::dtypes(
-                    inputs,
-                    "integers or floats are taken; convert bool to an integer type first",
-                ));
-            }
-            false
+impl Rules for Reduce {
+    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
+        let Self { kind, axes } = self;
+        let kind = *kind;
+        expect_operands(inputs, 1)?;
+        let x = &inputs[0];
+        if let Some(&axis) = axes.iter().find(|&&a| a >= x.rank()) {
+            return Err(out_of_bounds(axis, x.rank()));
         }
-        ReduceOp::Max | ReduceOp::Min => x.weak,
-        ReduceOp::And | ReduceOp::Or | ReduceOp::Xor => {
-            if x.dtype.is_float() {
-                return Err(OpErrorKind::dtypes(
-                    inputs,
-                    "bool or integers are taken; compare with zero first",
-                ));
-            }
-            x.weak
+        if axes.windows(2).any(|w| w[0] >= w[1]) {
+            return Err(OpErrorKind::parameter(format!(
+                "the axes {:?} must increase and not repeat",
+                &axes[..]
+            )));
         }
-    };
-    let kept = (0..x.rank())
-        .filter(|a| !axes.contains(a))
-        .map(|a| x.shape[a]);
-    Ok(smallvec![x.with_shape(kept).with_weak(weak)])
+        // Sums and products are strong, as in JAX (N6); they keep the operand's element type, so widen before (N4).
+        let weak = match kind {
+            ReduceOp::Sum | ReduceOp::Prod => {
+                if x.dtype == DType::Bool {
+                    return Err(OpErrorKind::dtypes(
+                        inputs,
+                        "integers or floats are taken; convert bool to an integer type first",
+                    ));
+                }
+                false
+            }
+            ReduceOp::Max | ReduceOp::Min => x.weak,
+            ReduceOp::And | ReduceOp::Or | ReduceOp::Xor => {
+                if x.dtype.is_float() {
+                    return Err(OpErrorKind::dtypes(
+                        inputs,
+                        "bool or integers are taken; compare with zero first",
+                    ));
+                }
+                x.weak
+            }
+        };
+        let kept = (0..x.rank())
+            .filter(|a| !axes.contains(a))
+            .map(|a| x.shape[a]);
+        Ok(smallvec![x.with_shape(kept).with_weak(weak)])
+    }
+
+    fn batch(&self, cx: &mut dyn Emit, inputs: &[Batched]) -> Result<Outputs<Batched>, Error> {
+        // Lane axes become axes of the batched operand, and the batch axis moves up past those that go.
+        unary_batch(cx, inputs, |dim| {
+            let axes = all_past(&self.axes, dim);
+            let below = axes.iter().filter(|&&a| a < dim).count();
+            let kind = self.kind;
+            (Reduce { kind, axes }, dim - below)
+        })
+    }
+
+    fn params(&self, shown: &mut Shown<'_>) {
+        shown.show("axes", tuple(&self.axes));
+        if self.kind == ReduceOp::Sum {
+            shown.show("out_sharding", "None");
+        }
+    }
+
+    fn parse(name: &str, given: &mut Given<'_>) -> Result<Op, ParseError> {
+        let kind = ReduceOp::from_name(name).ok_or_else(|| given.unknown_operation())?;
+        if kind == ReduceOp::Sum {
+            given.fixed("out_sharding", "None")?;
+        }
+        let axes = given.shape("axes")?;
+        Ok(Reduce { kind, axes }.into())
+    }
 }
 
-pub(crate) fn eval_reduce(kind: ReduceOp, axes: &[usize], x: &Array) -> Array {
+impl DataRules for Reduce {
+    fn eval(&self, inputs: &[Array]) -> Outputs<Array> {
+        smallvec![reduce(self.kind, &self.axes, &inputs[0])]
+    }
+}
+
+fn reduce(kind: ReduceOp, axes: &[usize], x: &Array) -> Array {
     if axes.is_empty() {
         return x.clone();
     }
@@ -135,7 +170,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(shape: &[usize], order: SmallVec<[usize; 4]>, axes: &[usize]) -> Plan {
+    fn new(shape: &[usize], order: SmallVec<[usize; 4]>, axes: &[usize]) -> Self {
         let mut lengths: SmallVec<[usize; 4]> = order.iter().map(|&a| shape[a]).collect();
         let mut reduced: SmallVec<[bool; 4]> = order.iter().map(|a| axes.contains(a)).collect();
         let mut steps = SmallVec::new();
@@ -172,7 +207,7 @@ impl Plan {
     }
 
     /// The plan for a layout; the order is that of memory, stable for axes of equal stride.
-    fn in_memory_order(shape: &[usize], strides: &[isize], axes: &[usize]) -> Plan {
+    fn in_memory_order(shape: &[usize], strides: &[isize], axes: &[usize]) -> Self {
         let mut order: SmallVec<[usize; 4]> = (0..shape.len()).collect();
         order.sort_by_key(|&a| std::cmp::Reverse(strides[a]));
         Plan::new(shape, order, axes)
@@ -301,81 +336,88 @@ fn fold_rows<T: Copy>(block: &[T], out: &mut [T], neutral: T, f: impl Fn(T, T) -
     fold_row(out, &folded_right);
 }
 
-/// Lane axes become axes of the batched operand, and the batch axis moves up past those that go.
-pub(crate) fn batch_reduce(
-    cx: &mut BatchContext<'_>,
-    kind: ReduceOp,
-    axes: &Shape,
-    inputs: &[Batched],
-) -> Result<Outputs<Batched>, Error> {
-    let atom = inputs[0].atom;
-    let BatchDim::At(dim) = inputs[0].dim else {
-        let atom = cx.emit1(
-            Op::Reduce {
-                kind,
-                axes: axes.clone(),
-            },
-            smallvec![atom],
-        )?;
-        return Ok(smallvec![Batched::unbatched(atom)]);
-    };
-    let shifted: Shape = axes.iter().map(|&a| a + usize::from(a >= dim)).collect();
-    let below = shifted.iter().filter(|&&a| a < dim).count();
-    Ok(batched_at(
-        cx.emit1(
-            Op::Reduce {
-                kind,
-                axes: shifted,
-            },
-            smallvec![atom],
-        )?,
-        dim - below,
-    ))
-}
-
-pub(crate) fn infer_arg_reduce(
-    _kind: ArgReduceOp,
-    axis: usize,
-    index_dtype: DType,
-    inputs: &[TensorType],
-) -> Result<Outputs<TensorType>, OpErrorKind> {
-    expect_operands(inputs, 1)?;
-    let x = &inputs[0];
-    let Some(&length) = x.shape.get(axis) else {
-        return Err(out_of_bounds(axis, x.rank()));
-    };
-    if length == 0 {
-        return Err(OpErrorKind::EmptyReduction {
-            shape: x.shape.clone(),
-            axes: smallvec![axis],
-        });
-    }
-    let positions: u64 = match index_dtype {
-        DType::U8 => u8::MAX.into(),
-        DType::U32 => u32::MAX.into(),
-        DType::I32 => i32::MAX as u64,
-        DType::U64 | DType::I64 => i64::MAX as u64,
-        DType::Bool | DType::F32 | DType::F64 => {
-            return Err(OpErrorKind::parameter(format!(
-                "positions are integers, not {index_dtype}; ask for int32 or int64"
-            )));
+impl Rules for ArgReduce {
+    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
+        let &Self {
+            axis, index_dtype, ..
+        } = self;
+        expect_operands(inputs, 1)?;
+        let x = &inputs[0];
+        let Some(&length) = x.shape.get(axis) else {
+            return Err(out_of_bounds(axis, x.rank()));
+        };
+        if length == 0 {
+            return Err(OpErrorKind::EmptyReduction {
+                shape: x.shape.clone(),
+                axes: smallvec![axis],
+            });
         }
-    };
-    if (length - 1) as u64 > positions {
-        let detail = format!(
-            "positions along an axis of length {length} do not fit {index_dtype}; ask for int64"
-        );
-        return Err(OpErrorKind::parameter(detail));
+        let positions: u64 = match index_dtype {
+            DType::U8 => u8::MAX.into(),
+            DType::U32 => u32::MAX.into(),
+            DType::I32 => i32::MAX as u64,
+            DType::U64 | DType::I64 => i64::MAX as u64,
+            DType::Bool | DType::F32 | DType::F64 => {
+                return Err(OpErrorKind::parameter(format!(
+                    "positions are integers, not {index_dtype}; ask for int32 or int64"
+                )));
+            }
+        };
+        if (length - 1) as u64 > positions {
+            let detail = format!(
+                "positions along an axis of length {length} do not fit {index_dtype}; ask for int64"
+            );
+            return Err(OpErrorKind::parameter(detail));
+        }
+        Ok(smallvec![x.remove_axis(axis).with_dtype(index_dtype)])
     }
-    Ok(smallvec![x.remove_axis(axis).with_dtype(index_dtype)])
+
+    fn batch(&self, cx: &mut dyn Emit, inputs: &[Batched]) -> Result<Outputs<Batched>, Error> {
+        unary_batch(cx, inputs, |dim| {
+            let axis = past(self.axis, dim);
+            let op = ArgReduce {
+                axis,
+                ..self.clone()
+            };
+            (op, dim - usize::from(axis < dim))
+        })
+    }
+
+    fn params(&self, shown: &mut Shown<'_>) {
+        shown
+            .show("axes", tuple([self.axis]))
+            .show("index_dtype", self.index_dtype);
+    }
+
+    fn parse(name: &str, given: &mut Given<'_>) -> Result<Op, ParseError> {
+        let kind = ArgReduceOp::from_name(name).ok_or_else(|| given.unknown_operation())?;
+        let axis = given.read("axes", "a tuple of one axis", |value| {
+            value.shape().and_then(|axes| match axes[..] {
+                [axis] => Some(axis),
+                _ => None,
+            })
+        })?;
+        Ok(ArgReduce {
+            kind,
+            axis,
+            index_dtype: given.dtype("index_dtype")?,
+        }
+        .into())
+    }
 }
 
-pub(crate) fn eval_arg_reduce(
-    kind: ArgReduceOp,
-    axis: usize,
-    index_dtype: DType,
-    x: &Array,
-) -> Array {
+impl DataRules for ArgReduce {
+    fn eval(&self, inputs: &[Array]) -> Outputs<Array> {
+        smallvec![arg_reduce(
+            self.kind,
+            self.axis,
+            self.index_dtype,
+            &inputs[0]
+        )]
+    }
+}
+
+fn arg_reduce(kind: ArgReduceOp, axis: usize, index_dtype: DType, x: &Array) -> Array {
     let mut shape = Shape::from_slice(x.shape());
     shape.remove(axis);
     let positions = dispatch!(x.data(), a => match kind {
@@ -423,36 +465,4 @@ fn arg_fold<T: Arith>(array: &Typed<T>, axis: usize, replaces: impl Fn(T, T) -> 
         }
     }
     out
-}
-
-/// As for [`batch_reduce`], with one axis.
-pub(crate) fn batch_arg_reduce(
-    cx: &mut BatchContext<'_>,
-    kind: ArgReduceOp,
-    axis: usize,
-    index_dtype: DType,
-    inputs: &[Batched],
-) -> Result<Outputs<Batched>, Error> {
-    let atom = inputs[0].atom;
-    let BatchDim::At(dim) = inputs[0].dim else {
-        let atom = cx.emit1(
-            Op::ArgReduce {
-                kind,
-                axis,
-                index_dtype,
-            },
-            smallvec![atom],
-        )?;
-        return Ok(smallvec![Batched::unbatched(atom)]);
-    };
-    let axis = axis + usize::from(axis >= dim);
-    let atom = cx.emit1(
-        Op::ArgReduce {
-            kind,
-            axis,
-            index_dtype,
-        },
-        smallvec![atom],
-    )?;
-    Ok(batched_at(atom, dim - usize::from(axis < dim)))
 }

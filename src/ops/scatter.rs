@@ -4,20 +4,101 @@
 //! the row-major order of the grid of windows, so the last one written to an element wins, and sums of floats come out
 //! the same each time (rule N23).
 
-use smallvec::smallvec;
-
-use super::error::expect_operands;
-use super::gather::window::{Addressing, Windows, row_major_strides};
-use super::shape::{all_past, check_axes, check_increasing};
-use super::{BatchContext, Batched, OpErrorKind, Outputs, batched_at};
 use crate::array::{Array, Element, Shape, ShapeTuple, TensorType, dispatch_dtype};
-use crate::error::Error;
-use crate::program::{IndexMode, Op, ScatterDims, ScatterOp};
+use crate::error::{Error, OpErrorKind, ParseError};
+use crate::ops::gather::window::{Addressing, Windows, row_major_strides};
+use crate::ops::gather::{mode_text, read_mode};
+use crate::ops::rule::{
+    Batched, ControlRules, DataRules, Effect, Emit, Outputs, Rules, all_past, batched_at,
+    expect_operands,
+};
+use crate::ops::shape::{check_axes, check_increasing};
+use crate::program::text::python::record;
+use crate::program::text::{Given, Param, Shown, Value};
+use crate::program::{
+    Atom, Binary, BinaryOp, DataOp, IndexMode, Op, Program, Scatter, ScatterApply, ScatterDims,
+    ScatterOp, SubProgram,
+};
+use smallvec::{SmallVec, smallvec};
 
-pub(super) fn infer(
-    dims: &ScatterDims,
-    inputs: &[TensorType],
-) -> Result<Outputs<TensorType>, OpErrorKind> {
+impl Rules for Scatter {
+    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
+        infer(&self.dims, inputs)
+    }
+
+    fn batch(&self, cx: &mut dyn Emit, inputs: &[Batched]) -> Result<Outputs<Batched>, Error> {
+        let (kind, mode) = (self.kind, self.mode);
+        batch(cx, &self.dims, inputs, |dims| Scatter { kind, dims, mode })
+    }
+
+    fn params(&self, shown: &mut Shown<'_>) {
+        let update = shown.update.take();
+        params(&self.dims, self.mode, update, shown);
+    }
+
+    fn parse(name: &str, given: &mut Given<'_>) -> Result<Op, ParseError> {
+        read(name, given)
+    }
+}
+
+impl DataRules for Scatter {
+    fn eval(&self, inputs: &[Array]) -> Outputs<Array> {
+        smallvec![scatter(self, inputs)]
+    }
+}
+
+impl Rules for ScatterApply {
+    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
+        let outputs = infer(&self.dims, inputs)?;
+        let element = TensorType::new(inputs[0].dtype, []);
+        let (takes, gives) = (self.update.input_types(), self.update.output_types());
+        let fits = |types: &[TensorType], count: usize| {
+            types.len() == count && types.iter().all(|ty| ty.same_layout(&element))
+        };
+        if !fits(&takes, 2) || !fits(&gives, 1) {
+            let show = |types: &[TensorType]| {
+                let types: Vec<String> = types.iter().map(ToString::to_string).collect();
+                types.join(", ")
+            };
+            return Err(OpErrorKind::parameter(format!(
+                "the update function must take two {element} and return one, it takes ({}) and returns ({})",
+                show(&takes),
+                show(&gives)
+            )));
+        }
+        Ok(outputs)
+    }
+
+    fn batch(&self, cx: &mut dyn Emit, inputs: &[Batched]) -> Result<Outputs<Batched>, Error> {
+        let (update, mode) = (&self.update, self.mode);
+        batch(cx, &self.dims, inputs, |dims| ScatterApply {
+            update: update.clone(),
+            dims,
+            mode,
+        })
+    }
+
+    fn params(&self, shown: &mut Shown<'_>) {
+        params(&self.dims, self.mode, Some(self.update.clone()), shown);
+    }
+
+    fn parse(name: &str, given: &mut Given<'_>) -> Result<Op, ParseError> {
+        read(name, given)
+    }
+}
+
+impl ControlRules for ScatterApply {
+    fn sub_programs(&self) -> SmallVec<[&SubProgram; 2]> {
+        smallvec![&self.update]
+    }
+
+    fn effect(&self) -> Effect<'_> {
+        Effect::None
+    }
+}
+
+/// The type rule of a scatter, whatever it does where an update meets an element.
+fn infer(dims: &ScatterDims, inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
     expect_operands(inputs, 3)?;
     let (operand, indices, updates) = (&inputs[0], &inputs[1], &inputs[2]);
     let addressing = Addressing {
@@ -67,6 +148,132 @@ pub(super) fn infer(
         ));
     }
     Ok(smallvec![operand.clone()])
+}
+
+/// The batching rule: `op` makes the scatter of all lanes from its dimension numbers.
+fn batch<O: Into<Op>>(
+    cx: &mut dyn Emit,
+    dims: &ScatterDims,
+    inputs: &[Batched],
+    op: impl FnOnce(ScatterDims) -> O,
+) -> Result<Outputs<Batched>, Error> {
+    // Every lane gets its own operand to update and its own updates.
+    let operand = cx.materialize_at(&inputs[0], 0)?;
+    let indices = cx.batch_to_front(&inputs[1])?;
+    let updates = cx.materialize_at(&inputs[2], 0)?;
+    let mut dims = ScatterDims {
+        update_window_dims: all_past(&dims.update_window_dims, 0),
+        inserted_window_dims: all_past(&dims.inserted_window_dims, 0),
+        scatter_dims_to_operand_dims: all_past(&dims.scatter_dims_to_operand_dims, 0),
+        operand_batching_dims: all_past(&dims.operand_batching_dims, 0),
+        scatter_indices_batching_dims: dims.scatter_indices_batching_dims.clone(),
+    };
+    if inputs[1].dim.is_batched() {
+        dims.operand_batching_dims.insert(0, 0);
+        dims.scatter_indices_batching_dims = all_past(&dims.scatter_indices_batching_dims, 0);
+        dims.scatter_indices_batching_dims.insert(0, 0);
+    } else {
+        dims.update_window_dims.insert(0, 0);
+    }
+    let out = cx.emit1(op(dims), smallvec![operand, indices, updates])?;
+    Ok(batched_at(out, 0))
+}
+
+/// The parameters that all scatters have, with the program that says what they do where an update meets an element.
+fn params(dims: &ScatterDims, mode: IndexMode, update: Option<SubProgram>, shown: &mut Shown<'_>) {
+    let numbers = [
+        ("update_window_dims", &dims.update_window_dims),
+        ("inserted_window_dims", &dims.inserted_window_dims),
+        (
+            "scatter_dims_to_operand_dims",
+            &dims.scatter_dims_to_operand_dims,
+        ),
+        ("operand_batching_dims", &dims.operand_batching_dims),
+        (
+            "scatter_indices_batching_dims",
+            &dims.scatter_indices_batching_dims,
+        ),
+    ];
+    shown
+        .show(
+            "dimension_numbers",
+            record("ScatterDimensionNumbers", numbers),
+        )
+        .show("indices_are_sorted", false)
+        .show("mode", mode_text(mode))
+        .show("unique_indices", false)
+        .show("update_consts", "()")
+        .show(
+            "update_jaxpr",
+            update.map_or_else(|| Param::from("None"), Param::Program),
+        );
+}
+
+/// Whether a program is the one that JAX shows for a kind of scatter: its operation on the two arguments.
+fn is_update_of(kind: ScatterOp, program: &Program) -> bool {
+    let combine = match kind {
+        ScatterOp::Set => return false,
+        ScatterOp::Add => BinaryOp::Add,
+        ScatterOp::Mul => BinaryOp::Mul,
+        ScatterOp::Min => BinaryOp::Min,
+        ScatterOp::Max => BinaryOp::Max,
+    };
+    let ([a, b], [equation]) = (program.inputs(), program.equations()) else {
+        return false;
+    };
+    let (a, b) = (Atom::Var(*a), Atom::Var(*b));
+    let own = matches!(&equation.op, Op::Data(DataOp::Binary(Binary { kind })) if *kind == combine);
+    // The operations of all kinds are commutative.
+    own && (equation.inputs[..] == [a, b] || equation.inputs[..] == [b, a])
+        && matches!((program.outputs(), &equation.outputs[..]), ([Atom::Var(out)], [own]) if out == own)
+}
+
+/// A scatter of the given name: with a function of its own where text gives one.
+fn read(name: &str, given: &mut Given<'_>) -> Result<Op, ParseError> {
+    let fields = [
+        "update_window_dims",
+        "inserted_window_dims",
+        "scatter_dims_to_operand_dims",
+        "operand_batching_dims",
+        "scatter_indices_batching_dims",
+    ];
+    let [
+        update_window_dims,
+        inserted_window_dims,
+        scatter_dims_to_operand_dims,
+        operand_batching_dims,
+        scatter_indices_batching_dims,
+    ] = given.record("dimension_numbers", "ScatterDimensionNumbers", fields)?;
+    let kind = ScatterOp::from_name(name).ok_or_else(|| given.unknown_operation())?;
+    let mode = read_mode(given)?;
+    given.fixed("update_consts", "()")?;
+    // Hints for compilers.
+    given.optional("indices_are_sorted");
+    given.optional("unique_indices");
+    let dims = ScatterDims {
+        update_window_dims,
+        inserted_window_dims,
+        scatter_dims_to_operand_dims,
+        operand_batching_dims,
+        scatter_indices_batching_dims,
+    };
+    let update = match given.optional("update_jaxpr") {
+        None => None,
+        Some((Value::Word(word), _)) if word == "None" => None,
+        Some((value, at)) => Some((given.resolve(value, at)?, at)),
+    };
+    match (kind, update) {
+        (_, None) => Ok(Scatter { kind, dims, mode }.into()),
+        (ScatterOp::Set, Some((update, _))) => Ok(ScatterApply { update, dims, mode }.into()),
+        (_, Some((update, _))) if is_update_of(kind, &update) => {
+            Ok(Scatter { kind, dims, mode }.into())
+        }
+        (_, Some((_, at))) => Err(ParseError::unexpected(
+            at,
+            format!("the operation of `{name}` on its two arguments for `update_jaxpr`"),
+            "another program",
+        )),
+    }
 }
 
 /// The axes of the updates that run over the grid of windows.
@@ -158,12 +365,9 @@ impl Combine for bool {
     }
 }
 
-pub(super) fn eval(
-    kind: ScatterOp,
-    dims: &ScatterDims,
-    mode: IndexMode,
-    inputs: &[Array],
-) -> Array {
+fn scatter(op: &Scatter, inputs: &[Array]) -> Array {
+    let Scatter { kind, dims, mode } = op;
+    let mode = *mode;
     fn each<T: Combine>(combine: impl Fn(T, T) -> T) -> impl Fn(&mut [T], &[T]) {
         move |target, updates| {
             for (t, &u) in target.iter_mut().zip(updates) {
@@ -181,11 +385,11 @@ pub(super) fn eval(
 }
 
 /// Applies `apply` to each run of contiguous elements that a window covers and the updates for it.
-fn eval_with<T: Element>(
+pub(crate) fn eval_with<T: Element>(
     dims: &ScatterDims,
     mode: IndexMode,
     inputs: &[Array],
-    apply: impl Fn(&mut [T], &[T]),
+    mut apply: impl FnMut(&mut [T], &[T]),
 ) -> Array {
     let (operand, indices, updates) = (&inputs[0], &inputs[1], &inputs[2]);
     let sizes = window_sizes(dims, operand.rank(), updates.shape());
@@ -217,38 +421,6 @@ fn eval_with<T: Element>(
         }
     });
     Array::from_elements(operand.shape(), out)
-}
-
-pub(super) fn batch(
-    cx: &mut BatchContext<'_>,
-    kind: ScatterOp,
-    dims: &ScatterDims,
-    mode: IndexMode,
-    inputs: &[Batched],
-) -> Result<Outputs<Batched>, Error> {
-    // Every lane gets its own operand to update and its own updates.
-    let operand = cx.materialize_at(&inputs[0], 0)?;
-    let indices = cx.batch_to_front(&inputs[1])?;
-    let updates = cx.materialize_at(&inputs[2], 0)?;
-    let mut dims = ScatterDims {
-        update_window_dims: all_past(&dims.update_window_dims, 0),
-        inserted_window_dims: all_past(&dims.inserted_window_dims, 0),
-        scatter_dims_to_operand_dims: all_past(&dims.scatter_dims_to_operand_dims, 0),
-        operand_batching_dims: all_past(&dims.operand_batching_dims, 0),
-        scatter_indices_batching_dims: dims.scatter_indices_batching_dims.clone(),
-    };
-    if inputs[1].dim.is_batched() {
-        dims.operand_batching_dims.insert(0, 0);
-        dims.scatter_indices_batching_dims = all_past(&dims.scatter_indices_batching_dims, 0);
-        dims.scatter_indices_batching_dims.insert(0, 0);
-    } else {
-        dims.update_window_dims.insert(0, 0);
-    }
-    let out = cx.emit1(
-        Op::Scatter { kind, dims, mode },
-        smallvec![operand, indices, updates],
-    )?;
-    Ok(batched_at(out, 0))
 }
 
 #[cfg(test)]

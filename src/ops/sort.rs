@@ -3,17 +3,17 @@
 //! Elements are compared by a key that turns every element type into `u64`: NaN is the greatest whatever its sign, and
 //! `-0.0` equals `0.0` (rule N13). So one comparison serves all types, and stability decides what is left.
 
+use smallvec::{SmallVec, smallvec};
 use std::cmp::{Ordering, Reverse};
 
 use rayon::prelude::*;
-use smallvec::{SmallVec, smallvec};
 
-use super::error::expect_operands;
-use super::shape::{check_axes, past};
-use super::{BatchContext, BatchDim, Batched, OpErrorKind, Outputs};
-use crate::array::{Array, DType, Element, Shape, TensorType, dispatch_dtype};
-use crate::error::Error;
-use crate::program::{Atoms, Op};
+use crate::array::{Array, DType, Element, Shape, TensorType, dispatch_dtype, prepare_threads};
+use crate::error::{Error, OpErrorKind, ParseError};
+use crate::ops::rule::{BatchDim, Batched, DataRules, Emit, Outputs, Rules, expect_operands, past};
+use crate::ops::shape::check_axes;
+use crate::program::text::{Given, Shown};
+use crate::program::{Atoms, Op, Sort, TopK};
 
 /// Elements worth handing to another thread; fewer take less time than waking it.
 const PARALLEL_ELEMENTS: usize = 1 << 14;
@@ -68,52 +68,103 @@ fn chunking(length: usize) -> (usize, usize) {
     (length, PARALLEL_ELEMENTS.div_ceil(length))
 }
 
-// ---------------------------------------------------------------------------------------------------------- sort
+impl Rules for Sort {
+    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
+        let &Self {
+            dimension,
+            num_keys,
+        } = self;
+        let Some(first) = inputs.first() else {
+            return Err(OpErrorKind::OperandCount {
+                expected: 1,
+                actual: 0,
+            });
+        };
+        if inputs.iter().any(|t| t.shape != first.shape) {
+            return Err(OpErrorKind::shapes(
+                inputs,
+                "operands that are sorted together must have one shape",
+            ));
+        }
+        check_axes(&[dimension], first.rank())?;
+        if num_keys == 0 || num_keys > inputs.len() {
+            return Err(OpErrorKind::parameter(format!(
+                "num_keys must be at least 1 and at most the number of operands, {}, got {num_keys}",
+                inputs.len()
+            )));
+        }
+        Ok(inputs.iter().cloned().collect())
+    }
 
-pub(super) fn infer_sort(
-    dimension: usize,
-    num_keys: usize,
-    inputs: &[TensorType],
-) -> Result<Outputs<TensorType>, OpErrorKind> {
-    let Some(first) = inputs.first() else {
-        return Err(OpErrorKind::OperandCount {
-            expected: 1,
-            actual: 0,
+    fn batch(&self, cx: &mut dyn Emit, inputs: &[Batched]) -> Result<Outputs<Batched>, Error> {
+        let &Self {
+            dimension,
+            num_keys,
+        } = self;
+        let first = inputs.iter().find_map(|x| match x.dim {
+            BatchDim::At(bd) => Some(bd),
+            BatchDim::Unbatched => None,
         });
-    };
-    if inputs.iter().any(|t| t.shape != first.shape) {
-        return Err(OpErrorKind::shapes(
-            inputs,
-            "operands that are sorted together must have one shape",
-        ));
+        let bd = first.unwrap_or(0);
+        let operands = inputs
+            .iter()
+            .map(|x| cx.materialize_at(x, bd))
+            .collect::<Result<Atoms, _>>()?;
+        let outs = cx.emit(
+            Sort {
+                dimension: past(dimension, bd),
+                num_keys,
+            },
+            operands,
+        )?;
+        Ok(outs.into_iter().map(|out| Batched::at(out, bd)).collect())
     }
-    check_axes(&[dimension], first.rank())?;
-    if num_keys == 0 || num_keys > inputs.len() {
-        return Err(OpErrorKind::parameter(format!(
-            "num_keys must be at least 1 and at most the number of operands, {}, got {num_keys}",
-            inputs.len()
-        )));
+
+    fn params(&self, shown: &mut Shown<'_>) {
+        shown
+            .show("dimension", self.dimension)
+            .show("is_stable", true)
+            .show("num_keys", self.num_keys);
     }
-    Ok(inputs.iter().cloned().collect())
+
+    fn parse(_name: &str, given: &mut Given<'_>) -> Result<Op, ParseError> {
+        given.fixed("is_stable", "True")?;
+        Ok(Sort {
+            dimension: given.number("dimension")?,
+            num_keys: given.number("num_keys")?,
+        }
+        .into())
+    }
 }
 
-pub(super) fn eval_sort(dimension: usize, num_keys: usize, inputs: &[Array]) -> Outputs<Array> {
-    let (forth, back) = axis_last(inputs[0].rank(), dimension);
-    let lanes: SmallVec<[Array; 2]> = inputs.iter().map(|a| a.permute(&forth)).collect();
-    if let [only] = lanes.as_slice() {
-        return smallvec![dispatch_dtype!(only.dtype(), T => sort_lanes::<T>(only)).permute(&back)];
+impl DataRules for Sort {
+    fn eval(&self, inputs: &[Array]) -> Outputs<Array> {
+        let &Self {
+            dimension,
+            num_keys,
+        } = self;
+        let (forth, back) = axis_last(inputs[0].rank(), dimension);
+        let lanes: SmallVec<[Array; 2]> = inputs.iter().map(|a| a.permute(&forth)).collect();
+        if let [only] = lanes.as_slice() {
+            return smallvec![
+                dispatch_dtype!(only.dtype(), T => sort_lanes::<T>(only)).permute(&back)
+            ];
+        }
+        let order = sorted_order(&lanes[..num_keys]);
+        lanes
+            .iter()
+            .map(|lane| {
+                dispatch_dtype!(lane.dtype(), T => reorder::<T>(lane, &order)).permute(&back)
+            })
+            .collect()
     }
-    let order = sorted_order(&lanes[..num_keys]);
-    lanes
-        .iter()
-        .map(|lane| dispatch_dtype!(lane.dtype(), T => reorder::<T>(lane, &order)).permute(&back))
-        .collect()
 }
 
 /// Sorts along the last axis.
 fn sort_lanes<T: SortKey>(array: &Array) -> Array {
     let mut elements = array.elements::<T>().into_owned();
     let (length, lanes) = chunking(array.shape()[array.rank() - 1]);
+    prepare_threads();
     elements
         .par_chunks_mut(length)
         .with_min_len(lanes)
@@ -129,6 +180,7 @@ fn sorted_order(keys: &[Array]) -> Vec<usize> {
         .map(|a| dispatch_dtype!(a.dtype(), T => a.elements::<T>().iter().map(|x| x.key()).collect()))
         .collect();
     let mut order: Vec<usize> = (0..keys[0].len()).map(|i| i % length).collect();
+    prepare_threads();
     order
         .par_chunks_mut(length)
         .with_min_len(lanes)
@@ -155,102 +207,93 @@ fn reorder<T: Element>(array: &Array, order: &[usize]) -> Array {
     Array::from_elements(array.shape(), taken)
 }
 
-pub(super) fn batch_sort(
-    cx: &mut BatchContext<'_>,
-    dimension: usize,
-    num_keys: usize,
-    inputs: &[Batched],
-) -> Result<Outputs<Batched>, Error> {
-    let first = inputs.iter().find_map(|x| match x.dim {
-        BatchDim::At(bd) => Some(bd),
-        BatchDim::Unbatched => None,
-    });
-    let bd = first.unwrap_or(0);
-    let operands = inputs
-        .iter()
-        .map(|x| cx.materialize_at(x, bd))
-        .collect::<Result<Atoms, _>>()?;
-    let outs = cx.emit(
-        Op::Sort {
-            dimension: past(dimension, bd),
-            num_keys,
-        },
-        operands,
-    )?;
-    Ok(outs.into_iter().map(|out| Batched::at(out, bd)).collect())
-}
-
-// --------------------------------------------------------------------------------------------------------- top_k
-
-pub(super) fn infer_top_k(
-    k: usize,
-    inputs: &[TensorType],
-) -> Result<Outputs<TensorType>, OpErrorKind> {
-    expect_operands(inputs, 1)?;
-    let operand = &inputs[0];
-    let Some((&length, leading)) = operand.shape.split_last() else {
-        return Err(OpErrorKind::shapes(
-            [operand],
-            "a scalar has no axis to take the greatest along",
-        ));
-    };
-    if k > length {
-        return Err(OpErrorKind::shapes(
-            [operand],
-            format!("k must be at most the last axis' length, {length}, got {k}"),
-        ));
-    }
-    let mut shape = Shape::from_slice(leading);
-    shape.push(k);
-    Ok(smallvec![
-        operand.with_shape(shape.iter().copied()),
-        i32::spec(shape)
-    ])
-}
-
-pub(super) fn eval_top_k(k: usize, operand: &Array) -> Outputs<Array> {
-    let mut shape = Shape::from_slice(operand.shape());
-    let length = shape.pop().unwrap_or(0);
-    shape.push(k);
-    if shape.iter().product::<usize>() == 0 {
-        return smallvec![
-            Array::zeros(operand.dtype(), &shape),
-            Array::zeros(DType::I32, &shape)
-        ];
-    }
-    dispatch_dtype!(operand.dtype(), T => {
-        let elements = operand.elements::<T>();
-        let mut values: Vec<T> = Vec::with_capacity(shape.iter().product());
-        let mut indices: Vec<i32> = Vec::with_capacity(values.capacity());
-        let mut ranked: Vec<(Reverse<u64>, usize)> = Vec::with_capacity(length);
-        for lane in elements.chunks_exact(length) {
-            ranked.clear();
-            ranked.extend(lane.iter().enumerate().map(|(i, x)| (Reverse(x.key()), i)));
-            if k < length {
-                // Only the k greatest need sorting; the pairs are distinct, so which these are is settled.
-                ranked.select_nth_unstable(k - 1);
-            }
-            ranked[..k].sort_unstable();
-            values.extend(ranked[..k].iter().map(|&(_, i)| lane[i]));
-            indices.extend(ranked[..k].iter().map(|&(_, i)| i as i32));
+impl Rules for TopK {
+    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
+        let k = self.k;
+        expect_operands(inputs, 1)?;
+        let operand = &inputs[0];
+        let Some((&length, leading)) = operand.shape.split_last() else {
+            return Err(OpErrorKind::shapes(
+                [operand],
+                "a scalar has no axis to take the greatest along",
+            ));
+        };
+        if k > length {
+            return Err(OpErrorKind::shapes(
+                [operand],
+                format!("k must be at most the last axis' length, {length}, got {k}"),
+            ));
         }
-        smallvec![Array::from_elements(&shape, values), Array::from_elements(&shape, indices)]
-    })
+        let mut shape = Shape::from_slice(leading);
+        shape.push(k);
+        Ok(smallvec![
+            operand.with_shape(shape.iter().copied()),
+            i32::spec(shape)
+        ])
+    }
+
+    fn batch(&self, cx: &mut dyn Emit, inputs: &[Batched]) -> Result<Outputs<Batched>, Error> {
+        let k = self.k;
+        let operand = inputs[0];
+        let (atom, bd) = match operand.dim {
+            BatchDim::At(bd) if bd < cx.lane_rank(&operand) => (operand.atom, bd),
+            // The last axis is the one searched.
+            _ => (cx.materialize_at(&operand, 0)?, 0),
+        };
+        let outs = cx.emit(TopK { k }, smallvec![atom])?;
+        Ok(outs.into_iter().map(|out| Batched::at(out, bd)).collect())
+    }
+
+    fn params(&self, shown: &mut Shown<'_>) {
+        let axis = shown
+            .results
+            .first()
+            .map_or(0, |ty| ty.rank().saturating_sub(1));
+        shown.show("axis", axis).show("k", self.k);
+    }
+
+    fn parse(_name: &str, given: &mut Given<'_>) -> Result<Op, ParseError> {
+        let last = given
+            .results
+            .first()
+            .map_or(0, |ty| ty.rank().saturating_sub(1));
+        given.fixed("axis", &last.to_string())?;
+        let k = given.number("k")?;
+        Ok(TopK { k }.into())
+    }
 }
 
-pub(super) fn batch_top_k(
-    cx: &mut BatchContext<'_>,
-    k: usize,
-    inputs: &[Batched],
-) -> Result<Outputs<Batched>, Error> {
-    let operand = inputs[0];
-    let (atom, bd) = match operand.dim {
-        BatchDim::At(bd) if bd < cx.lane_rank(&operand) => (operand.atom, bd),
-        // The last axis is the one searched.
-        _ => (cx.materialize_at(&operand, 0)?, 0),
-    };
-    let outs = cx.emit(Op::TopK { k }, smallvec![atom])?;
-    Ok(outs.into_iter().map(|out| Batched::at(out, bd)).collect())
+impl DataRules for TopK {
+    fn eval(&self, inputs: &[Array]) -> Outputs<Array> {
+        let (k, operand) = (self.k, &inputs[0]);
+        let mut shape = Shape::from_slice(operand.shape());
+        let length = shape.pop().unwrap_or(0);
+        shape.push(k);
+        if shape.iter().product::<usize>() == 0 {
+            return smallvec![
+                Array::zeros(operand.dtype(), &shape),
+                Array::zeros(DType::I32, &shape)
+            ];
+        }
+        dispatch_dtype!(operand.dtype(), T => {
+            let elements = operand.elements::<T>();
+            let mut values: Vec<T> = Vec::with_capacity(shape.iter().product());
+            let mut indices: Vec<i32> = Vec::with_capacity(values.capacity());
+            let mut ranked: Vec<(Reverse<u64>, usize)> = Vec::with_capacity(length);
+            for lane in elements.chunks_exact(length) {
+                ranked.clear();
+                ranked.extend(lane.iter().enumerate().map(|(i, x)| (Reverse(x.key()), i)));
+                if k < length {
+                    // Only the k greatest need sorting; the pairs are distinct, so which these are is settled.
+                    ranked.select_nth_unstable(k - 1);
+                }
+                ranked[..k].sort_unstable();
+                values.extend(ranked[..k].iter().map(|&(_, i)| lane[i]));
+                indices.extend(ranked[..k].iter().map(|&(_, i)| i as i32));
+            }
+            smallvec![Array::from_elements(&shape, values), Array::from_elements(&shape, indices)]
+        })
+    }
 }
 
 #[cfg(test)]
@@ -259,10 +302,10 @@ mod tests {
     use super::*;
 
     fn sort(dimension: usize, num_keys: usize) -> Op {
-        Op::Sort {
+        Op::from(Sort {
             dimension,
             num_keys,
-        }
+        })
     }
 
     /// Bits, which tell `-0.0` from `0.0` and one NaN from another.
@@ -362,7 +405,7 @@ mod tests {
     #[test]
     fn top_k_descends_from_nan() {
         let top = |k: usize, x: Vec<f64>| {
-            let outs = run(&Op::TopK { k }, &[Array::from(x)]);
+            let outs = run(&Op::from(TopK { k }), &[Array::from(x)]);
             (
                 outs[0].elements::<f64>().to_vec(),
                 outs[1].elements::<i32>().to_vec(),
@@ -374,13 +417,13 @@ mod tests {
         assert_eq!(top(2, vec![-0.0, 0.0]), (vec![0.0, 0.0], vec![0, 1]));
         assert_eq!(top(0, vec![1.0]), (vec![], vec![]));
         assert_eq!(top(0, vec![]), (vec![], vec![]));
-        let rows = run(&Op::TopK { k: 1 }, &[strided(&[2, 3])]);
+        let rows = run(&Op::from(TopK { k: 1 }), &[strided(&[2, 3])]);
         assert_eq!(
             (rows[0].elements::<f64>()[..].to_vec(), rows[0].shape()),
             (vec![4.0, 5.0], &[2, 1][..])
         );
         assert_eq!(
-            run(&Op::TopK { k: 2 }, &[counting(&[0, 3])])[1].shape(),
+            run(&Op::from(TopK { k: 2 }), &[counting(&[0, 3])])[1].shape(),
             [0, 2]
         );
     }
@@ -409,7 +452,7 @@ mod tests {
                     );
                     check_batching(&sort(dimension, 2), size, &[at(Some(bd)), at(None)]);
                 }
-                check_batching(&Op::TopK { k: 2 }, size, &[at(Some(bd))]);
+                check_batching(&Op::from(TopK { k: 2 }), size, &[at(Some(bd))]);
             }
         }
     }
@@ -427,7 +470,7 @@ mod tests {
         has(&sort(0, 0), std::slice::from_ref(&x), "num_keys");
         has(&sort(0, 2), std::slice::from_ref(&x), "num_keys");
         has(&sort(0, 1), &[x.clone(), f64::spec([4])], "one shape");
-        has(&Op::TopK { k: 4 }, &[x], "at most");
-        has(&Op::TopK { k: 0 }, &[f64::spec([])], "scalar");
+        has(&Op::from(TopK { k: 4 }), &[x], "at most");
+        has(&Op::from(TopK { k: 0 }), &[f64::spec([])], "scalar");
     }
 }

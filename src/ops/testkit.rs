@@ -1,15 +1,21 @@
 //! What the unit tests of operations share: an operation run as a program runs it, and its batching rule held
 //! against a loop over the lanes.
 
-use super::{BatchContext, BatchDim, Batched, OpErrorKind, Outputs, batch, eval, infer};
+use super::{BatchDim, Batched, Outputs, batch, eval, infer};
 use crate::array::{Array, TensorType};
+use crate::error::OpErrorKind;
 use crate::program::{Atom, Op, Program, ProgramBuilder};
+use crate::transform::vmap::batch::{BatchContext, MappedAxis};
 
 /// The results of an operation, whose types must be the inferred ones.
-pub(super) fn run(op: &Op, inputs: &[Array]) -> Outputs<Array> {
+pub(super) fn run(op: &(impl Clone + Into<Op>), inputs: &[Array]) -> Outputs<Array> {
+    let op: Op = op.clone().into();
     let types: Vec<TensorType> = inputs.iter().map(Array::ty).collect();
-    let expected = infer(op, &types).unwrap_or_else(|e| panic!("{}: {e}", op.name()));
-    let outputs = eval(op, inputs).unwrap_or_else(|e| panic!("{}: {e}", op.name()));
+    let expected = infer(&op, &types).unwrap_or_else(|e| panic!("{}: {e}", op.name()));
+    let Op::Data(data) = &op else {
+        panic!("{} is not evaluated by itself", op.name());
+    };
+    let outputs = eval(data, inputs);
     assert_eq!(
         outputs.iter().map(Array::ty).collect::<Vec<_>>(),
         expected.to_vec(),
@@ -19,15 +25,16 @@ pub(super) fn run(op: &Op, inputs: &[Array]) -> Outputs<Array> {
 }
 
 /// The only result of an operation.
-pub(super) fn run1(op: &Op, inputs: &[Array]) -> Array {
+pub(super) fn run1(op: &(impl Clone + Into<Op>), inputs: &[Array]) -> Array {
     let mut outputs = run(op, inputs);
     assert_eq!(outputs.len(), 1);
     outputs.remove(0)
 }
 
 /// Why an operation refuses operands of these types.
-pub(super) fn refusal(op: &Op, inputs: &[TensorType]) -> OpErrorKind {
-    match infer(op, inputs) {
+pub(super) fn refusal(op: &(impl Clone + Into<Op>), inputs: &[TensorType]) -> OpErrorKind {
+    let op: Op = op.clone().into();
+    match infer(&op, inputs) {
         Ok(types) => panic!("{op:?} accepts {inputs:?} and makes {types:?}"),
         Err(kind) => {
             // Rendering must not fail either.
@@ -62,10 +69,11 @@ fn interpret(program: &Program, args: &[Array]) -> Vec<Array> {
 /// Batches an operation over operands that carry `size` lanes along the given axes, checks every lane against the
 /// operation applied to that lane, and returns the names of the operations emitted.
 pub(super) fn check_batching(
-    op: &Op,
+    op: &(impl Clone + Into<Op>),
     size: usize,
     operands: &[(Array, Option<usize>)],
 ) -> Vec<&'static str> {
+    let op: &Op = &op.clone().into();
     let mut builder = ProgramBuilder::new();
     let inputs: Vec<Batched> = operands
         .iter()
@@ -79,8 +87,7 @@ pub(super) fn check_batching(
         .collect();
     let mut cx = BatchContext {
         builder: &mut builder,
-        size,
-        axis_name: None,
+        axis: MappedAxis { size, name: None },
         location: None,
     };
     let outputs = batch(&mut cx, op, &inputs).unwrap_or_else(|e| panic!("{op:?}: {e}"));

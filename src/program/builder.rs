@@ -18,7 +18,7 @@ pub struct ProgramBuilder {
 impl ProgramBuilder {
     /// An empty program.
     #[must_use]
-    pub fn new() -> ProgramBuilder {
+    pub fn new() -> Self {
         ProgramBuilder::default()
     }
 
@@ -52,14 +52,14 @@ impl ProgramBuilder {
     /// Appends an equation whose result types are known.
     pub fn push(
         &mut self,
-        op: Op,
+        op: impl Into<Op>,
         inputs: Atoms,
         types: impl IntoIterator<Item = TensorType>,
         location: Option<&'static Location<'static>>,
     ) -> SmallVec<[Var; 2]> {
         let outputs: SmallVec<[Var; 2]> = types.into_iter().map(|ty| self.fresh(ty)).collect();
         self.program.equations.push(Equation {
-            op,
+            op: op.into(),
             inputs,
             outputs: outputs.clone(),
             location,

@@ -39,7 +39,7 @@ impl CustomRule {
         + Send
         + Sync
         + 'static,
-    ) -> CustomRule {
+    ) -> Self {
         CustomRule {
             name,
             out_def,

@@ -7,12 +7,8 @@
 
 mod builder;
 mod custom;
-mod dead;
 mod op;
-mod parse;
-mod rebuild;
-mod text;
-pub(crate) use crate::callback::CallbackKind;
+pub(crate) mod text;
 
 use std::panic::Location;
 use std::sync::Arc;
@@ -24,13 +20,15 @@ use crate::array::{Array, Scalar, TensorType};
 pub use builder::ProgramBuilder;
 pub use custom::CustomRule;
 pub(crate) use custom::RuleOutcome;
-pub(crate) use dead::dead_code;
 pub use op::{
-    ArgReduceOp, AxisName, BinaryOp, CollectiveOp, CumulativeOp, DotDims, GatherDims, IndexMode,
-    Op, PadAxis, ReduceOp, ScatterDims, ScatterOp, UnaryOp,
+    ArgReduce, ArgReduceOp, AxisName, Binary, BinaryOp, BroadcastInDim, Call, Cholesky, Clamp,
+    Collective, CollectiveOp, Concatenate, Cond, ControlOp, ConvertElementType, Cumulative,
+    CumulativeOp, CustomVmapCall, DataOp, DotDims, DotGeneral, DynamicSlice, DynamicUpdateSlice,
+    Gather, GatherDims, HostCall, IndexMode, IntegerPow, Iota, Op, Pad, PadAxis, Reduce, ReduceOp,
+    Reshape, Rev, Scan, Scatter, ScatterApply, ScatterDims, ScatterOp, SelectN, Slice, Solve, Sort,
+    Squeeze, TopK, Transpose, TriangularSolve, Unary, UnaryOp, While,
 };
-pub use parse::{ParseError, ProgramParser};
-pub(crate) use rebuild::Rebuild;
+pub(crate) use op::{for_each_op, op_is_named};
 
 /// A variable of one program: an index into its table of types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,6 +44,7 @@ impl Var {
 
 /// An operand: a variable or a rank-0 literal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Atom {
     /// A variable.
     Var(Var),
@@ -56,6 +55,14 @@ pub enum Atom {
 impl From<Var> for Atom {
     fn from(var: Var) -> Atom {
         Atom::Var(var)
+    }
+}
+
+impl Atom {
+    /// Whether this is a literal.
+    #[must_use]
+    pub fn is_literal(&self) -> bool {
+        matches!(self, Atom::Literal(..))
     }
 }
 
@@ -158,43 +165,6 @@ impl Program {
     #[must_use]
     pub fn output_types(&self) -> Vec<TensorType> {
         self.outputs.iter().map(|a| self.atom_type(a)).collect()
-    }
-
-    /// Whether a test holds for an operation of the program or of those inside.
-    pub(crate) fn any(&self, test: &dyn Fn(&Op) -> bool) -> bool {
-        self.equations.iter().any(|e| e.op.any(test))
-    }
-
-    /// Whether running the program can be noticed other than by its results: it holds an effectful callback.
-    #[must_use]
-    pub fn has_effects(&self) -> bool {
-        self.equations.iter().any(|e| e.op.has_effects())
-    }
-
-    /// Copies the equations into `builder` with `args` in place of the inputs, and returns the results there.
-    pub(crate) fn inline(&self, builder: &mut ProgramBuilder, args: &[Atom]) -> Vec<Atom> {
-        debug_assert_eq!(args.len(), self.inputs.len());
-        let mut env: Vec<Option<Atom>> = vec![None; self.types.len()];
-        for (var, &atom) in self.inputs.iter().zip(args) {
-            env[var.index()] = Some(atom);
-        }
-        for (var, array) in &self.constants {
-            env[var.index()] = Some(builder.constant(array));
-        }
-        // Verified programs define every variable before its use; a missing one keeps its own literal form.
-        let read = |env: &[Option<Atom>], atom: &Atom| match atom {
-            Atom::Var(var) => env[var.index()].unwrap_or(*atom),
-            Atom::Literal(..) => *atom,
-        };
-        for equation in &self.equations {
-            let inputs = equation.inputs.iter().map(|a| read(&env, a)).collect();
-            let types = equation.outputs.iter().map(|&v| self.var_type(v).clone());
-            let outputs = builder.push(equation.op.clone(), inputs, types, equation.location);
-            for (var, out) in equation.outputs.iter().zip(outputs) {
-                env[var.index()] = Some(Atom::Var(out));
-            }
-        }
-        self.outputs.iter().map(|a| read(&env, a)).collect()
     }
 }
 

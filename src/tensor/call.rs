@@ -4,9 +4,9 @@ use std::panic::Location;
 
 use super::{Arguments, Flatten, Func, Tensor, Tree, apply};
 use crate::array::TensorType;
-use crate::callback::{Callback, CallbackError};
-use crate::error::Error;
-use crate::program::Op;
+use crate::callback::Callback;
+use crate::error::{CallbackError, Error};
+use crate::program::HostCall;
 
 impl Callback {
     /// Calls the host with the leaves of a tuple of arguments, in order, and returns its one result.
@@ -52,7 +52,7 @@ impl Callback {
         let location = Location::caller();
         let mut leaves = Vec::new();
         args.flatten(&mut leaves);
-        let op = Op::Callback {
+        let op = HostCall {
             callback: self.clone(),
             results: self.results().iter().cloned().collect(),
             lanes: Default::default(),

@@ -5,15 +5,13 @@ use std::panic::Location;
 use smallvec::SmallVec;
 
 use super::context::axis_bindings;
-use super::operators::{binary, convert};
+use super::elementwise::{binary, convert};
 use super::shape::resolve;
-use super::{Tensor, apply};
+use super::{Caller, Tensor, apply};
 use crate::array::DType;
-use crate::error::Error;
-use crate::ops::{OpError, OpErrorKind};
-use crate::program::{AxisName, BinaryOp, CollectiveOp, Op};
+use crate::error::{Error, OpError, OpErrorKind};
+use crate::program::{AxisName, BinaryOp, Collective, CollectiveOp};
 
-type Caller = &'static Location<'static>;
 type Axes = SmallVec<[(AxisName, usize); 2]>;
 
 /// One axis name or several: `"i"`, `["i", "j"]`.
@@ -65,12 +63,7 @@ fn bound(op: &'static str, names: &impl AxisNames, location: Caller) -> Result<A
                         name: name.to_owned(),
                         bound,
                     };
-                    OpError {
-                        op,
-                        kind,
-                        location: Some(location),
-                    }
-                    .into()
+                    OpError::at(op, kind, location).into()
                 })
         })
         .collect()
@@ -85,12 +78,7 @@ fn single(op: &'static str, axes: &Axes, location: Caller) -> Result<usize, Erro
                 "takes one axis name, got {}; apply it once per name",
                 more.len()
             );
-            Err(OpError {
-                op,
-                kind: OpErrorKind::parameter(detail),
-                location: Some(location),
-            }
-            .into())
+            Err(OpError::at(op, OpErrorKind::parameter(detail), location).into())
         }
     }
 }
@@ -101,7 +89,7 @@ fn collective(
     x: &[&Tensor],
     location: Caller,
 ) -> Result<Tensor, Error> {
-    Ok(apply(Op::Collective { op, axes }, x, location)?.swap_remove(0))
+    Ok(apply(Collective { kind: op, axes }, x, location)?.swap_remove(0))
 }
 
 /// The sum over the lanes of the named axes; the same in every lane, so legal with `out_axes` `None`.
@@ -278,12 +266,7 @@ pub fn pshuffle(
             "{permutation:?} is not a permutation of the {size} lanes; name every lane from 0 to {} once",
             size.saturating_sub(1)
         ));
-        return Err(OpError {
-            op: "pshuffle",
-            kind,
-            location: Some(location),
-        }
-        .into());
+        return Err(OpError::at("pshuffle", kind, location).into());
     }
     let pairs = permutation
         .iter()

@@ -7,14 +7,13 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::panic::Location;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::{Repr, Tensor, TraceError};
+use super::{Caller, Repr, Tensor};
 use crate::array::{Array, TensorType};
-use crate::error::Error;
+use crate::error::{Error, TraceError};
 use crate::exec::{Plan, RunContext};
 use crate::ops::{self, Outputs};
 use crate::program::{Atom, Atoms, AxisName, Op, Program, ProgramBuilder, Var};
@@ -75,7 +74,7 @@ pub(crate) fn axis_bindings() -> Vec<(AxisName, usize)> {
 }
 
 /// Why a tensor cannot be used here.
-pub(super) fn dead(tensor: &Tensor, location: &'static Location<'static>) -> TraceError {
+pub(super) fn dead(tensor: &Tensor, location: Caller) -> TraceError {
     let (ty, location) = (tensor.ty.clone(), Some(location));
     match tensor.repr {
         Repr::Spec => TraceError::NoValue { ty, location },
@@ -87,11 +86,7 @@ pub(super) fn dead(tensor: &Tensor, location: &'static Location<'static>) -> Tra
 
 impl Stack {
     /// The operand a tensor is in the innermost frame.
-    fn lower(
-        &mut self,
-        tensor: &Tensor,
-        location: &'static Location<'static>,
-    ) -> Result<Atom, Error> {
+    fn lower(&mut self, tensor: &Tensor, location: Caller) -> Result<Atom, Error> {
         match &tensor.repr {
             Repr::Concrete(array) => {
                 if let Ok(value) = crate::array::Scalar::from_array(array) {
@@ -174,7 +169,7 @@ impl Frame {
 pub(super) fn record(
     op: Op,
     operands: &[&Tensor],
-    location: &'static Location<'static>,
+    location: Caller,
 ) -> Result<Outputs<Tensor>, Error> {
     with_stack(|s| {
         let mut atoms = Atoms::new();
@@ -234,7 +229,7 @@ impl Drop for Guard {
 pub(crate) fn trace_dynamic<R>(
     types: &[TensorType],
     axis: Option<(AxisName, usize)>,
-    location: &'static Location<'static>,
+    location: Caller,
     f: impl FnOnce(Vec<Tensor>) -> Result<(Vec<Tensor>, R), Error>,
 ) -> Result<(Traced, R), Error> {
     let (guard, inputs) = with_stack(|s| {
@@ -298,7 +293,7 @@ pub(crate) fn run_or_inline(
     program: &Program,
     args: &[Tensor],
     captures: &[Var],
-    location: &'static Location<'static>,
+    location: Caller,
 ) -> Result<Vec<Tensor>, Error> {
     if active() {
         return with_stack(|s| {
@@ -327,7 +322,7 @@ pub(crate) fn run_or_inline(
 /// The values of concrete tensors.
 pub(crate) fn concrete_arrays(
     args: &[Tensor],
-    location: &'static Location<'static>,
+    location: Caller,
 ) -> Result<SmallVec<[Array; 4]>, Error> {
     args.iter()
         .map(|arg| match &arg.repr {

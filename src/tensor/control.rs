@@ -4,23 +4,17 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::context::{Traced, lift_vars, trace_dynamic};
-use super::operators::convert;
-use super::{Flatten, Func, Output, Repr, Tensor, Tree, apply, forward, func};
+use super::elementwise::convert;
+use super::{Caller, Flatten, Func, Output, Repr, Tensor, Tree, apply, func};
 use crate::array::{Array, DType, Scalar, TensorType};
-use crate::error::Error;
-use crate::ops::{OpError, OpErrorKind};
-use crate::program::{Op, Program, dead_code};
+use crate::error::{Error, OpError, OpErrorKind};
+use crate::passes::dead::dead_code;
+use crate::passes::forward;
+use crate::program::{Cond, Program, Scan, While};
 use crate::tree::{Path, TreeDef};
 
-type Caller = &'static Location<'static>;
-
 fn op_error(op: &'static str, kind: OpErrorKind, location: Caller) -> Error {
-    OpError {
-        op,
-        kind,
-        location: Some(location),
-    }
-    .into()
+    OpError::at(op, kind, location).into()
 }
 
 fn flatten(value: &impl Flatten) -> (TreeDef, Vec<Tensor>) {
@@ -198,7 +192,7 @@ fn run_branches<T: Tree>(
     let operands: Vec<&Tensor> = std::iter::once(index)
         .chain(inputs.iter().copied())
         .collect();
-    let outputs = apply(Op::Cond { branches }, &operands, location)?;
+    let outputs = apply(Cond { branches }, &operands, location)?;
     let outputs = forward::merge(handed_on.collect(), outputs);
     T::unflatten(&def, &mut outputs.into_iter(), &Path::root("result")).map_err(Error::from)
 }
@@ -269,7 +263,7 @@ where
     forward::drop_outputs(&mut body, &fixed);
     forward::inputs_to_front(&mut body, consts, &fixed);
     let (constant, carried) = forward::split(&leaves, &fixed);
-    let op = Op::While {
+    let op = While {
         cond: Arc::new(cond),
         cond_consts: cond_captures.len(),
         body: Arc::new(body),
@@ -295,12 +289,36 @@ where
 }
 
 /// Options of [`scan`].
+///
+/// ```
+/// use elimap::prelude::*;
+/// let options = ScanOptions::default().length(3).reverse(true);
+/// let step = |i: Tensor, (): ()| (&i + 1, i);
+/// let (_, ys): (Tensor, Tensor) = scan(step, 0, (), options)?;
+/// assert_eq!(ys.to_array()?.to_vec::<i64>()?, [2, 1, 0]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ScanOptions {
+    length: Option<usize>,
+    reverse: bool,
+}
+
+impl ScanOptions {
     /// The number of steps; needed where nothing is scanned over.
-    pub length: Option<usize>,
+    #[must_use]
+    pub fn length(mut self, steps: impl Into<Option<usize>>) -> Self {
+        self.length = steps.into();
+        self
+    }
+
     /// Whether steps run from the last to the first.
-    pub reverse: bool,
+    #[must_use]
+    pub fn reverse(mut self, reverse: bool) -> Self {
+        self.reverse = reverse;
+        self
+    }
 }
 
 /// Carries a value through the slices of `xs` along axis 0; returns the last carry and the stacked results.
@@ -394,7 +412,7 @@ where
     forward::drop_outputs(&mut body, &flags);
     forward::inputs_to_front(&mut body, consts, &fixed);
     let (constant, carried) = forward::split(&carry, &fixed);
-    let op = Op::Scan {
+    let op = Scan {
         body: Arc::new(body),
         length,
         num_consts: constant.len() + consts,
@@ -562,10 +580,7 @@ where
     let init = Leaves(def, leaves);
     if let (Some(from), Some(to)) = (static_int(&lower), static_int(&upper)) {
         let length = usize::try_from(to.saturating_sub(from)).unwrap_or(0);
-        let options = ScanOptions {
-            length: Some(length),
-            reverse: false,
-        };
+        let options = ScanOptions::default().length(length);
         let step = |(i, carry): (Tensor, C), (): ()| -> Result<((Tensor, C), ()), Error> {
             let next = body(i.clone(), carry).into_result()?;
             Ok(((i + 1, next), ()))

@@ -2,14 +2,11 @@
 
 use std::panic::Location;
 
-use super::{Flatten, Tensor, apply};
+use super::{Caller, Flatten, Tensor, apply};
 use crate::array::Array;
 use crate::callback::Callback;
-use crate::error::Error;
-use crate::ops::{OpError, OpErrorKind};
-use crate::program::Op;
-
-type Caller = &'static Location<'static>;
+use crate::error::{Error, OpError, OpErrorKind};
+use crate::program::HostCall;
 
 /// Hands the leaves of `args` to a host function for looking at them; nothing comes back.
 ///
@@ -85,12 +82,7 @@ pub fn debug_print(
             parts.len() - 1,
             leaves.len()
         );
-        return Err(OpError {
-            op: "debug_print",
-            kind: OpErrorKind::parameter(detail),
-            location: Some(location),
-        }
-        .into());
+        return Err(OpError::at("debug_print", OpErrorKind::parameter(detail), location).into());
     }
     let callback = Callback::new("debug_print", [], move |args: &[Array]| {
         let mut line = parts[0].clone();
@@ -104,7 +96,7 @@ pub fn debug_print(
 }
 
 fn record(callback: Callback, leaves: &[Tensor], location: Caller) -> Result<(), Error> {
-    let op = Op::Callback {
+    let op = HostCall {
         kind: callback.kind(),
         callback,
         results: Default::default(),

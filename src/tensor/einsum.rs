@@ -5,22 +5,14 @@
 
 use std::panic::Location;
 
-use super::operators::promote;
-use super::{Tensor, arange, settle, where_};
+use super::elementwise::promote;
+use super::{Caller, Tensor, arange, settle, where_};
 use crate::array::{DType, Shape, promote_all};
-use crate::error::Error;
-use crate::ops::{OpError, OpErrorKind};
+use crate::error::{Error, OpError, OpErrorKind};
 use crate::program::DotDims;
 
-type Caller = &'static Location<'static>;
-
 fn refuse(detail: String, location: Caller) -> Error {
-    OpError {
-        op: "einsum",
-        kind: OpErrorKind::parameter(detail),
-        location: Some(location),
-    }
-    .into()
+    OpError::at("einsum", OpErrorKind::parameter(detail), location).into()
 }
 
 /// A tensor whose axes have letters.
@@ -65,18 +57,13 @@ pub fn einsum(subscripts: &str, operands: &[&Tensor]) -> Result<Tensor, Error> {
                 Some(&(_, m)) if m != n => {
                     let detail = format!("`{letter}` stands for lengths {m} and {n}");
                     let kind = OpErrorKind::shapes(operands.iter().map(|t| t.ty()), detail);
-                    return Err(OpError {
-                        op: "einsum",
-                        kind,
-                        location: Some(location),
-                    }
-                    .into());
+                    return Err(OpError::at("einsum", kind, location).into());
                 }
                 Some(_) => {}
                 None => lengths.push((letter, n)),
             }
         }
-        let tensor = super::operators::convert(operand, (to.0, false), location);
+        let tensor = super::elementwise::convert(operand, (to.0, false), location);
         terms.push(diagonals(Lettered { tensor, letters }));
     }
     let mut terms = terms.into_iter().rev().collect::<Vec<_>>();
@@ -171,7 +158,7 @@ fn diagonals(mut term: Lettered) -> Lettered {
             shape[axis] = n as isize;
             arange(DType::I64, n).reshape(shape)
         };
-        let zero = super::operators::convert(
+        let zero = super::elementwise::convert(
             &Tensor::from(false),
             (term.tensor.dtype(), false),
             Location::caller(),

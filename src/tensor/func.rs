@@ -1,9 +1,7 @@
 //! Functions that can be traced.
 
-use std::panic::Location;
-
 use super::context::{Traced, trace_dynamic};
-use super::{Flatten, Tensor, Tree};
+use super::{Caller, Flatten, Tensor, Tree};
 use crate::array::TensorType;
 use crate::error::Error;
 use crate::program::AxisName;
@@ -100,7 +98,7 @@ pub(crate) fn trace<A: Tree, F: Func<A>>(
     def: &TreeDef,
     types: &[TensorType],
     axis: Option<(AxisName, usize)>,
-    location: &'static Location<'static>,
+    location: Caller,
 ) -> Result<(Traced, TreeDef), Error> {
     trace_dynamic(types, axis, location, |inputs| {
         let args = A::unflatten(def, &mut inputs.into_iter(), &Path::root("args"))?;

@@ -1,21 +1,19 @@
-//! Linear algebra over the last two axes.
+//! Products of matrices, and linear algebra over the last two axes.
 
 use std::panic::Location;
 
-use smallvec::smallvec;
+use smallvec::{SmallVec, smallvec};
 
-use super::indexing::promoted_floats;
-use super::operators::{broadcast_to, convert, expand};
-use super::{Tensor, apply1, settle};
-use crate::array::{broadcast_shapes, to_inexact};
-use crate::error::Error;
-use crate::ops::{OpError, OpErrorKind};
-use crate::program::Op;
-
-type Caller = &'static Location<'static>;
+use super::elementwise::{convert, promote, promoted_floats};
+use super::shape::{broadcast_to, expand};
+use super::{Caller, Repr, Tensor, apply1, arange, settle, where_};
+use crate::array::{DType, Shape, broadcast_shapes, promote_all, to_inexact};
+use crate::error::{Error, OpError, OpErrorKind};
+use crate::program::{Cholesky, DotDims, DotGeneral, Solve, Squeeze, Transpose, TriangularSolve};
 
 /// How [`Tensor::triangular_solve`] reads its matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Triangle {
     /// Whether `a x = b` is solved rather than `x a = b`.
     pub left_side: bool,
@@ -42,6 +40,34 @@ impl Triangle {
         transpose_a: false,
         unit_diagonal: false,
     };
+
+    /// The same with `a x = b` solved rather than `x a = b`, or the other way.
+    #[must_use]
+    pub fn left_side(mut self, left_side: bool) -> Self {
+        self.left_side = left_side;
+        self
+    }
+
+    /// The same with the lower triangle read rather than the upper one, or the other way.
+    #[must_use]
+    pub fn lower(mut self, lower: bool) -> Self {
+        self.lower = lower;
+        self
+    }
+
+    /// The same with the matrix transposed or not.
+    #[must_use]
+    pub fn transpose_a(mut self, transpose_a: bool) -> Self {
+        self.transpose_a = transpose_a;
+        self
+    }
+
+    /// The same with the diagonal taken as ones or not.
+    #[must_use]
+    pub fn unit_diagonal(mut self, unit_diagonal: bool) -> Self {
+        self.unit_diagonal = unit_diagonal;
+        self
+    }
 }
 
 /// Two stacks of matrices with their leading axes broadcast.
@@ -52,12 +78,7 @@ fn match_leading(
     location: Caller,
 ) -> Result<[Tensor; 2], Error> {
     let error = |detail: &str| -> Error {
-        OpError {
-            op,
-            kind: OpErrorKind::shapes([a.ty(), b.ty()], detail),
-            location: Some(location),
-        }
-        .into()
+        OpError::at(op, OpErrorKind::shapes([a.ty(), b.ty()], detail), location).into()
     };
     if a.rank() < 2 || b.rank() < 2 {
         return Err(error("both need at least two axes"));
@@ -82,7 +103,7 @@ impl Tensor {
     pub fn cholesky(&self) -> Tensor {
         let location = Location::caller();
         let a = convert(self, to_inexact((self.dtype(), self.ty().weak)), location);
-        apply1(Op::Cholesky, &[&a], location)
+        apply1(Cholesky, &[&a], location)
     }
 
     /// Solves with this triangular matrix; the other triangle is not read.
@@ -100,7 +121,7 @@ impl Tensor {
                 transpose_a,
                 unit_diagonal,
             } = triangle;
-            let op = Op::TriangularSolve {
+            let op = TriangularSolve {
                 left_side,
                 lower,
                 transpose_a,
@@ -122,12 +143,152 @@ impl Tensor {
             if b.rank() == 1 {
                 let column = expand(&b, &[1], location);
                 let [a, column] = match_leading("solve", &a, &column, location)?;
-                let x = apply1(Op::Solve, &[&a, &column], location).check()?;
+                let x = apply1(Solve, &[&a, &column], location).check()?;
                 let dims = smallvec![x.rank() - 1];
-                return Ok(apply1(Op::Squeeze { dims }, &[&x], location));
+                return Ok(apply1(Squeeze { dims }, &[&x], location));
             }
             let [a, b] = match_leading("solve", &a, &b, location)?;
-            Ok(apply1(Op::Solve, &[&a, &b], location))
+            Ok(apply1(Solve, &[&a, &b], location))
         }))
     }
+
+    /// Generalized matrix product: contracts and batches the given axes (JAX's `lax.dot_general`).
+    #[track_caller]
+    #[must_use]
+    pub fn dot_general(&self, other: impl Into<Tensor>, dims: DotDims) -> Tensor {
+        let location = Location::caller();
+        let [a, b] = promote([self, &other.into()], location);
+        apply1(DotGeneral { dims }, &[&a, &b], location)
+    }
+
+    /// Matrix product with numpy's rules: vectors are rows or columns, leading axes broadcast.
+    #[track_caller]
+    #[must_use]
+    pub fn matmul(&self, other: impl Into<Tensor>) -> Tensor {
+        let location = Location::caller();
+        let other = other.into();
+        settle(matmul(self, &other, location))
+    }
+
+    /// The lower triangle of the last two axes: zero above diagonal `k`.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(Array::from(ndarray::array![[1.0, 2.0], [3.0, 4.0]]));
+    /// assert_eq!(x.tril(0).to_array()?.to_vec::<f64>()?, [1.0, 0.0, 3.0, 4.0]);
+    /// assert_eq!(x.triu(1).to_array()?.to_vec::<f64>()?, [0.0, 2.0, 0.0, 0.0]);
+    /// # Ok::<(), elimap::Error>(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn tril(&self, k: i64) -> Tensor {
+        self.triangle("tril", Location::caller(), |row, col| {
+            (row + k).greater_equal(col)
+        })
+    }
+
+    /// The upper triangle of the last two axes: zero below diagonal `k`.
+    #[track_caller]
+    #[must_use]
+    pub fn triu(&self, k: i64) -> Tensor {
+        self.triangle("triu", Location::caller(), |row, col| {
+            (row + k).less_equal(col)
+        })
+    }
+
+    fn triangle(
+        &self,
+        op: &'static str,
+        location: Caller,
+        keep: impl Fn(Tensor, Tensor) -> Tensor,
+    ) -> Tensor {
+        let shape = match (&self.repr, self.shape()) {
+            (Repr::Poisoned(error), _) => return settle(Err(Error::Shared(error.clone()))),
+            (_, [.., n, m]) => [*n, *m],
+            _ => {
+                let detail = format!("takes matrices, got {}", self.ty());
+                return settle(Err(OpError::at(
+                    op,
+                    OpErrorKind::parameter(detail),
+                    location,
+                )
+                .into()));
+            }
+        };
+        let mask = keep(
+            arange(DType::I64, shape[0]).expand_dims(1),
+            arange(DType::I64, shape[1]),
+        );
+        let zero = convert(&Tensor::from(false), (self.dtype(), false), location);
+        where_(mask, self, zero)
+    }
+}
+
+fn matmul(a: &Tensor, b: &Tensor, location: Caller) -> Result<Tensor, Error> {
+    for operand in [a, b] {
+        if let Repr::Poisoned(error) = &operand.repr {
+            return Err(Error::Shared(error.clone()));
+        }
+    }
+    let error = |detail: &str| -> Error {
+        OpError::at(
+            "matmul",
+            OpErrorKind::shapes([a.ty(), b.ty()], detail),
+            location,
+        )
+        .into()
+    };
+    if a.rank() == 0 || b.rank() == 0 {
+        return Err(error("operands need at least one axis; use `*` to scale"));
+    }
+    let to = promote_all([a.ty(), b.ty()]);
+    let (a, b) = (convert(a, to, location), convert(b, to, location));
+    let (a_rank, b_rank) = (a.rank(), b.rank());
+    let (a_inner, b_inner) = (a_rank - 1, b_rank.saturating_sub(2));
+    if a.shape()[a_inner] != b.shape()[b_inner] {
+        return Err(error(
+            "the last axis of the first must match the second-to-last (or only) axis of the second",
+        ));
+    }
+    // Leading axes broadcast: an axis of length 1 (or missing) on one side is free on the other.
+    let a_lead = &a.shape()[..a_rank.saturating_sub(2)];
+    let b_lead = &b.shape()[..b_rank.saturating_sub(2)];
+    let lead =
+        broadcast_shapes([a_lead, b_lead]).ok_or_else(|| error("leading axes do not broadcast"))?;
+    let full = |x: &Tensor, x_lead: &[usize], matrix: &[usize]| -> Tensor {
+        // A vector or a single matrix needs no copies: it takes no part in the batch axes.
+        if x_lead.is_empty() || x_lead == &lead[..] {
+            x.clone()
+        } else {
+            let shape: Vec<usize> = lead.iter().chain(matrix).copied().collect();
+            broadcast_to(x, &shape, location)
+        }
+    };
+    let a = full(&a, a_lead, &a.shape()[a_lead.len()..]);
+    let b = full(&b, b_lead, &b.shape()[b_lead.len()..]);
+    let batched = lead.len();
+    let (a_batch, b_batch) = (a.rank() > batched && !a_lead.is_empty(), !b_lead.is_empty());
+    let dims = DotDims {
+        lhs_contract: smallvec![a.rank() - 1],
+        rhs_contract: smallvec![b.rank().saturating_sub(2)],
+        lhs_batch: if a_batch && b_batch {
+            (0..batched).collect()
+        } else {
+            SmallVec::new()
+        },
+        rhs_batch: if a_batch && b_batch {
+            (0..batched).collect()
+        } else {
+            SmallVec::new()
+        },
+    };
+    let out = apply1(DotGeneral { dims }, &[&a, &b], location);
+    if b_batch && !a_batch && a_rank > 1 {
+        // dot_general puts the first operand's rows before the second's leading axes: rows move behind them.
+        let rank = out.rank();
+        let mut permutation: Shape = (1..rank).collect();
+        permutation.insert(batched, 0);
+        return Ok(apply1(Transpose { permutation }, &[&out], location));
+    }
+    Ok(out)
 }

@@ -10,19 +10,17 @@
 
 mod call;
 mod collective;
-mod context;
+pub(crate) mod context;
 mod control;
-mod creation;
-mod custom;
+mod create;
 mod debug;
 mod einsum;
-mod forward;
+mod elementwise;
 mod func;
-mod indexing;
+mod index;
 mod linalg;
-mod methods;
-mod numpy;
 mod operators;
+mod reduce;
 mod shape;
 mod tree;
 
@@ -35,9 +33,9 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::array::{Array, DType, Scalar, TensorType};
-use crate::error::Error;
+use crate::error::{Error, OpError, OpErrorKind, TraceError};
 use crate::exec::{Plan, RunContext};
-use crate::ops::{OpError, Outputs};
+use crate::ops::Outputs;
 use crate::program::{Op, ProgramBuilder, Var};
 
 pub(crate) use call::flatten_args;
@@ -47,21 +45,24 @@ pub use collective::{
 };
 pub(crate) use context::{
     Traced, active as is_tracing, concrete_arrays, lift_vars, run_or_inline, trace_dynamic,
+    without_traces,
 };
+pub(crate) use control::scan_lanes;
 pub use control::{ScanOptions, cond, fori_loop, scan, switch, while_loop};
-pub use creation::{arange, concatenate, full, iota, ones, stack, where_, zeros};
-pub use custom::{
-    BatchedFlags, CustomVmap, RuleOutput, SharedFunc, WithVmapRule, custom_vmap, sequential_vmap,
+pub use create::{
+    arange, concatenate, eye, full, iota, linspace, one_hot, ones, outer, stack, where_, zeros,
 };
 pub use debug::{debug_callback, debug_print};
 pub use einsum::{dot, einsum, tensordot, vdot};
 pub(crate) use func::trace;
 pub use func::{Arguments, Func, Output};
-pub use indexing::{At, TakeMode, sort_by_key};
+pub use index::{At, TakeMode, sort_by_key};
 pub use linalg::Triangle;
-pub use numpy::{eye, linspace, one_hot, outer};
 pub use shape::{AxisList, Slicing};
 pub use tree::{Flatten, Tree, TreeValue};
+
+/// Where an operation was called, for messages.
+pub(crate) type Caller = &'static Location<'static>;
 
 /// A value in a traced function: an array that will exist when the program runs, or a concrete one.
 ///
@@ -94,51 +95,6 @@ enum Repr {
     Spec,
     /// The result of an operation that failed.
     Poisoned(Arc<Error>),
-}
-
-/// A tensor was used where it has no meaning.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum TraceError {
-    /// A tensor outlived the trace it belongs to.
-    #[error(
-        "a tensor of type {ty} was used after the traced function it belongs to returned{}; return it from the function instead of storing it outside",
-        at(location)
-    )]
-    Leaked {
-        /// The tensor's type.
-        ty: TensorType,
-        /// Where it was used.
-        location: Option<&'static Location<'static>>,
-    },
-    /// A traced tensor was asked for its value.
-    #[error(
-        "a traced tensor of type {ty} has no value yet{}; compute with it, or read values after the function was called",
-        at(location)
-    )]
-    NotConcrete {
-        /// The tensor's type.
-        ty: TensorType,
-        /// Where its value was asked for.
-        location: Option<&'static Location<'static>>,
-    },
-    /// A type was given where a value is needed.
-    #[error(
-        "the type {ty} was given where a value is needed{}; use .trace(..) for types and .call(..) for values",
-        at(location)
-    )]
-    NoValue {
-        /// The type.
-        ty: TensorType,
-        /// Where a value was needed.
-        location: Option<&'static Location<'static>>,
-    },
-}
-
-fn at(location: &Option<&'static Location<'static>>) -> String {
-    location.map_or_else(String::new, |l| {
-        format!(" (at {}:{}:{})", l.file(), l.line(), l.column())
-    })
 }
 
 impl Tensor {
@@ -263,10 +219,11 @@ impl From<&Array> for Tensor {
 
 /// Applies an operation: recorded where a trace is active, evaluated at once otherwise.
 pub(crate) fn apply(
-    op: Op,
+    op: impl Into<Op>,
     operands: &[&Tensor],
-    location: &'static Location<'static>,
+    location: Caller,
 ) -> Result<Outputs<Tensor>, Error> {
+    let op = op.into();
     for operand in operands {
         if let Repr::Poisoned(error) = &operand.repr {
             return Err(Error::Shared(error.clone()));
@@ -284,21 +241,25 @@ pub(crate) fn apply(
     }
     let types: SmallVec<[TensorType; 4]> = operands.iter().map(|t| t.ty.clone()).collect();
     let results =
-        crate::ops::infer(&op, &types).map_err(|kind| OpError::new(&op, kind, Some(location)))?;
-    let needs_run =
-        matches!(op, Op::Callback { .. } | Op::Collective { .. }) || !op.sub_programs().is_empty();
-    let outputs: Outputs<Array> = if needs_run {
-        // A program of this one equation.
-        let mut builder = ProgramBuilder::new();
-        let inputs = types
-            .iter()
-            .map(|ty| builder.input(ty.clone()).into())
-            .collect();
-        let out = builder.push(op, inputs, results.iter().cloned(), Some(location));
-        let program = builder.finish(out.into_iter().map(Into::into).collect());
-        Plan::new(&program).run(arrays, &mut RunContext::default())?
-    } else {
-        crate::ops::eval(&op, &arrays)?
+        crate::ops::infer(&op, &types).map_err(|kind| OpError::at(op.name(), kind, location))?;
+    let name = op.name();
+    let outputs: Outputs<Array> = match op {
+        Op::Data(data) => {
+            OpErrorKind::check_memory(&results)
+                .map_err(|kind| OpError::at(name, kind, location))?;
+            crate::ops::eval(&data, &arrays)
+        }
+        Op::Control(op) => {
+            // A program of this one equation.
+            let mut builder = ProgramBuilder::new();
+            let inputs = types
+                .iter()
+                .map(|ty| builder.input(ty.clone()).into())
+                .collect();
+            let out = builder.push(op, inputs, results.iter().cloned(), Some(location));
+            let program = builder.finish(out.into_iter().map(Into::into).collect());
+            Plan::new(&program).run(arrays, &mut RunContext::default())?
+        }
     };
     Ok(outputs
         .into_iter()
@@ -308,7 +269,7 @@ pub(crate) fn apply(
 }
 
 /// Applies an operation with one result, keeping an error in the result and in the active trace.
-pub(crate) fn apply1(op: Op, operands: &[&Tensor], location: &'static Location<'static>) -> Tensor {
+pub(crate) fn apply1(op: impl Into<Op>, operands: &[&Tensor], location: Caller) -> Tensor {
     settle(apply(op, operands, location).map(|mut out| out.swap_remove(0)))
 }
 

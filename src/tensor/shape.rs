@@ -2,14 +2,12 @@
 
 use std::panic::Location;
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
-use super::operators::{broadcast_to, expand};
-use super::{Repr, Tensor, apply1, settle};
-use crate::array::{Shape, resolve_axis};
-use crate::error::Error;
-use crate::ops::{OpError, OpErrorKind};
-use crate::program::Op;
+use super::{Caller, Repr, Tensor, apply1, concatenate, settle};
+use crate::array::{Shape, TensorType, broadcast_shapes, resolve_axis};
+use crate::error::{Error, OpError, OpErrorKind};
+use crate::program::{BroadcastInDim, Reshape, Rev, Slice, Squeeze, Transpose};
 
 /// One or several axes: `0`, `-1`, `[0, 2]`, or `..` for all.
 pub trait AxisList {
@@ -48,17 +46,11 @@ pub(super) fn resolve(
     op: &'static str,
     axes: &[isize],
     rank: usize,
-    location: &'static Location<'static>,
+    location: Caller,
 ) -> Result<Shape, Error> {
     let mut out = Shape::new();
     for &axis in axes {
-        let error = |kind| {
-            Error::from(OpError {
-                op,
-                kind,
-                location: Some(location),
-            })
-        };
+        let error = |kind| Error::from(OpError::at(op, kind, location));
         let resolved = resolve_axis(axis, rank)
             .ok_or_else(|| error(OpErrorKind::AxisOutOfBounds { axis, rank }))?;
         if out.contains(&resolved) {
@@ -69,6 +61,39 @@ pub(super) fn resolve(
         out.push(resolved);
     }
     Ok(out)
+}
+
+/// A tensor broadcast to a shape it fits by numpy's rule.
+pub(super) fn broadcast_to(x: &Tensor, shape: &[usize], location: Caller) -> Tensor {
+    if x.shape() == shape {
+        return x.clone();
+    }
+    let target = TensorType::new(x.dtype(), shape.iter().copied());
+    if broadcast_shapes([x.shape(), shape]).is_none_or(|s| &s[..] != shape) {
+        let kind = OpErrorKind::shapes(
+            [&x.ty, &target],
+            "the first does not broadcast to the second",
+        );
+        return settle(Err(OpError::at("broadcast_to", kind, location).into()));
+    }
+    let offset = shape.len() - x.rank();
+    let dims = (offset..shape.len()).collect();
+    let op = BroadcastInDim {
+        shape: target.shape,
+        dims,
+    };
+    apply1(op, &[x], location)
+}
+
+/// The tensor with axes of length 1 inserted at `axes` of the result.
+pub(super) fn expand(x: &Tensor, axes: &[usize], location: Caller) -> Tensor {
+    let rank = x.rank() + axes.len();
+    let dims: Shape = (0..rank).filter(|d| !axes.contains(d)).collect();
+    let mut shape: Shape = smallvec![1; rank];
+    for (&d, &n) in dims.iter().zip(x.shape()) {
+        shape[d] = n;
+    }
+    apply1(BroadcastInDim { shape, dims }, &[x], location)
 }
 
 impl Tensor {
@@ -89,8 +114,7 @@ impl Tensor {
             let known: usize = wanted
                 .iter()
                 .filter(|&&n| n >= 0)
-                .map(|&n| n as usize)
-                .product();
+                .fold(1, |known: usize, &n| known.saturating_mul(n as usize));
             let shape: Option<Shape> = wanted
                 .iter()
                 .map(|&n| match usize::try_from(n) {
@@ -101,19 +125,14 @@ impl Tensor {
                 .collect();
             match shape {
                 Some(shape) if wanted.iter().filter(|&&n| n < 0).count() <= 1 => {
-                    Ok(apply1(Op::Reshape { shape }, &[self], location))
+                    Ok(apply1(Reshape { shape }, &[self], location))
                 }
                 _ => {
                     let detail = format!(
                         "cannot reshape into {wanted:?}; lengths are not negative, save for one -1"
                     );
                     let kind = OpErrorKind::shapes([&self.ty], detail);
-                    Err(OpError {
-                        op: "reshape",
-                        kind,
-                        location: Some(location),
-                    }
-                    .into())
+                    Err(OpError::at("reshape", kind, location).into())
                 }
             }
         }))
@@ -127,7 +146,7 @@ impl Tensor {
         let permutation: SmallVec<[isize; 4]> = permutation.into_iter().collect();
         settle(self.poison().and_then(|()| {
             let permutation = resolve("transpose", &permutation, self.rank(), location)?;
-            Ok(apply1(Op::Transpose { permutation }, &[self], location))
+            Ok(apply1(Transpose { permutation }, &[self], location))
         }))
     }
 
@@ -136,7 +155,7 @@ impl Tensor {
     #[must_use]
     pub fn t(&self) -> Tensor {
         let permutation = (0..self.rank()).rev().collect();
-        apply1(Op::Transpose { permutation }, &[self], Location::caller())
+        apply1(Transpose { permutation }, &[self], Location::caller())
     }
 
     /// Moves one axis to another position.
@@ -149,7 +168,7 @@ impl Tensor {
             let to = resolve("moveaxis", &[to], self.rank(), location)?[0];
             let mut permutation: Shape = (0..self.rank()).filter(|&a| a != from).collect();
             permutation.insert(to, from);
-            Ok(apply1(Op::Transpose { permutation }, &[self], location))
+            Ok(apply1(Transpose { permutation }, &[self], location))
         }))
     }
 
@@ -173,7 +192,7 @@ impl Tensor {
         settle(self.poison().and_then(|()| {
             let mut dims = resolve("squeeze", &axes.axes(self.rank()), self.rank(), location)?;
             dims.sort_unstable();
-            Ok(apply1(Op::Squeeze { dims }, &[self], location))
+            Ok(apply1(Squeeze { dims }, &[self], location))
         }))
     }
 
@@ -194,7 +213,7 @@ impl Tensor {
         shape: impl IntoIterator<Item = usize>,
         dims: impl IntoIterator<Item = usize>,
     ) -> Tensor {
-        let op = Op::BroadcastInDim {
+        let op = BroadcastInDim {
             shape: shape.into_iter().collect(),
             dims: dims.into_iter().collect(),
         };
@@ -209,7 +228,7 @@ impl Tensor {
             .strides
             .unwrap_or_else(|| SmallVec::from_elem(1, slicing.start.len()));
         apply1(
-            Op::Slice {
+            Slice {
                 start: slicing.start,
                 limit: slicing.limit,
                 strides,
@@ -244,11 +263,7 @@ impl Tensor {
                     "index {index} is out of bounds for axis {axis}, which is empty; index an axis that has elements"
                 );
                 let kind = OpErrorKind::shapes([&self.ty], detail);
-                return Err(OpError {
-                    op: "index",
-                    kind,
-                    location: Some(location),
-                }
+                return Err(OpError::at("index", kind, location)
                 .into());
             }
             // Negative once from the end, then the nearest.
@@ -259,7 +274,7 @@ impl Tensor {
             (start[axis], limit[axis]) = (i, i + 1);
             let strides = SmallVec::from_elem(1, self.rank());
             let one = apply1(
-                Op::Slice {
+                Slice {
                     start,
                     limit,
                     strides,
@@ -268,7 +283,7 @@ impl Tensor {
                 location,
             );
             Ok(apply1(
-                Op::Squeeze {
+                Squeeze {
                     dims: SmallVec::from_elem(axis, 1),
                 },
                 &[&one],
@@ -284,8 +299,117 @@ impl Tensor {
         let location = Location::caller();
         settle(self.poison().and_then(|()| {
             let dims = resolve("rev", &axes.axes(self.rank()), self.rank(), location)?;
-            Ok(apply1(Op::Rev { dims }, &[self], location))
+            Ok(apply1(Rev { dims }, &[self], location))
         }))
+    }
+
+    /// Reverses axes; numpy's name of [`Tensor::rev`].
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(Array::from(vec![1.0, 2.0]));
+    /// assert_eq!(x.flip(0).to_array()?.to_vec::<f64>()?, [2.0, 1.0]);
+    /// # Ok::<(), elimap::Error>(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn flip(&self, axes: impl AxisList) -> Tensor {
+        self.rev(axes)
+    }
+
+    /// Moves elements along an axis by `shift`, round the end.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(Array::from(vec![1.0, 2.0, 3.0]));
+    /// assert_eq!(x.roll(1, 0).to_array()?.to_vec::<f64>()?, [3.0, 1.0, 2.0]);
+    /// # Ok::<(), elimap::Error>(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn roll(&self, shift: isize, axis: isize) -> Tensor {
+        let location = Location::caller();
+        settle(
+            self.resolved_axes("roll", &axis, location)
+                .and_then(|axes| {
+                    let n = self.shape()[axes[0]];
+                    if n == 0 {
+                        return Ok(self.clone());
+                    }
+                    let cut = (n - shift.rem_euclid(n as isize) as usize) % n;
+                    let back = self.along(axes[0], 0, cut);
+                    concatenate(&[self.along(axes[0], cut, n), back], axis)
+                }),
+        )
+    }
+
+    /// Entries `from..to` of an axis.
+    fn along(&self, axis: usize, from: usize, to: usize) -> Tensor {
+        let mut start = Shape::from_elem(0, self.rank());
+        let mut limit: Shape = self.ty().shape.clone();
+        (start[axis], limit[axis]) = (from, to);
+        self.slice(Slicing::new(start, limit))
+    }
+
+    /// Cuts an axis into `parts` of equal length.
+    ///
+    /// # Errors
+    ///
+    /// [`OpErrorKind::InvalidParameter`] where the length is no multiple of `parts`.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(Array::from(vec![1.0, 2.0, 3.0, 4.0]));
+    /// let parts = x.split(2, 0)?;
+    /// assert_eq!(parts[1].to_array()?.to_vec::<f64>()?, [3.0, 4.0]);
+    /// assert!(x.split(3, 0).is_err());
+    /// # Ok::<(), elimap::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn split(&self, parts: usize, axis: isize) -> Result<Vec<Tensor>, Error> {
+        let location = Location::caller();
+        let axis = self.resolved_axes("split", &axis, location)?[0];
+        let n = self.shape()[axis];
+        match n.checked_div(parts) {
+            Some(length) if length * parts == n => Ok((0..parts)
+                .map(|k| self.along(axis, k * length, (k + 1) * length))
+                .collect()),
+            _ => {
+                let detail = format!(
+                    "an axis of length {n} does not split into {parts} equal parts; give a divisor, or cut with split_at"
+                );
+                Err(OpError::at("split", OpErrorKind::parameter(detail), location).into())
+            }
+        }
+    }
+
+    /// Cuts an axis before each of `indices`, which lie in order; those past the end give empty parts.
+    ///
+    /// # Errors
+    ///
+    /// [`OpErrorKind::InvalidParameter`] where the indices decrease.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(Array::from(vec![1.0, 2.0, 3.0]));
+    /// let parts = x.split_at(&[1], 0)?;
+    /// assert_eq!(parts[1].to_array()?.to_vec::<f64>()?, [2.0, 3.0]);
+    /// # Ok::<(), elimap::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn split_at(&self, indices: &[usize], axis: isize) -> Result<Vec<Tensor>, Error> {
+        let location = Location::caller();
+        let axis = self.resolved_axes("split_at", &axis, location)?[0];
+        let n = self.shape()[axis];
+        if !indices.is_sorted() {
+            let detail = format!("the indices {indices:?} must not decrease; sort them");
+            return Err(OpError::at("split_at", OpErrorKind::parameter(detail), location).into());
+        }
+        let ends = indices.iter().map(|&i| i.min(n)).chain([n]);
+        let mut from = 0;
+        Ok(ends
+            .map(|to| self.along(axis, std::mem::replace(&mut from, to), to))
+            .collect())
     }
 }
 
@@ -311,7 +435,7 @@ impl Slicing {
     pub fn new(
         start: impl IntoIterator<Item = usize>,
         limit: impl IntoIterator<Item = usize>,
-    ) -> Slicing {
+    ) -> Self {
         Slicing {
             start: start.into_iter().collect(),
             limit: limit.into_iter().collect(),
@@ -321,7 +445,7 @@ impl Slicing {
 
     /// Steps per axis, 1 or more.
     #[must_use]
-    pub fn strides(mut self, strides: impl IntoIterator<Item = usize>) -> Slicing {
+    pub fn strides(mut self, strides: impl IntoIterator<Item = usize>) -> Self {
         self.strides = Some(strides.into_iter().collect());
         self
     }

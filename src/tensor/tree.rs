@@ -293,6 +293,7 @@ tuple_trees!(8 A0 0 A1 1 A2 2 A3 3 A4 4 A5 5 A6 6 A7 7);
 /// # Ok::<(), elimap::Error>(())
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum TreeValue {
     /// A tensor.
     Leaf(Tensor),

@@ -8,13 +8,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::array::TensorType;
 use crate::error::Error;
 use crate::exec::{Plan, RunContext};
-use crate::program::{Op, Program, dead_code};
+use crate::passes::dead::dead_code;
+use crate::passes::simplify::simplify;
+use crate::program::{Call, Program};
 use crate::tensor::{
-    Arguments, Func, Tensor, Tree, apply, concrete_arrays, flatten_args, is_tracing, lift_vars,
-    trace,
+    Arguments, Caller, Func, Tensor, Tree, apply, concrete_arrays, flatten_args, is_tracing,
+    lift_vars, trace,
 };
-use crate::transform::simplify;
-use crate::tree::{Path, TreeDef};
+use crate::transform::transformed::{Transform, results, transformed};
+use crate::tree::TreeDef;
 
 /// A function that is traced once per structure and types of its arguments; see [`jit`].
 #[derive(Debug)]
@@ -50,6 +52,7 @@ struct Compiled {
 /// assert_eq!(traced.get(), 1);
 /// # Ok::<(), elimap::Error>(())
 /// ```
+#[must_use]
 pub fn jit<F>(function: F) -> Jit<F> {
     Jit {
         function,
@@ -61,23 +64,9 @@ pub fn jit<F>(function: F) -> Jit<F> {
 impl<F> Jit<F> {
     /// The name shown in program text where the function is called from another trace.
     #[must_use]
-    pub fn name(mut self, name: &str) -> Jit<F> {
+    pub fn name(mut self, name: &str) -> Self {
         self.name = Arc::from(name);
         self
-    }
-
-    /// Runs the function on a tuple of arguments, compiling it first where their types are new.
-    ///
-    /// # Errors
-    ///
-    /// Whatever goes wrong in the function.
-    #[track_caller]
-    pub fn call<A: Tree, T: Arguments<A>>(&self, args: T) -> Result<F::Out, Error>
-    where
-        F: Func<A>,
-    {
-        let (def, leaves) = flatten_args::<A>(&args);
-        self.apply::<A>(def, leaves, Location::caller())
     }
 
     /// The program for arguments of these types, as it would be called from another trace.
@@ -96,57 +85,11 @@ impl<F> Jit<F> {
         Ok(dead_code(traced.program))
     }
 
-    fn apply<A: Tree>(
-        &self,
-        def: TreeDef,
-        leaves: Vec<Tensor>,
-        location: &'static Location<'static>,
-    ) -> Result<F::Out, Error>
-    where
-        F: Func<A>,
-    {
-        if is_tracing() {
-            let types: Vec<TensorType> = leaves.iter().map(|t| t.ty().clone()).collect();
-            // Part of an enclosing trace: a call of a sub-program, which may use that trace's tensors.
-            let (mut traced, out_def) =
-                trace::<A, F>(&self.function, &def, &types, None, location)?;
-            traced.program.inputs.rotate_right(traced.captures.len());
-            let captured = lift_vars(&traced.captures);
-            let program = Arc::new(dead_code(traced.program));
-            let operands: Vec<&Tensor> = captured.iter().chain(&leaves).collect();
-            let outputs = apply(
-                Op::Call {
-                    name: self.name.clone(),
-                    program,
-                },
-                &operands,
-                location,
-            )?;
-            return Ok(F::Out::unflatten(
-                &out_def,
-                &mut outputs.into_iter(),
-                &Path::root("result"),
-            )?);
-        }
-        let arrays = concrete_arrays(&leaves, location)?;
-        let compiled = self.compiled::<A>(def, &leaves, location)?;
-        let outputs = compiled.plan.run(arrays, &mut RunContext::default())?;
-        let outputs = outputs
-            .into_iter()
-            .zip(&compiled.types)
-            .map(|(array, ty)| Tensor::concrete(array, ty.weak));
-        Ok(F::Out::unflatten(
-            &compiled.out_def,
-            &mut outputs.into_iter(),
-            &Path::root("result"),
-        )?)
-    }
-
     fn compiled<A: Tree>(
         &self,
-        def: TreeDef,
+        def: &TreeDef,
         leaves: &[Tensor],
-        location: &'static Location<'static>,
+        location: Caller,
     ) -> Result<Arc<Compiled>, Error>
     where
         F: Func<A>,
@@ -157,15 +100,15 @@ impl<F> Jit<F> {
         let hash = hasher.finish();
         let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         for ((known, types), compiled) in cache.get(&hash).into_iter().flatten() {
-            if *known == def && types.iter().eq(leaves.iter().map(Tensor::ty)) {
+            if known == def && types.iter().eq(leaves.iter().map(Tensor::ty)) {
                 return Ok(compiled.clone());
             }
         }
         drop(cache);
-        let key: Key = (def, leaves.iter().map(|t| t.ty().clone()).collect());
+        let key: Key = (def.clone(), leaves.iter().map(|t| t.ty().clone()).collect());
         // Traced without holding the lock: the function may call itself on other types.
         let (traced, out_def) = trace::<A, F>(&self.function, &key.0, &key.1, None, location)?;
-        let program = simplify::simplify(&traced.program);
+        let program = simplify(&traced.program);
         #[cfg(debug_assertions)]
         program.verify()?;
         let compiled = Arc::new(Compiled {
@@ -183,20 +126,44 @@ impl<F> Jit<F> {
     }
 }
 
-impl<A: Tree, F: Func<A>> Func<A> for Jit<F> {
-    type Out = F::Out;
-    #[track_caller]
-    fn invoke(&self, args: A) -> Result<F::Out, Error> {
-        let mut leaves = Vec::new();
-        let def = args.flatten(&mut leaves);
-        self.apply::<A>(def, leaves, Location::caller())
-    }
+transformed! {
+    Jit;
+    /// Runs the function on a tuple of arguments, compiling it first where their types are new.
+    ///
+    /// # Errors
+    ///
+    /// Whatever goes wrong in the function.
 }
 
-impl<A: Tree, F: Func<A>> Func<A> for &Jit<F> {
+impl<A: Tree, F: Func<A>> Transform<A> for Jit<F> {
     type Out = F::Out;
-    #[track_caller]
-    fn invoke(&self, args: A) -> Result<F::Out, Error> {
-        (**self).invoke(args)
+
+    fn apply(&self, def: &TreeDef, leaves: &[Tensor], location: Caller) -> Result<F::Out, Error> {
+        if is_tracing() {
+            let types: Vec<TensorType> = leaves.iter().map(|t| t.ty().clone()).collect();
+            // Part of an enclosing trace: a call of a sub-program, which may use that trace's tensors.
+            let (mut traced, out_def) = trace::<A, F>(&self.function, def, &types, None, location)?;
+            traced.program.inputs.rotate_right(traced.captures.len());
+            let captured = lift_vars(&traced.captures);
+            let program = Arc::new(dead_code(traced.program));
+            let operands: Vec<&Tensor> = captured.iter().chain(leaves).collect();
+            let outputs = apply(
+                Call {
+                    name: self.name.clone(),
+                    program,
+                },
+                &operands,
+                location,
+            )?;
+            return results(&out_def, outputs);
+        }
+        let arrays = concrete_arrays(leaves, location)?;
+        let compiled = self.compiled::<A>(def, leaves, location)?;
+        let outputs = compiled.plan.run(arrays, &mut RunContext::default())?;
+        let outputs = outputs
+            .into_iter()
+            .zip(&compiled.types)
+            .map(|(array, ty)| Tensor::concrete(array, ty.weak));
+        results(&compiled.out_def, outputs)
     }
 }

@@ -1,15 +1,16 @@
 //! Transforms: programs to programs, and the functions users call them by.
 
-mod chunk;
+mod custom;
 mod jit;
 mod map;
 mod pmap;
-pub(crate) mod simplify;
-mod verify;
-mod vmap;
+pub(crate) mod transformed;
+pub(crate) mod vmap;
 
+pub use custom::{
+    BatchedFlags, CustomVmap, RuleOutput, SharedFunc, WithVmapRule, custom_vmap, sequential_vmap,
+};
 pub use jit::{Jit, jit};
 pub use map::map;
-pub use pmap::{PmapError, pmap, shard_map, xmap};
-pub use verify::{VerifyError, Violation};
-pub use vmap::{Vmap, VmapError, vmap};
+pub use pmap::{pmap, shard_map, xmap};
+pub use vmap::{Vmap, vmap};

@@ -14,6 +14,7 @@ use super::{Path, TreeDef, TreeError};
 /// assert_eq!((0, None).into_axes().to_string(), "(0, None)");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Axes {
     /// Mapped over this axis; a negative axis counts from the end.
     Axis(isize),

@@ -22,6 +22,7 @@ pub use axes::{Axes, IntoAxes};
 /// assert_eq!(def.to_string(), "(*, None, [*, *])");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum TreeDef {
     /// A tensor.
     Leaf,
@@ -158,6 +159,7 @@ impl fmt::Display for TreeDef {
 
 /// One step down a tree.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Step {
     /// A tuple position or a struct field: `.0`, `.rates`.
     Field(String),
@@ -183,7 +185,7 @@ pub struct Path {
 impl Path {
     /// The path of a whole value.
     #[must_use]
-    pub fn root(name: &str) -> Path {
+    pub fn root(name: &str) -> Self {
         Path {
             root: name.to_owned(),
             steps: Vec::new(),
@@ -192,7 +194,7 @@ impl Path {
 
     /// This path, one step further down.
     #[must_use]
-    pub fn join(&self, step: Step) -> Path {
+    pub fn join(&self, step: Step) -> Self {
         let mut path = self.clone();
         path.steps.push(step);
         path

@@ -134,7 +134,7 @@ rules! {
         let reverse = d.flag();
         Rule::many(args, move |x| {
             let constant = x[1].clone();
-            let options = ScanOptions { reverse, ..Default::default() };
+            let options = ScanOptions::default().reverse(reverse);
             let (carry, (a, b)): (Tensor, Pair) = scan(
                 |c: Tensor, x: Tensor| {
                     let next = &c * 0.5 + &x;
@@ -155,7 +155,7 @@ rules! {
                 |(a, _): Pair, (): ()| ((&x + 1.0, a.clone()), a),
                 (zeros(DType::F64, shape.clone()), ones(DType::F64, shape.clone())),
                 (),
-                ScanOptions { length: Some(3), ..Default::default() },
+                ScanOptions::default().length(3),
             )?;
             Ok(vec![a, b, ys])
         })

@@ -32,6 +32,7 @@ impl Flat {
             DType::I64 => (x as i64).cast_unsigned(),
             DType::F32 => u64::from((x as f32).to_bits()),
             DType::F64 => x.to_bits(),
+            other => panic!("{other} has no bits here"),
         };
         Flat {
             dtype,
@@ -53,6 +54,7 @@ impl Flat {
             DType::I64 => list::<i64>(array, i64::cast_unsigned),
             DType::F32 => list::<f32>(array, |x| u64::from(x.to_bits())),
             DType::F64 => list::<f64>(array, f64::to_bits),
+            other => panic!("{other} has no bits here"),
         };
         Flat {
             dtype: array.dtype(),
@@ -75,6 +77,7 @@ impl Flat {
             DType::I64 => build(self, u64::cast_signed),
             DType::F32 => build(self, |b| f32::from_bits(b as u32)),
             DType::F64 => build(self, f64::from_bits),
+            other => panic!("{other} has no bits here"),
         }
     }
 
@@ -220,6 +223,7 @@ impl Draw {
                 2_147_483_647.0,
                 -2_147_483_648.0,
             ][pick % 10],
+            other => panic!("{other} has no bits here"),
         }
     }
 }

@@ -99,12 +99,7 @@ rules! {
     };
     triangular_solve => |d| {
         let (dtype, lead, n, m) = (d.pick(FLOATS), d.shape(0..=1), d.below(4), d.below(3));
-        let triangle = Triangle {
-            left_side: !d.flag(),
-            lower: d.flag(),
-            transpose_a: d.flag(),
-            unit_diagonal: d.flag(),
-        };
+        let triangle = Triangle::LOWER.left_side(!d.flag()).lower(d.flag()).transpose_a(d.flag()).unit_diagonal(d.flag());
         let matrix = if triangle.left_side { [n, m] } else { [m, n] };
         let b: Vec<usize> = lead.iter().copied().chain(matrix).collect();
         let args = vec![regular(dtype, &lead, n), between(dtype, &b, -2.0, 2.0)];

@@ -35,10 +35,10 @@ mod shapes;
 
 use std::collections::BTreeSet;
 
-use elimap::{
-    ArgReduceOp, Array, Atom, BatchDim, BinaryOp, CumulativeOp, Element, Op, Program,
-    ProgramBuilder, ReduceOp, ScatterOp, UnaryOp,
+use elimap::program::{
+    ArgReduceOp, Atom, BinaryOp, CumulativeOp, Op, ProgramBuilder, Reduce, ReduceOp, UnaryOp,
 };
+use elimap::{Array, BatchDim, Element, Program, ScatterOp};
 
 /// The names of the operations a program uses, those of its sub-programs included.
 fn names(program: &Program, out: &mut BTreeSet<&'static str>) {
@@ -123,10 +123,10 @@ fn every_operation_has_a_property() {
 fn reduce_xor_in_a_program_built_by_hand() {
     let mut builder = ProgramBuilder::new();
     let x = builder.input(i64::spec([3]));
-    let op = Op::Reduce {
+    let op = Op::from(Reduce {
         kind: ReduceOp::Xor,
         axes: [0].into_iter().collect(),
-    };
+    });
     let inputs = [Atom::Var(x)].into_iter().collect();
     let out = builder.push(op, inputs, [i64::spec([])], None);
     let lane = builder.finish(vec![Atom::Var(out[0])]);

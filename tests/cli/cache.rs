@@ -245,7 +245,7 @@ fn units_are_planned_computed_elsewhere_and_found() {
     let off = run(&["work", &units, "--cache", "none"], &cache);
     assert!(stderr(&off).contains("the cache is off"), "{off:?}");
     // A damaged unit is refused, by name.
-    let text = fs::read_to_string(place.path("rest").join(Manifest::FILE)).unwrap();
+    let text = fs::read_to_string(rest["manifest"].as_str().unwrap()).unwrap();
     let key = Manifest::from_json(&text).unwrap().shards()[0].units[0];
     let unit = place.path("rest").join(Manifest::unit_file(key));
     fs::write(
@@ -284,6 +284,235 @@ fn no_command_removes_what_is_not_the_caches() {
     fs::remove_file(&notes).unwrap();
     assert_eq!(json(&["cache", "clear"], &cache)["removed_entries"], 3);
     assert_eq!(fs::read_to_string(&thesis).unwrap(), "of somebody else");
+}
+
+#[test]
+fn archives_from_elsewhere_are_not_believed() {
+    let place = Place::new(models::islands(4).unwrap());
+    let (cache, model) = (place.cache(), place.text("model.json"));
+    let small = ["--cache-min-size", "2"];
+    let moments = |cache: &Path| {
+        let args = ["moments", &model, "--theta", "1,1,0.5"];
+        run(&[&args[..], &small].concat(), cache)
+    };
+    let right = moments(Path::new("none")).stdout;
+    // Plans with a right name, key and checksum, that make answers wrong.
+    for name in ["crafted-plan-1", "crafted-plan-2"] {
+        let archive = format!("tests/data/cache/{name}.tar.gz");
+        let refused = run(&["cache", "import", &archive], &cache);
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+        assert!(stderr(&refused).contains("1 entries were not taken over"));
+        assert_eq!(moments(&cache).stdout, right);
+    }
+    assert_eq!(
+        json(&["cache", "verify"], &cache)["faults"],
+        serde_json::json!([])
+    );
+}
+
+/// An archive of one member.
+fn archive_of(kind: tar::EntryType, name: &str, size: u64, content: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_path(name).unwrap();
+    header.set_size(content.len() as u64);
+    if kind == tar::EntryType::GNUSparse {
+        header.as_gnu_mut().unwrap().set_real_size(size);
+    }
+    header.set_mode(0o644);
+    header.set_cksum();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(header.as_bytes()).unwrap();
+    gzip.write_all(content).unwrap();
+    gzip.write_all(&vec![
+        0;
+        content.len().next_multiple_of(512) - content.len()
+            + 1024
+    ])
+    .unwrap();
+    gzip.finish().unwrap()
+}
+
+#[test]
+fn members_that_are_no_regular_files_are_refused() {
+    let place = Place::new(models::islands(4).unwrap());
+    let name = format!("{}.block", "0".repeat(64));
+    for (kind, size) in [
+        // Six gigabytes that take no room in the archive.
+        (tar::EntryType::GNUSparse, 6 << 30),
+        (tar::EntryType::Symlink, 0),
+        (tar::EntryType::Fifo, 0),
+        (tar::EntryType::GNULongName, 0),
+    ] {
+        let archive = archive_of(kind, &name, size, b"");
+        fs::write(place.path("odd.tgz"), archive).unwrap();
+        let refused = run(&["cache", "import", &place.text("odd.tgz")], &place.cache());
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(
+            stderr(&refused).contains("is no regular file"),
+            "{refused:?}"
+        );
+    }
+    let archive = archive_of(tar::EntryType::Regular, &name, 0, &[0; 4096]);
+    fs::write(place.path("odd.tgz"), archive).unwrap();
+    let refused = run(&["cache", "import", &place.text("odd.tgz")], &place.cache());
+    assert!(stderr(&refused).contains("no cache entry"), "{refused:?}");
+}
+
+#[test]
+fn a_pipe_among_the_entries_does_not_hang() {
+    let place = Place::new(models::block_chain(4, 60, 3, 2, 7).unwrap());
+    let cache = place.cache();
+    let expected = place.moments(&cache).stdout;
+    let list = json(&["cache", "list"], &cache);
+    let name = list["entries"][0]["name"].as_str().unwrap();
+    let path = cache.join(&name[..2]).join(name);
+    let plant = || {
+        fs::remove_file(&path).unwrap();
+        assert!(
+            Command::new("mkfifo")
+                .arg(&path)
+                .status()
+                .unwrap()
+                .success()
+        );
+    };
+    plant();
+    let verify = run(&["cache", "verify"], &cache);
+    assert_eq!(verify.status.code(), Some(1));
+    assert!(stderr(&verify).contains("1 of 3 entries"), "{verify:?}");
+    let archive = place.text("traces.tar.gz");
+    let exported = json(&["cache", "export", &archive], &cache);
+    assert_eq!(exported["exported_entries"], 2);
+    assert_eq!(place.moments(&cache).stdout, expected);
+    assert_eq!(json(&["cache", "verify"], &cache)["entries"], 3);
+}
+
+#[test]
+fn models_planned_into_one_folder_are_all_computed() {
+    let place = Place::new(models::block_chain(4, 60, 3, 4, 7).unwrap());
+    let other = models::block_chain(3, 60, 3, 3, 8).unwrap();
+    fs::write(place.path("other.json"), other.to_json()).unwrap();
+    let (cache, units) = (place.cache(), place.text("units"));
+    let plan = |model: &str, shards: &str| {
+        let model = place.text(model);
+        let args = ["plan", &model, "--out", &units, "--shards", shards];
+        let plan = json(&args, &cache);
+        (
+            plan["units"].as_u64().unwrap(),
+            plan["manifest"].as_str().unwrap().to_owned(),
+        )
+    };
+    let (first, manifest) = plan("model.json", "2");
+    let (second, _) = plan("other.json", "2");
+    assert_eq!((first, second), (4, 3));
+    // A shard of which plan?
+    let unclear = run(&["work", &units, "--shard", "0"], &cache);
+    assert_eq!(unclear.status.code(), Some(1));
+    assert!(
+        stderr(&unclear).contains("holds 2 plans; give one of them"),
+        "{unclear:?}"
+    );
+    // Of the one that was planned first, whatever came after.
+    let shards = ["0", "1"].map(|shard| json(&["work", &manifest, "--shard", shard], &cache));
+    let computed = shards.map(|shard| shard["computed"].as_u64().unwrap());
+    assert_eq!(computed.iter().sum::<u64>(), first);
+    // Without a number, everything that was planned.
+    let rest = json(&["work", &units], &cache);
+    assert_eq!(
+        (&rest["computed"], &rest["skipped"]),
+        (&second.into(), &first.into())
+    );
+    for model in ["model.json", "other.json"] {
+        let trace = json(&["trace", &place.text(model)], &cache);
+        assert_eq!(trace["host_calls"], 0);
+    }
+    let empty = run(&["work", place.folder.path().to_str().unwrap()], &cache);
+    assert!(stderr(&empty).contains("holds no manifest"), "{empty:?}");
+}
+
+#[test]
+fn there_are_no_more_shards_than_units() {
+    let place = Place::new(models::block_chain(4, 60, 3, 4, 7).unwrap());
+    let (model, units) = (place.text("model.json"), place.text("units"));
+    let args = ["plan", &model, "--out", &units, "--shards", "1000000000"];
+    let plan = json(&args, &place.cache());
+    assert_eq!(plan["shards"], 4);
+    assert_eq!(plan["shard_costs"].as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn a_plan_can_be_run_by_colleagues() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new(models::block_chain(4, 60, 3, 4, 7).unwrap());
+    let (model, units) = (place.text("model.json"), place.text("units"));
+    let plan = Command::new("sh")
+        .args(["-c", "umask 027; exec \"$@\"", "sh"])
+        .arg(env!("CARGO_BIN_EXE_elimap"))
+        .args(["plan", &model, "--out", &units, "--cache-min-size", "50"])
+        .env("ELIMAP_CACHE", "none")
+        .status()
+        .unwrap();
+    assert!(plan.success());
+    let mut seen = 0;
+    for entry in fs::read_dir(&units).unwrap() {
+        let mode = entry.unwrap().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o640);
+        seen += 1;
+    }
+    assert_eq!(seen, 5);
+}
+
+#[test]
+fn an_export_replaces_files_only() {
+    let place = Place::new(models::block_chain(4, 60, 3, 2, 7).unwrap());
+    let cache = place.cache();
+    place.moments(&cache);
+    let pipe = place.text("pipe");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let refused = run(&["cache", "export", &pipe], &cache);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        stderr(&refused).contains("is not a regular file"),
+        "{refused:?}"
+    );
+    let kind = fs::symlink_metadata(&pipe).unwrap().file_type();
+    assert!(!kind.is_file() && !kind.is_dir());
+    // What killed runs left beside it long ago goes; what is young or called otherwise stays.
+    let place_of = |name: &str| place.path(name);
+    let old = std::time::SystemTime::now() - Duration::from_secs(48 * 3600);
+    for name in [
+        ".elimap-old.tmp",
+        ".elimap-old.txt",
+        "old.tmp",
+        ".elimap-young.tmp",
+    ] {
+        fs::write(place_of(name), "half").unwrap();
+        if !name.contains("young") {
+            let file = fs::File::options()
+                .append(true)
+                .open(place_of(name))
+                .unwrap();
+            file.set_modified(old).unwrap();
+        }
+    }
+    json(&["cache", "export", &place.text("traces.tgz")], &cache);
+    assert!(!place_of(".elimap-old.tmp").exists());
+    for name in [
+        ".elimap-old.txt",
+        "old.tmp",
+        ".elimap-young.tmp",
+        "traces.tgz",
+    ] {
+        assert!(place_of(name).exists(), "{name}");
+    }
 }
 
 fn wait(mut child: Child) {

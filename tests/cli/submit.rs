@@ -14,11 +14,12 @@ use tempfile::TempDir;
 
 /// Slurm's and HyperQueue's commands. In the folder `$FAKE`: `calls` lists what was called; the lines of `fate_I` are what
 /// becomes of shard I, run by run, instead of running it; `forget` makes finished jobs unknown to scontrol; `down` has the
-/// number of polls that fail.
+/// number of polls that fail; a command NAME for which there is `hang_NAME` never answers.
 const FAKE: &str = r#"#!/bin/sh
 cd "$FAKE" || exit 9
 name=$(basename "$0")
 echo "$name $*" >> calls
+[ ! -e "hang_$name" ] || { echo $$ > pid; sleep 1000; exit 1; }
 task() { # job, shard, script
     fate=$(head -n 1 "fate_$2" 2>/dev/null)
     if [ -n "$fate" ]; then
@@ -166,7 +167,13 @@ fn a_dry_run_prints_and_does_nothing() {
         let text = String::from_utf8(output.stdout).unwrap();
         text.replace(env!("CARGO_BIN_EXE_elimap"), "ELIMAP")
             .replace(place.folder.path().to_str().unwrap(), "HERE")
+            .replace(&hash(&text), "HASH")
     };
+    // Manifest and script are named after their content.
+    fn hash(text: &str) -> String {
+        let (_, after) = text.split_once("manifest-").unwrap();
+        after[..32].to_owned()
+    }
     insta::assert_snapshot!(dry("slurm"), @r##"
     #!/bin/sh
     #SBATCH --job-name=elimap
@@ -176,19 +183,19 @@ fn a_dry_run_prints_and_does_nothing() {
     #SBATCH --output="HERE/model.units/logs/%A_%a.log"
     RAYON_NUM_THREADS="${SLURM_CPUS_PER_TASK:-1}"
     export RAYON_NUM_THREADS
-    exec ELIMAP work HERE/model.units --shard "$SLURM_ARRAY_TASK_ID" --cache HERE/cache
+    exec ELIMAP work HERE/model.units/manifest-HASH.json --shard "$SLURM_ARRAY_TASK_ID" --cache HERE/cache
 
-    # The script above as HERE/model.units/slurm.sh, and:
-    sbatch --parsable '--time=30' '--comment=a b' HERE/model.units/slurm.sh
+    # The script above as HERE/model.units/manifest-HASH.slurm.sh, and:
+    sbatch --parsable '--time=30' '--comment=a b' HERE/model.units/manifest-HASH.slurm.sh
     "##);
     insta::assert_snapshot!(dry("hyperqueue"), @r##"
     #!/bin/sh
     RAYON_NUM_THREADS="$(echo "${HQ_CPUS:-0}" | tr ',' '\n' | wc -l)"
     export RAYON_NUM_THREADS
-    exec ELIMAP work HERE/model.units --shard "$HQ_TASK_ID" --cache HERE/cache
+    exec ELIMAP work HERE/model.units/manifest-HASH.json --shard "$HQ_TASK_ID" --cache HERE/cache
 
-    # The script above as HERE/model.units/hyperqueue.sh, and:
-    hq submit '--output-mode=json' '--name=elimap' '--stdout=none' '--array=0-2' '--cwd=HERE/model.units' '--stderr=HERE/model.units/logs/%{JOB_ID}_%{TASK_ID}.log' '--time=30' '--comment=a b' -- sh HERE/model.units/hyperqueue.sh
+    # The script above as HERE/model.units/manifest-HASH.hyperqueue.sh, and:
+    hq submit '--output-mode=json' '--name=elimap' '--stdout=none' '--array=0-2' '--cwd=HERE/model.units' '--stderr=HERE/model.units/logs/%{JOB_ID}_%{TASK_ID}.log' '--time=30' '--comment=a b' -- sh HERE/model.units/manifest-HASH.hyperqueue.sh
     "##);
     let names = fs::read_dir(place.folder.path()).unwrap();
     assert_eq!(names.count(), 3);
@@ -337,6 +344,158 @@ fn an_interruption_cancels_the_job() {
 }
 
 #[test]
+fn a_closed_terminal_and_termination_cancel_the_job() {
+    for (name, code) in [("-HUP", 129), ("-TERM", 143)] {
+        let place = Place::new();
+        place.fate(1, &["RUNNING"]);
+        let child = place.submit("slurm", &[]).stderr(Stdio::piped()).spawn();
+        let child = child.unwrap();
+        wait_for("poll", || place.calls().contains("squeue").then_some(()));
+        signal(name, &child.id().to_string());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        assert!(place.calls().contains("scancel 41\n"), "{name}");
+    }
+    // As under `nohup`, which wants it to go on.
+    let place = Place::new();
+    place.fate(1, &["RUNNING"]);
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]);
+    let submit = place.submit("slurm", &[]);
+    command.arg(submit.get_program()).args(submit.get_args());
+    command.current_dir(place.folder.path());
+    for (name, value) in submit.get_envs() {
+        command.env(name, value.unwrap());
+    }
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    wait_for("poll", || place.calls().contains("squeue").then_some(()));
+    signal("-HUP", &child.id().to_string());
+    let polls = place.calls().matches("squeue").count();
+    wait_for("another poll", || {
+        (place.calls().matches("squeue").count() > polls + 1).then_some(())
+    });
+    assert!(!place.calls().contains("scancel"));
+    signal("-INT", &child.id().to_string());
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130));
+}
+
+/// Whether a process is there.
+fn is_there(pid: &str) -> bool {
+    let status = fs::read_to_string(format!("/proc/{}/status", pid.trim())).unwrap_or_default();
+    // One that ended and that nobody asked about is none.
+    !status.is_empty() && !status.contains("State:\tZ")
+}
+
+#[test]
+fn an_engine_that_never_answers_is_given_up() {
+    let place = Place::new();
+    let pid = || fs::read_to_string(place.path("fake/pid")).unwrap_or_default();
+    fs::write(place.path("fake/hang_sbatch"), "").unwrap();
+    let message = failed(&mut place.submit("slurm", &["--engine-timeout", "200ms"]));
+    assert!(message.contains("did not answer within 200ms"), "{message}");
+    assert!(
+        message.contains("if `sbatch` did submit a job, it still runs"),
+        "{message}"
+    );
+    wait_for("end of sbatch", || (!is_there(&pid())).then_some(()));
+    // The queue alone hangs: the first Ctrl-C is heard, and the job cancelled.
+    place.fate(1, &["RUNNING"; 2]);
+    fs::remove_file(place.path("fake/hang_sbatch")).unwrap();
+    fs::write(place.path("fake/hang_squeue"), "").unwrap();
+    let child = place.submit("slurm", &[]).stderr(Stdio::piped()).spawn();
+    let child = child.unwrap();
+    wait_for("poll", || place.calls().contains("squeue").then_some(()));
+    signal("-INT", &child.id().to_string());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    assert!(stderr(&output).contains("job 41 cancelled"), "{output:?}");
+    assert!(place.calls().contains("scancel 41\n"));
+    wait_for("end of squeue", || (!is_there(&pid())).then_some(()));
+    // And where not even that answers, it says what may still run.
+    fs::write(place.path("fake/hang_scancel"), "").unwrap();
+    let mut command = place.submit("slurm", &["--engine-timeout", "1s"]);
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let calls = place.calls().matches("squeue").count();
+    wait_for("poll", || {
+        (place.calls().matches("squeue").count() > calls).then_some(())
+    });
+    signal("-INT", &child.id().to_string());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    assert!(
+        stderr(&output).contains("job 42 may still run"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn a_submission_that_hangs_hears_the_first_interruption() {
+    let place = Place::new();
+    fs::write(place.path("fake/hang_sbatch"), "").unwrap();
+    let child = place.submit("slurm", &[]).stderr(Stdio::piped()).spawn();
+    let child = child.unwrap();
+    wait_for("submission", || {
+        place.calls().contains("sbatch").then_some(())
+    });
+    signal("-INT", &child.id().to_string());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    assert!(stderr(&output).contains("it still runs"), "{output:?}");
+}
+
+#[test]
+fn a_poll_may_be_as_far_away_as_a_number_says() {
+    let place = Place::new();
+    let mut command = place.elimap(&["submit", "model.json", "--engine", "slurm"]);
+    command.args(["--cache-min-size", "50", "--poll", "18446744073709551615s"]);
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    wait_for("submission", || {
+        place.path("fake/job").exists().then_some(())
+    });
+    wait_for("task", || {
+        place.path("fake/task_41_3").exists().then_some(())
+    });
+    signal("-INT", &child.id().to_string());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    assert!(!stderr(&output).contains("panicked"), "{output:?}");
+    assert!(place.calls().contains("scancel 41\n"));
+}
+
+#[test]
+fn two_models_in_one_folder_are_both_computed() {
+    let place = Place::new();
+    let other = models::block_chain(3, 60, 3, 3, 8).unwrap();
+    fs::write(place.path("other.json"), other.to_json()).unwrap();
+    // The first waits in the queue; the script that its tasks will run is read when they start.
+    place.fate(0, &["RUNNING"]);
+    let mut first = place.submit("hyperqueue", &["--shards", "1"]);
+    let child = first.stderr(Stdio::piped()).spawn().unwrap();
+    wait_for("poll", || place.calls().contains("task list").then_some(()));
+    let script = place
+        .calls()
+        .split_whitespace()
+        .find(|word| word.ends_with(".sh"))
+        .unwrap()
+        .to_owned();
+    let text = fs::read_to_string(&script).unwrap();
+    let mut second = place.elimap(&["submit", "other.json", "--engine", "hyperqueue"]);
+    second.args(["--shards", "1", "--cache-min-size", "50", "--poll", "10ms"]);
+    let report = json(second.args(["--out", "model.units"]));
+    assert_eq!(report["trace"]["host_calls"], 0);
+    // Now the first one's turn has come.
+    assert_eq!(fs::read_to_string(&script).unwrap(), text);
+    let task = Command::new("sh")
+        .arg(&script)
+        .env("HQ_TASK_ID", "0")
+        .output();
+    assert!(task.unwrap().status.success());
+    fs::write(place.path("fake/task_41_0"), "COMPLETED").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
 fn what_cannot_be_submitted_is_refused() {
     let place = Place::new();
     let message = failed(place.submit("slurm", &[]).env("PATH", "/nonexistent"));
@@ -372,10 +531,10 @@ fn workers(units: &Path) -> BTreeMap<String, String> {
             .split(|&byte| byte == 0)
             .map(|word| std::str::from_utf8(word).unwrap_or_default())
             .collect();
-        let [program, "work", folder, "--shard", shard, ..] = words[..] else {
+        let [program, "work", manifest, "--shard", shard, ..] = words[..] else {
             continue;
         };
-        if program.ends_with("elimap") && Path::new(folder) == units {
+        if program.ends_with("elimap") && Path::new(manifest).parent() == Some(units) {
             let pid = entry.file_name().into_string().unwrap();
             found.insert(shard.to_owned(), pid);
         }

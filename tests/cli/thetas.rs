@@ -417,6 +417,20 @@ fn what_cannot_be_read_is_named_with_a_remedy() {
     }
     let message = failure(&["moments", ISLANDS, "--thetas", "no/such.npy"]);
     assert!(message.contains("cannot read `no/such.npy`"), "{message}");
+    // Lists in lists, which a reader that tries every way would never be done with.
+    let depth = 400;
+    let descr = format!("{}'<f8'{}", "[('a',".repeat(depth), ")]".repeat(depth));
+    let nested = npy("<f8", false, "(1, 3)", &[]);
+    let header = String::from_utf8_lossy(&nested[10..]).replace("'<f8'", &descr);
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    let input = files.write("cut.npy", &bytes);
+    let message = failure(&["moments", ISLANDS, "--thetas", &input]);
+    assert!(
+        message.contains("holds values of type `[('a',["),
+        "{message}"
+    );
     let message = failure(&["moments", "-", "--thetas", "-"]);
     assert!(message.contains("cannot both come from stdin"), "{message}");
     assert_eq!(files.names().len(), 9, "{:?}", files.names());
@@ -454,6 +468,134 @@ fn a_bad_theta_is_named_by_its_row_in_the_file_and_leaves_no_output() {
     assert!(
         message.contains("cannot write in `no/such/directory`"),
         "{message}"
+    );
+}
+
+/// A model of one phase whose theta has this length, which none of its rates depends on.
+fn constant(param_length: u64) -> Vec<u8> {
+    let text = r#"{"states": [[0], [1], [2]], "edges": [[1, 2, 1.0]], "start_edges": [[1, 1.0]], "param_edges": [],
+        "start_param_edges": [], "param_length": LENGTH, "state_length": 1, "n_vertices": 3}"#;
+    text.replace("LENGTH", &param_length.to_string())
+        .into_bytes()
+}
+
+#[test]
+fn sizes_that_take_no_room_in_a_file_are_not_believed() {
+    let files = Files::new();
+    // No thetas, of 10^15 numbers each: the head of the table alone would be petabytes.
+    let model = files.write("long.json", &constant(1_000_000_000_000_000));
+    let thetas = files.write("long.npy", &npy("<f8", false, "(0, 1000000000000000)", &[]));
+    let message = failure(&["moments", &model, "--thetas", &thetas]);
+    assert!(
+        message.contains("a row would have 1000000000000004 numbers"),
+        "{message}"
+    );
+    let args = [
+        "moments",
+        &model,
+        "--thetas",
+        &thetas,
+        "--gradient",
+        "--json",
+    ];
+    assert!(failure(&args).contains("is the most; ask for less"));
+    // 10^12 thetas of no numbers.
+    let model = files.write("none.json", &constant(0));
+    let thetas = files.write("none.npy", &npy("<f8", false, "(1000000000000, 0)", &[]));
+    let message = failure(&["moments", &model, "--thetas", &thetas]);
+    assert!(
+        message.contains("has 1000000000000 rows of no numbers"),
+        "{message}"
+    );
+    let thetas = files.write("two.npy", &npy("<f8", false, "(2, 0)", &[]));
+    let table = stdout(&["moments", &model, "--thetas", &thetas, "--order", "1"]);
+    assert_eq!(
+        table
+            .lines()
+            .filter(|line| line.trim_end().ends_with(" 1.0"))
+            .count(),
+        2
+    );
+}
+
+#[test]
+fn answers_do_not_take_the_place_of_what_they_are_computed_from() {
+    let files = Files::new();
+    let text = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(ISLANDS)).unwrap();
+    let model = files.write("model.json", &text);
+    let thetas = files.thetas("thetas.npy", &many(3));
+    let vertices = trace(ISLANDS).graph().vertex_count();
+    let rewards = files.thetas("rewards.npy", &Array2::ones((1, vertices)));
+    let also = format!("{}/./model.json", files.0.path().display());
+    for out in [&model, &also, &thetas, &rewards] {
+        let args = [
+            "moments",
+            &model,
+            "--thetas",
+            &thetas,
+            "--rewards",
+            &rewards,
+            "--out",
+            out,
+        ];
+        let message = failure(&args);
+        assert!(
+            message.contains("which they are computed from; choose another name"),
+            "{message}"
+        );
+    }
+    let message = failure(&[
+        "waiting-times",
+        &model,
+        "--thetas",
+        &thetas,
+        "--out",
+        &model,
+    ]);
+    assert!(
+        message.contains("which they are computed from"),
+        "{message}"
+    );
+    assert_eq!(std::fs::read(&model).unwrap(), text);
+}
+
+#[cfg(unix)]
+#[test]
+fn where_there_are_no_threads_one_does_the_work() {
+    use std::os::unix::fs::PermissionsExt;
+    // The limit does not hold for root, and only root can become another user.
+    let files = Files::new();
+    let open = |path: &Path| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    open(files.0.path());
+    let program = files.path("elimap");
+    std::fs::copy(env!("CARGO_BIN_EXE_elimap"), &program).unwrap();
+    open(&program);
+    let text = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(ISLANDS)).unwrap();
+    let model = files.write("model.json", &text);
+    let own = std::fs::metadata("/proc/self").unwrap();
+    let mut words = vec!["prlimit", "--nproc=1"];
+    if std::os::unix::fs::MetadataExt::uid(&own) == 0 {
+        words = vec![
+            "setpriv",
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+        ];
+        words.extend(["prlimit", "--nproc=1"]);
+    }
+    let output = Command::new(words[0])
+        .args(&words[1..])
+        .arg(&program)
+        .args(["moments", &model, "--theta", "1,1,0.5", "--cache", "none"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        stdout(&["moments", ISLANDS, "--theta", "1,1,0.5"])
     );
 }
 

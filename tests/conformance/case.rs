@@ -210,6 +210,7 @@ pub(crate) fn decode_array(value: &Value) -> Result<Array, String> {
                 .map(|v| int(v).map(|x| x as i64))
                 .collect::<Result<_, _>>()?,
         ),
+        other => return Err(format!("arrays of {other} are not recorded")),
     };
     array.map_err(|e| e.to_string())
 }
@@ -242,6 +243,7 @@ pub(crate) fn encode_array(array: &Array) -> Value {
         DType::I64 => list::<i64>(array, |x| json!(x)),
         DType::F32 => list::<f32>(array, |x| float(f64::from(x))),
         DType::F64 => list::<f64>(array, float),
+        other => vec![json!(format!("arrays of {other} are not recorded"))],
     };
     json!({"dtype": array.dtype().name(), "shape": array.shape(), "data": data})
 }
@@ -284,6 +286,7 @@ pub(crate) fn encode_tree(value: &TreeValue) -> Result<Value, elimap::Error> {
                 .map(|(k, v)| Ok((k.clone(), encode_tree(v)?)))
                 .collect::<Result<_, elimap::Error>>()?,
         ),
+        other => Value::String(format!("{other:?} is not recorded")),
     })
 }
 

@@ -137,10 +137,9 @@ impl Equation<'_> {
             "scan" => {
                 let body = self.function("fun")?;
                 let n = self.values("init")?.len();
-                let options = ScanOptions {
-                    length: self.json["length"].as_u64().map(|n| n as usize),
-                    reverse: self.flag("reverse"),
-                };
+                let options = ScanOptions::default()
+                    .length(self.json["length"].as_u64().map(|n| n as usize))
+                    .reverse(self.flag("reverse"));
                 let step =
                     move |c: TreeValue, x: TreeValue| -> Result<(TreeValue, TreeValue), Error> {
                         let args = [c, x].into_iter().flat_map(|v| match v {

@@ -363,12 +363,12 @@ fn entries_are_carried_to_another_folder_by_name_and_content() {
     let target = reopened(there.path());
     for entry in source.entries() {
         let bytes = fs::read(&entry.path).unwrap();
-        target.import(&entry.name, &bytes).unwrap();
-        assert!(target.import("../../escape.block", &bytes).is_err());
+        target.import(&entry.name, &bytes[..]).unwrap();
+        assert!(target.import("../../escape.block", &bytes[..]).is_err());
         assert!(target.import(&entry.name, &bytes[1..]).is_err());
     }
     assert_eq!(run(&reopened(there.path()), &graph()).report.host_calls, 0);
-    assert!(TraceCache::in_memory().import("x", b"").is_err());
+    assert!(TraceCache::in_memory().import("x", &b""[..]).is_err());
     let removed = target.clear().unwrap();
     assert_eq!((removed.entries, files(there.path()).len()), (4, 0));
 }
@@ -489,4 +489,221 @@ fn a_tag_that_somebody_else_wrote_allows_no_removal() {
     assert!(refused.to_string().contains("CACHEDIR.TAG"), "{refused}");
     assert_eq!(reopened(folder.path()).entries().len(), 4);
     assert_eq!(fs::read_to_string(&tag).unwrap(), signature);
+}
+
+/// An entry with a right checksum again, as anybody can compute it.
+fn seal(bytes: &mut [u8]) {
+    let sum = *blake3::Hasher::new()
+        .update(&bytes[..64])
+        .update(&bytes[96..])
+        .finalize()
+        .as_bytes();
+    bytes[64..96].copy_from_slice(&sum);
+}
+
+/// Where the payload of an entry begins.
+fn payload(bytes: &[u8]) -> usize {
+    96 + u64::from_le_bytes(bytes[48..56].try_into().unwrap()) as usize
+}
+
+#[test]
+fn entries_crafted_with_a_right_checksum_are_found_and_not_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let graph = models::islands(4).unwrap();
+    // Two blocks with entries of their own, or riding along with the plan.
+    for min_size in [2, 4] {
+        let open = |path: &Path| TraceCache::builder().min_size(min_size).open(path).unwrap();
+        let cache = open(folder.path());
+        run(&cache, &graph);
+        let target = tempfile::tempdir().unwrap();
+        let target = open(target.path());
+        for entry in cache.entries() {
+            let whole = entry.read().unwrap();
+            assert_eq!(
+                target.import(&entry.name, &whole[..]).unwrap(),
+                whole.len() as u64
+            );
+            for at in (payload(&whole)..whole.len() - 3).step_by(4) {
+                for word in [0, 1, 2, 5, u32::MAX] {
+                    let mut crafted = whole.clone();
+                    crafted[at..at + 4].copy_from_slice(&word.to_le_bytes());
+                    if crafted == whole {
+                        continue;
+                    }
+                    seal(&mut crafted);
+                    target.import(&entry.name, &crafted[..]).unwrap_err();
+                    fs::write(&entry.path, &crafted).unwrap();
+                    let faults = cache.verify();
+                    assert_eq!(faults.len(), 1, "{at} {word}");
+                    assert_eq!(faults[0].path, entry.path);
+                }
+            }
+            fs::write(&entry.path, &whole).unwrap();
+        }
+        // None of them took the place of a good one.
+        assert!(target.verify().is_empty());
+        assert_eq!(run(&target, &graph).report.host_calls, 0);
+        cache.clear().unwrap();
+    }
+}
+
+#[test]
+fn a_plan_that_states_the_key_of_another_block_is_a_miss() {
+    let folder = tempfile::tempdir().unwrap();
+    let graph = models::islands(4).unwrap();
+    let open = || {
+        TraceCache::builder()
+            .min_size(4)
+            .open(folder.path())
+            .unwrap()
+    };
+    run(&open(), &graph);
+    let entry = open().entries().pop().unwrap();
+    let mut bytes = entry.read().unwrap();
+    let unit = Analysis::new(&graph).work_units()[0].key();
+    let at = bytes
+        .windows(32)
+        .rposition(|window| window == unit.as_bytes())
+        .unwrap();
+    bytes[at] ^= 1;
+    seal(&mut bytes);
+    fs::write(&entry.path, &bytes).unwrap();
+    let report = run(&open(), &graph).report;
+    assert_eq!((report.cache.damaged, report.graph_hit), (1, false));
+    assert!(run(&open(), &graph).report.graph_hit);
+}
+
+/// Zeros without end, and how many were taken.
+struct Zeros(u64);
+
+impl std::io::Read for Zeros {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        buffer.fill(0);
+        self.0 += buffer.len() as u64;
+        Ok(buffer.len())
+    }
+}
+
+#[test]
+fn no_length_is_believed_before_the_bytes_are_there() {
+    use std::io::Read;
+    let folder = tempfile::tempdir().unwrap();
+    let cache = reopened(folder.path());
+    run(&cache, &graph());
+    for entry in cache.entries() {
+        let whole = entry.read().unwrap();
+        let canonical = payload(&whole) as u64;
+        // Not an entry at all; more canonical bytes than the folder may hold; a payload that never ends.
+        let name = entry.name.as_str();
+        let offer = |front: &[u8]| {
+            let mut zeros = Zeros(0);
+            let refused = cache.import(name, front.chain(&mut zeros)).unwrap_err();
+            (zeros.0, refused.to_string())
+        };
+        let (taken, message) = offer(&[]);
+        assert!(
+            taken <= 4096 && message.contains("no cache entry"),
+            "{taken} {message}"
+        );
+        let mut header = whole[..96].to_vec();
+        header[48..56].copy_from_slice(&(1u64 << 50).to_le_bytes());
+        let (taken, message) = offer(&header);
+        assert!(
+            taken <= 4096 && message.contains("larger than the folder"),
+            "{taken} {message}"
+        );
+        let mut front = whole[..canonical as usize].to_vec();
+        front[56..64].copy_from_slice(&(1u64 << 30).to_le_bytes());
+        let (taken, message) = offer(&front);
+        assert!(
+            taken <= 4096 && message.contains("longer than what it describes"),
+            "{taken} {message}"
+        );
+        let (_, message) = offer(&whole);
+        assert!(message.contains("where its header says"), "{message}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_regular_file_is_a_miss_and_replaced() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().unwrap();
+    run(&reopened(folder.path()), &graph());
+    let paths = files(folder.path());
+    let whole = fs::read(&paths[1]).unwrap();
+    let aside = tempfile::tempdir().unwrap();
+    let copy = aside.path().join("copy");
+    fs::write(&copy, &whole).unwrap();
+    for path in &paths {
+        fs::remove_file(path).unwrap();
+    }
+    // A pipe whose other end nobody opens, links to a device without end and to a good entry, and a sparse terabyte.
+    let pipe = std::process::Command::new("mkfifo").arg(&paths[0]).status();
+    assert!(pipe.unwrap().success());
+    symlink(&copy, &paths[1]).unwrap();
+    symlink("/dev/zero", &paths[2]).unwrap();
+    fs::File::create(&paths[3])
+        .unwrap()
+        .set_len(1 << 40)
+        .unwrap();
+    let cache = reopened(folder.path());
+    assert_eq!(cache.entries().len(), 1);
+    let faults = cache.verify();
+    let odd = faults
+        .iter()
+        .filter(|fault| fault.message == "it is no regular file");
+    assert_eq!((faults.len(), odd.count()), (4, 3));
+    let report = run(&cache, &graph()).report;
+    assert_eq!((report.cache.damaged, report.cache.disk.hits), (4, 0));
+    assert!(cache.verify().is_empty());
+    assert_eq!(fs::read(&paths[1]).unwrap(), whole);
+    assert_eq!(fs::read(&copy).unwrap(), whole);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_strangers_can_write_is_refused() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    let folder = tempfile::tempdir().unwrap();
+    run(&reopened(folder.path()), &graph());
+    let set = |mode| fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
+    set(0o777);
+    let refused = TraceCache::open(folder.path()).unwrap_err();
+    let expected = format!(
+        "anybody may write in the cache folder `{}`",
+        folder.path().display()
+    );
+    assert!(refused.to_string().starts_with(&expected), "{refused}");
+    assert!(refused.to_string().contains("chmod o-w"), "{refused}");
+    set(0o775);
+    assert_eq!(run(&reopened(folder.path()), &graph()).report.host_calls, 0);
+    // As /tmp: everybody's own entries are believed.
+    set(0o1777);
+    assert_eq!(run(&reopened(folder.path()), &graph()).report.host_calls, 0);
+    // Only root can give files away, and so play the stranger.
+    if files(folder.path())
+        .iter()
+        .all(|path| chown(path, Some(54321), None).is_ok())
+    {
+        let report = run(&reopened(folder.path()), &graph()).report;
+        assert_eq!((report.cache.damaged, report.cache_hits), (4, 0));
+        set(0o755);
+        chown(folder.path(), Some(54321), None).unwrap();
+        set(0o1777);
+        assert!(TraceCache::open(folder.path()).is_err());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_the_cache_makes_is_not_writable_by_strangers() {
+    use std::os::unix::fs::PermissionsExt;
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("a/b");
+    run(&reopened(&folder), &graph());
+    for made in [&folder, files(&folder)[0].parent().unwrap()] {
+        let mode = fs::metadata(made).unwrap().permissions().mode();
+        assert_eq!(mode & 0o002, 0, "{mode:o}");
+    }
 }

@@ -1,9 +1,9 @@
 //! The seam: missing block traces through vmap(callback) over an index array.
-use elimap::CallLog;
 use elimap::phase::{
     Analysis, EliminationTrace, Eliminator, EliminatorError, Graph, Strategy, SymbolicError,
     TraceCache, WorkStore, eliminate_batch, models,
 };
+use elimap::{Array, CallLog, Tensor, vmap};
 
 /// Blocks of many topologies.
 fn graph() -> Graph {
@@ -198,4 +198,21 @@ fn an_acyclic_model_needs_no_call() {
     assert_eq!((done.report.work_units, done.report.host_calls), (0, 0));
     let expectation = done.trace.at(&[1.0]).unwrap().expectation();
     assert!((expectation - 1.75).abs() < 1e-14);
+}
+
+#[test]
+fn a_graph_is_eliminated_within_a_function_that_is_traced() {
+    let graph = graph();
+    let plain = bits(&EliminationTrace::record(&graph));
+    let seen = std::cell::RefCell::new(Vec::new());
+    let f = vmap(|x: Tensor| {
+        let done = Eliminator::new().run(&graph).unwrap();
+        seen.borrow_mut()
+            .push((done.report.host_calls, bits(&done.trace)));
+        x + 1.0
+    });
+    let out = f.call((Array::from(vec![1.0, 2.0]),)).unwrap();
+    assert_eq!(out.to_array().unwrap().to_vec::<f64>().unwrap(), [2.0, 3.0]);
+    // The function was traced once, and the elimination is no part of it.
+    assert_eq!(*seen.borrow(), [(1, plain)]);
 }

@@ -1,5 +1,6 @@
 //! The elimination half through its public surface.
 
+#![cfg(feature = "phase")]
 #![allow(clippy::unwrap_used)]
 
 mod batch;
@@ -10,5 +11,6 @@ mod errors;
 mod exact;
 mod gradient;
 mod gradient_sweeps;
+mod json;
 mod models;
 mod trace;

@@ -4,6 +4,7 @@
 
 mod compatibility;
 mod layering;
+mod meaning;
 mod parse;
 mod random;
 mod reference;

@@ -167,7 +167,7 @@ fn operations_and_parameters_must_be_known() {
         "c:f32[3] = cond[branches=1] b a",
         "c:f32[3] = jit[name=f jaxpr=(1,)] a",
     ]), @"
-    line 2, column 16: unknown operation `sine`; use the JAX name of one of `elimap::Op`'s variants
+    line 2, column 16: unknown operation `sine`; use the JAX name of one of `elimap::program::Op`'s variants
     line 2, column 16: `round` needs the parameter `rounding_method`; add `rounding_method=..` in its brackets
     line 2, column 22: expected 0 (away from zero) or 1 (to even) for `rounding_method`, found `2`
     line 2, column 20: `neg` takes no further parameter `accuracy`; remove it

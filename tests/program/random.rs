@@ -2,10 +2,16 @@
 
 use std::sync::Arc;
 
+use elimap::program::{
+    ArgReduce, ArgReduceOp, Atom, BinaryOp, BroadcastInDim, Call, Cholesky, Clamp, Concatenate,
+    Cond, ControlOp, ConvertElementType, Cumulative, CumulativeOp, DataOp, DotGeneral,
+    DynamicSlice, DynamicUpdateSlice, Gather, HostCall, IntegerPow, Iota, Op, Pad, PadAxis,
+    ProgramBuilder, Reduce, ReduceOp, Reshape, Rev, Scan, Scatter, SelectN, Slice, Solve, Squeeze,
+    SubProgram, Transpose, TriangularSolve, UnaryOp, Var,
+};
 use elimap::{
-    ArgReduceOp, Array, Atom, BinaryOp, Callback, CallbackKind, CumulativeOp, DType, DotDims,
-    Element, GatherDims, IndexMode, Op, PadAxis, Program, ProgramBuilder, ProgramParser, ReduceOp,
-    ScatterDims, ScatterOp, Shape, SubProgram, TensorType, UnaryOp, Var, VmapMethod,
+    Array, Callback, CallbackKind, DType, DotDims, Element, GatherDims, IndexMode, Program,
+    ProgramParser, ScatterDims, ScatterOp, Shape, TensorType, VmapMethod,
 };
 use proptest::prelude::*;
 
@@ -74,78 +80,78 @@ impl Tape<'_> {
     fn op(&mut self, result: &TensorType) -> Op {
         let dims = |tape: &mut Self| tape.shape();
         match self.below(22) {
-            0 => Op::Unary(self.pick(UnaryOp::ALL)),
-            1 => Op::Binary(self.pick(BinaryOp::ALL)),
-            2 => Op::IntegerPow {
+            0 => Op::from(self.pick(UnaryOp::ALL)),
+            1 => Op::from(self.pick(BinaryOp::ALL)),
+            2 => Op::from(IntegerPow {
                 y: self.below(256) as i32 - 128,
-            },
-            3 => Op::ConvertElementType {
+            }),
+            3 => Op::from(ConvertElementType {
                 dtype: result.dtype,
                 weak: result.weak,
-            },
-            4 => Op::BroadcastInDim {
+            }),
+            4 => Op::from(BroadcastInDim {
                 shape: result.shape.clone(),
                 dims: self.shape(),
-            },
-            5 => Op::Reshape {
+            }),
+            5 => Op::from(Reshape {
                 shape: self.shape(),
-            },
-            6 => Op::Transpose {
+            }),
+            6 => Op::from(Transpose {
                 permutation: self.shape(),
-            },
-            7 => Op::Squeeze { dims: self.shape() },
-            8 => Op::Concatenate {
+            }),
+            7 => Op::from(Squeeze { dims: self.shape() }),
+            8 => Op::from(Concatenate {
                 dimension: self.below(9),
-            },
+            }),
             9 => {
                 let axis = |tape: &mut Self| PadAxis {
                     low: tape.below(9) as i64 - 4,
                     high: tape.below(9) as i64 - 4,
                     interior: tape.below(3),
                 };
-                Op::Pad {
+                Op::from(Pad {
                     config: (0..self.below(3)).map(|_| axis(self)).collect(),
-                }
+                })
             }
-            10 => Op::Rev { dims: self.shape() },
+            10 => Op::from(Rev { dims: self.shape() }),
             11 => {
                 let rank = self.below(3);
                 let mut some =
                     |least: usize| (0..rank).map(|_| least + self.below(2)).collect::<Shape>();
-                Op::Slice {
+                Op::from(Slice {
                     start: some(0),
                     limit: some(3),
                     strides: some(1),
-                }
+                })
             }
-            12 => Op::Reduce {
+            12 => Op::from(Reduce {
                 kind: self.pick(ReduceOp::ALL),
                 axes: self.shape(),
-            },
-            13 => Op::ArgReduce {
+            }),
+            13 => Op::from(ArgReduce {
                 kind: self.pick(ArgReduceOp::ALL),
                 axis: self.below(3),
                 index_dtype: self.pick(&DType::ALL),
-            },
-            14 => Op::Cumulative {
+            }),
+            14 => Op::from(Cumulative {
                 kind: self.pick(CumulativeOp::ALL),
                 axis: self.below(3),
                 reverse: self.flag(),
-            },
-            15 => Op::DotGeneral {
+            }),
+            15 => Op::from(DotGeneral {
                 dims: DotDims {
                     lhs_contract: dims(self),
                     rhs_contract: dims(self),
                     lhs_batch: dims(self),
                     rhs_batch: dims(self),
                 },
-            },
-            16 => Op::Iota {
+            }),
+            16 => Op::from(Iota {
                 dtype: result.dtype,
                 shape: result.shape.clone(),
                 dimension: self.below(3),
-            },
-            17 => Op::Gather {
+            }),
+            17 => Op::from(Gather {
                 dims: GatherDims {
                     offset_dims: dims(self),
                     collapsed_slice_dims: dims(self),
@@ -155,8 +161,8 @@ impl Tape<'_> {
                 },
                 slice_sizes: dims(self),
                 mode: self.pick(&[IndexMode::Clip, IndexMode::FillOrDrop]),
-            },
-            18 => Op::Scatter {
+            }),
+            18 => Op::from(Scatter {
                 kind: self.pick(ScatterOp::ALL),
                 dims: ScatterDims {
                     update_window_dims: dims(self),
@@ -166,23 +172,23 @@ impl Tape<'_> {
                     scatter_indices_batching_dims: dims(self),
                 },
                 mode: self.pick(&[IndexMode::Clip, IndexMode::FillOrDrop]),
-            },
-            19 => Op::TriangularSolve {
+            }),
+            19 => Op::from(TriangularSolve {
                 left_side: self.flag(),
                 lower: self.flag(),
                 transpose_a: self.flag(),
                 unit_diagonal: self.flag(),
-            },
-            20 => Op::DynamicSlice {
+            }),
+            20 => Op::from(DynamicSlice {
                 sizes: self.shape(),
-            },
+            }),
             _ => {
                 let more = [
-                    Op::SelectN,
-                    Op::Clamp,
-                    Op::DynamicUpdateSlice,
-                    Op::Cholesky,
-                    Op::Solve,
+                    Op::from(SelectN),
+                    Op::from(Clamp),
+                    Op::from(DynamicUpdateSlice),
+                    Op::from(Cholesky),
+                    Op::from(Solve),
                 ];
                 more[self.below(more.len())].clone()
             }
@@ -212,14 +218,14 @@ impl Tape<'_> {
                         .collect();
                     let types = program.output_types();
                     let op = match self.below(3) {
-                        0 => Op::Call {
+                        0 => Op::from(Call {
                             name: Arc::from(self.name()),
                             program,
-                        },
-                        1 => Op::Cond {
+                        }),
+                        1 => Op::from(Cond {
                             branches: vec![program; self.below(2) + 1],
-                        },
-                        _ => Op::Scan {
+                        }),
+                        _ => Op::from(Scan {
                             body: program,
                             length: 2,
                             num_consts: operands.len(),
@@ -227,14 +233,14 @@ impl Tape<'_> {
                             reverse: self.flag(),
                             unroll: self.below(3),
                             lanes: self.flag(),
-                        },
+                        }),
                     };
                     let mut operands = operands;
-                    if matches!(op, Op::Cond { .. }) {
+                    if matches!(op, Op::Control(ControlOp::Cond(Cond { .. }))) {
                         operands.insert(0, Atom::Literal(1_i32.into(), false));
                     }
                     let stack = |ty: TensorType| match op {
-                        Op::Scan { .. } => {
+                        Op::Control(ControlOp::Scan(Scan { .. })) => {
                             TensorType::new(ty.dtype, [2].into_iter().chain(ty.shape))
                         }
                         _ => ty,
@@ -253,12 +259,12 @@ impl Tape<'_> {
                     };
                     let ty = TensorType::new(DType::F32, lanes.iter().copied().chain([3]));
                     let results = [ty.clone()].into_iter().collect();
-                    let op = Op::Callback {
+                    let op = Op::from(HostCall {
                         callback: host(method),
                         results,
                         lanes,
                         kind: CallbackKind::Pure,
-                    };
+                    });
                     builder
                         .push(op, atoms.iter().copied().take(3).collect(), [ty], None)
                         .to_vec()
@@ -266,7 +272,10 @@ impl Tape<'_> {
                 _ => {
                     let mut ty = self.ty();
                     let op = self.op(&ty);
-                    if let Op::ConvertElementType { weak, .. } = op {
+                    if let Op::Data(DataOp::ConvertElementType(ConvertElementType {
+                        weak, ..
+                    })) = op
+                    {
                         ty.weak = weak;
                     }
                     let operands = (0..self.below(4)).map(|_| match atoms.len() {
@@ -301,10 +310,10 @@ impl Tape<'_> {
 
     /// A value of the given type, out of nowhere.
     fn operand(&mut self, builder: &mut ProgramBuilder, ty: &TensorType) -> Atom {
-        let op = Op::BroadcastInDim {
+        let op = Op::from(BroadcastInDim {
             shape: ty.shape.clone(),
             dims: Shape::new(),
-        };
+        });
         let literal = self.literal();
         Atom::Var(builder.push(op, [literal].into_iter().collect(), [ty.clone()], None)[0])
     }

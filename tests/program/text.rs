@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use elimap::program::{
+    Atom, BinaryOp, Call, Collective, CollectiveOp, ControlOp, ConvertElementType, HostCall, Op,
+    ProgramBuilder, Reduce, ReduceOp, Scan, Solve, SubProgram, UnaryOp, Var,
+};
 use elimap::{
-    Array, Atom, BinaryOp, Callback, CallbackKind, CollectiveOp, DType, Element, Op, Program,
-    ProgramBuilder, ProgramParser, ReduceOp, SubProgram, TensorType, UnaryOp, Var, VmapMethod,
+    Array, Callback, CallbackKind, DType, Element, Program, ProgramParser, TensorType, VmapMethod,
 };
 use insta::assert_snapshot;
 
@@ -57,12 +60,12 @@ fn text_of(program: &Program, parser: &ProgramParser) -> String {
 }
 
 fn pure(callback: &Callback, results: &[TensorType], lanes: &[usize]) -> Op {
-    Op::Callback {
+    Op::from(HostCall {
         callback: callback.clone(),
         results: results.iter().cloned().collect(),
         lanes: lanes.iter().copied().collect(),
         kind: CallbackKind::Pure,
-    }
+    })
 }
 
 /// Operations of one operand in a row, all over one type.
@@ -70,7 +73,7 @@ fn unary_program(ops: &[UnaryOp], ty: &TensorType) -> SubProgram {
     let mut b = Build::new();
     let mut x = b.input(ty.clone());
     for &op in ops {
-        x = b.one(Op::Unary(op), &[x], ty.clone());
+        x = b.one(Op::from(op), &[x], ty.clone());
     }
     Arc::new(b.done(&[x]))
 }
@@ -124,10 +127,10 @@ fn names_that_are_no_word_are_quoted() {
     let y = b.one(pure(&callback, &[f32::spec([])], &[]), &[], f32::spec([]));
     let program = unary_program(&[UnaryOp::Sin; 11], &f32::spec([]));
     let z = b.one(
-        Op::Call {
+        Op::from(Call {
             name: Arc::from("model (2)"),
             program,
-        },
+        }),
         &[y],
         f32::spec([]),
     );
@@ -164,12 +167,12 @@ fn a_debug_callback_has_no_results() {
     let mut b = Build::new();
     let x = b.input(f32::spec([3]));
     let kind = CallbackKind::Debug;
-    let op = Op::Callback {
+    let op = Op::from(HostCall {
         callback: callback.clone(),
         results: Default::default(),
         lanes: Default::default(),
         kind,
-    };
+    });
     b.all(op, &[x], []);
     assert_snapshot!(text_of(&b.done(&[x]), &ProgramParser::new().callback(callback)), @"
     { lambda ; a:f32[3]. let
@@ -184,9 +187,11 @@ fn named_axes_show_their_sizes() {
     let x = b.input(f32::spec([2, 2]));
     let i = [(Arc::from("i"), 2)];
     let ij = [(Arc::from("i"), 2), (Arc::from("j k"), 3)];
-    let collective = |op: CollectiveOp, axes: &[(Arc<str>, usize)]| Op::Collective {
-        op,
-        axes: axes.iter().cloned().collect(),
+    let collective = |op: CollectiveOp, axes: &[(Arc<str>, usize)]| {
+        Op::from(Collective {
+            kind: op,
+            axes: axes.iter().cloned().collect(),
+        })
     };
     let gather = CollectiveOp::AllGather {
         axis: 0,
@@ -286,14 +291,14 @@ fn named_axes_show_their_sizes() {
 fn operations_that_jax_does_not_have() {
     let mut b = Build::new();
     let (a, v) = (b.input(f64::spec([3, 3])), b.input(f64::spec([3, 1])));
-    let x = b.one(Op::Solve, &[a, v], f64::spec([3, 1]));
-    let y = b.one(Op::Unary(UnaryOp::RoundHalfEven), &[x], f64::spec([3, 1]));
-    let z = b.one(Op::Unary(UnaryOp::RoundHalfAway), &[y], f64::spec([3, 1]));
+    let x = b.one(Op::from(Solve), &[a, v], f64::spec([3, 1]));
+    let y = b.one(Op::from(UnaryOp::RoundHalfEven), &[x], f64::spec([3, 1]));
+    let z = b.one(Op::from(UnaryOp::RoundHalfAway), &[y], f64::spec([3, 1]));
     let w = b.one(
-        Op::ConvertElementType {
+        Op::from(ConvertElementType {
             dtype: DType::F32,
             weak: true,
-        },
+        }),
         &[z],
         f32::spec([3, 1]),
     );
@@ -310,14 +315,16 @@ fn operations_that_jax_does_not_have() {
 #[test]
 fn a_scan_shows_lanes_where_its_form_does_not_tell() {
     let sequential = host([f32::spec([])]).vmap_method(VmapMethod::Sequential);
-    let scan = |body: SubProgram, lanes: bool| Op::Scan {
-        body,
-        length: 3,
-        num_consts: 0,
-        num_carry: 0,
-        reverse: false,
-        unroll: 1,
-        lanes,
+    let scan = |body: SubProgram, lanes: bool| {
+        Op::from(Scan {
+            body,
+            length: 3,
+            num_consts: 0,
+            num_carry: 0,
+            reverse: false,
+            unroll: 1,
+            lanes,
+        })
     };
     let mut body = Build::new();
     let x = body.input(f32::spec([]));
@@ -379,7 +386,12 @@ fn a_scan_shows_lanes_where_its_form_does_not_tell() {
     let lanes = |p: &Program| -> Vec<bool> {
         p.equations()
             .iter()
-            .map(|e| matches!(&e.op, Op::Scan { lanes: true, .. }))
+            .map(|e| {
+                matches!(
+                    &e.op,
+                    Op::Control(ControlOp::Scan(Scan { lanes: true, .. }))
+                )
+            })
             .collect()
     };
     assert_eq!(lanes(&again), [true, false, true]);
@@ -388,9 +400,11 @@ fn a_scan_shows_lanes_where_its_form_does_not_tell() {
 #[test]
 fn a_shared_program_stands_before_those_that_use_it() {
     let ty = f32::spec([3]);
-    let call = |name: &str, program: &SubProgram| Op::Call {
-        name: Arc::from(name),
-        program: program.clone(),
+    let call = |name: &str, program: &SubProgram| {
+        Op::from(Call {
+            name: Arc::from(name),
+            program: program.clone(),
+        })
     };
     let sine = unary_program(&[UnaryOp::Sin], &ty);
     let mut b = Build::new();
@@ -420,16 +434,16 @@ fn a_dropped_result_of_a_call_keeps_a_name_inside() {
     let ty = f32::spec([3]);
     let mut b = Build::new();
     let x = b.input(ty.clone());
-    let y = b.one(Op::Unary(UnaryOp::Sin), &[x], ty.clone());
-    let z = b.one(Op::Unary(UnaryOp::Cos), &[x], ty.clone());
+    let y = b.one(Op::from(UnaryOp::Sin), &[x], ty.clone());
+    let z = b.one(Op::from(UnaryOp::Cos), &[x], ty.clone());
     let both = Arc::new(b.done(&[y, z]));
     let mut b = Build::new();
     let x = b.input(ty.clone());
     let out = b.all(
-        Op::Call {
+        Op::from(Call {
             name: Arc::from("both"),
             program: both,
-        },
+        }),
         &[x],
         [ty.clone(), ty],
     );
@@ -453,9 +467,11 @@ fn a_tower_of_shared_programs_prints_each_once() {
     for _ in 0..40 {
         let mut b = Build::new();
         let x = b.input(ty.clone());
-        let op = || Op::Call {
-            name: Arc::from("level"),
-            program: program.clone(),
+        let op = || {
+            Op::from(Call {
+                name: Arc::from("level"),
+                program: program.clone(),
+            })
         };
         let y = b.one(op(), &[x], ty.clone());
         let z = b.one(op(), &[y], ty.clone());
@@ -472,7 +488,7 @@ fn a_long_program_prints_and_reads_on_a_small_stack() {
         let mut b = Build::new();
         let mut x = b.input(ty.clone());
         for _ in 0..200_000 {
-            x = b.one(Op::Binary(BinaryOp::Add), &[x, x], ty.clone());
+            x = b.one(Op::from(BinaryOp::Add), &[x, x], ty.clone());
         }
         let text = text_of(&b.done(&[x]), &ProgramParser::new());
         assert_eq!(text.lines().count(), 200_002);
@@ -493,10 +509,10 @@ fn nesting_is_bounded() {
             let mut b = Build::new();
             let x = b.input(f32::spec([]));
             let y = b.one(
-                Op::Call {
+                Op::from(Call {
                     name: Arc::from("f"),
                     program,
-                },
+                }),
                 &[x],
                 f32::spec([]),
             );
@@ -543,7 +559,7 @@ fn constants_and_literals() {
     let (m, two) = (b.constant(&matrix), b.constant(&Array::scalar(2_u8)));
     let out: Vec<Var> = b
         .push(
-            Op::Binary(BinaryOp::Mul),
+            Op::from(BinaryOp::Mul),
             [m, m].into_iter().collect(),
             [f64::spec([2, 2])],
             None,
@@ -551,10 +567,10 @@ fn constants_and_literals() {
         .to_vec();
     let axes = [0, 1].into_iter().collect();
     let sum = b.push(
-        Op::Reduce {
+        Op::from(Reduce {
             kind: ReduceOp::Sum,
             axes,
-        },
+        }),
         [out[0].into()].into_iter().collect(),
         [f64::spec([])],
         None,

@@ -385,10 +385,7 @@ fn c40_io_callbacks_without_results_run_and_are_never_hoisted() {
         note.call_vec((7.0,))?;
         Ok((c + 1.0, ()))
     };
-    let options = ScanOptions {
-        length: Some(4),
-        ..Default::default()
-    };
+    let options = ScanOptions::default().length(4);
     let _: (Tensor, ()) = scan(step, 0.0, (), options).unwrap();
     assert_eq!(scalars(&log), [7.0; 4]);
     log.clear();

@@ -354,10 +354,7 @@ fn c18_a_callback_unused_inside_a_scan_body_is_dropped_even_eagerly() {
         f.call((&c,))?;
         Ok((c + 1.0, ()))
     };
-    let options = ScanOptions {
-        length: Some(3),
-        ..Default::default()
-    };
+    let options = ScanOptions::default().length(3);
     let (last, ()): (Tensor, ()) = scan(step, 0.0, (), options).unwrap();
     assert_eq!(f64s(&last), [3.0]);
     assert!(log.is_empty());
@@ -398,10 +395,7 @@ fn c20_a_call_of_loop_constants_happens_once_before_the_others() {
                 let each = b.call((&c,))?;
                 Ok((each + a.call((&constant,))?, ()))
             };
-            let options = ScanOptions {
-                length: Some(length),
-                ..Default::default()
-            };
+            let options = ScanOptions::default().length(length);
             let (last, ()): (Tensor, ()) = scan(step, 0.0, (), options)?;
             Ok::<_, Error>(last)
         };

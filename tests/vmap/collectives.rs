@@ -314,10 +314,7 @@ fn v53_collectives_work_inside_jit_and_scan() {
     assert_eq!(f64s(&over_i(compiled, counting(&[3])).unwrap()), [3.0; 3]);
     let scanned = |x: Tensor| -> Result<Tensor, Error> {
         let step = |c: Tensor, (): ()| Ok::<_, Error>((psum(c, "i")?, ()));
-        let options = ScanOptions {
-            length: Some(2),
-            ..Default::default()
-        };
+        let options = ScanOptions::default().length(2);
         let (out, ()): (Tensor, ()) = scan(step, x, (), options)?;
         Ok(out)
     };

@@ -13,10 +13,7 @@ fn one(method: VmapMethod) -> (Callback, CallLog) {
 }
 
 fn steps(length: usize) -> ScanOptions {
-    ScanOptions {
-        length: Some(length),
-        ..Default::default()
-    }
+    ScanOptions::default().length(length)
 }
 
 // scan.
@@ -53,10 +50,7 @@ fn scan_runs_backwards_and_stacks_where_the_slices_were() {
         let next = c * 10.0 + x;
         (next.clone(), next)
     };
-    let options = ScanOptions {
-        reverse: true,
-        ..Default::default()
-    };
+    let options = ScanOptions::default().reverse(true);
     let (last, ys): Pair = scan(step, 0.0, vec1(&[1.0, 2.0, 3.0]), options).unwrap();
     assert_eq!(f64s(&last), [321.0]);
     assert_eq!(f64s(&ys), [321.0, 32.0, 3.0]);

@@ -4,10 +4,10 @@
 
 use crate::support::{counting, vec1};
 use elimap::prelude::*;
+use elimap::program::{Atom, BinaryOp, Collective, CollectiveOp, Op, ProgramBuilder, UnaryOp};
 use elimap::{
-    ArrayError, Atom, Axes, BinaryOp, CallbackError, CollectiveOp, CustomVmapError, Func, IntoAxes,
-    Op, OpErrorKind, Program, ProgramBuilder, TraceError, TreeDef, TreeError, UnaryOp, VmapError,
-    custom_vmap, pshuffle, shard_map, xmap,
+    ArrayError, Axes, CallbackError, CustomVmapError, Func, IntoAxes, OpErrorKind, Program,
+    TraceError, TreeDef, TreeError, VmapError, custom_vmap, pshuffle, shard_map, xmap,
 };
 
 /// A text with the line and column of this file replaced, which move with every edit.
@@ -95,10 +95,10 @@ fn traces() {
     .call((counting(&[2]),))
     .unwrap();
     let stolen = stolen.into_inner().unwrap();
-    assert_error!((stolen + 1.0).check(), Error::Trace(TraceError::Leaked { .. }), @"a tensor of type f64[] was used after the traced function it belongs to returned (at tests/errors.rs:LINE); return it from the function instead of storing it outside");
+    assert_error!((stolen + 1.0).check(), Error::Trace(TraceError::Leaked { .. }), @"a tensor of type f64[] was used after the traced function it belongs to returned (at tests/vmap/errors.rs:LINE); return it from the function instead of storing it outside");
     let look = |x: Tensor| x.to_array().map(Tensor::from);
-    assert_error!(vmap(look).call((counting(&[2]),)), Error::Trace(TraceError::NotConcrete { .. }), @"a traced tensor of type f64[] has no value yet (at tests/errors.rs:LINE); compute with it, or read values after the function was called");
-    assert_error!(vmap(identity).call((f64::spec([2]),)), Error::Trace(TraceError::NoValue { .. }), @"the type f64[2] was given where a value is needed (at tests/errors.rs:LINE); use .trace(..) for types and .call(..) for values");
+    assert_error!(vmap(look).call((counting(&[2]),)), Error::Trace(TraceError::NotConcrete { .. }), @"a traced tensor of type f64[] has no value yet (at tests/vmap/errors.rs:LINE); compute with it, or read values after the function was called");
+    assert_error!(vmap(identity).call((f64::spec([2]),)), Error::Trace(TraceError::NoValue { .. }), @"the type f64[2] was given where a value is needed (at tests/vmap/errors.rs:LINE); use .trace(..) for types and .call(..) for values");
 }
 
 #[test]
@@ -172,21 +172,21 @@ fn callbacks() {
 #[test]
 fn operations_and_their_operands() {
     let x = || Tensor::from(counting(&[2, 3]));
-    assert_op_error!((x() + counting(&[4])).check(), OpErrorKind::ShapeMismatch { .. }, @"add: incompatible shapes (2, 3), (4,): they do not broadcast: aligned from the last axis, lengths must be equal or 1 (at tests/errors.rs:LINE)");
-    assert_op_error!(x().matmul(counting(&[2])).check(), OpErrorKind::ShapeMismatch { .. }, @"matmul: incompatible shapes (2, 3), (2,): the last axis of the first must match the second-to-last (or only) axis of the second (at tests/errors.rs:LINE)");
-    assert_op_error!(x().reshape([4]).check(), OpErrorKind::ShapeMismatch { .. }, @"reshape: incompatible shapes (2, 3), (4,): a reshape keeps the number of elements, but (2, 3) has 6 and (4,) has 4 (at tests/errors.rs:LINE)");
-    assert_op_error!(x().reshape([-1, -1]).check(), OpErrorKind::ShapeMismatch { .. }, @"reshape: incompatible shapes (2, 3): cannot reshape into [-1, -1]; lengths are not negative, save for one -1 (at tests/errors.rs:LINE)");
-    assert_op_error!(zeros(DType::F64, [2, 0]).index(1, 2).check(), OpErrorKind::ShapeMismatch { .. }, @"index: incompatible shapes (2, 0): index 2 is out of bounds for axis 1, which is empty; index an axis that has elements (at tests/errors.rs:LINE)");
-    assert_op_error!(x().squeeze(0).check(), OpErrorKind::ShapeMismatch { .. }, @"squeeze: incompatible shapes (2, 3): only axes of length 1 can be squeezed, but axis 0 has length 2 (at tests/errors.rs:LINE)");
-    assert_op_error!(x().dynamic_slice(&[0.into(), 0.into()], [3, 1]).check(), OpErrorKind::ShapeMismatch { .. }, @"dynamic_slice: incompatible shapes (2, 3): slice_sizes (3, 1) must lie inside the operand, axis by axis (at tests/errors.rs:LINE)");
-    assert_op_error!((-Tensor::from(true)).check(), OpErrorKind::DTypeMismatch { .. }, @"neg: unsuitable element types bool: integers or floats are taken; convert bool to an integer type first, or use `not` or `xor` (at tests/errors.rs:LINE)");
-    assert_op_error!((!x()).check(), OpErrorKind::DTypeMismatch { .. }, @"not: unsuitable element types float64: bool or integers are taken; convert the operand first (at tests/errors.rs:LINE)");
-    assert_op_error!(x().take(vec1(&[0.0]), 0, TakeMode::Fill).check(), OpErrorKind::DTypeMismatch { .. }, @"take: unsuitable element types float64: indices must be integers; convert with astype (at tests/errors.rs:LINE)");
-    assert_op_error!(x().sum(2).check(), OpErrorKind::AxisOutOfBounds { .. }, @"reduce_sum: axis 2 is out of bounds for an operand of rank 2; axes run from -2 to 1 (at tests/errors.rs:LINE)");
-    assert_op_error!(x().sum([0, -2]).check(), OpErrorKind::InvalidParameter { .. }, @"reduce_sum: axis -2 is named twice in [0, -2]; name each once (at tests/errors.rs:LINE)");
-    assert_op_error!(x().top_k(4), OpErrorKind::ShapeMismatch { .. }, @"top_k: incompatible shapes (2, 3): k must be at most the last axis' length, 3, got 4 (at tests/errors.rs:LINE)");
-    assert_op_error!(concatenate([], 0), OpErrorKind::InvalidParameter { .. }, @"concatenate: at least one tensor is needed (at tests/errors.rs:LINE)");
-    assert_op_error!(Tensor::from(counting(&[0, 3])).max(0).check(), OpErrorKind::EmptyReduction { .. }, @"reduce_max: zero-size array of shape (0, 3) has no extreme along axes [0]; reduce a non-empty axis (at tests/errors.rs:LINE)");
+    assert_op_error!((x() + counting(&[4])).check(), OpErrorKind::ShapeMismatch { .. }, @"add: incompatible shapes (2, 3), (4,): they do not broadcast: aligned from the last axis, lengths must be equal or 1 (at tests/vmap/errors.rs:LINE)");
+    assert_op_error!(x().matmul(counting(&[2])).check(), OpErrorKind::ShapeMismatch { .. }, @"matmul: incompatible shapes (2, 3), (2,): the last axis of the first must match the second-to-last (or only) axis of the second (at tests/vmap/errors.rs:LINE)");
+    assert_op_error!(x().reshape([4]).check(), OpErrorKind::ShapeMismatch { .. }, @"reshape: incompatible shapes (2, 3), (4,): a reshape keeps the number of elements, but (2, 3) has 6 and (4,) has 4 (at tests/vmap/errors.rs:LINE)");
+    assert_op_error!(x().reshape([-1, -1]).check(), OpErrorKind::ShapeMismatch { .. }, @"reshape: incompatible shapes (2, 3): cannot reshape into [-1, -1]; lengths are not negative, save for one -1 (at tests/vmap/errors.rs:LINE)");
+    assert_op_error!(zeros(DType::F64, [2, 0]).index(1, 2).check(), OpErrorKind::ShapeMismatch { .. }, @"index: incompatible shapes (2, 0): index 2 is out of bounds for axis 1, which is empty; index an axis that has elements (at tests/vmap/errors.rs:LINE)");
+    assert_op_error!(x().squeeze(0).check(), OpErrorKind::ShapeMismatch { .. }, @"squeeze: incompatible shapes (2, 3): only axes of length 1 can be squeezed, but axis 0 has length 2 (at tests/vmap/errors.rs:LINE)");
+    assert_op_error!(x().dynamic_slice(&[0.into(), 0.into()], [3, 1]).check(), OpErrorKind::ShapeMismatch { .. }, @"dynamic_slice: incompatible shapes (2, 3): slice_sizes (3, 1) must lie inside the operand, axis by axis (at tests/vmap/errors.rs:LINE)");
+    assert_op_error!((-Tensor::from(true)).check(), OpErrorKind::DTypeMismatch { .. }, @"neg: unsuitable element types bool: integers or floats are taken; convert bool to an integer type first, or use `not` or `xor` (at tests/vmap/errors.rs:LINE)");
+    assert_op_error!((!x()).check(), OpErrorKind::DTypeMismatch { .. }, @"not: unsuitable element types float64: bool or integers are taken; convert the operand first (at tests/vmap/errors.rs:LINE)");
+    assert_op_error!(x().take(vec1(&[0.0]), 0, TakeMode::Fill).check(), OpErrorKind::DTypeMismatch { .. }, @"take: unsuitable element types float64: indices must be integers; convert with astype (at tests/vmap/errors.rs:LINE)");
+    assert_op_error!(x().sum(2).check(), OpErrorKind::AxisOutOfBounds { .. }, @"reduce_sum: axis 2 is out of bounds for an operand of rank 2; axes run from -2 to 1 (at tests/vmap/errors.rs:LINE)");
+    assert_op_error!(x().sum([0, -2]).check(), OpErrorKind::InvalidParameter { .. }, @"reduce_sum: axis -2 is named twice in [0, -2]; name each once (at tests/vmap/errors.rs:LINE)");
+    assert_op_error!(x().top_k(4), OpErrorKind::ShapeMismatch { .. }, @"top_k: incompatible shapes (2, 3): k must be at most the last axis' length, 3, got 4 (at tests/vmap/errors.rs:LINE)");
+    assert_op_error!(concatenate([], 0), OpErrorKind::InvalidParameter { .. }, @"concatenate: at least one tensor is needed (at tests/vmap/errors.rs:LINE)");
+    assert_op_error!(Tensor::from(counting(&[0, 3])).max(0).check(), OpErrorKind::EmptyReduction { .. }, @"reduce_max: zero-size array of shape (0, 3) has no extreme along axes [0]; reduce a non-empty axis (at tests/vmap/errors.rs:LINE)");
     let program = jit(identity).trace((f64::spec([2]),)).unwrap();
     assert_op_error!(program.run(&[]), OpErrorKind::OperandCount { .. }, @"program: takes 1 operands, got 0; give exactly as many as it takes");
     assert_op_error!(program.run(&[counting(&[3])]), OpErrorKind::ShapeMismatch { .. }, @"program: incompatible shapes (2,), (3,): an input takes f64[2], it was given f64[3]");
@@ -194,49 +194,46 @@ fn operations_and_their_operands() {
 
 #[test]
 fn control_flow_and_collectives() {
-    let options = ScanOptions {
-        length: Some(1),
-        ..Default::default()
-    };
+    let options = ScanOptions::default().length(1);
     let widen = |c: Tensor, (): ()| (c.expand_dims(0), ());
-    assert_op_error!(scan::<Tensor, (), (), _>(widen, 1.0, (), options), OpErrorKind::CarryMismatch { .. }, @"scan: the body must return the carry it takes: at carry it takes f64[] but returns f64[1]; convert or reshape inside the body or start from the other type (at tests/errors.rs:LINE)");
+    assert_op_error!(scan::<Tensor, (), (), _>(widen, 1.0, (), options), OpErrorKind::CarryMismatch { .. }, @"scan: the body must return the carry it takes: at carry it takes f64[] but returns f64[1]; convert or reshape inside the body or start from the other type (at tests/vmap/errors.rs:LINE)");
     assert_op_error!(
         cond(true, |x: Tensor| x.sum(0), identity, (counting(&[2]),)),
         OpErrorKind::BranchMismatch { .. },
-        @"cond: branches must return equal types: at result 0 branch 0 returns f64[2] but branch 1 returns f64[]; convert or reshape inside the branches (at tests/errors.rs:LINE)"
+        @"cond: branches must return equal types: at result 0 branch 0 returns f64[2] but branch 1 returns f64[]; convert or reshape inside the branches (at tests/vmap/errors.rs:LINE)"
     );
     assert_op_error!(
         cond(counting(&[2]), identity, identity, (1.0,)),
         OpErrorKind::InvalidParameter { .. },
-        @"cond: the predicate must be a scalar, got f64[2]; use where_ for elementwise choice (at tests/errors.rs:LINE)"
+        @"cond: the predicate must be a scalar, got f64[2]; use where_ for elementwise choice (at tests/vmap/errors.rs:LINE)"
     );
     let none: &[&dyn Func<(Tensor,), Out = Tensor>] = &[];
-    assert_op_error!(switch(0, none, (1.0,)), OpErrorKind::InvalidParameter { .. }, @"switch: at least one branch is needed (at tests/errors.rs:LINE)");
+    assert_op_error!(switch(0, none, (1.0,)), OpErrorKind::InvalidParameter { .. }, @"switch: at least one branch is needed (at tests/vmap/errors.rs:LINE)");
     let io = Callback::new("io", [f64::spec([])], |args: &[Array]| args[0].clone()).io(false);
     let choose = |x: Tensor| cond(x.greater(0.0), |x: Tensor| io.call((x,)), identity, (&x,));
-    assert_op_error!(vmap(choose).call((counting(&[2]),)), OpErrorKind::UnsupportedEffect { .. }, @"cond: an io_callback inside a cond cannot be batched; call it outside, or use a pure callback (at tests/errors.rs:LINE)");
+    assert_op_error!(vmap(choose).call((counting(&[2]),)), OpErrorKind::UnsupportedEffect { .. }, @"cond: an io_callback inside a cond cannot be batched; call it outside, or use a pure callback (at tests/vmap/errors.rs:LINE)");
     let until = |x: Tensor| {
         while_loop::<Tensor, _, _>(|x: Tensor| x.less(1.0), |x: Tensor| io.call((x,)), x)
     };
-    assert_op_error!(vmap(until).call((counting(&[2]),)), OpErrorKind::UnsupportedEffect { .. }, @"while: an io_callback in a loop cannot be batched where it is ordered or lanes stop at different times; call it outside, use debug_callback, or run the lanes with map (at tests/errors.rs:LINE)");
+    assert_op_error!(vmap(until).call((counting(&[2]),)), OpErrorKind::UnsupportedEffect { .. }, @"while: an io_callback in a loop cannot be batched where it is ordered or lanes stop at different times; call it outside, use debug_callback, or run the lanes with map (at tests/vmap/errors.rs:LINE)");
     let token = elimap::CancelToken::new();
     token.cancel();
     let cancelled = elimap::RunOptions::new()
         .cancel(&token)
         .run(|| io.call((1.0,)));
     assert_error!(cancelled, Error::Cancelled, @"the run was cancelled; lanes already done are discarded, call again to start over");
-    assert_op_error!(psum(1.0, "i"), OpErrorKind::UnboundAxisName { .. }, @r#"psum: unbound axis name "i"; bind it with vmap(..).axis_name("i") around this function (bound here: []) (at tests/errors.rs:LINE)"#);
+    assert_op_error!(psum(1.0, "i"), OpErrorKind::UnboundAxisName { .. }, @r#"psum: unbound axis name "i"; bind it with vmap(..).axis_name("i") around this function (bound here: []) (at tests/vmap/errors.rs:LINE)"#);
     let shuffle = |x: Tensor| pshuffle(x, "i", &[1, 1]);
-    assert_op_error!(vmap(shuffle).axis_name("i").call((counting(&[2]),)), OpErrorKind::InvalidParameter { .. }, @"pshuffle: [1, 1] is not a permutation of the 2 lanes; name every lane from 0 to 1 once (at tests/errors.rs:LINE)");
+    assert_op_error!(vmap(shuffle).axis_name("i").call((counting(&[2]),)), OpErrorKind::InvalidParameter { .. }, @"pshuffle: [1, 1] is not a permutation of the 2 lanes; name every lane from 0 to 1 once (at tests/vmap/errors.rs:LINE)");
     let ungathered = |x: Tensor| elimap::psum_scatter(x, "i", 0, false);
-    assert_op_error!(vmap(ungathered).axis_name("i").call((counting(&[2, 3]),)), OpErrorKind::ShapeMismatch { .. }, @"psum_scatter: incompatible shapes (3,): axis 0 must have length 2, one per lane (at tests/errors.rs:LINE)");
+    assert_op_error!(vmap(ungathered).axis_name("i").call((counting(&[2, 3]),)), OpErrorKind::ShapeMismatch { .. }, @"psum_scatter: incompatible shapes (3,): axis 0 must have length 2, one per lane (at tests/vmap/errors.rs:LINE)");
     // A program with a collective left over, run without the vmap that binds its axis.
     let mut builder = ProgramBuilder::new();
     let x = builder.input(f64::spec([]));
-    let op = Op::Collective {
-        op: CollectiveOp::Psum,
+    let op = Op::from(Collective {
+        kind: CollectiveOp::Psum,
         axes: [("i".into(), 2)].into_iter().collect(),
-    };
+    });
     let sum = builder.push(
         op,
         [Atom::Var(x)].into_iter().collect(),
@@ -262,13 +259,13 @@ fn programs_that_break_their_invariants() {
     let mut builder = ProgramBuilder::new();
     let x = builder.input(f64::spec([2]));
     let add = builder.push(
-        Op::Binary(BinaryOp::Add),
+        Op::from(BinaryOp::Add),
         [Atom::Var(x), Atom::Var(x)].into_iter().collect(),
         [f64::spec([3])],
         None,
     );
     let wrong_type = [Atom::Var(add[0])].into_iter().collect();
-    builder.push(Op::Unary(UnaryOp::Not), wrong_type, [f64::spec([3])], None);
+    builder.push(Op::from(UnaryOp::Not), wrong_type, [f64::spec([3])], None);
     let program = builder.finish(vec![Atom::Var(x)]);
     assert_error!(program.verify(), Error::Verify(_), @r#"
 the program breaks 2 invariants; it was not made by this library or one of its transforms is wrong
@@ -280,7 +277,7 @@ the program breaks 2 invariants; it was not made by this library or one of its t
   equation 0: add gives f64[2] but f64[3] is declared
   equation 1: not: unsuitable element types float64: bool or integers are taken; convert the operand first
 "#);
-    assert_error!(Program::parse("{ lambda ; a:f64[]. let b:f64[] = sine a in (b,) }"), Error::Parse(_), @"line 1, column 35: unknown operation `sine`; use the JAX name of one of `elimap::Op`'s variants");
+    assert_error!(Program::parse("{ lambda ; a:f64[]. let b:f64[] = sine a in (b,) }"), Error::Parse(_), @"line 1, column 35: unknown operation `sine`; use the JAX name of one of `elimap::program::Op`'s variants");
 }
 
 #[test]

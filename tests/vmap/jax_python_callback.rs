@@ -290,10 +290,7 @@ fn callback_inside_of_scan() {
         for f in flavors(host(&lane, |x| x + 1.0)) {
             let body =
                 |c: Tensor, (): ()| -> Result<(Tensor, ()), Error> { Ok((f.call((c,))?, ())) };
-            let options = ScanOptions {
-                length: Some(10),
-                ..ScanOptions::default()
-            };
+            let options = ScanOptions::default().length(10);
             let g = |x: Tensor| scan(body, x, (), options).map(|(c, ()): (Tensor, ())| c);
             let out = jit(g).call((Array::zeros(DType::F64, &lane),)).unwrap();
             assert_eq!(out.to_array().unwrap(), Array::full(&lane, 10.0.into()));

@@ -20,6 +20,7 @@ mod jax_python_callback;
 mod jit;
 mod numerics;
 mod numpy;
+mod sizes;
 #[path = "../support/mod.rs"]
 mod support;
 mod traces;

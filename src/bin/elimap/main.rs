@@ -1,31 +1,26 @@
 //! `elimap`: exact elimination of phase-type models from the command line.
 //!
-//! Results go to stdout, progress and notices to stderr. Exit codes: 0, 1 for a failed run, 2 for wrong usage, 130 and 143 if
-//! stopped by SIGINT (Ctrl-C) or SIGTERM.
+//! Results go to stdout, progress and notices to stderr. Exit codes: 0, 1 for a failed run, 2 for wrong usage, and 130, 143 or
+//! 129 if stopped by SIGINT (Ctrl-C), SIGTERM or SIGHUP.
 
 #![deny(clippy::unwrap_used)]
 
-mod cache;
-mod engine;
-mod follow;
-mod input;
-mod matrix;
-mod model;
-mod moments;
-mod npy;
+mod args;
+mod cluster;
+mod commands;
+mod io;
 mod output;
-mod plan;
-mod question;
-mod signals;
-mod stream;
-mod submit;
-mod trace;
-mod waiting_times;
-mod work;
+mod progress;
 
 use std::process::ExitCode;
 
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use cluster::submit;
+use commands::{cache, model, moments, plan, trace, waiting_times, work};
+use io::signals;
 
 /// Exact elimination of phase-type models.
 ///
@@ -51,7 +46,7 @@ Examples:
 
 Traces are kept in the folder that ELIMAP_CACHE names, else where the platform keeps caches; --cache none keeps nothing.
 
-Exit codes: 0 success, 1 the run failed (the message says why), 2 wrong usage, 130 stopped by\nCtrl-C, 143 by SIGTERM.";
+Exit codes: 0 success, 1 the run failed (the message says why), 2 wrong usage, 130 stopped by\nCtrl-C, 143 by SIGTERM, 129 by SIGHUP.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -68,6 +63,26 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     output::show_warnings();
+    match threads() {
+        Ok(threads) => threads.install(|| run(&cli)),
+        Err(error) => {
+            output::failure(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The threads that share the work: one per processor, or as `RAYON_NUM_THREADS` says. Where the system gives no threads, this
+/// one does the work alone.
+fn threads() -> Result<ThreadPool> {
+    let pool = ThreadPoolBuilder::new().build().or_else(|_| {
+        let alone = ThreadPoolBuilder::new().num_threads(1);
+        alone.use_current_thread().build()
+    });
+    pool.context("cannot start the work")
+}
+
+fn run(cli: &Cli) -> ExitCode {
     let outcome = match &cli.command {
         Command::Trace(args) => trace::run(args),
         Command::Moments(args) => moments::run(args),

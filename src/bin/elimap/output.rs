@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Write as _};
-
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use elimap::phase::{CacheStats, LevelStats};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
@@ -129,22 +129,64 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
     folder.unwrap_or(Path::new("."))
 }
 
-/// A temporary file in the folder of another, ready to take its name; it goes away when dropped before.
+/// Refuses to put a file in the place of anything but a regular file, such as a device.
+pub(crate) fn check_target(path: &Path) -> Result<()> {
+    ensure!(
+        !std::fs::metadata(path).is_ok_and(|found| !found.is_file()),
+        "`{}` exists and is not a regular file; choose another name",
+        path.display()
+    );
+    Ok(())
+}
+
+/// How temporary files are called.
+const TEMPORARY: (&str, &str) = (".elimap-", ".tmp");
+/// After how long nobody writes a temporary file any more.
+const TEMPORARY_AGE: Duration = Duration::from_secs(24 * 3600);
+
+/// A temporary file in the folder of another, ready to take its name; it goes away when dropped before. What killed runs
+/// left there long ago goes too.
 pub(crate) fn temporary_beside(path: &Path) -> std::io::Result<NamedTempFile> {
+    let folder = folder_of(path);
+    sweep(folder);
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".elimap-").suffix(".tmp");
+    builder.prefix(TEMPORARY.0).suffix(TEMPORARY.1);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
         // What any other program creates: the user's mask decides.
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
-    builder.tempfile_in(folder_of(path))
+    builder.tempfile_in(folder)
+}
+
+/// Removes temporary files of runs that were killed.
+fn sweep(folder: &Path) {
+    let now = SystemTime::now();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let is_temporary = name
+            .to_str()
+            .is_some_and(|name| name.starts_with(TEMPORARY.0) && name.ends_with(TEMPORARY.1));
+        // Of the entry itself: no link is followed.
+        if is_temporary
+            && let Ok(metadata) = entry.metadata()
+            && metadata.is_file()
+            && let Ok(written) = metadata.modified()
+            && now
+                .duration_since(written)
+                .is_ok_and(|age| age > TEMPORARY_AGE)
+        {
+            // Another run may have been faster.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Writes a file so that whoever sees it sees all of it.
 pub(crate) fn write_atomically(path: &Path, text: &str) -> Result<()> {
     let write = || -> Result<()> {
+        check_target(path)?;
         let mut file = temporary_beside(path)?;
         file.write_all(text.as_bytes())?;
         file.persist(path)?;

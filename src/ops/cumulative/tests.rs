@@ -1,17 +1,18 @@
 #![allow(clippy::unwrap_used, clippy::cloned_ref_to_slice_refs)]
 use super::*;
-use crate::array::Element;
+use crate::array::{Array, DType, Element, TensorType};
 use crate::ops::elementwise::tests::{batchings, numbers};
 use crate::ops::infer as infer_op;
 use crate::ops::testkit::{check_batching, run1};
+use crate::program::{Cumulative, CumulativeOp, Op};
 use ndarray::array;
 
 fn op(kind: CumulativeOp, axis: usize, reverse: bool) -> Op {
-    Op::Cumulative {
+    Op::from(Cumulative {
         kind,
         axis,
         reverse,
-    }
+    })
 }
 
 #[test]

@@ -1,9 +1,10 @@
 #![allow(clippy::unwrap_used, clippy::cloned_ref_to_slice_refs)]
 use super::*;
-use crate::array::{DType, Element};
+use crate::array::{Array, DType, Element, Shape, TensorType};
 use crate::ops::elementwise::tests::{batchings, numbers};
 use crate::ops::infer as infer_op;
 use crate::ops::testkit::{check_batching, run1};
+use crate::program::{ConvertElementType, DataOp, DotDims, DotGeneral, Op};
 use ndarray::array;
 
 fn op(
@@ -14,19 +15,19 @@ fn op(
 ) -> Op {
     let [lhs_contract, rhs_contract, lhs_batch, rhs_batch] =
         [lhs_contract, rhs_contract, lhs_batch, rhs_batch].map(Shape::from_slice);
-    Op::DotGeneral {
+    Op::from(DotGeneral {
         dims: DotDims {
             lhs_contract,
             rhs_contract,
             lhs_batch,
             rhs_batch,
         },
-    }
+    })
 }
 
 /// Sums over explicit indices, in 64-bit integers.
 fn reference(op: &Op, lhs: &Array, rhs: &Array) -> Vec<i64> {
-    let Op::DotGeneral { dims } = op else {
+    let Op::Data(DataOp::DotGeneral(DotGeneral { dims })) = op else {
         panic!("a product")
     };
     let (l, r) = (lhs.view::<i64>().unwrap(), rhs.view::<i64>().unwrap());
@@ -101,10 +102,10 @@ fn every_arrangement_of_axes_matches_the_definition() {
             let (lhs, rhs) = (numbers(dtype, &l, 1.0), numbers(dtype, &r, -4.0));
             let got = run1(&op, &[lhs, rhs]);
             let got = run1(
-                &Op::ConvertElementType {
+                &Op::from(ConvertElementType {
                     dtype: DType::I64,
                     weak: false,
-                },
+                }),
                 &[got],
             );
             assert_eq!(got.to_vec::<i64>().unwrap(), want, "{op:?}");

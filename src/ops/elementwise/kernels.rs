@@ -4,10 +4,10 @@
 //! An operand whose layout does not allow that is first copied to row-major order. What does not depend on the
 //! function applied is outside of the functions that do, since those are compiled for every operation.
 
+use smallvec::SmallVec;
 use std::borrow::Cow;
 
 use ndarray::{ArcArray, IxDyn, ShapeBuilder};
-use smallvec::SmallVec;
 
 use crate::array::{Array, Element, Shape, row_major};
 
@@ -34,7 +34,7 @@ struct Layout {
 
 impl Layout {
     /// The layout of an array whose [`memory_slice`] is used.
-    fn of<T: Element>(array: &Typed<T>) -> Layout {
+    fn of<T: Element>(array: &Typed<T>) -> Self {
         let strides = || array.strides().iter().map(|s| s.unsigned_abs()).collect();
         let shape = Shape::from_slice(array.shape());
         Layout {
@@ -107,7 +107,7 @@ struct OuterAxis {
 
 impl Walk {
     /// A single run.
-    fn flat(run: usize, repeats: Repeats) -> Walk {
+    fn flat(run: usize, repeats: Repeats) -> Self {
         Walk {
             run,
             repeats,
@@ -117,7 +117,7 @@ impl Walk {
     }
 
     /// `left` and `right` have the rank of `shape`, or rank 0.
-    fn new(shape: &[usize], left: &[usize], right: &[usize]) -> Walk {
+    fn new(shape: &[usize], left: &[usize], right: &[usize]) -> Self {
         if shape.contains(&0) {
             return Walk {
                 next: None,

@@ -1,9 +1,9 @@
 #![allow(clippy::unwrap_used, clippy::cloned_ref_to_slice_refs)]
 use super::*;
-use crate::array::{Element, Scalar};
+use crate::array::{Array, DType, Scalar, TensorType};
 use crate::ops;
 use crate::ops::testkit::{check_batching, run1};
-use crate::program::Op;
+use crate::program::{BinaryOp, Clamp, ConvertElementType, IntegerPow, Op, SelectN, UnaryOp};
 use ndarray::{Slice, array};
 
 /// Distinct numbers in the given shape and element type.
@@ -44,11 +44,13 @@ fn what_the_type_rules_admit_can_be_evaluated() {
         for shape in [&[][..], &[0], &[2, 3], &[0, 3]] {
             let x = numbers(dtype, shape, 1.0);
             let mut ops: Vec<(Op, usize)> =
-                UnaryOp::ALL.iter().map(|&k| (Op::Unary(k), 1)).collect();
-            ops.extend(BinaryOp::ALL.iter().map(|&k| (Op::Binary(k), 2)));
-            ops.extend([-3, -1, 0, 1, 2, 3, 4, 5].map(|y| (Op::IntegerPow { y }, 1)));
-            ops.extend(DType::ALL.map(|dtype| (Op::ConvertElementType { dtype, weak: false }, 1)));
-            ops.push((Op::Clamp, 3));
+                UnaryOp::ALL.iter().map(|&k| (Op::from(k), 1)).collect();
+            ops.extend(BinaryOp::ALL.iter().map(|&k| (Op::from(k), 2)));
+            ops.extend([-3, -1, 0, 1, 2, 3, 4, 5].map(|y| (Op::from(IntegerPow { y }), 1)));
+            ops.extend(
+                DType::ALL.map(|dtype| (Op::from(ConvertElementType { dtype, weak: false }), 1)),
+            );
+            ops.push((Op::from(Clamp), 3));
             for (op, count) in ops {
                 let inputs = vec![x.clone(); count];
                 if ops::infer(&op, &inputs.iter().map(Array::ty).collect::<Vec<_>>()).is_ok() {
@@ -71,22 +73,22 @@ fn element_types_are_checked() {
         );
     };
     let (b, i, f) = (bool::spec([2]), i32::spec([2]), f32::spec([2]));
-    rejects(Op::Unary(UnaryOp::Sin), &[i.clone()]);
-    rejects(Op::Unary(UnaryOp::Neg), &[b.clone()]);
-    rejects(Op::Unary(UnaryOp::Not), &[f.clone()]);
-    rejects(Op::Binary(BinaryOp::Sub), &[b.clone(), b.clone()]);
-    rejects(Op::Binary(BinaryOp::Add), &[f.clone(), f64::spec([2])]);
-    rejects(Op::Binary(BinaryOp::ShiftLeft), &[b.clone(), b.clone()]);
-    rejects(Op::Binary(BinaryOp::Atan2), &[i.clone(), i.clone()]);
-    rejects(Op::SelectN, &[f.clone(), f.clone(), f.clone()]);
-    rejects(Op::SelectN, &[b.clone(), f.clone(), i.clone()]);
-    rejects(Op::Clamp, &[i.clone(), f.clone(), f.clone()]);
-    let negative = ops::infer(&Op::IntegerPow { y: -1 }, &[i]);
+    rejects(Op::from(UnaryOp::Sin), &[i.clone()]);
+    rejects(Op::from(UnaryOp::Neg), &[b.clone()]);
+    rejects(Op::from(UnaryOp::Not), &[f.clone()]);
+    rejects(Op::from(BinaryOp::Sub), &[b.clone(), b.clone()]);
+    rejects(Op::from(BinaryOp::Add), &[f.clone(), f64::spec([2])]);
+    rejects(Op::from(BinaryOp::ShiftLeft), &[b.clone(), b.clone()]);
+    rejects(Op::from(BinaryOp::Atan2), &[i.clone(), i.clone()]);
+    rejects(Op::from(SelectN), &[f.clone(), f.clone(), f.clone()]);
+    rejects(Op::from(SelectN), &[b.clone(), f.clone(), i.clone()]);
+    rejects(Op::from(Clamp), &[i.clone(), f.clone(), f.clone()]);
+    let negative = ops::infer(&Op::from(IntegerPow { y: -1 }), &[i]);
     assert!(matches!(
         negative,
         Err(OpErrorKind::InvalidParameter { .. })
     ));
-    let count = ops::infer(&Op::Binary(BinaryOp::Add), &[f]);
+    let count = ops::infer(&Op::from(BinaryOp::Add), &[f]);
     assert_eq!(
         count,
         Err(OpErrorKind::OperandCount {
@@ -94,13 +96,16 @@ fn element_types_are_checked() {
             actual: 1
         })
     );
-    assert!(ops::infer(&Op::SelectN, &[]).is_err() && ops::infer(&Op::SelectN, &[b]).is_err());
+    assert!(
+        ops::infer(&Op::from(SelectN), &[]).is_err()
+            && ops::infer(&Op::from(SelectN), &[b]).is_err()
+    );
 }
 
 #[test]
 fn shapes_broadcast_along_axes_of_length_one_and_scalars_n5() {
     let add = |a: TensorType, b: TensorType| {
-        ops::infer(&Op::Binary(BinaryOp::Add), &[a, b]).map(|t| t[0].to_string())
+        ops::infer(&Op::from(BinaryOp::Add), &[a, b]).map(|t| t[0].to_string())
     };
     assert_eq!(
         add(f64::spec([2, 3]), f64::spec([1, 3])),
@@ -129,22 +134,25 @@ fn weakness_survives_only_among_weak_operands() {
         ops::infer(&op, &inputs).unwrap()[0].weak
     };
     assert!(
-        infer(Op::Binary(BinaryOp::Add), &[&weak, &weak])
-            && !infer(Op::Binary(BinaryOp::Add), &[&weak, &strong])
+        infer(Op::from(BinaryOp::Add), &[&weak, &weak])
+            && !infer(Op::from(BinaryOp::Add), &[&weak, &strong])
     );
     assert!(
-        !infer(Op::Binary(BinaryOp::Lt), &[&weak, &weak])
-            && !infer(Op::Unary(UnaryOp::IsFinite), &[&weak])
+        !infer(Op::from(BinaryOp::Lt), &[&weak, &weak])
+            && !infer(Op::from(UnaryOp::IsFinite), &[&weak])
     );
-    assert!(infer(Op::Unary(UnaryOp::Sqrt), &[&weak]) && infer(Op::IntegerPow { y: 2 }, &[&weak]));
     assert!(
-        infer(Op::Clamp, &[&weak, &weak, &weak]) && !infer(Op::Clamp, &[&weak, &strong, &weak])
+        infer(Op::from(UnaryOp::Sqrt), &[&weak]) && infer(Op::from(IntegerPow { y: 2 }), &[&weak])
+    );
+    assert!(
+        infer(Op::from(Clamp), &[&weak, &weak, &weak])
+            && !infer(Op::from(Clamp), &[&weak, &strong, &weak])
     );
     assert!(infer(
-        Op::ConvertElementType {
+        Op::from(ConvertElementType {
             dtype: DType::F32,
             weak: true
-        },
+        }),
         &[&strong]
     ));
 }
@@ -155,21 +163,21 @@ fn arithmetic_broadcasts_and_keeps_elements() {
     let row = Array::from(array![[10.0, 20.0, 30.0]]);
     let column = Array::from(array![[0.5], [0.25]]);
     assert_eq!(
-        f64s(&run1(&Op::Binary(BinaryOp::Add), &[x.clone(), row.clone()])),
+        f64s(&run1(&Op::from(BinaryOp::Add), &[x.clone(), row.clone()])),
         [11.0, 22.0, 33.0, 14.0, 25.0, 36.0]
     );
     assert_eq!(
-        f64s(&run1(&Op::Binary(BinaryOp::Mul), &[column, row])),
+        f64s(&run1(&Op::from(BinaryOp::Mul), &[column, row])),
         [5.0, 10.0, 15.0, 2.5, 5.0, 7.5]
     );
     assert_eq!(
         f64s(&run1(
-            &Op::Binary(BinaryOp::Sub),
+            &Op::from(BinaryOp::Sub),
             &[Array::scalar(1.0), x.permute(&[1, 0])]
         )),
         [0.0, -3.0, -1.0, -4.0, -2.0, -5.0]
     );
-    let lt = run1(&Op::Binary(BinaryOp::Lt), &[x.clone(), Array::scalar(3.5)]);
+    let lt = run1(&Op::from(BinaryOp::Lt), &[x.clone(), Array::scalar(3.5)]);
     assert_eq!(
         lt.to_vec::<bool>().unwrap(),
         [true, true, true, false, false, false]
@@ -177,19 +185,19 @@ fn arithmetic_broadcasts_and_keeps_elements() {
     let nan = Array::scalar(f64::NAN);
     for kind in [BinaryOp::Eq, BinaryOp::Lt, BinaryOp::Ge] {
         assert!(
-            !run1(&Op::Binary(kind), &[nan.clone(), nan.clone()])
+            !run1(&Op::from(kind), &[nan.clone(), nan.clone()])
                 .item::<bool>()
                 .unwrap()
         );
     }
     assert!(
-        run1(&Op::Binary(BinaryOp::Ne), &[nan.clone(), nan])
+        run1(&Op::from(BinaryOp::Ne), &[nan.clone(), nan])
             .item::<bool>()
             .unwrap()
     );
     let bools = Array::from(array![true, false]);
     assert_eq!(
-        run1(&Op::Binary(BinaryOp::Ge), &[bools.clone(), bools])
+        run1(&Op::from(BinaryOp::Ge), &[bools.clone(), bools])
             .to_vec::<bool>()
             .unwrap(),
         [true, true]
@@ -204,7 +212,7 @@ fn select_takes_the_first_case_for_false_and_the_nearest_for_outlying_indices_n2
     );
     let which = Array::from(array![false, true, false]);
     assert_eq!(
-        f64s(&run1(&Op::SelectN, &[which, a.clone(), b.clone()])),
+        f64s(&run1(&Op::from(SelectN), &[which, a.clone(), b.clone()])),
         [1.0, 20.0, 3.0]
     );
     for (which, want) in [
@@ -213,17 +221,17 @@ fn select_takes_the_first_case_for_false_and_the_nearest_for_outlying_indices_n2
         (Array::scalar(9), &b),
         (Array::scalar(-9), &a),
     ] {
-        assert!(run1(&Op::SelectN, &[which, a.clone(), b.clone()]).identical(want));
+        assert!(run1(&Op::from(SelectN), &[which, a.clone(), b.clone()]).identical(want));
     }
     let c = Array::from(array![100.0, 200.0, 300.0]);
     let which = Array::from(array![-5, 1, 7]);
     assert_eq!(
-        f64s(&run1(&Op::SelectN, &[which, a.clone(), b.clone(), c])),
+        f64s(&run1(&Op::from(SelectN), &[which, a.clone(), b.clone(), c])),
         [1.0, 20.0, 300.0]
     );
     assert!(
         run1(
-            &Op::SelectN,
+            &Op::from(SelectN),
             &[Array::from(array![true, true, false]), a.clone()]
         )
         .identical(&a)
@@ -231,19 +239,25 @@ fn select_takes_the_first_case_for_false_and_the_nearest_for_outlying_indices_n2
     // Operands of different layouts.
     let square = Array::from(array![[1, 2], [3, 4]]);
     let which = Array::from(array![[true, true], [false, false]]).permute(&[1, 0]);
-    let got = run1(&Op::SelectN, &[which, square.permute(&[1, 0]), square]);
+    let got = run1(
+        &Op::from(SelectN),
+        &[which, square.permute(&[1, 0]), square],
+    );
     assert_eq!(got.to_vec::<i32>().unwrap(), [1, 3, 3, 4]);
     let (x, y) = (f64::spec([2]), f64::spec([3]));
     assert!(matches!(
-        ops::infer(&Op::SelectN, &[bool::spec([]), x.clone(), y]),
+        ops::infer(&Op::from(SelectN), &[bool::spec([]), x.clone(), y]),
         Err(OpErrorKind::ShapeMismatch { .. })
     ));
     assert!(matches!(
-        ops::infer(&Op::SelectN, &[bool::spec([1]), x.clone(), x.clone()]),
+        ops::infer(&Op::from(SelectN), &[bool::spec([1]), x.clone(), x.clone()]),
         Err(OpErrorKind::ShapeMismatch { .. })
     ));
     assert!(matches!(
-        ops::infer(&Op::SelectN, &[bool::spec([]), x.clone(), x.clone(), x]),
+        ops::infer(
+            &Op::from(SelectN),
+            &[bool::spec([]), x.clone(), x.clone(), x]
+        ),
         Err(OpErrorKind::InvalidParameter { .. })
     ));
 }
@@ -252,21 +266,21 @@ fn select_takes_the_first_case_for_false_and_the_nearest_for_outlying_indices_n2
 fn clamp_propagates_nan_and_lets_the_upper_bound_win_n12_n15() {
     let x = Array::from(array![-1.0, 0.5, 9.0, f64::NAN]);
     let out = f64s(&run1(
-        &Op::Clamp,
+        &Op::from(Clamp),
         &[Array::scalar(0.0), x.clone(), Array::scalar(1.0)],
     ));
     assert_eq!(out[..3], [0.0, 0.5, 1.0]);
     assert!(out[3].is_nan());
     assert_eq!(
         f64s(&run1(
-            &Op::Clamp,
+            &Op::from(Clamp),
             &[Array::scalar(3.0), x.clone(), Array::scalar(1.0)]
         ))[..3],
         [1.0, 1.0, 1.0]
     );
     let hi = Array::from(array![-2.0, 0.0, 5.0, 5.0]);
     assert_eq!(
-        f64s(&run1(&Op::Clamp, &[Array::scalar(-3.0), x, hi]))[..3],
+        f64s(&run1(&Op::from(Clamp), &[Array::scalar(-3.0), x, hi]))[..3],
         [-2.0, 0.0, 5.0]
     );
     let bounds = [
@@ -274,8 +288,17 @@ fn clamp_propagates_nan_and_lets_the_upper_bound_win_n12_n15() {
         Array::from(array![0, 9]),
         Array::scalar(7),
     ];
-    assert_eq!(run1(&Op::Clamp, &bounds).to_vec::<i32>().unwrap(), [1, 7]);
-    assert!(ops::infer(&Op::Clamp, &[f64::spec([1]), f64::spec([2]), f64::spec([])]).is_err());
+    assert_eq!(
+        run1(&Op::from(Clamp), &bounds).to_vec::<i32>().unwrap(),
+        [1, 7]
+    );
+    assert!(
+        ops::infer(
+            &Op::from(Clamp),
+            &[f64::spec([1]), f64::spec([2]), f64::spec([])]
+        )
+        .is_err()
+    );
 }
 
 #[test]
@@ -290,20 +313,20 @@ fn views_with_gaps_and_repeats_are_read_right() {
     let x = Array::wrap(stepped.clone());
     let want: Vec<i32> = stepped.iter().map(|&v| -v).collect();
     assert_eq!(
-        run1(&Op::Unary(UnaryOp::Neg), &[x.clone()])
+        run1(&Op::from(UnaryOp::Neg), &[x.clone()])
             .to_vec::<i32>()
             .unwrap(),
         want
     );
     let column = Array::full(&[4, 1], Scalar::I32(3));
-    let got = run1(&Op::Binary(BinaryOp::Mul), &[x.clone(), column]);
+    let got = run1(&Op::from(BinaryOp::Mul), &[x.clone(), column]);
     assert_eq!(
         got.to_vec::<i32>().unwrap(),
         stepped.iter().map(|&v| 3 * v).collect::<Vec<_>>()
     );
     let repeated = x.index_axis(0, 1).unwrap().broadcast_in_dim(&[4, 3], &[1]);
     assert_eq!(
-        run1(&Op::Binary(BinaryOp::Sub), &[repeated.clone(), repeated])
+        run1(&Op::from(BinaryOp::Sub), &[repeated.clone(), repeated])
             .to_vec::<i32>()
             .unwrap(),
         [0; 12]
@@ -314,12 +337,12 @@ fn views_with_gaps_and_repeats_are_read_right() {
 fn unary_and_binary_rules_agree_with_lanes() {
     for lane in [&[][..], &[3], &[2, 3]] {
         for (x, dim) in batchings(DType::F64, lane, 4, 0.5).into_iter().skip(1) {
-            check_batching(&Op::Unary(UnaryOp::Square), 4, &[(x.clone(), dim)]);
+            check_batching(&Op::from(UnaryOp::Square), 4, &[(x.clone(), dim)]);
             check_batching(
-                &Op::ConvertElementType {
+                &Op::from(ConvertElementType {
                     dtype: DType::I32,
                     weak: false,
-                },
+                }),
                 4,
                 &[(x, dim)],
             );
@@ -340,7 +363,7 @@ fn unary_and_binary_rules_agree_with_lanes() {
             for l in batchings(DType::F64, l, size, 1.0) {
                 for r in batchings(DType::F64, r, size, 2.0) {
                     if l.1.is_some() || r.1.is_some() {
-                        check_batching(&Op::Binary(BinaryOp::Sub), size, &[l.clone(), r]);
+                        check_batching(&Op::from(BinaryOp::Sub), size, &[l.clone(), r]);
                     }
                 }
             }
@@ -362,7 +385,11 @@ fn select_and_clamp_rules_agree_with_lanes() {
                 for which in batchings(DType::I32, outer, size, -3.0) {
                     for b in batchings(DType::F64, inner, size, 2.0) {
                         if which.1.is_some() || a.1.is_some() || b.1.is_some() {
-                            check_batching(&Op::SelectN, size, &[which.clone(), a.clone(), b]);
+                            check_batching(
+                                &Op::from(SelectN),
+                                size,
+                                &[which.clone(), a.clone(), b],
+                            );
                         }
                     }
                 }
@@ -370,7 +397,7 @@ fn select_and_clamp_rules_agree_with_lanes() {
                     for hi in batchings(DType::F64, if size == 1 { &[] } else { inner }, size, 6.0)
                     {
                         if lo.1.is_some() || a.1.is_some() || hi.1.is_some() {
-                            check_batching(&Op::Clamp, size, &[lo.clone(), a.clone(), hi]);
+                            check_batching(&Op::from(Clamp), size, &[lo.clone(), a.clone(), hi]);
                         }
                     }
                 }

@@ -2,18 +2,19 @@
 
 use super::super::testkit::{check_batching, counting, refusal, run1, strided};
 use super::*;
-use crate::array::DType;
+use crate::array::{Array, DType, Shape, TensorType};
+use crate::program::{Gather, GatherDims, IndexMode, Op, Rev, Slice};
 
 fn s(list: &[usize]) -> Shape {
     Shape::from_slice(list)
 }
 
 fn op(dims: &GatherDims, slice_sizes: &[usize], mode: IndexMode) -> Op {
-    Op::Gather {
+    Op::from(Gather {
         dims: dims.clone(),
         slice_sizes: s(slice_sizes),
         mode,
-    }
+    })
 }
 
 /// `jnp.take(operand, indices, axis=0)` of a vector.
@@ -160,13 +161,16 @@ fn window_axes_lie_where_the_dimension_numbers_say() {
 #[test]
 fn operands_are_read_through_any_strides() {
     let base = counting(&[4, 6]);
-    let reversed = run1(&Op::Rev { dims: s(&[0, 1]) }, std::slice::from_ref(&base));
+    let reversed = run1(
+        &Op::from(Rev { dims: s(&[0, 1]) }),
+        std::slice::from_ref(&base),
+    );
     let sliced = run1(
-        &Op::Slice {
+        &Op::from(Slice {
             start: s(&[1, 0]),
             limit: s(&[4, 5]),
             strides: s(&[1, 2]),
-        },
+        }),
         std::slice::from_ref(&base),
     );
     let whole_rows = GatherDims {

@@ -3,9 +3,8 @@
 //! A window is a box of fixed size inside the operand. Its start is addressed by an index vector and, along axes that
 //! run together with an axis of the indices, by the window's own position in the grid of windows.
 
-use std::borrow::Cow;
-
 use smallvec::SmallVec;
+use std::borrow::Cow;
 
 use crate::array::{Array, DType, Element, Shape, ShapeTuple, TensorType};
 use crate::ops::OpErrorKind;

@@ -1,24 +1,25 @@
 #![allow(clippy::unwrap_used, clippy::cloned_ref_to_slice_refs)]
 use super::*;
-use crate::array::Element;
+use crate::array::{Array, DType, Element, Shape, TensorType};
 use crate::ops::elementwise::tests::{batchings, numbers};
 use crate::ops::infer;
 use crate::ops::testkit::{check_batching, run1};
+use crate::program::{ArgReduce, ArgReduceOp, Op, Reduce, ReduceOp};
 use ndarray::{Axis, Slice, array};
 
 fn reduce(kind: ReduceOp, axes: &[usize]) -> Op {
-    Op::Reduce {
+    Op::from(Reduce {
         kind,
         axes: Shape::from_slice(axes),
-    }
+    })
 }
 
 fn arg(kind: ArgReduceOp, axis: usize) -> Op {
-    Op::ArgReduce {
+    Op::from(ArgReduce {
         kind,
         axis,
         index_dtype: DType::I32,
-    }
+    })
 }
 
 fn subsets(rank: usize) -> impl Iterator<Item = Vec<usize>> {
@@ -234,11 +235,11 @@ fn positions_are_those_of_the_first_extreme_or_nan_n12() {
         [0, 0, 0]
     );
     let x = Array::from(array![false, true]);
-    let wide = Op::ArgReduce {
+    let wide = Op::from(ArgReduce {
         kind: ArgReduceOp::Max,
         axis: 0,
         index_dtype: DType::I64,
-    };
+    });
     assert_eq!(run1(&wide, &[x]).item::<i64>().unwrap(), 1);
     assert_eq!(
         run1(
@@ -279,21 +280,21 @@ fn bad_operands_are_named() {
         kind(&reduce(ReduceOp::And, &[0]), f64::spec([2])),
         OpErrorKind::DTypeMismatch { .. }
     ));
-    let small = Op::ArgReduce {
+    let small = Op::from(ArgReduce {
         kind: ArgReduceOp::Max,
         axis: 0,
         index_dtype: DType::U8,
-    };
+    });
     assert!(
         infer(&small, &[f64::spec([256])]).is_ok() && infer(&small, &[f64::spec([257])]).is_err()
     );
     assert!(
         infer(
-            &Op::ArgReduce {
+            &Op::from(ArgReduce {
                 kind: ArgReduceOp::Max,
                 axis: 0,
                 index_dtype: DType::F64
-            },
+            }),
             &[f64::spec([2])]
         )
         .is_err()

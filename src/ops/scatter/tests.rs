@@ -2,17 +2,19 @@
 
 use super::super::testkit::{check_batching, counting, refusal, run1, strided};
 use super::*;
+use crate::array::{Array, Shape, TensorType};
+use crate::program::{IndexMode, Op, Reshape, Scatter, ScatterDims, ScatterOp};
 
 fn s(list: &[usize]) -> Shape {
     Shape::from_slice(list)
 }
 
 fn op(kind: ScatterOp, dims: &ScatterDims, mode: IndexMode) -> Op {
-    Op::Scatter {
+    Op::from(Scatter {
         kind,
         dims: dims.clone(),
         mode,
-    }
+    })
 }
 
 /// `operand.at[indices].set(updates)` of a vector.
@@ -125,7 +127,7 @@ fn integers_wrap_and_truth_values_are_bits() {
 #[test]
 fn windows_are_written_whole_or_not_at_all() {
     let operand = run1(
-        &Op::Reshape { shape: s(&[3, 3]) },
+        &Op::from(Reshape { shape: s(&[3, 3]) }),
         &[Array::zeros(crate::array::DType::F64, &[9])],
     );
     let updates = strided(&[2, 1, 2]);

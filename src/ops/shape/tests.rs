@@ -2,7 +2,11 @@
 
 use super::super::testkit::{check_batching, counting, refusal, run1, strided};
 use super::*;
-use crate::program::PadAxis;
+use crate::array::{Array, DType, Element, Shape, TensorType};
+use crate::ops::rule::Rules;
+use crate::program::{
+    BroadcastInDim, Concatenate, Iota, Op, Pad, PadAxis, Reshape, Rev, Slice, Squeeze, Transpose,
+};
 
 fn s(list: &[usize]) -> Shape {
     Shape::from_slice(list)
@@ -13,7 +17,7 @@ fn f64s(array: &Array) -> Vec<f64> {
 }
 
 fn pad(entries: &[(i64, i64, usize)]) -> Op {
-    Op::Pad {
+    Op::from(Pad {
         config: entries
             .iter()
             .map(|&(low, high, interior)| PadAxis {
@@ -22,57 +26,57 @@ fn pad(entries: &[(i64, i64, usize)]) -> Op {
                 interior,
             })
             .collect(),
-    }
+    })
 }
 
 /// Every operation of one operand here, with the lane shape it is given in the tests of rules.
 fn unary_cases() -> Vec<(Op, Vec<usize>)> {
     vec![
         (
-            Op::BroadcastInDim {
+            Op::from(BroadcastInDim {
                 shape: s(&[4, 2, 3]),
                 dims: s(&[1, 2]),
-            },
+            }),
             vec![2, 3],
         ),
         (
-            Op::BroadcastInDim {
+            Op::from(BroadcastInDim {
                 shape: s(&[2, 5, 3]),
                 dims: s(&[0, 1, 2]),
-            },
+            }),
             vec![2, 1, 3],
         ),
         (
-            Op::BroadcastInDim {
+            Op::from(BroadcastInDim {
                 shape: s(&[2]),
                 dims: s(&[]),
-            },
+            }),
             vec![],
         ),
-        (Op::Reshape { shape: s(&[3, 2]) }, vec![2, 3]),
-        (Op::Reshape { shape: s(&[]) }, vec![1, 1]),
+        (Op::from(Reshape { shape: s(&[3, 2]) }), vec![2, 3]),
+        (Op::from(Reshape { shape: s(&[]) }), vec![1, 1]),
         (
-            Op::Transpose {
+            Op::from(Transpose {
                 permutation: s(&[2, 0, 1]),
-            },
+            }),
             vec![2, 3, 4],
         ),
-        (Op::Squeeze { dims: s(&[0, 2]) }, vec![1, 3, 1]),
-        (Op::Rev { dims: s(&[1, 0]) }, vec![2, 3]),
+        (Op::from(Squeeze { dims: s(&[0, 2]) }), vec![1, 3, 1]),
+        (Op::from(Rev { dims: s(&[1, 0]) }), vec![2, 3]),
         (
-            Op::Slice {
+            Op::from(Slice {
                 start: s(&[1, 0]),
                 limit: s(&[4, 5]),
                 strides: s(&[2, 3]),
-            },
+            }),
             vec![4, 5],
         ),
         (
-            Op::Slice {
+            Op::from(Slice {
                 start: s(&[2]),
                 limit: s(&[2]),
                 strides: s(&[1]),
-            },
+            }),
             vec![3],
         ),
     ]
@@ -102,7 +106,7 @@ fn batching_rules_equal_a_loop_over_lanes() {
                 (counting(&shape), dim)
             };
             check_batching(
-                &Op::Concatenate { dimension: 1 },
+                &Op::from(Concatenate { dimension: 1 }),
                 size,
                 &[at(a, 3), at(b, 4)],
             );
@@ -141,44 +145,47 @@ fn views_and_copies_hold_the_right_elements() {
     let x = strided(&[2, 3]);
     assert_eq!(f64s(&x), [0.0, 2.0, 4.0, 1.0, 3.0, 5.0]);
     assert_eq!(
-        f64s(&run1(&Op::Rev { dims: s(&[1]) }, std::slice::from_ref(&x))),
+        f64s(&run1(
+            &Op::from(Rev { dims: s(&[1]) }),
+            std::slice::from_ref(&x)
+        )),
         [4.0, 2.0, 0.0, 5.0, 3.0, 1.0]
     );
-    let slice = Op::Slice {
+    let slice = Op::from(Slice {
         start: s(&[0, 0]),
         limit: s(&[2, 3]),
         strides: s(&[5, 2]),
-    };
+    });
     assert_eq!(f64s(&run1(&slice, std::slice::from_ref(&x))), [0.0, 4.0]);
     assert_eq!(
         f64s(&run1(
-            &Op::Reshape { shape: s(&[6]) },
+            &Op::from(Reshape { shape: s(&[6]) }),
             std::slice::from_ref(&x)
         )),
         f64s(&x)
     );
     let column = run1(
-        &Op::Slice {
+        &Op::from(Slice {
             start: s(&[0, 1]),
             limit: s(&[2, 2]),
             strides: s(&[1, 1]),
-        },
+        }),
         std::slice::from_ref(&x),
     );
     assert_eq!(
         f64s(&run1(
-            &Op::Squeeze { dims: s(&[1]) },
+            &Op::from(Squeeze { dims: s(&[1]) }),
             std::slice::from_ref(&column)
         )),
         [2.0, 3.0]
     );
-    let joined = run1(&Op::Concatenate { dimension: 1 }, &[column, x]);
+    let joined = run1(&Op::from(Concatenate { dimension: 1 }), &[column, x]);
     assert_eq!(f64s(&joined), [2.0, 0.0, 2.0, 4.0, 3.0, 1.0, 3.0, 5.0]);
-    let huge = Op::Slice {
+    let huge = Op::from(Slice {
         start: s(&[1]),
         limit: s(&[3]),
         strides: s(&[usize::MAX]),
-    };
+    });
     assert_eq!(f64s(&run1(&huge, &[counting(&[3])])), [1.0]);
 }
 
@@ -212,22 +219,32 @@ fn pad_crops_and_dilates() {
     assert_eq!(f64s(&run1(&pad(&[]), &[Array::scalar(4.0), v])), [4.0]);
 }
 
+fn counted(dtype: DType, shape: &[usize], dimension: usize) -> Array {
+    let shape = s(shape);
+    let op = Op::from(Iota {
+        dtype,
+        shape,
+        dimension,
+    });
+    run1(&op, &[])
+}
+
 #[test]
 fn iota_wraps() {
     // Rule N28: JAX's int8 count to 130 wraps; the narrowest type here is uint8.
-    let wrapped = eval_iota(DType::U8, &[258], 0);
+    let wrapped = counted(DType::U8, &[258], 0);
     assert_eq!(wrapped.elements::<u8>()[254..], [254, 255, 0, 1]);
-    let op = Op::Iota {
+    let op = Op::from(Iota {
         dtype: DType::I32,
         shape: s(&[2, 3]),
         dimension: 1,
-    };
+    });
     assert_eq!(run1(&op, &[]).elements::<i32>()[..], [0, 1, 2, 0, 1, 2]);
     assert_eq!(
-        eval_iota(DType::F32, &[2, 2], 0).elements::<f32>()[..],
+        counted(DType::F32, &[2, 2], 0).elements::<f32>()[..],
         [0.0, 0.0, 1.0, 1.0]
     );
-    assert!(eval_iota(DType::I64, &[2, 0], 0).is_empty());
+    assert!(counted(DType::I64, &[2, 0], 0).is_empty());
 }
 
 #[test]
@@ -257,9 +274,11 @@ fn bad_parameters_are_refused() {
             "{op:?}"
         );
     };
-    let broadcast = |shape: &[usize], dims: &[usize]| Op::BroadcastInDim {
-        shape: s(shape),
-        dims: s(dims),
+    let broadcast = |shape: &[usize], dims: &[usize]| {
+        Op::from(BroadcastInDim {
+            shape: s(shape),
+            dims: s(dims),
+        })
     };
     mismatch(broadcast(&[2, 3], &[0]), x());
     parameter(broadcast(&[2, 3], &[1, 0]), x());
@@ -268,49 +287,52 @@ fn bad_parameters_are_refused() {
     mismatch(broadcast(&[2, 4], &[0, 1]), x());
     parameter(broadcast(&[usize::MAX, 2, 3], &[1, 2]), x());
     parameter(broadcast(&[0, usize::MAX, 2, 3], &[2, 3]), x());
-    mismatch(Op::Reshape { shape: s(&[4]) }, x());
+    mismatch(Op::from(Reshape { shape: s(&[4]) }), x());
     parameter(
-        Op::Reshape {
+        Op::from(Reshape {
             shape: s(&[usize::MAX, 2]),
-        },
+        }),
         x(),
     );
     mismatch(
-        Op::Transpose {
+        Op::from(Transpose {
             permutation: s(&[0]),
-        },
+        }),
         x(),
     );
     parameter(
-        Op::Transpose {
+        Op::from(Transpose {
             permutation: s(&[0, 0]),
-        },
+        }),
         x(),
     );
     axis(
-        Op::Transpose {
+        Op::from(Transpose {
             permutation: s(&[0, 2]),
-        },
+        }),
         x(),
     );
-    mismatch(Op::Squeeze { dims: s(&[0]) }, x());
-    axis(Op::Squeeze { dims: s(&[2]) }, x());
-    parameter(Op::Squeeze { dims: s(&[1, 0]) }, vec![f64::spec([1, 1])]);
-    axis(Op::Concatenate { dimension: 2 }, x());
+    mismatch(Op::from(Squeeze { dims: s(&[0]) }), x());
+    axis(Op::from(Squeeze { dims: s(&[2]) }), x());
+    parameter(
+        Op::from(Squeeze { dims: s(&[1, 0]) }),
+        vec![f64::spec([1, 1])],
+    );
+    axis(Op::from(Concatenate { dimension: 2 }), x());
     mismatch(
-        Op::Concatenate { dimension: 0 },
+        Op::from(Concatenate { dimension: 0 }),
         vec![f64::spec([2, 3]), f64::spec([2, 2])],
     );
     mismatch(
-        Op::Concatenate { dimension: 0 },
+        Op::from(Concatenate { dimension: 0 }),
         vec![f64::spec([2, 3]), f64::spec([3])],
     );
     dtype(
-        Op::Concatenate { dimension: 0 },
+        Op::from(Concatenate { dimension: 0 }),
         vec![f64::spec([2]), f32::spec([2])],
     );
     assert!(matches!(
-        refusal(&Op::Concatenate { dimension: 0 }, &[]),
+        refusal(&Op::from(Concatenate { dimension: 0 }), &[]),
         OpErrorKind::OperandCount { .. }
     ));
     let padded = |entries, ty| (pad(entries), vec![f64::spec([2, 3]), ty]);
@@ -326,39 +348,41 @@ fn bad_parameters_are_refused() {
         ))
         .contains("larger")
     );
-    axis(Op::Rev { dims: s(&[2]) }, x());
-    parameter(Op::Rev { dims: s(&[0, 0]) }, x());
-    let slice = |start: &[usize], limit: &[usize], strides: &[usize]| Op::Slice {
-        start: s(start),
-        limit: s(limit),
-        strides: s(strides),
+    axis(Op::from(Rev { dims: s(&[2]) }), x());
+    parameter(Op::from(Rev { dims: s(&[0, 0]) }), x());
+    let slice = |start: &[usize], limit: &[usize], strides: &[usize]| {
+        Op::from(Slice {
+            start: s(start),
+            limit: s(limit),
+            strides: s(strides),
+        })
     };
     mismatch(slice(&[0], &[2, 3], &[1, 1]), x());
     mismatch(slice(&[0, 2], &[2, 1], &[1, 1]), x());
     mismatch(slice(&[0, 0], &[2, 4], &[1, 1]), x());
     parameter(slice(&[0, 0], &[2, 3], &[1, 0]), x());
     axis(
-        Op::Iota {
+        Op::from(Iota {
             dtype: DType::I32,
             shape: s(&[]),
             dimension: 0,
-        },
+        }),
         vec![],
     );
     dtype(
-        Op::Iota {
+        Op::from(Iota {
             dtype: DType::Bool,
             shape: s(&[2]),
             dimension: 0,
-        },
+        }),
         vec![],
     );
     parameter(
-        Op::Iota {
+        Op::from(Iota {
             dtype: DType::I32,
             shape: s(&[1 << 62]),
             dimension: 0,
-        },
+        }),
         vec![],
     );
 }
@@ -367,9 +391,14 @@ fn bad_parameters_are_refused() {
 fn weakness_survives_where_every_operand_is_weak() {
     let weak = f64::spec([2]).with_weak(true);
     let joined = |a: &TensorType, b: &TensorType| {
-        infer_concatenate(0, &[a.clone(), b.clone()]).map(|t| t[0].weak)
+        Concatenate { dimension: 0 }
+            .infer(&[a.clone(), b.clone()])
+            .map(|t| t[0].weak)
     };
     assert_eq!(joined(&weak, &weak), Ok(true));
     assert_eq!(joined(&weak, &f64::spec([2])), Ok(false));
-    assert_eq!(infer_rev(&[0], &[weak]).map(|t| t[0].weak), Ok(true));
+    assert_eq!(
+        Rev { dims: s(&[0]) }.infer(&[weak]).map(|t| t[0].weak),
+        Ok(true)
+    );
 }

@@ -1,5 +1,8 @@
 //! Work units grouped into shards, for computing them elsewhere.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::phase::eliminator::error::EliminatorError;
@@ -9,6 +12,8 @@ use crate::phase::symbolic::unit::WorkUnit;
 
 const FORMAT: &str = "elimap-manifest";
 const VERSION: u32 = 1;
+const PREFIX: &str = "manifest-";
+const SUFFIX: &str = ".json";
 
 /// Which work units make which shard.
 ///
@@ -19,12 +24,15 @@ const VERSION: u32 = 1;
 /// | field | meaning |
 /// | --- | --- |
 /// | `format`, `version` | checked before anything else |
-/// | `shards` | by number, from 0; a shard may be empty |
+/// | `shards` | by number, from 0; a shard is empty only where there are no units |
 /// | `cost` | the predicted multiply-adds of its units |
 /// | `units` | their keys; the unit with key k is in the file `k.json` beside the manifest |
 ///
 /// Units are handed out by longest processing time first (Graham 1969, *Bounds on multiprocessing timing anomalies*): each
 /// goes to the shard that has least, the costliest first, so the largest shard is at most 4/3 of the best possible.
+///
+/// A manifest is named after its content ([`file_name`](Self::file_name)), as units are. So any number of models may be
+/// planned into one folder, and whoever was given the name of a manifest finds that manifest and no later one.
 ///
 /// ```
 /// use elimap::phase::{Analysis, Manifest, models};
@@ -53,8 +61,21 @@ pub struct Shard {
 }
 
 impl Manifest {
-    /// The name of a manifest's file.
-    pub const FILE: &'static str = "manifest.json";
+    /// The name of this manifest's file: `manifest-`, the first half of a hash of its content, `.json`.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        let hash = blake3::hash(self.to_json().as_bytes()).to_hex();
+        format!("{PREFIX}{}{SUFFIX}", &hash[..32])
+    }
+
+    /// Whether a file has the name of a manifest, of this or of another content.
+    #[must_use]
+    pub fn is_file_name(name: &str) -> bool {
+        let hash = name
+            .strip_prefix(PREFIX)
+            .and_then(|name| name.strip_suffix(SUFFIX));
+        hash.is_some_and(|hash| hash.len() == 32 && hash.bytes().all(|b| b.is_ascii_hexdigit()))
+    }
 
     /// The name of a unit's file.
     #[must_use]
@@ -62,7 +83,7 @@ impl Manifest {
         format!("{key}.json")
     }
 
-    /// Groups units into this many shards (at least one) of about equal predicted cost.
+    /// Groups units into this many shards of about equal predicted cost, at least one and at most one per unit.
     #[must_use]
     pub fn new(units: &[WorkUnit], shards: usize) -> Self {
         let mut costs: Vec<(u64, BlockKey)> = units
@@ -70,11 +91,16 @@ impl Manifest {
             .map(|unit| (unit.predicted_multiply_adds(), unit.key()))
             .collect();
         costs.sort_unstable_by(|a, b| b.cmp(a));
-        let mut shards = vec![Shard::default(); shards.max(1)];
+        let mut shards = vec![Shard::default(); shards.clamp(1, units.len().max(1))];
+        // The least so far comes out first, and of equals the one with the lowest number.
+        let mut least: BinaryHeap<Reverse<(u64, usize)>> =
+            (0..shards.len()).map(|shard| Reverse((0, shard))).collect();
         for (cost, key) in costs {
-            if let Some(least) = shards.iter_mut().min_by_key(|shard| shard.cost) {
-                least.cost = least.cost.saturating_add(cost);
-                least.units.push(key);
+            if let Some(mut top) = least.peek_mut() {
+                let Reverse((total, shard)) = &mut *top;
+                *total = total.saturating_add(cost);
+                shards[*shard].cost = *total;
+                shards[*shard].units.push(key);
             }
         }
         Self {
@@ -206,6 +232,20 @@ mod tests {
     }
 
     #[test]
+    fn a_manifest_is_named_after_its_content() {
+        let analysis = Analysis::new(&models::block_chain(4, 30, 3, 4, 2).unwrap());
+        let manifest = |shards| Manifest::new(analysis.work_units(), shards);
+        let (one, two) = (manifest(1).file_name(), manifest(2).file_name());
+        assert_ne!(one, two);
+        assert_eq!(one, manifest(1).file_name());
+        assert!(Manifest::is_file_name(&one) && Manifest::is_file_name(&two));
+        let unit = Manifest::unit_file(analysis.work_units()[0].key());
+        for other in [&*unit, "manifest.json", "manifest-.json", "manifest-x"] {
+            assert!(!Manifest::is_file_name(other), "{other}");
+        }
+    }
+
+    #[test]
     fn shards_are_balanced_and_complete() {
         let analysis = Analysis::new(&models::block_chain(40, 30, 3, 40, 2).unwrap());
         let units = analysis.work_units();
@@ -223,6 +263,9 @@ mod tests {
         expected.sort_unstable();
         assert_eq!(keys, expected);
         assert_eq!(Manifest::new(&[], 0).shards().len(), 1);
+        let most = Manifest::new(units, usize::MAX);
+        assert_eq!(most.shards().len(), units.len());
+        assert!(most.shards().iter().all(|shard| shard.units.len() == 1));
         for text in ["", "[]", r#"{"format":"x","version":1,"shards":[]}"#] {
             assert!(Manifest::from_json(text).is_err());
         }

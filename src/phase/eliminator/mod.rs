@@ -26,6 +26,7 @@ use crate::phase::graph::Graph;
 use crate::phase::symbolic::analysis::Analysis;
 use crate::phase::symbolic::fill::{BlockTrace, eliminate_unit};
 use crate::phase::trace::EliminationTrace;
+use crate::tensor::context::without_traces;
 use crate::{Array, CallLog, Callback, CallbackError, Element, Error, VmapMethod, pmap, vmap};
 
 /// How missing block traces are computed.
@@ -248,9 +249,9 @@ impl Eliminator {
             .vmap_method(method)
             .log(log)
         };
-        vmap(eliminate)
-            .call((Array::from(indices.to_vec()),))
-            .map_err(unwrap_host_error)?;
+        let indices_array = Array::from(indices.to_vec());
+        // Also within a function that is being traced, where the call would only be recorded.
+        without_traces(|| vmap(eliminate).call((indices_array,))).map_err(unwrap_host_error)?;
         let found = found.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(indices
             .iter()

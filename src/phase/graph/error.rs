@@ -42,6 +42,21 @@ pub enum GraphError {
         field: &'static str,
     },
 
+    /// The start distribution is empty, which reads like a field that was lost.
+    #[error(
+        "`start_edges` is empty, so the model starts nowhere; give rows [to, probability] (a model that is absorbed at time zero has the probability 0)"
+    )]
+    NoStart,
+
+    /// The graph was discretized: it describes numbers of jumps, not times.
+    #[error(
+        "the graph was made by phasic's `discretize`{}, and discrete models are not read; serialize the graph as it was before", vertex.map(|vertex| format!(" ({vertex} is one of its auxiliary vertices)")).unwrap_or_default()
+    )]
+    Discrete {
+        /// An auxiliary vertex, where that tells.
+        vertex: Option<VertexId>,
+    },
+
     /// A row has too few or too many numbers.
     #[error(
         "field `{field}`, row {row}: expected {expected} numbers, found {found}; rows of `{field}` are {layout}"

@@ -4,6 +4,7 @@
 //! further meaning, so that a value of the wrong type is reported with its line and column; then the rows go through
 //! [`GraphBuilder`] one by one, so that everything else is reported with its field and row.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 
@@ -11,7 +12,7 @@ use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::phase::graph::error::GraphError;
-use crate::phase::graph::{Graph, GraphBuilder, VertexId};
+use crate::phase::graph::{Edge, Graph, GraphBuilder, VertexId};
 
 /// The fields both phasic 0.22 and 0.32 always write, for the message of a missing one.
 pub(crate) const REQUIRED_FIELDS: &str = "`states`, `edges`, `start_edges`, `param_edges`, `param_length`, `state_length` and `n_vertices`";
@@ -106,6 +107,7 @@ struct RawGraph {
     n_vertices: Option<f64>,
     vertex_indices: Option<Vec<f64>>,
     weight_mode: Option<String>,
+    is_discrete: Option<bool>,
 }
 
 fn required<T>(field: &'static str, value: Option<T>) -> Result<T, GraphError> {
@@ -189,6 +191,9 @@ impl RawGraph {
                 mode: mode.to_owned(),
             });
         }
+        if self.is_discrete == Some(true) {
+            return Err(GraphError::Discrete { vertex: None });
+        }
         let states = required("states", self.states)?;
         let edges = required("edges", self.edges)?;
         let start_edges = required("start_edges", self.start_edges)?;
@@ -214,11 +219,19 @@ impl RawGraph {
         if vertices == 0 {
             return Err(GraphError::NoVertices);
         }
+        if start_edges.len() == 0 {
+            return Err(GraphError::NoStart);
+        }
         check_vertex_indices(self.vertex_indices.as_deref().unwrap_or(&[]), vertices)?;
 
         let mut builder = add_states(&states, state_length, param_length)?;
         let ends = Endpoints { vertices };
         let constant_edges = self.constant_edges.unwrap_or_default();
+        if let Some(vertex) = auxiliary_vertex(&states, &constant_edges, &param_edges) {
+            return Err(GraphError::Discrete {
+                vertex: Some(vertex),
+            });
+        }
         for (field, rows) in [("edges", &edges), ("constant_edges", &constant_edges)] {
             for (row, numbers) in rows.iter() {
                 row_length(field, row, numbers.len(), 3, "[from, to, rate]")?;
@@ -234,6 +247,38 @@ impl RawGraph {
         }
         builder.build()
     }
+}
+
+/// An auxiliary vertex that phasic's `discretize` added, if all edges with constant rates are those of such vertices: from
+/// a state of zeros back to the vertex that alone leads there, with the weight 1.
+fn auxiliary_vertex(states: &Rows, constant_edges: &Rows, param_edges: &Rows) -> Option<VertexId> {
+    if constant_edges.len() == 0 {
+        return None;
+    }
+    let pair = |row: &[f64]| match *row {
+        [from, to, ..] => Some((from.to_bits(), to.to_bits())),
+        _ => None,
+    };
+    let mut leads: HashMap<u64, Vec<u64>> = HashMap::new();
+    for (_, row) in param_edges.iter() {
+        let (from, to) = pair(row)?;
+        leads.entry(to).or_default().push(from);
+    }
+    let mut first = None;
+    for (_, row) in constant_edges.iter() {
+        let (aux, back) = pair(row)?;
+        let index = f64::from_bits(aux);
+        let is_vertex = index >= 0.0 && index < states.len() as f64;
+        let is_auxiliary = row[2..] == [1.0]
+            && is_vertex
+            && states.row(index as usize).iter().all(|&label| label == 0.0)
+            && leads.get(&aux).is_some_and(|from| from[..] == [back]);
+        if !is_auxiliary {
+            return None;
+        }
+        first = first.or(VertexId::new(index as usize));
+    }
+    first
 }
 
 fn check_vertex_indices(indices: &[f64], vertices: usize) -> Result<(), GraphError> {
@@ -357,18 +402,33 @@ impl Serialize for ParamEdge {
     }
 }
 
+impl Graph {
+    /// Whether an edge is written with coefficients. A zero rate may be either; it is written as its neighbours are, so that
+    /// the edges of a vertex keep their order when they are read back.
+    fn is_parameterized(&self, edge: &Edge<'_>) -> bool {
+        let row = || self.edges_from(edge.from);
+        match edge.is_zero() {
+            true => {
+                row().all(|other| other.constant == 0.0)
+                    && row().any(|other| !other.coefficients.is_empty())
+            }
+            false => !edge.coefficients.is_empty(),
+        }
+    }
+}
+
 impl Serialize for Graph {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
         let param_length = self.param_length();
         let edges = Sequence(|| {
             self.edges()
-                .filter(|edge| edge.coefficients.is_empty())
+                .filter(|edge| !self.is_parameterized(edge))
                 .map(ConstantEdge::new)
         });
         let param_edges = Sequence(|| {
             self.edges()
-                .filter(|edge| !edge.coefficients.is_empty())
+                .filter(|edge| self.is_parameterized(edge))
                 .map(|edge| {
                     let mut coefficients = vec![0.0; param_length];
                     for (&parameter, &coefficient) in edge.parameters.iter().zip(edge.coefficients)
@@ -467,7 +527,7 @@ impl Graph {
     /// | `states` | `n_vertices` rows of `state_length` integers | the label of each vertex; vertex 0 is the start |
     /// | `edges` | rows `[from, to, rate]` | edges with a constant rate |
     /// | `constant_edges` | rows `[from, to, rate]`, may be absent | the same, as 0.32 writes auxiliary vertices |
-    /// | `start_edges` | rows `[to, probability]` | the start distribution; what is missing to 1 is mass at time zero |
+    /// | `start_edges` | rows `[to, probability]`, at least one | the start distribution; what is missing to 1 is mass at time zero |
     /// | `param_edges` | rows `[from, to, c_0, c_1, ...]` | edges with rate c . theta |
     /// | `start_param_edges` | empty, may be absent | refused otherwise |
     /// | `param_length`, `state_length`, `n_vertices` | integers | sizes, checked against the rows |
@@ -504,7 +564,6 @@ impl Graph {
     /// Writes the graph in phasic's serialized form; [`Graph::from_json`] gives the same graph back.
     ///
     /// Edges come out grouped by the vertex they leave, in whichever of `edges` and `param_edges` they belong.
-    #[must_use]
     pub fn to_json(&self) -> String {
         // Every number in a graph is finite and every key a string, so there is nothing serialization could refuse.
         serde_json::to_string(self).unwrap_or_default()

@@ -31,10 +31,6 @@ const GRAPH_CONTEXT: &str = "elimap phase graph structure version 1";
 pub struct BlockKey([u8; 32]);
 
 impl BlockKey {
-    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
     /// The 32 bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {

@@ -2,10 +2,10 @@
 
 use std::fmt::Display;
 
-use crate::array::{Scalar, TensorType};
+use crate::array::{Scalar, Shape, TensorType};
 
 /// `()`, `(3,)`, `(2, 3)`.
-pub(super) fn tuple<T: Display>(items: impl IntoIterator<Item = T>) -> String {
+pub(crate) fn tuple<T: Display>(items: impl IntoIterator<Item = T>) -> String {
     let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
     match &items[..] {
         [item] => format!("({item},)"),
@@ -14,18 +14,18 @@ pub(super) fn tuple<T: Display>(items: impl IntoIterator<Item = T>) -> String {
 }
 
 /// `[]`, `[3]`, `[2, 3]`.
-pub(super) fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
+pub(crate) fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
     let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
     format!("[{}]", items.join(", "))
 }
 
 /// `True` or `False`.
-pub(super) fn boolean(value: bool) -> &'static str {
+pub(crate) fn boolean(value: bool) -> &'static str {
     if value { "True" } else { "False" }
 }
 
 /// The shortest digits that read back as the same number, with `.0` or an exponent.
-pub(super) fn float(value: f64) -> String {
+pub(crate) fn float(value: f64) -> String {
     if value.is_nan() {
         return "nan".to_owned();
     }
@@ -43,7 +43,7 @@ pub(super) fn float(value: f64) -> String {
 }
 
 /// A rank-0 value; a `float32` shows the digits of its exact value as a `float64`, as in JAX.
-pub(super) fn scalar(value: Scalar) -> String {
+pub(crate) fn scalar(value: Scalar) -> String {
     match value {
         Scalar::Bool(x) => boolean(x).to_owned(),
         Scalar::U8(x) => x.to_string(),
@@ -57,13 +57,25 @@ pub(super) fn scalar(value: Scalar) -> String {
 }
 
 /// `ShapedArray(float32[3])`.
-pub(super) fn shaped_array(ty: &TensorType) -> String {
+pub(crate) fn shaped_array(ty: &TensorType) -> String {
     let dims: Vec<String> = ty.shape.iter().map(ToString::to_string).collect();
     format!("ShapedArray({}[{}])", ty.dtype.name(), dims.join(","))
 }
 
+/// `Name(key=(1, 2), ..)`.
+pub(crate) fn record<'a>(
+    name: &str,
+    fields: impl IntoIterator<Item = (&'static str, &'a Shape)>,
+) -> String {
+    let fields: Vec<String> = fields
+        .into_iter()
+        .map(|(key, dims)| format!("{key}={}", tuple(dims)))
+        .collect();
+    format!("{name}({})", fields.join(", "))
+}
+
 /// A string in single quotes.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::from("'");
     for c in text.chars() {
         match c {
@@ -78,7 +90,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// A name: bare where the parser reads it back as one word, in quotes otherwise.
-pub(super) fn name(text: &str) -> String {
+pub(crate) fn name(text: &str) -> String {
     let bare = text
         .strip_prefix('<')
         .and_then(|t| t.strip_suffix('>'))
@@ -91,7 +103,7 @@ pub(super) fn name(text: &str) -> String {
 }
 
 /// Whether the text is a letter or `_`, then letters, digits and `_`, all of them ASCII.
-pub(super) fn is_identifier(text: &str) -> bool {
+pub(crate) fn is_identifier(text: &str) -> bool {
     !text.starts_with(|c: char| c.is_ascii_digit())
         && !text.is_empty()
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')

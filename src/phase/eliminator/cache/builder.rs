@@ -85,22 +85,29 @@ impl CacheBuilder {
     ///
     /// # Errors
     ///
-    /// [`CacheError::Folder`] if the path is empty or names something else than a folder.
+    /// [`CacheError::Folder`] if the path is empty or names something else than a folder, and [`CacheError::Strangers`] if
+    /// anybody may write in it: entries are believed, so a stranger could make answers wrong. A folder like `/tmp`, in which
+    /// only owners remove files, is one where only the entries of this user and of root are believed.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<TraceCache, CacheError> {
         let path = path.as_ref().to_path_buf();
         if path.as_os_str().is_empty() {
             let message = "the path is empty";
             return Err(CacheError::Folder { path, message });
         }
-        if path.metadata().is_ok_and(|found| !found.is_dir()) {
-            let message = "it is not a folder";
-            return Err(CacheError::Folder { path, message });
+        let mut strangers_write = false;
+        if let Ok(found) = path.metadata() {
+            if !found.is_dir() {
+                let message = "it is not a folder";
+                return Err(CacheError::Folder { path, message });
+            }
+            strangers_write = folder::judge(&path, &found)?;
         }
         let disk = Disk {
             root: path,
             max_bytes: self.max_bytes,
             sync: self.sync,
             temporary_age: self.temporary_age,
+            strangers_write,
             warned: AtomicBool::new(false),
             warned_of_size: AtomicBool::new(false),
         };

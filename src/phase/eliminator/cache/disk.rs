@@ -17,6 +17,9 @@
 //!
 //! # What may go wrong, and what happens then
 //!
+//! Only regular files are opened, without following a symbolic link and without waiting for the other end of a pipe. The
+//! header is read first, and memory is taken only for what it and the file's length agree on.
+//!
 //! Whatever cannot be read is a miss, whatever cannot be written is not kept, and the answer is computed either way. A
 //! damaged, foreign or outdated file is reported by a `tracing` warning that names it, and replaced by the entry computed
 //! in its stead. The first failure to read or write the folder is reported likewise, the following are only counted.
@@ -28,14 +31,14 @@
 //! its bound by about a 32nd, and the scan costs little per byte written. The time of modification serves as the time of
 //! last use: a hit renews it when it is more than an hour old (times of access are off or coarse on many systems).
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use super::encode::{Damage, EntryId};
+use super::encode::{Damage, EntryId, HEADER, Header};
 use super::error::CacheError;
 use super::folder::{self, Untagged, is_prefix, is_temporary, list};
 
@@ -50,6 +53,8 @@ pub(super) struct Disk {
     pub max_bytes: u64,
     pub sync: bool,
     pub temporary_age: Duration,
+    /// Whether anybody may add files to the folder, though only their owners remove them.
+    pub strangers_write: bool,
     pub warned: AtomicBool,
     /// Whether it was said that the folder grows beyond its bound.
     pub warned_of_size: AtomicBool,
@@ -62,6 +67,8 @@ pub(super) struct Found {
     pub path: PathBuf,
     pub bytes: u64,
     pub used: SystemTime,
+    /// Or else a folder, a symbolic link, a device.
+    pub is_file: bool,
 }
 
 impl Disk {
@@ -71,16 +78,39 @@ impl Disk {
     }
 
     /// The bytes of an entry, or `None` if it is not there or cannot be read.
-    pub(super) fn read(&self, id: &EntryId) -> Option<Vec<u8>> {
+    pub(super) fn read(&self, id: &EntryId) -> Result<Option<Vec<u8>>, Damage> {
         let path = self.path(id);
-        match read_and_renew(&path) {
-            Ok(bytes) => Some(bytes),
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => {
+        let outcome = open(&path).and_then(|(mut file, metadata)| {
+            self.check_owner(&metadata)?;
+            let bytes = read_whole(&mut file, metadata.len())?;
+            renew(&file, &metadata);
+            Ok(bytes)
+        });
+        match outcome {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(Unread::Damaged(damage)) => Err(damage),
+            Err(Unread::Io(error)) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(Unread::Io(error)) => {
                 self.warn_once(&path, &error, "read");
-                None
+                Ok(None)
             }
         }
+    }
+
+    /// Where strangers may add files, only those of this user and of root are believed.
+    #[cfg(unix)]
+    fn check_owner(&self, metadata: &Metadata) -> Result<(), Damage> {
+        use std::os::unix::fs::MetadataExt;
+        let owner = metadata.uid();
+        match self.strangers_write && !folder::is_trusted(owner) {
+            true => Err(Damage::Owner(owner)),
+            false => Ok(()),
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn check_owner(&self, _: &Metadata) -> Result<(), Damage> {
+        Ok(())
     }
 
     /// Says that an entry is not what it should be.
@@ -160,8 +190,15 @@ impl Disk {
         fraction <= written as f64 * SCANS_PER_BOUND / self.max_bytes.max(1) as f64
     }
 
-    /// Every entry. What cannot be listed is left out, as is what has no entry's name.
+    /// Every entry. What cannot be listed is left out, as is what has no entry's name or is no regular file.
     pub(super) fn entries(&self) -> Vec<Found> {
+        let mut found = self.named();
+        found.retain(|found| found.is_file);
+        found
+    }
+
+    /// Everything that has an entry's name.
+    pub(super) fn named(&self) -> Vec<Found> {
         let mut found = Vec::new();
         for folder in list(&self.root) {
             let prefix = folder.file_name();
@@ -175,14 +212,13 @@ impl Disk {
                     .to_str()
                     .and_then(EntryId::from_file_name)
                     .filter(|id| self.path(id) == file.path());
-                if let (Some(id), Ok(metadata)) = (id, file.metadata())
-                    && metadata.is_file()
-                {
+                if let (Some(id), Ok(metadata)) = (id, file.metadata()) {
                     found.push(Found {
                         id,
                         path: file.path(),
                         bytes: metadata.len(),
                         used: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+                        is_file: metadata.is_file(),
                     });
                 }
             }
@@ -241,20 +277,73 @@ impl Disk {
     }
 }
 
-fn read_and_renew(path: &Path) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
-    let metadata = file.metadata()?;
+/// Why a file was not read.
+pub(super) enum Unread {
+    Io(io::Error),
+    Damaged(Damage),
+}
+
+impl From<io::Error> for Unread {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<Damage> for Unread {
+    fn from(damage: Damage) -> Self {
+        Self::Damaged(damage)
+    }
+}
+
+/// The bytes of a file that should be an entry, which may be anything.
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, Unread> {
+    let (mut file, metadata) = open(path)?;
+    read_whole(&mut file, metadata.len())
+}
+
+/// Opens a regular file, and nothing else: a pipe would be waited for, a symbolic link may lead anywhere.
+fn open(path: &Path) -> Result<(File, Metadata), Unread> {
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW;
+        options.custom_flags(flags.bits().cast_signed());
+    }
+    let opened = options.open(path).and_then(|file| {
+        let metadata = file.metadata()?;
+        Ok((file, metadata))
+    });
+    match opened {
+        Ok((file, metadata)) if metadata.is_file() => Ok((file, metadata)),
+        // Of some things, opening fails.
+        Err(error) if fs::symlink_metadata(path).is_err() => Err(error.into()),
+        Err(error) if fs::symlink_metadata(path).is_ok_and(|found| found.is_file()) => {
+            Err(error.into())
+        }
+        _ => Err(Damage::NotAFile.into()),
+    }
+}
+
+/// Reads a file of this length, and no memory is taken for one whose header says otherwise.
+fn read_whole(file: &mut File, length: u64) -> Result<Vec<u8>, Unread> {
     let mut bytes = Vec::new();
+    file.take(HEADER as u64).read_to_end(&mut bytes)?;
+    Header::parse(&bytes)?.check_length(length)?;
     // A size that memory cannot hold is damage like any other.
-    bytes
-        .try_reserve_exact(usize::try_from(metadata.len()).map_err(io::Error::other)?)
-        .map_err(io::Error::other)?;
-    file.read_to_end(&mut bytes)?;
+    let rest = usize::try_from(length).map_err(io::Error::other)? - bytes.len();
+    bytes.try_reserve_exact(rest).map_err(io::Error::other)?;
+    file.take(rest as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Makes the time of last use recent, if it is not.
+fn renew(file: &File, metadata: &Metadata) {
     let now = SystemTime::now();
     let is_old = |used| now.duration_since(used).is_ok_and(|age| age > RENEW_AFTER);
     if metadata.modified().is_ok_and(is_old) {
         // Only the owner may; for others the entry looks older than it is.
         let _ = file.set_modified(now);
     }
-    Ok(bytes)
 }

@@ -19,7 +19,7 @@
 //! The payload of a plan is the numbering, the blocks, the slots, and the block traces that have no entry of their own.
 //!
 //! Whoever decodes has compared the checksum and the canonical bytes before, so what is checked here is not damage any
-//! more. It is checked that nothing read can index out of bounds.
+//! more. It is checked that nothing read can index out of bounds, and that a plan's units are those of its blocks.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ use crate::phase::symbolic::unit::WorkUnit;
 /// Changes whenever the bytes of an entry do.
 const VERSION: u32 = 1;
 const MAGIC: &[u8; 8] = b"elimapTC";
-const HEADER: usize = 96;
+pub(super) const HEADER: usize = 96;
 const HASHED: usize = 64;
 
 /// What an entry holds.
@@ -105,6 +105,10 @@ impl EntryId {
 pub(crate) enum Damage {
     #[error("it is no cache entry")]
     Foreign,
+    #[error("it is no regular file")]
+    NotAFile,
+    #[error("it belongs to user {0}, in a folder where anybody may write")]
+    Owner(u32),
     #[error("it has format version {0}, this version reads {VERSION}")]
     Version(u32),
     #[error("it has {found} bytes where its header says {expected}")]
@@ -190,6 +194,63 @@ fn checksum(bytes: &[u8]) -> [u8; 32] {
         .as_bytes()
 }
 
+/// What the first bytes of an entry say about the rest.
+#[derive(Debug)]
+pub(super) struct Header {
+    pub id: EntryId,
+    pub canonical: u64,
+    pub payload: u64,
+}
+
+impl Header {
+    /// Reads it from the front of an entry, or of what may be one.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, Damage> {
+        if bytes.len() < 8 || &bytes[..8] != MAGIC {
+            return Err(Damage::Foreign);
+        }
+        if bytes.len() < HEADER {
+            return Err(Damage::Length {
+                expected: HEADER as u64,
+                found: bytes.len() as u64,
+            });
+        }
+        let word = |at: usize| {
+            u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+        };
+        let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
+        if word(8) != VERSION {
+            return Err(Damage::Version(word(8)));
+        }
+        let kind = EntryKind::ALL
+            .into_iter()
+            .find(|kind| kind.code() == word(12))
+            .ok_or(Damage::Content("no such kind"))?;
+        let mut key = [0; 32];
+        key.copy_from_slice(&bytes[16..48]);
+        Ok(Self {
+            id: EntryId { kind, key },
+            canonical: long(48),
+            payload: long(56),
+        })
+    }
+
+    /// The length of the whole entry.
+    pub(super) fn length(&self) -> u64 {
+        (HEADER as u64)
+            .saturating_add(self.canonical)
+            .saturating_add(self.payload)
+    }
+
+    /// An error if the whole entry has another length.
+    pub(super) fn check_length(&self, found: u64) -> Result<(), Damage> {
+        let expected = self.length();
+        match found == expected {
+            true => Ok(()),
+            false => Err(Damage::Length { expected, found }),
+        }
+    }
+}
+
 /// An entry whose checksum is right.
 #[derive(Debug)]
 pub(super) struct Entry<'b> {
@@ -201,42 +262,14 @@ pub(super) struct Entry<'b> {
 impl<'b> Entry<'b> {
     /// Checks header, lengths and checksum.
     pub(super) fn open(bytes: &'b [u8]) -> Result<Self, Damage> {
-        if bytes.len() < 8 || &bytes[..8] != MAGIC {
-            return Err(Damage::Foreign);
-        }
-        let cut = |expected: u64| Damage::Length {
-            expected,
-            found: bytes.len() as u64,
-        };
-        if bytes.len() < HEADER {
-            return Err(cut(HEADER as u64));
-        }
-        let word = |at: usize| {
-            u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
-        };
-        let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
-        if word(8) != VERSION {
-            return Err(Damage::Version(word(8)));
-        }
-        let (canonical, payload) = (long(48), long(56));
-        let expected = (HEADER as u64)
-            .saturating_add(canonical)
-            .saturating_add(payload);
-        if bytes.len() as u64 != expected {
-            return Err(cut(expected));
-        }
+        let header = Header::parse(bytes)?;
+        header.check_length(bytes.len() as u64)?;
         if checksum(bytes) != bytes[HASHED..HEADER] {
             return Err(Damage::Checksum);
         }
-        let kind = EntryKind::ALL
-            .into_iter()
-            .find(|kind| kind.code() == word(12))
-            .ok_or(Damage::Content("no such kind"))?;
-        let mut key = [0; 32];
-        key.copy_from_slice(&bytes[16..48]);
-        let (canonical, payload) = bytes[HEADER..].split_at(canonical as usize);
+        let (canonical, payload) = bytes[HEADER..].split_at(header.canonical as usize);
         Ok(Self {
-            id: EntryId { kind, key },
+            id: header.id,
             canonical,
             payload,
         })
@@ -472,6 +505,10 @@ pub(super) fn read_graph(
         },
     };
     let layout = Layout::from_words(words, graph, unit_count).map_err(Damage::Content)?;
+    check(
+        unit_count <= layout.blocks().len(),
+        "a unit serves no block",
+    )?;
     let mut first_block = vec![None; unit_count];
     for block in layout.blocks().rev() {
         if let Some(unit) = layout.unit(block) {
@@ -482,9 +519,13 @@ pub(super) fn read_graph(
     let mut traces = Vec::with_capacity(unit_count);
     for block in first_block {
         let block = block.ok_or(Damage::Content("a unit serves no block"))?;
-        let mut key = [0; 32];
-        key.copy_from_slice(reader.take(32)?);
-        let unit = WorkUnit::new(BlockKey::from_bytes(key), layout.topology(block));
+        let topology = layout.topology(block);
+        let key = topology.key();
+        check(
+            reader.take(32)? == key.as_bytes(),
+            "a unit is not that of its block",
+        )?;
+        let unit = WorkUnit::new(key, topology);
         traces.push(match reader.word()? {
             0 => None,
             _ => Some(Arc::new(take_trace(&mut reader, &unit)?)),

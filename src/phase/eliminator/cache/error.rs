@@ -22,6 +22,19 @@ pub enum CacheError {
         message: &'static str,
     },
 
+    /// Anybody may write in the folder.
+    #[error(
+        "anybody may write in the cache folder `{}` (mode {mode:o}, owner {owner}), and so make answers wrong; run `chmod o-w` on it or name another folder", path.display()
+    )]
+    Strangers {
+        /// The folder.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+        /// The number of the user whom it belongs to.
+        owner: u32,
+    },
+
     /// The platform names no place for caches.
     #[error(
         "this platform names no folder for caches (no home directory is known); set ELIMAP_CACHE to a folder, or to `none`"
@@ -50,7 +63,7 @@ pub enum CacheError {
         source: std::io::Error,
     },
 
-    /// An entry offered to a cache is not whole.
+    /// An entry offered to a cache is not whole, or not what it says it is.
     #[error("`{name}` is not taken into the cache: {message}; export it again where it comes from")]
     Entry {
         /// Its name.

@@ -14,6 +14,8 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
+use super::error::CacheError;
+
 /// The file that marks a folder as a cache, by the Cache Directory Tagging Specification.
 const TAG_FILE: &str = "CACHEDIR.TAG";
 /// The specification's signature, and who wrote it.
@@ -94,6 +96,40 @@ pub(super) fn is_temporary(entry: &fs::DirEntry) -> bool {
         .to_str()
         .is_some_and(|name| name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX));
     is_named && entry.file_type().is_ok_and(|kind| kind.is_file())
+}
+
+/// Whether strangers may add files to a folder; an error if they may also replace those of others.
+///
+/// The rule is ssh's for a user's files: whoever else may write must be root, or the folder must be sticky, so that nobody
+/// removes or renames what belongs to others.
+#[cfg(unix)]
+pub(super) fn judge(path: &Path, metadata: &fs::Metadata) -> Result<bool, CacheError> {
+    use std::os::unix::fs::MetadataExt;
+    const WRITABLE_BY_ALL: u32 = 0o002;
+    const STICKY: u32 = 0o1000;
+    let (mode, owner) = (metadata.mode() & 0o7777, metadata.uid());
+    if mode & WRITABLE_BY_ALL == 0 {
+        return Ok(false);
+    }
+    match mode & STICKY != 0 && is_trusted(owner) {
+        true => Ok(true),
+        false => Err(CacheError::Strangers {
+            path: path.to_owned(),
+            mode,
+            owner,
+        }),
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn judge(_: &Path, _: &fs::Metadata) -> Result<bool, CacheError> {
+    Ok(false)
+}
+
+/// Whether a user may do here whatever this one may.
+#[cfg(unix)]
+pub(super) fn is_trusted(user: u32) -> bool {
+    user == 0 || user == rustix::process::geteuid().as_raw()
 }
 
 /// Makes a folder and those above it, none of which strangers may write, whatever the user's mask allows.

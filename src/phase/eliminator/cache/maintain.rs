@@ -1,16 +1,15 @@
 //! Looking after the folder: list, verify, prune, clear, and carrying entries to other folders.
 
 use std::fs;
+use std::io::{ErrorKind, Read};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use super::disk::{Disk, Found};
-use super::encode::{Damage, Entry, EntryId, EntryKind, read_block};
+use super::claim::Claim;
+use super::disk::{Disk, Found, Unread, read_file};
+use super::encode::{Damage, Entry, EntryId, EntryKind, HEADER, Header};
 use super::error::CacheError;
 use super::{CacheStats, TraceCache, to_disk};
-use crate::phase::symbolic::fill::eliminate_unit;
-use crate::phase::symbolic::topology::{Topology, graph_key, key_of};
-use crate::phase::symbolic::unit::WorkUnit;
 
 /// A file of a cache folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,17 +87,20 @@ impl TraceCache {
         found.into_iter().map(CacheEntry::from).collect()
     }
 
-    /// Reads every entry of the folder and says what is wrong; block traces are also computed again and compared.
+    /// Reads every entry of the folder, computes it again, and says what is wrong.
     pub fn verify(&self) -> Vec<CacheFault> {
-        let faults = self.entries().into_iter().filter_map(|entry| {
-            let message = match fs::read(&entry.path) {
+        let mut named = self.disk().map(Disk::named).unwrap_or_default();
+        named.sort_unstable_by_key(|found| found.id);
+        let faults = named.into_iter().filter_map(|found| {
+            let message = match read_file(&found.path) {
                 // Removed meanwhile, which is nobody's fault.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
-                Err(error) => error.to_string(),
-                Ok(bytes) => inspect(&entry.name, &bytes, true).err()?.to_string(),
+                Err(Unread::Io(error)) if error.kind() == ErrorKind::NotFound => return None,
+                Err(Unread::Io(error)) => error.to_string(),
+                Err(Unread::Damaged(damage)) => damage.to_string(),
+                Ok(bytes) => inspect(found.id, &bytes).err()?.to_string(),
             };
             Some(CacheFault {
-                path: entry.path,
+                path: found.path,
                 message,
             })
         });
@@ -165,58 +167,92 @@ impl TraceCache {
         Ok((removed, entries))
     }
 
-    /// Takes an entry from another folder, by name and content.
+    /// Takes an entry from another folder, by name and content; its length. It is computed again and compared first, so
+    /// nobody has to be believed.
+    ///
+    /// No more is read than the entry's header announces, and no memory is taken for what does not arrive.
     ///
     /// # Errors
     ///
-    /// [`CacheError::Entry`] if it is not whole, or cannot be written here.
-    pub fn import(&self, name: &str, bytes: &[u8]) -> Result<(), CacheError> {
+    /// [`CacheError::Entry`] if it is not whole, is not what is computed here for the same block or graph, or cannot be
+    /// written here.
+    pub fn import(&self, name: &str, entry: impl Read) -> Result<u64, CacheError> {
         let refuse = |message: String| CacheError::Entry {
             name: name.to_owned(),
             message,
         };
-        let id = inspect(name, bytes, false).map_err(|damage| refuse(damage.to_string()))?;
         let disk = self
             .disk()
             .ok_or_else(|| refuse("the cache has no folder".to_owned()))?;
+        let (id, bytes) = receive(name, entry, disk.max_bytes).map_err(|unread| {
+            refuse(match unread {
+                Unread::Io(error) => error.to_string(),
+                Unread::Damaged(damage) => damage.to_string(),
+            })
+        })?;
+        let length = bytes.len() as u64;
         let mut tally = CacheStats::default();
-        to_disk(disk, &id, &mut tally, || bytes.to_vec());
+        to_disk(disk, &id, &mut tally, || bytes);
         let failed = tally.failed_writes > 0;
         self.record(tally);
-        if failed {
-            return Err(refuse("its file cannot be written".to_owned()));
+        match failed {
+            true => Err(refuse("its file cannot be written".to_owned())),
+            false => Ok(length),
         }
-        Ok(())
     }
 }
 
-/// Checks the bytes of an entry as far as that goes without the graph: everything of a block trace, and of a plan its
-/// checksum and key.
-fn inspect(name: &str, bytes: &[u8], compute: bool) -> Result<EntryId, Damage> {
+impl CacheEntry {
+    /// Its bytes, to be carried to another folder.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says; also if it is no regular file, or its header does not fit its length.
+    pub fn read(&self) -> std::io::Result<Vec<u8>> {
+        read_file(&self.path).map_err(|unread| match unread {
+            Unread::Io(error) => error,
+            Unread::Damaged(damage) => std::io::Error::other(damage.to_string()),
+        })
+    }
+}
+
+/// Checks the bytes of an entry against what is computed in its stead.
+fn inspect(id: EntryId, bytes: &[u8]) -> Result<(), Damage> {
     let entry = Entry::open(bytes)?;
-    let id = entry.id;
-    if id.file_name() != name {
+    if entry.id != id {
         return Err(Damage::Name);
     }
-    match id.kind {
-        EntryKind::Graph => {
-            if graph_key(entry.canonical) != id.key {
-                return Err(Damage::Outdated);
-            }
-        }
-        EntryKind::Block => {
-            let key = key_of(entry.canonical);
-            if *key.as_bytes() != id.key {
-                return Err(Damage::Outdated);
-            }
-            let topology = Topology::from_canonical_bytes(entry.canonical)
-                .ok_or(Damage::Content("its topology is none"))?;
-            let unit = WorkUnit::new(key, topology);
-            let trace = read_block(bytes, id, &unit)?;
-            if compute && trace != eliminate_unit(&unit) {
-                return Err(Damage::Content("it is not the trace of its block"));
-            }
-        }
+    Claim::new(id, entry.canonical)?.check(bytes)
+}
+
+/// Reads and checks an entry from a source that may say anything.
+fn receive(name: &str, mut source: impl Read, most: u64) -> Result<(EntryId, Vec<u8>), Unread> {
+    let mut bytes = Vec::new();
+    source
+        .by_ref()
+        .take(HEADER as u64)
+        .read_to_end(&mut bytes)?;
+    let header = Header::parse(&bytes)?;
+    if header.id.file_name() != name {
+        return Err(Damage::Name.into());
     }
-    Ok(id)
+    if header.length() > most {
+        return Err(Damage::Content("it is larger than the folder may be").into());
+    }
+    let canonical = source
+        .by_ref()
+        .take(header.canonical)
+        .read_to_end(&mut bytes)?;
+    if canonical as u64 != header.canonical {
+        header.check_length(bytes.len() as u64)?;
+    }
+    let claim = Claim::new(header.id, &bytes[HEADER..])?;
+    if header.payload > claim.longest_payload() {
+        return Err(Damage::Content("it is longer than what it describes").into());
+    }
+    // One more, to see that nothing follows.
+    source.take(header.payload + 1).read_to_end(&mut bytes)?;
+    Entry::open(&bytes)?;
+    claim.check(&bytes)?;
+    Ok((header.id, bytes))
 }

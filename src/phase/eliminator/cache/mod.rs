@@ -9,7 +9,9 @@
 //!   in coefficients, labels or start share it. A graph met again is not analyzed again.
 //!
 //! Every entry carries the exact bytes its key was taken from. They are compared before the entry is believed, so
-//! not even a collision of keys could lead to a wrong trace.
+//! not even a collision of keys could lead to a wrong trace. That a trace is the trace of its block is *not* found out
+//! by reading it: a cache believes whoever may write its folder. What comes from elsewhere is computed again before it is
+//! taken over ([`TraceCache::import`]), and a folder that anybody may write is refused.
 //!
 //! # Levels
 //!
@@ -21,6 +23,7 @@
 //! Nothing is locked but a map operation, never while anything is eliminated, read or written.
 
 mod builder;
+mod claim;
 pub(crate) mod disk;
 mod encode;
 mod error;
@@ -336,13 +339,16 @@ fn from_disk<T>(
 ) -> Option<T> {
     let start = Instant::now();
     let found = disk.read(id).and_then(|bytes| {
+        let Some(bytes) = bytes else {
+            return Ok(None);
+        };
         tally.disk.bytes_read += bytes.len() as u64;
-        decode(&bytes)
-            .inspect_err(|damage| {
-                tally.damaged += 1;
-                disk.report_damage(id, damage);
-            })
-            .ok()
+        decode(&bytes).map(Some)
+    });
+    let found = found.unwrap_or_else(|damage| {
+        tally.damaged += 1;
+        disk.report_damage(id, &damage);
+        None
     });
     match found {
         Some(_) => tally.disk.hits += 1,

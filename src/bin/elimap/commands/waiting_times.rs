@@ -1,0 +1,61 @@
+//! `elimap waiting-times`: the expected time until absorption from every vertex.
+
+use anyhow::Result;
+use elimap::phase::Quantity;
+use serde_json::json;
+
+use crate::args::ModelAtThetas;
+use crate::commands::question::{Question, by_vertex};
+use crate::io::matrix::MatrixFile;
+use crate::io::stream::stream;
+use crate::output::Text;
+
+/// Expected time until absorption from every vertex, at one theta or at a file of them
+///
+/// Vertex 0 is the start, whose time is the expectation; absorbing vertices have time 0; a vertex that absorption cannot
+/// be reached from has time inf. OUT.npy has the shape (thetas, vertices).
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  elimap waiting-times examples/models/island_4.json --theta 1,1,0.5
+  elimap waiting-times examples/models/island_4.json --theta 1,1,0.5 --json
+  elimap waiting-times examples/models/island_4.json --thetas thetas.npy --out times.npy")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    model: ModelAtThetas,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Text> {
+    let output = args.model.output(None)?;
+    let trace = args.model.trace()?;
+    if let Some(path) = &args.model.thetas {
+        let question = Question::new(&trace, Quantity::WaitingTimes)?;
+        let thetas = MatrixFile::open(path, trace.param_length())?;
+        stream(&question, thetas, &output)?;
+        return Ok(Text::new());
+    }
+    let theta = args.model.theta.as_deref().unwrap_or_default();
+    let waiting = trace.at(theta)?.expected_waiting_times();
+    if args.model.json {
+        return Ok(Text::json(
+            &json!({"theta": theta, "expected_waiting_time": by_vertex(&waiting)}),
+        ));
+    }
+    let graph = trace.graph();
+    let mut text = Text::new();
+    text.line("vertex  waiting time            state");
+    for vertex in graph.vertices() {
+        let state: Vec<String> = graph
+            .state(vertex)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        text.line(format_args!(
+            "{:<7} {:<23?} {}",
+            vertex.index(),
+            waiting[vertex.index()],
+            state.join(",")
+        ));
+    }
+    Ok(text)
+}

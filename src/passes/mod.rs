@@ -1,0 +1,11 @@
+//! From programs to programs, and what is true of one: what transforms and execution are made of.
+//!
+//! No user calls a pass by name but [`Program::verify`](crate::Program::verify).
+
+pub(crate) mod dead;
+pub(crate) mod env;
+pub(crate) mod forward;
+pub(crate) mod hoist;
+pub(crate) mod rebuild;
+pub(crate) mod simplify;
+mod verify;

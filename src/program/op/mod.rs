@@ -1,0 +1,214 @@
+//! The closed list of operations.
+//!
+//! An operation is a struct of its parameters, which follow JAX's primitives so that programs read as jaxprs do, and one
+//! row of the table below. What it means is `impl Rules` in [`ops`](crate::ops), without default methods: an operation
+//! without a type rule, an evaluation, a batching rule or a text form does not compile.
+//!
+//! The table has two parts. A *data* operation's results depend on nothing but its operands, so it is evaluated by
+//! itself; its parameters compare and hash, which a program or a host function does not, so that none can hide in them. A *control*
+//! operation runs programs or the host or speaks of named axes, says which, and is run by [`exec`](crate::exec).
+
+mod control;
+mod data;
+mod kinds;
+
+use std::sync::Arc;
+
+pub use control::{Call, Collective, Cond, CustomVmapCall, HostCall, Scan, ScatterApply, While};
+pub use data::{
+    ArgReduce, Binary, BroadcastInDim, Cholesky, Clamp, Concatenate, ConvertElementType,
+    Cumulative, DotGeneral, DynamicSlice, DynamicUpdateSlice, Gather, IntegerPow, Iota, Pad,
+    Reduce, Reshape, Rev, Scatter, SelectN, Slice, Solve, Sort, Squeeze, TopK, Transpose,
+    TriangularSolve, Unary,
+};
+pub use kinds::{
+    ArgReduceOp, BinaryOp, CollectiveOp, CumulativeOp, DotDims, GatherDims, IndexMode, PadAxis,
+    ReduceOp, ScatterDims, ScatterOp, UnaryOp,
+};
+
+use crate::callback::VmapMethod;
+
+/// The name `axis_name` gives to a mapped axis.
+pub type AxisName = Arc<str>;
+
+/// Every operation once, with its name in text: one, or in brackets the type of its field `kind`, which has several.
+macro_rules! for_each_op {
+    ($then:ident) => {
+        $then! {
+            data {
+                Unary (UnaryOp),
+                Binary (BinaryOp),
+                IntegerPow "integer_pow",
+                ConvertElementType "convert_element_type",
+                SelectN "select_n",
+                Clamp "clamp",
+                BroadcastInDim "broadcast_in_dim",
+                Reshape "reshape",
+                Transpose "transpose",
+                Squeeze "squeeze",
+                Concatenate "concatenate",
+                Pad "pad",
+                Rev "rev",
+                Slice "slice",
+                Iota "iota",
+                Reduce (ReduceOp),
+                ArgReduce (ArgReduceOp),
+                Cumulative (CumulativeOp),
+                DotGeneral "dot_general",
+                DynamicSlice "dynamic_slice",
+                DynamicUpdateSlice "dynamic_update_slice",
+                Gather "gather",
+                Scatter (ScatterOp),
+                Sort "sort",
+                TopK "top_k",
+                Cholesky "cholesky",
+                TriangularSolve "triangular_solve",
+                Solve "solve",
+            }
+            control {
+                HostCall (CallbackKind),
+                Call "jit",
+                CustomVmapCall "custom_vmap_call",
+                Cond "cond",
+                While "while",
+                Scan "scan",
+                ScatterApply "scatter",
+                Collective (CollectiveOp),
+            }
+        }
+    };
+}
+pub(crate) use for_each_op;
+
+/// An operation's name, from its row.
+macro_rules! op_name {
+    ($op:ident, ($kind:ty)) => {
+        $op.kind.name()
+    };
+    ($op:ident, $name:literal) => {{
+        let _ = $op;
+        $name
+    }};
+}
+
+/// Whether a name in text is one of a row's.
+macro_rules! op_is_named {
+    ($text:ident, ($kind:ty)) => {
+        <$kind>::NAMES.contains(&$text)
+    };
+    ($text:ident, $name:literal) => {
+        $text == $name
+    };
+}
+pub(crate) use op_is_named;
+
+macro_rules! define_ops {
+    (
+        data { $($data:ident $data_name:tt),* $(,)? }
+        control { $($control:ident $control_name:tt),* $(,)? }
+    ) => {
+        /// An operation whose results depend on nothing but its operands.
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum DataOp {
+            $(#[doc = concat!("[`", stringify!($data), "`].")] $data($data)),*
+        }
+
+        /// An operation that runs programs or the host, or speaks of named axes.
+        #[derive(Clone, Debug)]
+        #[non_exhaustive]
+        pub enum ControlOp {
+            $(#[doc = concat!("[`", stringify!($control), "`].")] $control($control)),*
+        }
+
+        impl Op {
+            /// The name in program text and in messages.
+            #[must_use]
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Op::Data(DataOp::$data(op)) => op_name!(op, $data_name),)*
+                    $(Op::Control(ControlOp::$control(op)) => op_name!(op, $control_name),)*
+                }
+            }
+        }
+
+        $(
+            impl From<$data> for DataOp {
+                fn from(op: $data) -> Self {
+                    DataOp::$data(op)
+                }
+            }
+            impl From<$data> for Op {
+                fn from(op: $data) -> Self {
+                    Op::Data(op.into())
+                }
+            }
+        )*
+        $(
+            impl From<$control> for ControlOp {
+                fn from(op: $control) -> Self {
+                    ControlOp::$control(op)
+                }
+            }
+            impl From<$control> for Op {
+                fn from(op: $control) -> Self {
+                    Op::Control(op.into())
+                }
+            }
+        )*
+    };
+}
+for_each_op!(define_ops);
+
+/// One operation with its parameters.
+///
+/// ```
+/// use elimap::program::{Cumulative, CumulativeOp, Op};
+/// let op = Op::from(Cumulative { kind: CumulativeOp::Sum, axis: 0, reverse: false });
+/// assert_eq!(op.name(), "cumsum");
+/// assert!(!op.has_effects() && op.sub_programs().is_empty());
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Op {
+    /// One that is evaluated by itself.
+    Data(DataOp),
+    /// One that runs programs or the host, or speaks of named axes.
+    Control(ControlOp),
+}
+
+impl Op {
+    /// The callback's method, where this is a host call.
+    #[must_use]
+    pub fn vmap_method(&self) -> Option<VmapMethod> {
+        if let Op::Control(ControlOp::HostCall(call)) = self {
+            call.callback.method()
+        } else {
+            None
+        }
+    }
+}
+
+impl From<DataOp> for Op {
+    fn from(op: DataOp) -> Self {
+        Op::Data(op)
+    }
+}
+
+impl From<ControlOp> for Op {
+    fn from(op: ControlOp) -> Self {
+        Op::Control(op)
+    }
+}
+
+impl From<UnaryOp> for Op {
+    fn from(kind: UnaryOp) -> Self {
+        Unary { kind }.into()
+    }
+}
+
+impl From<BinaryOp> for Op {
+    fn from(kind: BinaryOp) -> Self {
+        Binary { kind }.into()
+    }
+}
