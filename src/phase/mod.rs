@@ -62,6 +62,6 @@ pub use operations::{OpId, Operation, Operations, Role, Step, TooManyOperations}
 pub use symbolic::analysis::Analysis;
 pub use symbolic::error::SymbolicError;
 pub use symbolic::fill::{BlockTrace, eliminate_unit};
-pub use symbolic::topology::BlockKey;
+pub use symbolic::key::BlockKey;
 pub use symbolic::unit::WorkUnit;
 pub use trace::{EliminationTrace, Summary};

@@ -405,8 +405,8 @@ impl Operations<'_> {
                     self.block.row[u] = Some(self.accumulate(self.block.row[u], product));
                 }
             }
-            if let Some(chance) = self.block.exit[v] {
-                let product = self.emit(Operation::Mul(weight, chance), Role::Intermediate);
+            if let Some(probability) = self.block.exit[v] {
+                let product = self.emit(Operation::Mul(weight, probability), Role::Intermediate);
                 exit = Some(self.accumulate(exit, product));
             }
         }
@@ -423,11 +423,12 @@ impl Operations<'_> {
         };
         let inverse = self.emit(Operation::Inv(pivot), Role::InversePivot(layout.vertex(t)));
         for rate in later {
-            let chance = self.emit(Operation::Mul(rate, inverse), Role::Intermediate);
-            self.block.upper.push(chance);
+            let probability = self.emit(Operation::Mul(rate, inverse), Role::Intermediate);
+            self.block.upper.push(probability);
         }
-        let chance = exit.map(|exit| self.emit(Operation::Mul(exit, inverse), Role::Intermediate));
-        self.block.exit.push(chance);
+        let probability =
+            exit.map(|exit| self.emit(Operation::Mul(exit, inverse), Role::Intermediate));
+        self.block.exit.push(probability);
         self.block.inverse.push(inverse);
     }
 

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::phase::graph::Graph;
 use crate::phase::numeric::ranks::Ranks;
+use crate::phase::numeric::sensitivity::Sensitivity;
 use crate::phase::symbolic::analysis::Analysis;
 use crate::phase::symbolic::error::SymbolicError;
 use crate::phase::symbolic::factor::SymbolicFactor;
@@ -31,6 +32,7 @@ struct Inner {
     graph: Graph,
     symbolic: Arc<SymbolicFactor>,
     ranks: OnceLock<Ranks>,
+    sensitivity: OnceLock<Sensitivity>,
 }
 
 impl fmt::Debug for EliminationTrace {
@@ -85,6 +87,7 @@ impl EliminationTrace {
             graph: graph.clone(),
             symbolic: Arc::new(symbolic),
             ranks: OnceLock::new(),
+            sensitivity: OnceLock::new(),
         }))
     }
 
@@ -104,6 +107,12 @@ impl EliminationTrace {
         self.0
             .ranks
             .get_or_init(|| Ranks::new(&self.0.graph, &self.0.symbolic))
+    }
+
+    /// The edges of each vertex by source, for gradients; grouped when they are first asked for.
+    pub(crate) fn sensitivity(&self) -> &Sensitivity {
+        let sensitivity = || Sensitivity::new(self.ranks());
+        self.0.sensitivity.get_or_init(sensitivity)
     }
 
     /// The graph.

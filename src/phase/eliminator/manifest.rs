@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::phase::eliminator::error::EliminatorError;
 use crate::phase::graph::json::bare_message;
-use crate::phase::symbolic::topology::{BlockKey, Topology};
+use crate::phase::symbolic::key::BlockKey;
+use crate::phase::symbolic::topology::Topology;
 use crate::phase::symbolic::unit::WorkUnit;
 
 const FORMAT: &str = "elimap-manifest";

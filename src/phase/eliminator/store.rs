@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::phase::eliminator::error::EliminatorError;
 use crate::phase::symbolic::analysis::Analysis;
 use crate::phase::symbolic::error::SymbolicError;
-use crate::phase::symbolic::topology::BlockKey;
+use crate::phase::symbolic::key::BlockKey;
 use crate::phase::symbolic::unit::WorkUnit;
 
 /// Work units by index, as the host of a callback over indices looks them up.

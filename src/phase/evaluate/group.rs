@@ -12,13 +12,14 @@ use crate::phase::evaluate::certified::{self, Problem};
 use crate::phase::evaluate::point::Point;
 use crate::phase::evaluate::quantity::{Output, Recipe, variance_is_doubtful};
 use crate::phase::index::Rank;
-use crate::phase::numeric::adjoint::{Adjoint, Ingredients};
+use crate::phase::numeric::adjoint::Adjoint;
 use crate::phase::numeric::error::NumericError;
 use crate::phase::numeric::extended::Range;
 use crate::phase::numeric::kernel::{Kernel, System};
 use crate::phase::numeric::lanes::Lanes;
 use crate::phase::numeric::precise::Precise;
 use crate::phase::numeric::ranks::Ranks;
+use crate::phase::numeric::terms::{Ingredients, Term};
 use crate::phase::trace::EliminationTrace;
 
 /// A recipe for a trace: what all groups of a batch have in common.
@@ -42,6 +43,20 @@ impl<'a> Job<'a> {
         self.trace.ranks()
     }
 
+    fn ingredients<'b, S>(
+        &'b self,
+        kernel: &'b Kernel<S>,
+        terms: &'b [Term],
+    ) -> Ingredients<'b, S> {
+        Ingredients {
+            ranks: self.ranks(),
+            sensitivity: self.trace.sensitivity(),
+            kernel,
+            right: &self.recipe.right,
+            terms,
+        }
+    }
+
     /// Whether an entry of the gradients is zero at every theta.
     fn is_zero(&self, entry: usize) -> bool {
         self.zeros
@@ -63,12 +78,7 @@ fn finish<S: Lanes>(
     if let (Some(adjoint), Some(of)) = (adjoint, &job.recipe.transposed) {
         adjoint.run(ranks, kernel);
         if !of.terms.is_empty() {
-            adjoint.add_up(Ingredients {
-                ranks,
-                kernel,
-                right: &job.recipe.right,
-                terms: &of.terms,
-            });
+            adjoint.add_up(job.ingredients(kernel, &of.terms));
         }
     }
 }
@@ -101,12 +111,7 @@ impl<S: Lanes> Solved<'_, S> {
     fn add_up_differences(&mut self) {
         let (job, kernel) = (self.job, self.kernel);
         if let (Some(adjoint), Some(of)) = (&mut self.adjoint, &job.recipe.transposed) {
-            let ingredients = Ingredients {
-                ranks: job.ranks(),
-                kernel,
-                right: &job.recipe.right,
-                terms: &of.terms,
-            };
+            let ingredients = job.ingredients(kernel, &of.terms);
             pulp::Arch::new().dispatch(
                 #[inline(always)]
                 || adjoint.add_up_differences(ingredients),
@@ -126,7 +131,7 @@ impl<S: Lanes> Solved<'_, S> {
     }
 
     fn is_accurate(&self, adjoint: &Adjoint<S>, lane: usize) -> bool {
-        let sensitivity = self.job.ranks().sensitivity();
+        let sensitivity = self.job.trace.sensitivity();
         adjoint.is_accurate(sensitivity, lane, |entry| self.job.is_zero(entry))
     }
 

@@ -9,9 +9,9 @@ use ndarray::Array2;
 
 use crate::phase::graph::Graph;
 use crate::phase::index::{IndexVec, Transient};
-use crate::phase::numeric::adjoint::{Term, moment_terms};
 use crate::phase::numeric::error::NumericError;
 use crate::phase::numeric::kernel::{Retain, RightHandSide};
+use crate::phase::numeric::terms::{Term, moment_terms};
 use crate::phase::symbolic::layout::Layout;
 
 /// Below this share of the second moment, a variance is computed with more digits.

@@ -6,6 +6,9 @@ use thiserror::Error;
 
 use crate::phase::graph::VertexId;
 
+/// The fields both phasic 0.22 and 0.32 always write, for the message of a missing one.
+const REQUIRED_FIELDS: &str = "`states`, `edges`, `start_edges`, `param_edges`, `param_length`, `state_length` and `n_vertices`";
+
 /// An error of a [`Graph`](crate::phase::Graph): of its file, of building it, or of a model generator.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -35,7 +38,7 @@ pub enum GraphError {
     /// A field that every serialized graph has is absent.
     #[error(
         "field `{field}` is missing; a serialized graph needs {}",
-        crate::phase::graph::json::REQUIRED_FIELDS
+        REQUIRED_FIELDS
     )]
     MissingField {
         /// The absent field.

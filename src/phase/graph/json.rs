@@ -14,9 +14,6 @@ use serde::{Deserialize, Serialize};
 use crate::phase::graph::error::GraphError;
 use crate::phase::graph::{Edge, Graph, GraphBuilder, VertexId};
 
-/// The fields both phasic 0.22 and 0.32 always write, for the message of a missing one.
-pub(crate) const REQUIRED_FIELDS: &str = "`states`, `edges`, `start_edges`, `param_edges`, `param_length`, `state_length` and `n_vertices`";
-
 /// Rows of numbers of any length, flattened.
 #[derive(Debug, Default)]
 struct Rows {

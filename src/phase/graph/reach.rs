@@ -1,10 +1,10 @@
 //! Which vertices have an infinite waiting time.
 //!
-//! A vertex is *trapped* when no path leads from it to absorption, and *lost* when some path leads from it to a trapped
-//! vertex (a trapped vertex is lost itself). The expected waiting time is infinite exactly for the lost vertices:
-//! from any other one, every vertex it can reach can reach absorption, and in a finite chain that makes it certain and
-//! its time finite. No edge leads from a vertex that is not lost to one that is, so leaving the lost vertices out
-//! changes nothing for the rest.
+//! A vertex is *trapped* when no path leads from it to absorption, and *nonabsorbing* when some path leads from it to a
+//! trapped vertex (a trapped vertex is nonabsorbing itself). The expected waiting time is infinite exactly for the
+//! nonabsorbing vertices: from any other one, every vertex it can reach can reach absorption, and in a finite chain that
+//! makes absorption certain and its time finite. No edge leads from any other vertex to a nonabsorbing one, so leaving
+//! the nonabsorbing ones out changes nothing for the rest.
 //!
 //! The start's answer is finite exactly if it reaches no trapped vertex. Which edges count is up to the caller: those that
 //! are not identically zero when a graph is built, those with a positive rate at a theta.
@@ -44,13 +44,13 @@ pub(crate) fn trapped(
     trapped
 }
 
-/// Marks the lost vertices, given the trapped ones.
-pub(crate) fn lost(edges: &[(u32, u32)], trapped: &[bool]) -> Vec<bool> {
-    let mut lost = trapped.to_vec();
-    if lost.contains(&true) {
-        flood(&mut lost, backwards(edges));
+/// Marks the nonabsorbing vertices, given the trapped ones.
+pub(crate) fn nonabsorbing(edges: &[(u32, u32)], trapped: &[bool]) -> Vec<bool> {
+    let mut marked = trapped.to_vec();
+    if marked.contains(&true) {
+        flood(&mut marked, backwards(edges));
     }
-    lost
+    marked
 }
 
 /// The lowest trapped vertex that the start reaches.

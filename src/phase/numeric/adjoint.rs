@@ -39,11 +39,12 @@
 use crate::phase::index::{Index, Position, Rank};
 use crate::phase::numeric::differences::Differences;
 use crate::phase::numeric::extended::{Range, power_of_two};
-use crate::phase::numeric::kernel::{Diagonal, Kernel, RightHandSide};
+use crate::phase::numeric::kernel::{Diagonal, Kernel};
 use crate::phase::numeric::lanes::Lanes;
 use crate::phase::numeric::ranks::Ranks;
 use crate::phase::numeric::sensitivity::Sensitivity;
 use crate::phase::numeric::sources::Derivatives;
+use crate::phase::numeric::terms::{Ingredients, Sums};
 
 /// The relative error that a gradient may have.
 const TOLERANCE: f64 = 1e-11;
@@ -74,84 +75,6 @@ pub(crate) struct Adjoint<S> {
     cancellation: S,
     least: S,
     largest: S,
-}
-
-/// Sums over edges by source and output, and their bounds.
-pub(crate) struct Sums<S> {
-    outputs: usize,
-    values: Vec<S>,
-    bounds: Vec<S>,
-}
-
-impl<S: Lanes> Sums<S> {
-    /// Adds the share of a row: `factor * y * D` for each term.
-    #[inline(always)]
-    pub(crate) fn add(
-        &mut self,
-        source: u32,
-        terms: &[Term],
-        y: &[S],
-        values: impl Fn(usize) -> S,
-        bounds: impl Fn(usize) -> S,
-    ) {
-        let first = source as usize * self.outputs;
-        for term in terms {
-            let mut weight = y[term.y];
-            if term.factor != 1.0 {
-                weight = weight.mul(S::splat(term.factor));
-            }
-            let (value, bound) = (&mut self.values[first..], &mut self.bounds[first..]);
-            value[term.output] = value[term.output].plus(weight, values(term.x));
-            bound[term.output] = bound[term.output].plus(weight.abs(), bounds(term.x));
-        }
-    }
-
-    fn clear(&mut self) {
-        self.values.fill(S::ZERO);
-        self.bounds.fill(S::ZERO);
-    }
-}
-
-/// An output's gradient is the sum of `factor * y_i' (-dA) x_j` over its terms.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Term {
-    pub output: usize,
-    /// Which transposed solution.
-    pub y: usize,
-    /// Which column.
-    pub x: usize,
-    pub factor: f64,
-}
-
-/// The terms of the first moments.
-///
-/// From the 171st on their factors are infinite; the gradients are not accurate then, and are left to numbers without
-/// bounds.
-pub(crate) fn moment_terms(order: usize) -> Vec<Term> {
-    let mut terms = Vec::new();
-    for k in 1..=order {
-        // k! / j! from j = k downwards.
-        let mut factor = 1.0;
-        for j in (1..=k).rev() {
-            terms.push(Term {
-                output: k - 1,
-                y: k - j,
-                x: j - 1,
-                factor,
-            });
-            factor *= j as f64;
-        }
-    }
-    terms
-}
-
-/// What a gradient is made of.
-#[derive(Clone, Copy)]
-pub(crate) struct Ingredients<'a, S> {
-    pub ranks: &'a Ranks,
-    pub kernel: &'a Kernel<S>,
-    pub right: &'a [RightHandSide],
-    pub terms: &'a [Term],
 }
 
 impl<S: Lanes> Adjoint<S> {
@@ -277,7 +200,7 @@ impl<S: Lanes> Adjoint<S> {
             *inverse = source.inverse();
         }
         self.cancellation = of.ranks.sources().cancellation(of.kernel.sources());
-        let (sensitivity, columns) = (of.ranks.sensitivity(), of.kernel.columns());
+        let (sensitivity, columns) = (of.sensitivity, of.kernel.columns());
         let mut values = vec![S::ZERO; columns];
         let mut bounds = vec![S::ZERO; columns];
         for rank in of.ranks.all().iter() {
@@ -321,7 +244,7 @@ impl<S: Lanes> Adjoint<S> {
         self.sums.clear();
         let differences = self
             .differences
-            .get_or_insert_with(|| Differences::new(of.ranks));
+            .get_or_insert_with(|| Differences::new(of.ranks, of.sensitivity));
         for k in 0..of.right.len() {
             differences.add_up(of, k, &self.inverse, (&self.y, self.count), &mut self.sums);
         }

@@ -44,13 +44,13 @@
 //! are far larger than those of the other sources lead to differences that are far smaller than their terms.
 
 use crate::phase::index::{Block, Index, Rank};
-use crate::phase::numeric::adjoint::{Ingredients, Sums, Term};
 use crate::phase::numeric::extended::power_of_two;
 use crate::phase::numeric::kernel::{BlockView, Diagonal};
 use crate::phase::numeric::lanes::Lanes;
 use crate::phase::numeric::ranks::Ranks;
-use crate::phase::numeric::sensitivity::Edges;
+use crate::phase::numeric::sensitivity::{Edges, Sensitivity};
 use crate::phase::numeric::solve::forward;
+use crate::phase::numeric::terms::{Ingredients, Sums, Term};
 
 /// What every bound has on top, so that a unit of it covers products that underflow: the absolute error of those is 2^-1074.
 const TINY: f64 = power_of_two(-990);
@@ -85,8 +85,8 @@ pub(crate) struct Differences<S> {
 }
 
 impl<S: Lanes> Differences<S> {
-    pub(crate) fn new(ranks: &Ranks) -> Self {
-        let pairs = ranks.sensitivity().pairs(ranks);
+    pub(crate) fn new(ranks: &Ranks, sensitivity: &Sensitivity) -> Self {
+        let pairs = sensitivity.pairs(ranks);
         let size = ranks.sizes().block;
         Self {
             pairs: vec![Bounded::ZERO; pairs.largest],
@@ -122,7 +122,7 @@ impl<S: Lanes> Differences<S> {
             for rank in of.ranks.block(block).iter() {
                 let y = &y[rank.index() * count..][..count];
                 self.vertex(of, k, inverse, rank);
-                for (edges, sum) in of.ranks.sensitivity().row(rank).iter().zip(&self.sums) {
+                for (edges, sum) in of.sensitivity.row(rank).iter().zip(&self.sums) {
                     if edges.source as usize != of.ranks.sources().parameters() {
                         let bound = sum.bound.add(sum.value.abs());
                         sums.add(edges.source, &terms, y, |_| sum.value, |_| bound);
@@ -138,7 +138,7 @@ impl<S: Lanes> Differences<S> {
         let Some(unit) = of.ranks.symbolic().layout().unit(block) else {
             return;
         };
-        let pattern = &of.ranks.sensitivity().pairs(of.ranks).patterns[unit];
+        let pattern = &of.sensitivity.pairs(of.ranks).patterns[unit];
         let BlockView { trace, place, .. } = *view;
         let kernel = of.kernel;
         for (p, rank) in view.ranks.iter().enumerate() {
@@ -204,7 +204,7 @@ impl<S: Lanes> Differences<S> {
     /// The sums over the edges of a vertex, by source.
     #[inline(always)]
     fn vertex(&mut self, of: Ingredients<'_, S>, k: usize, inverse: &[S], rank: Rank) {
-        let row = of.ranks.sensitivity().row(rank);
+        let row = of.sensitivity.row(rank);
         let right = of.kernel.own_right_hand_side(of.ranks, &of.right[k], rank);
         self.sums.clear();
         if let [only] = row {
@@ -255,7 +255,7 @@ impl<S: Lanes> Differences<S> {
     /// The sum over edges of one source.
     #[inline(always)]
     fn edges(&self, of: Ingredients<'_, S>, k: usize, rank: Rank, edges: &Edges) -> Bounded<S> {
-        let sensitivity = of.ranks.sensitivity();
+        let sensitivity = of.sensitivity;
         let pairs = sensitivity.pairs(of.ranks);
         let x = |rank: Rank| of.kernel.solution(rank, k);
         let here = x(rank);

@@ -54,3 +54,4 @@ pub(crate) mod residue;
 pub(crate) mod sensitivity;
 pub(crate) mod solve;
 pub(crate) mod sources;
+pub(crate) mod terms;

@@ -4,12 +4,11 @@
 //! is the block's first number plus the position, so that the kernel never goes through an order: rates, factors and
 //! solutions all lie by rank. All of this is found once per trace.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use crate::phase::csr::Csr;
 use crate::phase::graph::Graph;
 use crate::phase::index::{Block, Index, IndexVec, Position, Rank, Span, Transient, Unit};
-use crate::phase::numeric::sensitivity::Sensitivity;
 use crate::phase::numeric::sources::{SourceBuilder, Sources};
 use crate::phase::symbolic::factor::SymbolicFactor;
 use crate::phase::symbolic::layout::{Grouped, Target};
@@ -45,7 +44,6 @@ pub(crate) struct Ranks {
     start: Vec<(Rank, f64)>,
     sizes: Sizes,
     cost: u64,
-    sensitivity: OnceLock<Sensitivity>,
 }
 
 impl Ranks {
@@ -84,7 +82,6 @@ impl Ranks {
             schedules: traces.map(|trace| Schedule::new(trace)).collect(),
             nonabsorbing: None,
             sizes,
-            sensitivity: OnceLock::new(),
         };
         ranks.nonabsorbing = layout.nonabsorbing().map(|marks| ranks.by_rank(marks));
         ranks
@@ -158,11 +155,6 @@ impl Ranks {
     /// Multiply-adds of one elimination and solve, roughly.
     pub(crate) fn cost(&self) -> u64 {
         self.cost
-    }
-
-    /// What gradients look up; found when the first one asks.
-    pub(crate) fn sensitivity(&self) -> &Sensitivity {
-        self.sensitivity.get_or_init(|| Sensitivity::new(self))
     }
 
     /// Rates to vertices of the own block.

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::phase::symbolic::topology::BlockKey;
+use crate::phase::symbolic::key::BlockKey;
 
 /// An error of a work unit, a key, or of block traces that do not fit an analysis.
 #[derive(Debug, Error)]

@@ -18,8 +18,9 @@ use std::sync::Arc;
 
 use crate::phase::csr::Csr;
 use crate::phase::index::{Index, IndexVec, Local, Position};
+use crate::phase::symbolic::key::BlockKey;
 use crate::phase::symbolic::order::{approximate_minimum_degree, minimum_degree, postorder};
-use crate::phase::symbolic::topology::{BlockKey, Topology};
+use crate::phase::symbolic::topology::Topology;
 use crate::phase::symbolic::unit::WorkUnit;
 
 /// The entries of a triangular factor: for each position, the positions of its entries, ascending.

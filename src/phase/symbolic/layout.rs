@@ -338,9 +338,11 @@ impl Layout {
         if let Some(vertex) = reach::first_reached(graph.start(), pairs, &trapped) {
             return Err(vertex);
         }
-        let lost = reach::lost(pairs, &trapped);
+        let marked = reach::nonabsorbing(pairs, &trapped);
         let vertices = self.transient.iter();
-        Ok(Some(vertices.map(|vertex| lost[vertex.index()]).collect()))
+        Ok(Some(
+            vertices.map(|vertex| marked[vertex.index()]).collect(),
+        ))
     }
 
     /// The topology of a block.

@@ -12,6 +12,7 @@ pub(crate) mod canonical_search;
 pub(crate) mod error;
 pub(crate) mod factor;
 pub(crate) mod fill;
+pub(crate) mod key;
 pub(crate) mod layout;
 pub(crate) mod order;
 pub(crate) mod schedule;

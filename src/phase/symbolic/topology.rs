@@ -12,13 +12,13 @@
 //! Canonical bytes, all integers 32-bit little-endian: the number of vertices n; for each vertex the number of its
 //! internal edges and their targets, ascending; for each vertex one byte, 1 if it has an edge out of the block.
 
-use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer};
 
 use crate::phase::csr::Csr;
 use crate::phase::symbolic::error::SymbolicError;
+use crate::phase::symbolic::key::BlockKey;
 
 /// Names what is hashed; a change of the encoding or of the elimination order changes the version in it.
 const KEY_CONTEXT: &str = "elimap phase block topology version 2";
@@ -26,45 +26,15 @@ const KEY_CONTEXT: &str = "elimap phase block topology version 2";
 /// Names what is hashed for a plan; a change of the analysis changes the version in it.
 const GRAPH_CONTEXT: &str = "elimap phase graph structure version 1";
 
-/// The content key of a block's topology, and so of its trace.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BlockKey([u8; 32]);
-
-impl BlockKey {
-    /// The 32 bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl fmt::Display for BlockKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&blake3::Hash::from_bytes(self.0).to_hex())
-    }
-}
-
-impl fmt::Debug for BlockKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "BlockKey({self})")
-    }
-}
-
 impl FromStr for BlockKey {
     type Err = SymbolicError;
 
     fn from_str(text: &str) -> Result<Self, SymbolicError> {
         blake3::Hash::from_hex(text)
-            .map(|hash| Self(*hash.as_bytes()))
+            .map(|hash| Self::new(*hash.as_bytes()))
             .map_err(|_| SymbolicError::InvalidKey {
                 text: text.to_owned(),
             })
-    }
-}
-
-impl Serialize for BlockKey {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
 
@@ -160,7 +130,7 @@ impl Topology {
 
 /// The key of canonical bytes.
 pub(crate) fn key_of(canonical: &[u8]) -> BlockKey {
-    BlockKey(
+    BlockKey::new(
         *blake3::Hasher::new_derive_key(KEY_CONTEXT)
             .update(canonical)
             .finalize()

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::phase::csr::Csr;
 use crate::phase::graph::json::bare_message;
 use crate::phase::symbolic::error::SymbolicError;
-use crate::phase::symbolic::topology::{BlockKey, Topology};
+use crate::phase::symbolic::key::BlockKey;
+use crate::phase::symbolic::topology::Topology;
 
 const FORMAT: &str = "elimap-work-unit";
 const VERSION: u32 = 1;

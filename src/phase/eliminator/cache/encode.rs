@@ -28,8 +28,8 @@ use thiserror::Error;
 use crate::phase::graph::Graph;
 use crate::phase::index::{Index, IndexVec, Local, Position, Span};
 use crate::phase::symbolic::fill::{BlockTrace, Pattern};
+use crate::phase::symbolic::key::BlockKey;
 use crate::phase::symbolic::layout::{Layout, Words};
-use crate::phase::symbolic::topology::BlockKey;
 use crate::phase::symbolic::unit::WorkUnit;
 
 /// Changes whenever the bytes of an entry do.
