@@ -26,8 +26,9 @@ use crate::phase::graph::Graph;
 use crate::phase::symbolic::analysis::Analysis;
 use crate::phase::symbolic::fill::{BlockTrace, eliminate_unit};
 use crate::phase::trace::EliminationTrace;
-use crate::tensor::context::without_traces;
-use crate::{Array, CallLog, Callback, CallbackError, Element, Error, VmapMethod, pmap, vmap};
+use crate::{
+    Array, CallLog, Callback, CallbackError, Element, Error, VmapMethod, pmap, vmap, without_traces,
+};
 
 /// How missing block traces are computed.
 ///
