@@ -18,7 +18,7 @@ use crate::phase::symbolic::unit::WorkUnit;
 ///
 /// let analysis = Analysis::new(&models::islands(4)?);
 /// let store = analysis.work_store();
-/// assert_eq!(store.indices(), [0, 1]);
+/// assert_eq!(store.indices(), [0, 1, 2]);
 /// assert_eq!(store.get(1)?.as_ref(), Some(&analysis.work_units()[1]));
 /// assert_eq!(store.get(WorkStore::PADDING)?, None);
 /// # Ok::<(), elimap::phase::PhaseError>(())
