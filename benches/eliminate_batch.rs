@@ -1,12 +1,10 @@
 //! The elimination of many work units through vmap(callback).
 //!
-//! Baseline: `baseline_plain_loop`, the same units parsed and eliminated one after the other without the framework.
+//! Baseline: `baseline_plain_loop`, the same units eliminated one after the other without the framework.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use elimap::CallLog;
-use elimap::phase::{
-    Analysis, Eliminator, Strategy, WorkUnit, eliminate_batch, eliminate_unit, models,
-};
+use elimap::phase::{Analysis, Eliminator, Strategy, eliminate_batch, eliminate_unit, models};
 
 fn eliminate(c: &mut Criterion) {
     // 32 random blocks of 120 vertices, each of a topology of its own.
@@ -19,8 +17,8 @@ fn eliminate(c: &mut Criterion) {
         b.iter(|| {
             let mut traces = Vec::new();
             for &index in &indices {
-                let (_, json) = store.get(index).expect("in range").expect("no padding");
-                traces.push(eliminate_unit(&WorkUnit::from_json(&json).expect("whole")));
+                let unit = store.get(index).expect("in range").expect("no padding");
+                traces.push(eliminate_unit(&unit));
             }
             traces
         });

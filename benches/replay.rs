@@ -5,12 +5,12 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use elimap::phase::{EliminationTrace, Graph, PhaseError, models};
+use elimap::phase::{EliminationTrace, Graph, GraphError, models};
 use ndarray::Array2;
 
 const ROWS: usize = 256;
 
-fn replay(c: &mut Criterion, name: &str, graph: Result<Graph, PhaseError>) {
+fn replay(c: &mut Criterion, name: &str, graph: Result<Graph, GraphError>) {
     let graph = graph.expect("the sizes are valid");
     let trace = EliminationTrace::record(&graph);
     let parameters = trace.param_length();

@@ -47,7 +47,7 @@ pub use tensor::{
     Tensor, Tree, TreeValue, Triangle, all_gather, all_to_all, arange, axis_index, axis_size,
     concatenate, cond, debug_callback, debug_print, dot, einsum, eye, fori_loop, full, iota,
     linspace, one_hot, ones, outer, pmax, pmean, pmin, ppermute, pshuffle, psum, psum_scatter,
-    scan, sort_by_key, stack, switch, tensordot, vdot, where_, while_loop, zeros,
+    scan, sort_by_key, stack, switch, tensordot, vdot, where_, while_loop, without_traces, zeros,
 };
 pub use text::ProgramParser;
 pub use transform::{

@@ -7,10 +7,10 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use elimap::phase::{EliminationTrace, Graph, PhaseError, models};
+use elimap::phase::{EliminationTrace, Graph, GraphError, models};
 use ndarray::{Array2, ArrayView2};
 
-type Model = (&'static str, fn() -> Result<Graph, PhaseError>);
+type Model = (&'static str, fn() -> Result<Graph, GraphError>);
 
 const MODELS: [Model; 14] = [
     ("coalescent-sfs-20", || models::coalescent_sfs(20)),

@@ -155,7 +155,7 @@ type HostFn = dyn Fn(&[Array]) -> Result<Vec<Array>, BoxError> + Send + Sync;
 ///
 /// # Panics of the host
 ///
-/// A host function that panics is caught, and its text is the `source()` of a [`CallbackError::Failed`]. Rust's panic hook has
+/// A host function that panics is caught, and its text is the `source()` of a [`CallbackError::Failed`](crate::CallbackError::Failed). Rust's panic hook has
 /// printed the text to stderr by then. Hooks belong to the program, so this library neither installs nor removes one; a
 /// program that wants the text in the error only installs its own before it calls anything:
 ///

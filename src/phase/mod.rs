@@ -20,7 +20,7 @@
 //!    triangular. Only blocks of more than one vertex need elimination, and what it does depends on a block's
 //!    *topology* alone: where its edges and exits are. Equal topologies make one [`WorkUnit`].
 //! 2. **Eliminate** ([`eliminate_unit`]). Each unit gives a [`BlockTrace`]: a fill-reducing order and the pattern of the
-//!    factors. Units are independent and travel as JSON ([`WorkStore`]).
+//!    factors. Units are independent and travel as JSON.
 //! 3. **Assemble** ([`Analysis::assemble`]) into an [`EliminationTrace`].
 //! 4. **Replay** ([`EliminationTrace::at`]) at a theta: a factorization without subtraction (Grassmann, Taksar and
 //!    Heyman 1985), then one solve per moment. The result is a [`PhaseType`].
@@ -30,11 +30,13 @@
 //!
 //! Results depend on the graph and theta alone: neither on who computed the block traces nor on how many threads did.
 
+mod csr;
 mod distribution;
 mod eliminator;
 mod error;
 mod evaluate;
 mod graph;
+mod index;
 mod numeric;
 mod operations;
 mod symbolic;
@@ -45,15 +47,21 @@ pub use eliminator::cache::{
     CacheBuilder, CacheEntry, CacheError, CacheFault, CacheStats, EntryKind, LevelStats, Removed,
     TraceCache,
 };
+pub use eliminator::error::EliminatorError;
 pub use eliminator::manifest::{Manifest, Shard};
+pub use eliminator::store::WorkStore;
 pub use eliminator::{Elimination, Eliminator, Report, Strategy, eliminate_batch};
 pub use error::PhaseError;
 pub use evaluate::batch::Batch;
+pub use evaluate::quantity::{Part, Quantity};
+pub use graph::error::GraphError;
 pub use graph::models;
 pub use graph::{Edge, Graph, GraphBuilder, VertexId};
-pub use operations::{OpId, Operation, Operations, Role, Step};
+pub use numeric::error::NumericError;
+pub use operations::{OpId, Operation, Operations, Role, Step, TooManyOperations};
 pub use symbolic::analysis::Analysis;
+pub use symbolic::error::SymbolicError;
 pub use symbolic::fill::{BlockTrace, eliminate_unit};
-pub use symbolic::topology::BlockKey;
-pub use symbolic::unit::{WorkStore, WorkUnit};
+pub use symbolic::key::BlockKey;
+pub use symbolic::unit::WorkUnit;
 pub use trace::{EliminationTrace, Summary};

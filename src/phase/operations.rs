@@ -10,9 +10,26 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use crate::phase::graph::{Edge, VertexId};
+use thiserror::Error;
+
+use crate::phase::graph::{Edge, Graph, VertexId};
+use crate::phase::index::{Block, Index, IndexVec, Position, Slot, Transient};
+use crate::phase::symbolic::factor::SymbolicFactor;
 use crate::phase::symbolic::fill::BlockTrace;
 use crate::phase::trace::EliminationTrace;
+
+/// A list of operations would be longer than its budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error(
+    "one elimination takes {multiply_adds} multiply-adds, and the list of its operations is limited to {budget}; raise the limit, or replay the trace without listing it"
+)]
+#[non_exhaustive]
+pub struct TooManyOperations {
+    /// What one elimination takes.
+    pub multiply_adds: u64,
+    /// The limit.
+    pub budget: u64,
+}
 
 /// The value an operation produces: its position in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +37,7 @@ pub struct OpId(u64);
 
 impl OpId {
     /// The position in the list.
+    #[must_use]
     pub fn index(self) -> u64 {
         self.0
     }
@@ -33,6 +51,7 @@ impl fmt::Display for OpId {
 
 /// One operation.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Operation {
     /// A number.
     Const(f64),
@@ -72,6 +91,7 @@ pub enum Role {
 
 /// An operation with its place in the list.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Step {
     /// The value it produces.
     pub id: OpId,
@@ -124,15 +144,15 @@ impl fmt::Display for Step {
 #[derive(Clone, Copy, Debug)]
 enum Stage {
     /// The rates of one vertex.
-    Rates(usize),
-    /// The exits of one block, and all of a single vertex.
-    Enter(usize),
+    Rates(Transient),
+    /// The exits of one block, and all of a singleton block.
+    Enter(Block),
     /// One row of a block's elimination.
-    Row(usize, usize),
+    Row(Block, Position),
     /// One row of the forward substitution.
-    Forward(usize, usize),
-    /// One row of the backward substitution, counted down.
-    Backward(usize, usize),
+    Forward(Block, Position),
+    /// One row of the back substitution, counted down: the row before this one.
+    Backward(Block, Position),
     Expectation,
     Done,
 }
@@ -158,43 +178,90 @@ enum Stage {
 /// ```
 #[derive(Debug)]
 pub struct Operations<'t> {
-    trace: &'t EliminationTrace,
+    graph: &'t Graph,
+    symbolic: &'t SymbolicFactor,
     stage: Stage,
     buffer: VecDeque<Step>,
     next: u64,
     one: Option<OpId>,
-    rates: Vec<OpId>,
-    waiting: Vec<Option<OpId>>,
+    rates: IndexVec<Slot, OpId>,
+    waiting: IndexVec<Transient, Option<OpId>>,
     block: BlockValues,
 }
 
-/// The values of the block that is being eliminated, by position.
-#[derive(Debug, Default)]
+/// The values of the block that is being eliminated.
+#[derive(Debug)]
 struct BlockValues {
-    leaving: Vec<Option<OpId>>,
-    row: Vec<Option<OpId>>,
+    leaving: IndexVec<Position, Option<OpId>>,
+    row: IndexVec<Position, Option<OpId>>,
     lower: Vec<OpId>,
     upper: Vec<OpId>,
-    exit: Vec<Option<OpId>>,
-    inverse: Vec<OpId>,
-    solution: Vec<OpId>,
+    exit: IndexVec<Position, Option<OpId>>,
+    inverse: IndexVec<Position, OpId>,
+    solution: IndexVec<Position, OpId>,
 }
 
-impl<'t> Operations<'t> {
-    pub(crate) fn new(trace: &'t EliminationTrace) -> Self {
-        let layout = &trace.0.layout;
+impl BlockValues {
+    fn new(leaving: IndexVec<Position, Option<OpId>>) -> Self {
         Self {
-            trace,
-            stage: Stage::Rates(0),
+            row: IndexVec::filled(None, leaving.len()),
+            leaving,
+            lower: Vec::new(),
+            upper: Vec::new(),
+            exit: IndexVec::new(),
+            inverse: IndexVec::new(),
+            solution: IndexVec::new(),
+        }
+    }
+}
+
+impl EliminationTrace {
+    /// The operations of a replay with the expectation, written out one by one; see [`Operations`].
+    pub fn operations(&self) -> Operations<'_> {
+        let (graph, symbolic) = (self.graph(), self.symbolic());
+        Operations {
+            graph,
+            symbolic,
+            stage: Stage::Rates(Transient::new(0)),
             buffer: VecDeque::new(),
             next: 0,
             one: None,
-            rates: Vec::with_capacity(layout.slot_count()),
-            waiting: vec![None; layout.transient.len()],
-            block: BlockValues::default(),
+            rates: IndexVec::new(),
+            waiting: IndexVec::filled(None, symbolic.layout().transient_count()),
+            block: BlockValues::new(IndexVec::new()),
         }
     }
 
+    /// The operations, if there are not too many of them to be of use.
+    ///
+    /// A trace is patterns; nothing of it is ever expanded but by this list, which has at least one operation per
+    /// multiply-add. Their number is known beforehand.
+    ///
+    /// # Errors
+    ///
+    /// [`TooManyOperations`] if one elimination takes more than `budget` multiply-adds.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, PhaseError, TooManyOperations, models};
+    ///
+    /// let trace = EliminationTrace::record(&models::dense(20, 1)?);
+    /// assert!(trace.operations_within(10_000)?.count() > 2_000);
+    /// let refused = trace.operations_within(1_000);
+    /// assert!(matches!(refused, Err(TooManyOperations { multiply_adds: 2280, .. })));
+    /// # Ok::<(), PhaseError>(())
+    /// ```
+    pub fn operations_within(&self, budget: u64) -> Result<Operations<'_>, TooManyOperations> {
+        match self.summary().multiply_adds {
+            multiply_adds if multiply_adds > budget => Err(TooManyOperations {
+                multiply_adds,
+                budget,
+            }),
+            _ => Ok(self.operations()),
+        }
+    }
+}
+
+impl Operations<'_> {
     fn emit(&mut self, operation: Operation, role: Role) -> OpId {
         let id = OpId(self.next);
         self.next += 1;
@@ -206,7 +273,7 @@ impl<'t> Operations<'t> {
         id
     }
 
-    /// A sum of any number of values but zero; a single value is its own sum and keeps its role.
+    /// A sum of any number of values but zero; a lone value is its own sum and keeps its role.
     fn sum(&mut self, terms: Vec<OpId>, role: Role) -> Option<OpId> {
         match terms[..] {
             [] => None,
@@ -231,33 +298,18 @@ impl<'t> Operations<'t> {
         self.emit(operation, role)
     }
 
-    fn is_lost(&self, t: usize) -> bool {
-        self.trace
-            .0
-            .layout
-            .lost
-            .as_ref()
-            .is_some_and(|lost| lost[t])
-    }
-
-    fn rates_of(&mut self, t: usize) {
-        let layout = &self.trace.0.layout;
-        let from = layout.transient[t];
-        for slot in layout.slots(t) {
-            let edges = layout.edges_of_slot(slot);
-            let to = edges
-                .first()
-                .map_or(from, |&edge| layout.graph.edge_of(from, edge as usize).to);
-            let single = edges.len() == 1;
-            let role = if single {
-                Role::Rate(from, to)
-            } else {
-                Role::Intermediate
+    fn rates_of(&mut self, t: Transient) {
+        let (graph, layout) = (self.graph, self.symbolic.layout());
+        let from = layout.vertex(t);
+        for slot in layout.slots(t).iter() {
+            let edges = layout.edges(slot).iter();
+            let edges = edges.map(|&edge| graph.edge_of(from, edge as usize));
+            let to = edges.clone().next().map_or(from, |edge| edge.to);
+            let role = match edges.len() {
+                1 => Role::Rate(from, to),
+                _ => Role::Intermediate,
             };
-            let terms: Vec<OpId> = edges
-                .iter()
-                .map(|&edge| self.edge_rate(layout.graph.edge_of(from, edge as usize), role))
-                .collect();
+            let terms: Vec<OpId> = edges.map(|edge| self.edge_rate(edge, role)).collect();
             let rate = self.sum(terms, Role::Rate(from, to));
             self.rates.extend(rate);
         }
@@ -281,20 +333,25 @@ impl<'t> Operations<'t> {
     }
 
     /// The right-hand side of a vertex: 1, and what later blocks contribute.
-    fn right_hand_side(&mut self, t: usize) -> Vec<OpId> {
-        let layout = &self.trace.0.layout;
+    fn right_hand_side(&mut self, t: Transient) -> Vec<OpId> {
         let mut terms = vec![self.one()];
-        for slot in layout.external(t) {
-            if let Some(time) = self.waiting[layout.slot_target[slot] as usize] {
+        for (slot, later) in self.symbolic.layout().later_targets(t) {
+            if let Some(time) = self.waiting[later] {
                 terms.push(self.emit(Operation::Mul(self.rates[slot], time), Role::Intermediate));
             }
         }
         terms
     }
 
-    fn single(&mut self, t: usize) {
-        let vertex = self.trace.0.layout.transient[t];
-        let leaving: Vec<OpId> = self.rates[self.trace.0.layout.leaving(t)].to_vec();
+    /// The rates that leave the block of a vertex.
+    fn leaving(&self, t: Transient) -> Vec<OpId> {
+        let slots = self.symbolic.layout().leaving(t).iter();
+        slots.map(|slot| self.rates[slot]).collect()
+    }
+
+    fn singleton(&mut self, t: Transient) {
+        let vertex = self.symbolic.layout().vertex(t);
+        let leaving = self.leaving(t);
         let terms = self.right_hand_side(t);
         let Some(pivot) = self.sum(leaving, Role::Exit(vertex)) else {
             return;
@@ -307,63 +364,49 @@ impl<'t> Operations<'t> {
             Some(self.emit(Operation::Mul(right, inverse), Role::WaitingTime(vertex)));
     }
 
-    fn enter(&mut self, block: usize) -> Stage {
-        let inner = &*self.trace.0;
-        let members = inner.layout.block(block);
-        if self.is_lost(members.start) {
-            return Stage::Enter(block).next_block();
+    fn enter(&mut self, block: Block) -> Stage {
+        let layout = self.symbolic.layout();
+        let first = layout.members(block).start;
+        if layout.nonabsorbing().is_some_and(|marks| marks[first]) {
+            return Stage::before(block);
         }
-        let Some(trace) = inner.block_trace(block) else {
-            self.single(members.start);
-            return Stage::Enter(block).next_block();
+        let Some(trace) = self.symbolic.block_trace(block) else {
+            self.singleton(first);
+            return Stage::before(block);
         };
-        let mut leaving = Vec::with_capacity(members.len());
-        for &local in &trace.order {
-            let t = members.start + local as usize;
-            let rates = self.rates[inner.layout.leaving(t)].to_vec();
-            leaving.push(self.sum(rates, Role::Exit(inner.layout.transient[t])));
-        }
-        self.block = BlockValues {
-            leaving,
-            row: vec![None; members.len()],
-            ..BlockValues::default()
-        };
-        Stage::Row(block, 0)
+        let members = trace.order.iter().map(|&local| layout.member(block, local));
+        let leaving = members.map(|t| self.sum(self.leaving(t), Role::Exit(layout.vertex(t))));
+        self.block = BlockValues::new(leaving.collect());
+        Stage::Row(block, Position::new(0))
     }
 
-    fn row(&mut self, block: usize, trace: &BlockTrace, p: usize) {
-        let layout = &self.trace.0.layout;
-        let t = layout.block(block).start + trace.order[p] as usize;
+    fn row(&mut self, block: Block, trace: &BlockTrace, p: Position) {
+        let layout = self.symbolic.layout();
+        let t = layout.member(block, trace.order[p]);
         for &column in trace.lower.row(p).iter().chain(trace.upper.row(p)) {
-            self.block.row[column as usize] = None;
+            self.block.row[column] = None;
         }
-        for slot in layout.internal(t) {
-            self.block.row[trace.position[layout.slot_target[slot] as usize] as usize] =
-                Some(self.rates[slot]);
+        for (slot, target) in layout.own_targets(t) {
+            self.block.row[trace.position[target]] = Some(self.rates[slot]);
         }
         let mut exit = self.block.leaving[p];
         for &v in trace.lower.row(p) {
             // The pattern says that there is a value.
-            let Some(weight) = self.block.row[v as usize] else {
+            let Some(weight) = self.block.row[v] else {
                 continue;
             };
             self.block.lower.push(weight);
-            for (entry, &u) in trace
-                .upper
-                .range(v as usize)
-                .zip(trace.upper.row(v as usize))
-            {
-                if u as usize != p {
+            for (entry, &u) in trace.upper.range(v).zip(trace.upper.row(v)) {
+                if u != p {
                     let product = self.emit(
                         Operation::Mul(weight, self.block.upper[entry]),
                         Role::Intermediate,
                     );
-                    self.block.row[u as usize] =
-                        Some(self.accumulate(self.block.row[u as usize], product));
+                    self.block.row[u] = Some(self.accumulate(self.block.row[u], product));
                 }
             }
-            if let Some(chance) = self.block.exit[v as usize] {
-                let product = self.emit(Operation::Mul(weight, chance), Role::Intermediate);
+            if let Some(probability) = self.block.exit[v] {
+                let product = self.emit(Operation::Mul(weight, probability), Role::Intermediate);
                 exit = Some(self.accumulate(exit, product));
             }
         }
@@ -371,23 +414,21 @@ impl<'t> Operations<'t> {
             .upper
             .row(p)
             .iter()
-            .filter_map(|&u| self.block.row[u as usize])
+            .filter_map(|&u| self.block.row[u])
             .collect();
         let pivot_terms = exit.iter().chain(&later).copied().collect();
         // A block of a graph reaches absorption, so every vertex leads somewhere.
         let Some(pivot) = self.sum(pivot_terms, Role::Intermediate) else {
             return;
         };
-        let inverse = self.emit(
-            Operation::Inv(pivot),
-            Role::InversePivot(layout.transient[t]),
-        );
+        let inverse = self.emit(Operation::Inv(pivot), Role::InversePivot(layout.vertex(t)));
         for rate in later {
-            let chance = self.emit(Operation::Mul(rate, inverse), Role::Intermediate);
-            self.block.upper.push(chance);
+            let probability = self.emit(Operation::Mul(rate, inverse), Role::Intermediate);
+            self.block.upper.push(probability);
         }
-        let chance = exit.map(|exit| self.emit(Operation::Mul(exit, inverse), Role::Intermediate));
-        self.block.exit.push(chance);
+        let probability =
+            exit.map(|exit| self.emit(Operation::Mul(exit, inverse), Role::Intermediate));
+        self.block.exit.push(probability);
         self.block.inverse.push(inverse);
     }
 
@@ -398,13 +439,13 @@ impl<'t> Operations<'t> {
         }
     }
 
-    fn forward(&mut self, block: usize, trace: &BlockTrace, p: usize) {
-        let layout = &self.trace.0.layout;
-        let t = layout.block(block).start + trace.order[p] as usize;
+    fn forward(&mut self, block: Block, trace: &BlockTrace, p: Position) {
+        let layout = self.symbolic.layout();
+        let t = layout.member(block, trace.order[p]);
         let role = self.solution_role(trace, p, t);
         let mut terms = self.right_hand_side(t);
         for (entry, &v) in trace.lower.range(p).zip(trace.lower.row(p)) {
-            let product = Operation::Mul(self.block.lower[entry], self.block.solution[v as usize]);
+            let product = Operation::Mul(self.block.lower[entry], self.block.solution[v]);
             terms.push(self.emit(product, Role::Intermediate));
         }
         if let Some(right) = self.sum(terms, Role::Intermediate) {
@@ -414,23 +455,23 @@ impl<'t> Operations<'t> {
     }
 
     /// A row without upper entries is solved by the forward substitution.
-    fn solution_role(&self, trace: &BlockTrace, p: usize, t: usize) -> Role {
+    fn solution_role(&self, trace: &BlockTrace, p: Position, t: Transient) -> Role {
         if trace.upper.row(p).is_empty() {
-            Role::WaitingTime(self.trace.0.layout.transient[t])
+            Role::WaitingTime(self.symbolic.layout().vertex(t))
         } else {
             Role::Intermediate
         }
     }
 
-    fn backward(&mut self, block: usize, trace: &BlockTrace, p: usize) {
-        let layout = &self.trace.0.layout;
-        let t = layout.block(block).start + trace.order[p] as usize;
+    fn backward(&mut self, block: Block, trace: &BlockTrace, p: Position) {
+        let layout = self.symbolic.layout();
+        let t = layout.member(block, trace.order[p]);
         let mut terms = vec![self.block.solution[p]];
         for (entry, &u) in trace.upper.range(p).zip(trace.upper.row(p)) {
-            let product = Operation::Mul(self.block.upper[entry], self.block.solution[u as usize]);
+            let product = Operation::Mul(self.block.upper[entry], self.block.solution[u]);
             terms.push(self.emit(product, Role::Intermediate));
         }
-        if let Some(time) = self.sum(terms, Role::WaitingTime(layout.transient[t])) {
+        if let Some(time) = self.sum(terms, Role::WaitingTime(layout.vertex(t))) {
             self.block.solution[p] = time;
             self.waiting[t] = Some(time);
         }
@@ -438,9 +479,9 @@ impl<'t> Operations<'t> {
 
     fn expectation(&mut self) {
         let mut terms = Vec::new();
-        let start = &self.trace.0.start;
-        for &(t, probability) in start {
-            if let Some(time) = self.waiting[t as usize] {
+        let start: Vec<_> = self.symbolic.layout().start(self.graph).collect();
+        for &(t, probability) in &start {
+            if let Some(time) = self.waiting[t] {
                 let weight = self.emit(Operation::Const(probability), Role::Intermediate);
                 let role = if start.len() == 1 {
                     Role::Expectation
@@ -457,36 +498,38 @@ impl<'t> Operations<'t> {
 
     /// Fills the buffer with the next group of operations.
     fn refill(&mut self) {
-        let inner = &*self.trace.0;
-        let layout = &inner.layout;
+        let symbolic = self.symbolic;
+        let layout = symbolic.layout();
         self.stage = match self.stage {
-            Stage::Rates(t) if t < layout.transient.len() => {
+            Stage::Rates(t) if t < layout.transients().end => {
                 self.rates_of(t);
-                Stage::Rates(t + 1)
+                Stage::Rates(t.plus(1))
             }
-            Stage::Rates(_) => Stage::Enter(layout.block_count()).next_block(),
+            Stage::Rates(_) => Stage::before(Block::new(layout.blocks().len())),
             Stage::Enter(block) => self.enter(block),
-            Stage::Row(block, p) => match inner.block_trace(block) {
-                Some(trace) if p < trace.size() => {
+            Stage::Row(block, p) => match symbolic.block_trace(block) {
+                Some(trace) if p < trace.order.span().end => {
                     self.row(block, trace, p);
-                    Stage::Row(block, p + 1)
+                    Stage::Row(block, p.plus(1))
                 }
-                _ => Stage::Forward(block, 0),
+                _ => Stage::Forward(block, Position::new(0)),
             },
-            Stage::Forward(block, p) => match inner.block_trace(block) {
-                Some(trace) if p < trace.size() => {
+            Stage::Forward(block, p) => match symbolic.block_trace(block) {
+                Some(trace) if p < trace.order.span().end => {
                     self.forward(block, trace, p);
-                    Stage::Forward(block, p + 1)
+                    Stage::Forward(block, p.plus(1))
                 }
                 _ => Stage::Backward(block, p),
             },
-            Stage::Backward(block, left) => match (left.checked_sub(1), inner.block_trace(block)) {
-                (Some(p), Some(trace)) => {
-                    self.backward(block, trace, p);
-                    Stage::Backward(block, p)
+            Stage::Backward(block, end) => {
+                match (end.index().checked_sub(1), symbolic.block_trace(block)) {
+                    (Some(p), Some(trace)) => {
+                        self.backward(block, trace, Position::new(p));
+                        Stage::Backward(block, Position::new(p))
+                    }
+                    _ => Stage::before(block),
                 }
-                _ => Stage::Enter(block).next_block(),
-            },
+            }
             Stage::Expectation => {
                 self.expectation();
                 Stage::Done
@@ -498,10 +541,10 @@ impl<'t> Operations<'t> {
 
 impl Stage {
     /// The block before this one; blocks are solved from the last to the first.
-    fn next_block(self) -> Self {
-        match self {
-            Self::Enter(block) if block > 0 => Self::Enter(block - 1),
-            _ => Self::Expectation,
+    fn before(block: Block) -> Self {
+        match block.index().checked_sub(1) {
+            Some(before) => Self::Enter(Block::new(before)),
+            None => Self::Expectation,
         }
     }
 }

@@ -1,45 +1,19 @@
-//! The elimination trace of a graph: block traces, which block uses which, and the linear part.
+//! The elimination trace of a graph: the graph with its symbolic factor.
 //!
 //! Everything that depends on theta is left out: a trace is computed once per graph and replayed for any number of
-//! thetas. It is immutable, shared, and safe to use from any thread.
+//! thetas. It is immutable, shared, and safe to use from any thread. It knows none of its readers: what they answer
+//! is written beside them, as methods of this type.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use crate::phase::distribution::PhaseType;
-use crate::phase::error::PhaseError;
 use crate::phase::graph::Graph;
-use crate::phase::numeric::ranks::Plan;
-use crate::phase::operations::Operations;
-use crate::phase::symbolic::analysis::{Analysis, Layout};
-use crate::phase::symbolic::fill::BlockTrace;
-
-/// Where the values of one block lie in the factors of all blocks.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct BlockPlace {
-    /// First entry among the lower values.
-    pub lower: usize,
-    /// First entry among the upper values.
-    pub upper: usize,
-}
-
-#[derive(Debug)]
-pub(crate) struct Inner {
-    pub layout: Arc<Layout>,
-    pub traces: Vec<Arc<BlockTrace>>,
-    pub places: Vec<BlockPlace>,
-    pub lower_len: usize,
-    pub upper_len: usize,
-    /// The start distribution by transient number; mass on absorbing vertices is left out, it takes no time.
-    pub start: Vec<(u32, f64)>,
-    plan: OnceLock<Plan>,
-}
-
-impl Inner {
-    pub(crate) fn block_trace(&self, block: usize) -> Option<&BlockTrace> {
-        self.layout.unit_of_block[block].map(|unit| &*self.traces[unit as usize])
-    }
-}
+use crate::phase::numeric::ranks::Ranks;
+use crate::phase::numeric::sensitivity::Sensitivity;
+use crate::phase::symbolic::analysis::Analysis;
+use crate::phase::symbolic::error::SymbolicError;
+use crate::phase::symbolic::factor::SymbolicFactor;
+use crate::phase::symbolic::fill::{BlockTrace, eliminate_unit};
 
 /// The elimination of a graph, ready to be replayed at a theta.
 ///
@@ -52,7 +26,14 @@ impl Inner {
 /// # Ok::<(), elimap::phase::PhaseError>(())
 /// ```
 #[derive(Clone)]
-pub struct EliminationTrace(pub(crate) Arc<Inner>);
+pub struct EliminationTrace(Arc<Inner>);
+
+struct Inner {
+    graph: Graph,
+    symbolic: Arc<SymbolicFactor>,
+    ranks: OnceLock<Ranks>,
+    sensitivity: OnceLock<Sensitivity>,
+}
 
 impl fmt::Debug for EliminationTrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -101,136 +82,122 @@ impl fmt::Display for Summary {
 }
 
 impl EliminationTrace {
-    pub(crate) fn new(layout: Arc<Layout>, traces: Vec<Arc<BlockTrace>>) -> Self {
-        let (mut lower_len, mut upper_len) = (0, 0);
-        let places = layout
-            .unit_of_block
-            .iter()
-            .map(|unit| {
-                let place = BlockPlace {
-                    lower: lower_len,
-                    upper: upper_len,
-                };
-                if let Some(unit) = unit {
-                    let trace = &traces[*unit as usize];
-                    lower_len += trace.lower.len();
-                    upper_len += trace.upper.len();
-                }
-                place
-            })
-            .collect();
-        let start = layout
-            .graph
-            .start()
-            .iter()
-            .map(|&(vertex, probability)| (layout.number[vertex.index()], probability))
-            .filter(|&(number, probability)| {
-                number != crate::phase::symbolic::analysis::NONE && probability > 0.0
-            })
-            .collect();
+    pub(crate) fn new(graph: &Graph, symbolic: SymbolicFactor) -> Self {
         Self(Arc::new(Inner {
-            layout,
-            traces,
-            places,
-            lower_len,
-            upper_len,
-            start,
-            plan: OnceLock::new(),
+            graph: graph.clone(),
+            symbolic: Arc::new(symbolic),
+            ranks: OnceLock::new(),
+            sensitivity: OnceLock::new(),
         }))
     }
 
     /// Analyzes and eliminates a graph in one go, on the calling thread.
+    #[must_use]
     pub fn record(graph: &Graph) -> Self {
         Analysis::new(graph).eliminate()
     }
 
-    /// What batches look up; made when the first one asks, on its own thread.
-    pub(crate) fn plan(&self) -> &Plan {
-        self.0.plan.get_or_init(|| Plan::new(self))
+    /// What does not depend on coefficients and the start.
+    pub(crate) fn symbolic(&self) -> &Arc<SymbolicFactor> {
+        &self.0.symbolic
+    }
+
+    /// Rates and factors by rank; put in that order when they are first asked for.
+    pub(crate) fn ranks(&self) -> &Ranks {
+        self.0
+            .ranks
+            .get_or_init(|| Ranks::new(&self.0.graph, &self.0.symbolic))
+    }
+
+    /// The edges of each vertex by source, for gradients; grouped when they are first asked for.
+    pub(crate) fn sensitivity(&self) -> &Sensitivity {
+        let sensitivity = || Sensitivity::new(self.ranks());
+        self.0.sensitivity.get_or_init(sensitivity)
     }
 
     /// The graph.
+    #[must_use]
     pub fn graph(&self) -> &Graph {
-        &self.0.layout.graph
+        &self.0.graph
     }
 
     /// The length of theta.
+    #[must_use]
     pub fn param_length(&self) -> usize {
         self.graph().param_length()
     }
 
     /// The distinct block traces, one per work unit.
+    #[must_use]
     pub fn block_traces(&self) -> &[Arc<BlockTrace>] {
-        &self.0.traces
+        self.symbolic().traces().as_slice()
     }
 
     /// The size of the trace.
+    #[must_use]
     pub fn summary(&self) -> Summary {
-        let layout = &self.0.layout;
-        let blocks = layout.block_count();
-        let total = |measure: fn(&BlockTrace) -> u64| {
-            (0..blocks)
-                .filter_map(|block| self.0.block_trace(block))
-                .map(measure)
-                .sum::<u64>()
+        let symbolic = self.symbolic();
+        let layout = symbolic.layout();
+        let traces = || {
+            layout
+                .blocks()
+                .filter_map(|block| symbolic.block_trace(block))
         };
+        let sizes = layout.blocks().map(|block| layout.members(block).len());
         Summary {
-            vertices: layout.graph.vertex_count(),
-            edges: layout.graph.edge_count(),
-            transient: layout.transient.len(),
-            blocks,
-            largest_block: (0..blocks)
-                .map(|block| layout.block(block).len())
-                .max()
-                .unwrap_or(0),
-            topologies: self.0.traces.len(),
-            work_units: self.0.traces.len(),
-            factor_entries: self.0.lower_len + self.0.upper_len,
-            multiply_adds: total(BlockTrace::multiply_adds),
+            vertices: self.graph().vertex_count(),
+            edges: self.graph().edge_count(),
+            transient: layout.transient_count(),
+            blocks: layout.blocks().len(),
+            largest_block: sizes.max().unwrap_or(0),
+            topologies: symbolic.traces().len(),
+            work_units: symbolic.traces().len(),
+            factor_entries: symbolic.lower_len() + symbolic.upper_len(),
+            multiply_adds: traces().map(BlockTrace::multiply_adds).sum(),
         }
     }
+}
 
-    /// Replays the trace at a theta.
+impl Analysis {
+    /// Puts finished block traces, one per work unit in the order of the units, together with the graph's linear part.
     ///
     /// # Errors
     ///
-    /// [`PhaseError::ThetaLength`] and [`PhaseError::ThetaNotFinite`] for the vector itself,
-    /// [`PhaseError::InvalidRate`] for an edge whose rate is negative or not finite,
-    /// [`PhaseError::NoAbsorptionAtTheta`] if rates of zero cut a vertex that the start reaches off from absorption.
-    pub fn at(&self, theta: &[f64]) -> Result<PhaseType, PhaseError> {
-        PhaseType::new(self, theta)
-    }
-
-    /// The operations of a replay with the expectation, written out one by one; see [`Operations`].
-    pub fn operations(&self) -> Operations<'_> {
-        Operations::new(self)
-    }
-
-    /// The operations, if there are not too many of them to be of use.
-    ///
-    /// A trace is patterns; nothing of it is ever expanded but by this list, which has at least one operation per
-    /// multiply-add. Their number is known beforehand.
-    ///
-    /// # Errors
-    ///
-    /// [`PhaseError::TooManyOperations`] if one elimination takes more than `budget` multiply-adds.
-    ///
-    /// ```
-    /// use elimap::phase::{EliminationTrace, PhaseError, models};
-    ///
-    /// let trace = EliminationTrace::record(&models::dense(20, 1)?);
-    /// assert!(trace.operations_within(10_000)?.count() > 2_000);
-    /// let refused = trace.operations_within(1_000);
-    /// assert!(matches!(refused, Err(PhaseError::TooManyOperations { multiply_adds: 2280, .. })));
-    /// # Ok::<(), PhaseError>(())
-    /// ```
-    pub fn operations_within(&self, budget: u64) -> Result<Operations<'_>, PhaseError> {
-        match self.summary().multiply_adds {
-            multiply_adds if multiply_adds > budget => Err(PhaseError::TooManyOperations {
-                multiply_adds,
-                budget,
-            }),
-            _ => Ok(self.operations()),
+    /// [`SymbolicError::TraceCount`] for a wrong number of traces, [`SymbolicError::TraceMismatch`] for a trace whose key is
+    /// not the unit's.
+    pub fn assemble(
+        &self,
+        traces: Vec<Arc<BlockTrace>>,
+    ) -> Result<EliminationTrace, SymbolicError> {
+        let units = self.work_units();
+        if traces.len() != units.len() {
+            return Err(SymbolicError::TraceCount {
+                expected: units.len(),
+                found: traces.len(),
+            });
         }
+        for (unit, (expected, found)) in units.iter().zip(&traces).enumerate() {
+            let (expected, found) = (expected.key(), found.key());
+            if expected != found {
+                return Err(SymbolicError::TraceMismatch {
+                    unit,
+                    expected,
+                    found,
+                });
+            }
+        }
+        Ok(self.finish(traces))
+    }
+
+    /// Eliminates all units here, one after the other, and assembles.
+    #[must_use]
+    pub fn eliminate(&self) -> EliminationTrace {
+        let units = self.work_units().iter();
+        self.finish(units.map(|unit| Arc::new(eliminate_unit(unit))).collect())
+    }
+
+    fn finish(&self, traces: Vec<Arc<BlockTrace>>) -> EliminationTrace {
+        let layout = Arc::clone(self.parts().0);
+        EliminationTrace::new(self.graph(), SymbolicFactor::new(layout, traces))
     }
 }

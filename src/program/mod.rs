@@ -3,7 +3,7 @@
 //! A [`Program`] is a list of typed equations in single-assignment form, JAX's jaxpr. The invariant, which
 //! [`Program::verify`](crate::Program::verify) checks after every transform in debug builds: every variable is
 //! defined exactly once, before its first use, and has the type its operation's rule gives.
-//! Nothing here knows what an operation means; that is [`ops`](crate::ops)' work.
+//! Nothing here knows what an operation means; that is the work of `ops`.
 
 mod builder;
 mod custom;

@@ -192,8 +192,19 @@ pub(crate) struct Traced {
     pub(crate) captures: Vec<Var>,
 }
 
-/// Runs `f` as if no trace were in progress, except that the named axes stay in scope.
-pub(crate) fn without_traces<R>(f: impl FnOnce() -> R) -> R {
+/// Runs `f` as if no trace were in progress, except that the named axes stay in scope: what it computes with concrete
+/// tensors is computed now, also inside a traced function.
+///
+/// ```
+/// use elimap::prelude::*;
+/// let f = |x: Tensor| {
+///     let two = elimap::without_traces(|| (Tensor::from(1.0) + 1.0).to_array())?;
+///     Ok::<_, Error>(x * two)
+/// };
+/// assert_eq!(vmap(f).call((Array::from(vec![3.0]),))?.to_array()?.to_vec::<f64>()?, [6.0]);
+/// # Ok::<(), Error>(())
+/// ```
+pub fn without_traces<R>(f: impl FnOnce() -> R) -> R {
     struct Restore(Vec<Frame>, Vec<(AxisName, usize)>);
     impl Drop for Restore {
         fn drop(&mut self) {

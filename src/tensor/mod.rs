@@ -10,7 +10,7 @@
 
 mod call;
 mod collective;
-pub(crate) mod context;
+mod context;
 mod control;
 mod create;
 mod debug;
@@ -43,9 +43,9 @@ pub use collective::{
     AxisNames, all_gather, all_to_all, axis_index, axis_size, pmax, pmean, pmin, ppermute,
     pshuffle, psum, psum_scatter,
 };
+pub use context::without_traces;
 pub(crate) use context::{
     Traced, active as is_tracing, concrete_arrays, lift_vars, run_or_inline, trace_dynamic,
-    without_traces,
 };
 pub(crate) use control::scan_lanes;
 pub use control::{ScanOptions, cond, fori_loop, scan, switch, while_loop};

@@ -1,6 +1,6 @@
 //! Batches against one theta at a time: the same bits, for every number of lanes and threads.
 
-use elimap::phase::{EliminationTrace, Graph, PhaseError, models};
+use elimap::phase::{EliminationTrace, Graph, NumericError, models};
 use ndarray::{Array1, Array2, array};
 
 fn graphs() -> Vec<(&'static str, Graph)> {
@@ -202,9 +202,9 @@ fn the_first_bad_row_is_named() {
     many[[171, 0]] = f64::NAN;
     for lanes in [1, 8, 32] {
         match trace.batch().lanes(lanes).expectations(many.view()) {
-            Err(PhaseError::ThetaRow { row: 170, source }) => {
+            Err(NumericError::ThetaRow { row: 170, source }) => {
                 assert!(
-                    matches!(*source, PhaseError::InvalidRate { .. }),
+                    matches!(*source, NumericError::InvalidRate { .. }),
                     "{source}"
                 );
             }
@@ -214,7 +214,7 @@ fn the_first_bad_row_is_named() {
     let short = Array2::from_elem((2, 2), 1.0);
     assert!(matches!(
         trace.batch().expectations(short.view()),
-        Err(PhaseError::ThetaLength {
+        Err(NumericError::ThetaLength {
             expected: 3,
             found: 2
         })
@@ -232,7 +232,7 @@ fn the_first_bad_row_is_named() {
     let rewards = Array2::from_elem((1, trace.graph().vertex_count()), -1.0);
     assert!(matches!(
         trace.batch().expected_rewards(empty.view(), rewards.view()),
-        Err(PhaseError::InvalidReward {
+        Err(NumericError::InvalidReward {
             row: 0,
             vertex: 0,
             ..
@@ -243,7 +243,7 @@ fn the_first_bad_row_is_named() {
         .to_owned();
     assert!(matches!(
         trace.batch().expected_rewards(empty.view(), rewards.view()),
-        Err(PhaseError::RewardLength { found: 2, .. })
+        Err(NumericError::RewardLength { found: 2, .. })
     ));
 }
 
@@ -291,7 +291,7 @@ fn callbacks_reach_the_batch_in_one_host_call() {
 fn callbacks_fail_with_the_error_of_the_replay() {
     use elimap::prelude::*;
     let trace = EliminationTrace::record(&models::islands(4).unwrap());
-    let source = |thetas: Array2<f64>| -> PhaseError {
+    let source = |thetas: Array2<f64>| -> NumericError {
         let thetas = Array::from(thetas.into_dyn());
         match vmap(trace.variance()).call((thetas,)) {
             Err(Error::Callback(elimap::CallbackError::Failed { source, .. })) => {
@@ -302,11 +302,11 @@ fn callbacks_fail_with_the_error_of_the_replay() {
     };
     assert!(matches!(
         source(array![[1.0, 1.0, 1.0], [1.0, -1.0, 1.0]]),
-        PhaseError::ThetaRow { row: 1, .. }
+        NumericError::ThetaRow { row: 1, .. }
     ));
     assert!(matches!(
         source(array![[1.0, 1.0]]),
-        PhaseError::ThetaLength {
+        NumericError::ThetaLength {
             expected: 3,
             found: 2
         }

@@ -1,7 +1,7 @@
 //! Replays as callbacks: under any vmap the host is called once with all thetas, and every lane has the bits of
 //! `trace.at(theta)`.
 
-use elimap::phase::{EliminationTrace, PhaseError, PhaseType, models};
+use elimap::phase::{EliminationTrace, NumericError, PhaseType, models};
 use elimap::prelude::*;
 use elimap::{CallbackError, Error};
 use ndarray::{Array2, ArrayD, Axis, IxDyn};
@@ -291,11 +291,11 @@ fn a_bad_theta_is_reported_by_its_flattened_row() {
             panic!("{error:?}");
         };
         assert_eq!(name, callback.name());
-        match *source.downcast::<PhaseError>().unwrap() {
+        match *source.downcast::<NumericError>().unwrap() {
             // (1 * 3 + 1) * 4 + 2
-            PhaseError::ThetaRow { row: 18, source } => {
+            NumericError::ThetaRow { row: 18, source } => {
                 assert!(
-                    matches!(*source, PhaseError::InvalidRate { .. }),
+                    matches!(*source, NumericError::InvalidRate { .. }),
                     "{source}"
                 );
             }
@@ -309,7 +309,7 @@ fn wrong_arguments_and_rewards_are_errors() {
     let trace = trace();
     let source = |outcome: Result<Tensor, Error>| match outcome {
         Err(Error::Callback(CallbackError::Failed { source, .. })) => {
-            source.downcast::<PhaseError>().unwrap().to_string()
+            source.downcast::<NumericError>().unwrap().to_string()
         }
         other => panic!("{other:?}"),
     };
@@ -330,13 +330,13 @@ fn wrong_arguments_and_rewards_are_errors() {
     let short = Array2::<f64>::zeros((1, vertices - 1));
     assert!(matches!(
         trace.expected_rewards(short.view()),
-        Err(PhaseError::RewardLength { .. })
+        Err(NumericError::RewardLength { .. })
     ));
     let mut bad = Array2::<f64>::zeros((2, vertices));
     bad[[1, 3]] = f64::NAN;
     assert!(matches!(
         trace.expected_rewards_and_gradients(bad.view()),
-        Err(PhaseError::InvalidReward {
+        Err(NumericError::InvalidReward {
             row: 1,
             vertex: 3,
             ..

@@ -1,7 +1,7 @@
 //! The seam: missing block traces through vmap(callback) over an index array.
 use elimap::phase::{
-    Analysis, EliminationTrace, Eliminator, Graph, PhaseError, Strategy, TraceCache, WorkStore,
-    eliminate_batch, models,
+    Analysis, EliminationTrace, Eliminator, EliminatorError, Graph, Strategy, SymbolicError,
+    TraceCache, WorkStore, eliminate_batch, models,
 };
 use elimap::{Array, CallLog, Tensor, vmap};
 
@@ -85,7 +85,7 @@ fn an_index_without_a_unit_is_named() {
         let eliminator = Eliminator::new().strategy(strategy);
         let error = eliminate_batch(&eliminator, &store, &[0, 99], &CallLog::new()).unwrap_err();
         assert!(
-            matches!(error, PhaseError::NoSuchWorkUnit { index: 99, units: u } if u == units),
+            matches!(error, EliminatorError::NoSuchWorkUnit { index: 99, units: u } if u == units),
             "{error}"
         );
     }
@@ -111,11 +111,14 @@ fn of_several_damaged_units_the_lowest_index_is_reported() {
     for workers in [1, 2, 8] {
         let eliminator = Eliminator::new().workers(workers);
         let error = eliminate_batch(&eliminator, &store, &indices, &CallLog::new()).unwrap_err();
-        let PhaseError::UnitFailed { index: 2, source } = error else {
+        let EliminatorError::UnitFailed { index: 2, source } = error else {
             panic!("{error}");
         };
         assert!(
-            matches!(*source, PhaseError::WorkUnitJson { .. }),
+            matches!(
+                *source,
+                EliminatorError::Unit(SymbolicError::WorkUnitJson { .. })
+            ),
             "{source}"
         );
     }
@@ -175,17 +178,17 @@ fn pmap_and_zero_workers_are_refused() {
         .run(&graph())
         .unwrap_err();
     assert!(
-        matches!(&error, PhaseError::Pmap(pmap) if pmap.requested == "pmap"),
+        matches!(&error, EliminatorError::Pmap(pmap) if pmap.requested == "pmap"),
         "{error}"
     );
     let error = Eliminator::new().workers(0).run(&graph()).unwrap_err();
     assert!(
-        matches!(error, PhaseError::Workers { workers: 0, .. }),
+        matches!(error, EliminatorError::Workers { workers: 0, .. }),
         "{error}"
     );
     assert!(matches!(
         "shard_map".parse::<Strategy>(),
-        Err(PhaseError::UnknownStrategy { name }) if name == "shard_map"
+        Err(EliminatorError::UnknownStrategy { name }) if name == "shard_map"
     ));
 }
 

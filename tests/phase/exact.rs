@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use elimap::phase::{EliminationTrace, Graph, Operation, PhaseError, Role, VertexId, models};
+use elimap::phase::{
+    EliminationTrace, Graph, GraphError, NumericError, Operation, Role, VertexId, models,
+};
 use ndarray::Array2;
 use num_bigint::BigInt;
 use num_rational::BigRational;
@@ -188,7 +190,7 @@ fn check(graph: &Graph, theta: &[f64], tolerance: f64) -> bool {
     let trace = EliminationTrace::record(graph);
     let exact = match (exact(graph, theta, 3), trace.at(theta)) {
         (Ok(exact), Ok(_)) => exact,
-        (Err(vertex), Err(PhaseError::NoAbsorptionAtTheta { vertex: found, .. })) => {
+        (Err(vertex), Err(NumericError::NoAbsorptionAtTheta { vertex: found, .. })) => {
             assert_eq!(found, vertex);
             return false;
         }
@@ -251,7 +253,7 @@ impl Spec {
         }
         match builder.build() {
             Ok(graph) => Some(graph),
-            Err(PhaseError::NoAbsorption { .. }) => None,
+            Err(GraphError::NoAbsorption { .. }) => None,
             Err(other) => panic!("{other}"),
         }
     }
@@ -366,6 +368,7 @@ fn check_operations(graph: &Graph, theta: &[f64]) {
             Operation::Div(a, b) => value(*a) / value(*b),
             Operation::Inv(a) => 1.0 / value(*a),
             Operation::Sum(terms) => terms.iter().map(|&id| value(id)).sum(),
+            other => panic!("an operation of another kind: {other:?}"),
         };
         match step.role {
             Role::WaitingTime(vertex) => {
@@ -610,7 +613,7 @@ fn a_rate_that_underflows_is_an_edge() {
     let trace = EliminationTrace::record(&builder.build().unwrap());
     assert!(matches!(
         trace.at(&[1e-200]),
-        Err(PhaseError::InvalidRate { rate, .. }) if rate < 0.0
+        Err(NumericError::InvalidRate { rate, .. }) if rate < 0.0
     ));
     assert_eq!(trace.at(&[0.0]).unwrap().expectation(), 1.0);
 }

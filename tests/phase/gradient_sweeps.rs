@@ -2,7 +2,7 @@
 //!
 //! Each test takes a share of cases that a sweep, which is ignored by default, takes many more of.
 
-use elimap::phase::{EliminationTrace, Graph, PhaseError, models};
+use elimap::phase::{EliminationTrace, Graph, NumericError, models};
 use ndarray::{Array2, ArrayView1, Axis};
 use num_bigint::BigInt;
 use num_rational::BigRational;
@@ -368,7 +368,7 @@ fn what_has_no_certain_digit_is_an_error() {
     assert!(
         matches!(
             error,
-            PhaseError::GradientDigits {
+            NumericError::GradientDigits {
                 output: 0,
                 parameter: 0,
                 bits: 8192
@@ -383,7 +383,7 @@ fn what_has_no_certain_digit_is_an_error() {
         .values_and_gradients(thetas.view())
         .unwrap_err();
     assert!(
-        matches!(error, PhaseError::ThetaRow { row: 0, .. }),
+        matches!(error, NumericError::ThetaRow { row: 0, .. }),
         "{error}"
     );
 }

@@ -1,6 +1,6 @@
 //! What a graph is after it was written and read again, and what is refused by name.
 
-use elimap::phase::{Graph, PhaseError};
+use elimap::phase::{Graph, GraphError};
 
 #[test]
 fn an_edge_whose_coefficients_are_all_zero_reads_back_as_what_it_is() {
@@ -38,7 +38,7 @@ const GRAPH: &str = r#"{"states": [[0], [2], [1], [3]], "vertex_indices": [0, 1,
 fn a_model_that_starts_nowhere_is_refused() {
     Graph::from_json(GRAPH).unwrap();
     let error = Graph::from_json(&GRAPH.replace("[[1, 1.0]]", "[]")).unwrap_err();
-    assert!(matches!(error, PhaseError::NoStart), "{error:?}");
+    assert!(matches!(error, GraphError::NoStart), "{error:?}");
     insta::assert_snapshot!(error, @"`start_edges` is empty, so the model starts nowhere; give rows [to, probability] (a model that is absorbed at time zero has the probability 0)");
     let nowhere = Graph::from_json(&GRAPH.replace("[[1, 1.0]]", "[[1, 0.0]]")).unwrap();
     assert_eq!(nowhere.start().len(), 1);
@@ -57,7 +57,7 @@ fn a_discretized_graph_is_refused_by_name() {
         )
         .replace("\"n_vertices\": 4", "\"n_vertices\": 6");
     let error = Graph::from_json(&discretized).unwrap_err();
-    assert!(matches!(error, PhaseError::Discrete { vertex: Some(vertex) } if vertex.index() == 4));
+    assert!(matches!(error, GraphError::Discrete { vertex: Some(vertex) } if vertex.index() == 4));
     insta::assert_snapshot!(error, @"the graph was made by phasic's `discretize` (vertex 4 is one of its auxiliary vertices), and discrete models are not read; serialize the graph as it was before");
     // Constant rates of another kind are what they are.
     for (old, new) in [
@@ -70,7 +70,7 @@ fn a_discretized_graph_is_refused_by_name() {
     let flagged = GRAPH.replace("\"weight_mode\"", "\"is_discrete\": true, \"weight_mode\"");
     let error = Graph::from_json(&flagged).unwrap_err();
     assert!(
-        matches!(error, PhaseError::Discrete { vertex: None }),
+        matches!(error, GraphError::Discrete { vertex: None }),
         "{error:?}"
     );
 }

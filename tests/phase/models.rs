@@ -470,7 +470,7 @@ fn impossible_sizes_are_refused_before_memory_is_taken() {
         models::dense(huge, 1),
     ] {
         assert!(
-            matches!(outcome, Err(elimap::phase::PhaseError::TooLarge { .. })),
+            matches!(outcome, Err(elimap::phase::GraphError::TooLarge { .. })),
             "{outcome:?}"
         );
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use elimap::phase::{
-    Analysis, BlockTrace, EliminationTrace, Graph, PhaseError, PhaseType, VertexId, WorkStore,
+    Analysis, BlockTrace, EliminationTrace, Graph, PhaseType, SymbolicError, VertexId, WorkStore,
     WorkUnit, eliminate_unit, models,
 };
 use rayon::prelude::*;
@@ -28,12 +28,11 @@ fn units_travel_as_json() {
     assert_eq!(store.len(), analysis.work_units().len());
     assert_eq!(store.indices(), (0..store.len() as i32).collect::<Vec<_>>());
     for (index, unit) in store.indices().into_iter().zip(analysis.work_units()) {
-        let (key, json) = store.get(index).unwrap().unwrap();
+        let found = store.get(index).unwrap().unwrap();
+        assert_eq!(&found, unit);
+        let (key, json) = (found.key(), found.to_json());
         let read = WorkUnit::from_json(&json).unwrap();
-        assert_eq!(
-            (&read, read.key(), read.to_json().as_str()),
-            (unit, key, &*json)
-        );
+        assert_eq!((&read, read.key(), read.to_json()), (unit, key, json));
         assert_eq!(eliminate_unit(&read), eliminate_unit(unit));
         assert_eq!(
             key.to_string().parse::<elimap::phase::BlockKey>().unwrap(),
@@ -162,7 +161,7 @@ fn assembly_accepts_only_the_traces_of_its_units() {
         .collect();
     assert!(matches!(
         analysis.assemble(traces[..2].to_vec()),
-        Err(PhaseError::TraceCount {
+        Err(SymbolicError::TraceCount {
             expected: 3,
             found: 2
         })
@@ -170,7 +169,7 @@ fn assembly_accepts_only_the_traces_of_its_units() {
     let swapped = vec![traces[0].clone(), traces[2].clone(), traces[1].clone()];
     let units = analysis.work_units();
     match analysis.assemble(swapped) {
-        Err(PhaseError::TraceMismatch {
+        Err(SymbolicError::TraceMismatch {
             unit: 1,
             expected,
             found,

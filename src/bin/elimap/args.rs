@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::{ArgGroup, Args};
 use elimap::phase::{
-    CacheBuilder, CacheError, EliminationTrace, Eliminator, Graph, PhaseError, TraceCache,
+    CacheBuilder, CacheError, EliminationTrace, Eliminator, Graph, GraphError, TraceCache,
 };
 
 use crate::io::stream::Output;
@@ -130,7 +130,7 @@ pub(crate) fn read_graph(path: &Path) -> Result<Graph> {
     if path != Path::new("-") {
         return match Graph::read(path) {
             // This one names the file itself.
-            Err(error @ PhaseError::Io { .. }) => Err(error.into()),
+            Err(error @ GraphError::Io { .. }) => Err(error.into()),
             outcome => outcome.with_context(|| path.display().to_string()),
         };
     }

@@ -5,7 +5,7 @@
 //! With A the rates of the transient vertices (A = -S, S the sub-intensity matrix) and alpha the start probabilities,
 //! the expected waiting times solve A x = 1, and the k-th moments from every vertex solve A x_k = k x_{k-1}. One
 //! factorization serves all of them, and all of them are sums and products of nonnegative numbers, so each entry has a
-//! small relative error whatever the range of the rates (see [`crate::phase::symbolic::fill`]).
+//! small relative error whatever the range of the rates (see `numeric/mod.rs`).
 //!
 //! Start probabilities that sum to less than 1 leave mass at time zero. Moments are weighted by alpha as it stands:
 //! nothing is renormalized, the missing mass contributes a time of 0 to expectation, moments and variance alike.
@@ -13,33 +13,14 @@
 //! The variance is m2 - m1^2. A phase-type time of n phases has a variance of at least m1^2 / n (Aldous and Shepp 1987,
 //! *The least variable phase type distribution is Erlang*), and mass at zero only adds to it, so the subtraction loses at
 //! most a factor of n + 1. Where it loses more than a factor of 32 both moments are computed again with 106 bits.
-//!
-//! # Range
-//!
-//! The replay runs in `f64`. If any number in it is so large or small that a product could overflow or underflow
-//! ([`crate::phase::numeric::extended`]), the replay runs again with an unbounded exponent: then a result is infinite only if the quantity
-//! itself exceeds the range of `f64`.
-//!
-//! Vertices with an infinite waiting time at this theta are allowed where the start does not reach them. They are found
-//! by search, not by a pivot of zero, and left out.
 
 use std::fmt;
-use std::sync::OnceLock;
 
-use ndarray::{ArrayView1, Axis};
-
-use crate::phase::error::PhaseError;
-use crate::phase::evaluate::precise;
-use crate::phase::evaluate::quantity::Goal;
-use crate::phase::graph::VertexId;
-use crate::phase::numeric::extended::{Extended, Range, Scalar, exponent, power_of_two, scale};
-use crate::phase::numeric::factor::Factor;
-use crate::phase::numeric::kernel::{Column, Keep, Kernel};
-use crate::phase::numeric::rates;
+use crate::phase::evaluate::group::{Job, answer_at};
+use crate::phase::evaluate::point::Point;
+use crate::phase::evaluate::quantity::Quantity;
+use crate::phase::numeric::error::NumericError;
 use crate::phase::trace::EliminationTrace;
-
-/// Below this share of the second moment, a variance is computed with more digits.
-const CANCELLATION: f64 = 1.0 / 32.0;
 
 /// The time to absorption at one theta.
 ///
@@ -52,241 +33,69 @@ const CANCELLATION: f64 = 1.0 / 32.0;
 /// assert_eq!((time.expectation(), time.variance()), (2.0, 1.0));
 /// # Ok::<(), elimap::phase::PhaseError>(())
 /// ```
-pub struct PhaseType {
-    trace: EliminationTrace,
-    theta: Box<[f64]>,
-    /// By transient number, the vertices with an infinite waiting time, if there are any.
-    lost: Option<Vec<bool>>,
-    /// Absent if the range of `f64` does not suffice.
-    double: Option<Kernel<f64>>,
-    extended: OnceLock<Factor<Extended>>,
-    /// Expected waiting times by transient number, 0 where infinite.
-    waiting: Vec<f64>,
-    expectation: f64,
-}
+pub struct PhaseType(Point);
 
 impl fmt::Debug for PhaseType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut output = f.debug_struct("PhaseType");
         output
-            .field("theta", &self.theta)
-            .field("expectation", &self.expectation)
+            .field("theta", &self.theta())
+            .field("expectation", &self.expectation())
             .finish_non_exhaustive()
     }
 }
 
-/// A vector in `f64` with a common power of two, by rank.
-struct Scaled {
-    values: Vec<f64>,
-    exponent: i64,
-}
-
-impl Scaled {
-    /// Makes the largest value one of [1, 2). Powers of two are exact, so the common exponent costs nothing and keeps
-    /// high moments in range.
-    fn new(mut values: Vec<f64>, by: i64) -> Self {
-        let largest = Range::EMPTY.include(&values).largest();
-        let shift = if largest > 0.0 { exponent(largest) } else { 0 };
-        let factor = power_of_two(-shift);
-        for value in &mut values {
-            *value *= factor;
-        }
-        Self {
-            values,
-            exponent: by + shift,
-        }
+impl EliminationTrace {
+    /// Replays the trace at a theta.
+    ///
+    /// # Errors
+    ///
+    /// [`NumericError::ThetaLength`] and [`NumericError::ThetaNotFinite`] for the vector itself,
+    /// [`NumericError::InvalidRate`] for an edge whose rate is negative or not finite,
+    /// [`NumericError::NoAbsorptionAtTheta`] if rates of zero cut a vertex that the start reaches off from absorption.
+    pub fn at(&self, theta: &[f64]) -> Result<PhaseType, NumericError> {
+        Point::new(self, theta).map(PhaseType)
     }
-}
-
-/// The factors at one theta, and the waiting times.
-fn run(trace: &EliminationTrace, kernel: &mut Kernel<f64>, lost: Option<&[bool]>) {
-    let column = Column {
-        previous: None,
-        factor: 1.0,
-        reward: None,
-    };
-    let plan = trace.plan();
-    pulp::Arch::new().dispatch(
-        #[inline(always)]
-        || kernel.run(trace, plan, std::slice::from_ref(&column), lost),
-    );
 }
 
 impl PhaseType {
-    pub(crate) fn new(trace: &EliminationTrace, theta: &[f64]) -> Result<Self, PhaseError> {
-        let layout = &trace.0.layout;
-        rates::check_theta(theta, layout.graph.param_length())?;
-        let plan = trace.plan();
-        let mut kernel = Kernel::<f64>::new(trace, plan, 1, Keep::All);
-        kernel.load(plan, ArrayView1::from(theta).insert_axis(Axis(0)));
-        let (lost, double) = if kernel.rates_are_safe[0] {
-            run(trace, &mut kernel, plan.lost.as_deref());
-            let safe = kernel.is_safe(0);
-            (layout.lost.clone(), safe.then_some(kernel))
-        } else {
-            let rates = rates::rates(layout, theta)?;
-            let lost = lost(trace, &rates)?;
-            let by_rank = lost.as_ref().map(|lost| plan.by_rank(lost));
-            run(trace, &mut kernel, by_rank.as_deref());
-            // Zero rates make zero factors, so the smallest one says nothing here.
-            let range = Range::EMPTY
-                .include(&rates)
-                .include(&kernel.inverse)
-                .include(&kernel.lower)
-                .include(&kernel.upper)
-                .include(&[kernel.least_exit].map(|e| if e.is_finite() { e } else { 1.0 }));
-            (lost, range.is_safe().then_some(kernel))
-        };
-        let mut time = Self {
-            trace: trace.clone(),
-            theta: theta.into(),
-            lost,
-            double,
-            extended: OnceLock::new(),
-            waiting: Vec::new(),
-            expectation: 0.0,
-        };
-        let first = time.double.as_ref().map(|kernel| kernel.x.clone());
-        match first.filter(|first| Range::EMPTY.include(first).is_safe()) {
-            Some(first) => {
-                time.expectation = time.weigh(&first);
-                let rank = plan.rank.iter();
-                time.waiting = rank.map(|&rank| first[rank as usize]).collect();
-            }
-            None => {
-                // What does not fit the first time will not fit later either.
-                time.double = None;
-                let first =
-                    time.extended_moment(&vec![Extended::from_f64(1.0); time.transient_count()], 1);
-                time.expectation = time.weigh_extended(&first).to_f64();
-                time.waiting = first.into_iter().map(Extended::to_f64).collect();
-            }
-        }
-        Ok(time)
-    }
-
-    fn transient_count(&self) -> usize {
-        self.trace.0.layout.transient.len()
-    }
-
-    pub(crate) fn extended(&self) -> &Factor<Extended> {
-        self.extended.get_or_init(|| {
-            let rates = rates::wide_rates(&self.trace.0.layout, &self.theta);
-            Factor::new(&self.trace, rates, self.lost.as_deref())
-        })
-    }
-
-    /// The vector of k-th moments from the vector of moments before it, or `None` if it leaves the safe range.
-    fn double_moment(&self, previous: &Scaled, k: usize) -> Option<Scaled> {
-        let kernel = self.double.as_ref()?;
-        let mut values = previous.values.clone();
-        for value in &mut values {
-            *value *= k as f64;
-        }
-        let range = Range::EMPTY.include(&values);
-        kernel.solve(&self.trace, self.trace.plan(), &mut values);
-        let range = range.include(&values);
-        range
-            .is_safe()
-            .then(|| Scaled::new(values, previous.exponent))
-    }
-
-    pub(crate) fn extended_moment(&self, previous: &[Extended], k: usize) -> Vec<Extended> {
-        let k = Extended::from_f64(k as f64);
-        let right: Vec<Extended> = previous.iter().map(|&value| value * k).collect();
-        self.extended().solve(&self.trace, &right)
-    }
-
-    /// The product of the start distribution with values by rank.
-    fn weigh(&self, values: &[f64]) -> f64 {
-        let start = self.trace.plan().start.iter();
-        start.fold(0.0, |sum, &(rank, probability)| {
-            sum + probability * values[rank as usize]
-        })
-    }
-
-    /// By transient number, the vertices with an infinite waiting time.
-    pub(crate) fn lost(&self) -> Option<&[bool]> {
-        self.lost.as_deref()
-    }
-
-    pub(crate) fn weigh_extended(&self, values: &[Extended]) -> Extended {
-        self.trace
-            .0
-            .start
-            .iter()
-            .fold(Extended::ZERO, |sum, &(t, probability)| {
-                sum + Extended::from_f64(probability) * values[t as usize]
-            })
-    }
-
-    /// The first moments with 106 bits.
-    fn extended_moments(&self, order: usize) -> Vec<Extended> {
-        let mut values = vec![Extended::from_f64(1.0); self.transient_count()];
-        (1..=order)
-            .map(|k| {
-                values = self.extended_moment(&values, k);
-                self.weigh_extended(&values)
-            })
-            .collect()
-    }
-
     /// The theta of this replay.
+    #[must_use]
     pub fn theta(&self) -> &[f64] {
-        &self.theta
+        self.0.theta()
     }
 
     /// The trace that was replayed.
+    #[must_use]
     pub fn trace(&self) -> &EliminationTrace {
-        &self.trace
+        self.0.trace()
     }
 
     /// The expected time to absorption.
+    #[must_use]
     pub fn expectation(&self) -> f64 {
-        self.expectation
+        self.0.expectation()
     }
 
     /// The moments of orders 1 to `order` of the time to absorption.
     ///
     /// A moment is infinite only if it exceeds the range of `f64`.
+    #[must_use]
     pub fn moments(&self, order: usize) -> Vec<f64> {
-        let mut moments = Vec::with_capacity(order);
-        if order > 0 {
-            moments.push(self.expectation);
-        }
-        if let Some(kernel) = &self.double {
-            let mut current = Scaled::new(kernel.x.clone(), 0);
-            for k in 2..=order {
-                let Some(next) = self.double_moment(&current, k) else {
-                    break;
-                };
-                current = next;
-                moments.push(scale(self.weigh(&current.values), current.exponent));
-            }
-        }
-        if moments.len() < order {
-            let rest = self.extended_moments(order).into_iter().skip(moments.len());
-            moments.extend(rest.map(Extended::to_f64));
-        }
-        moments
+        self.0.moments(order)
     }
 
     /// The variance of the time to absorption, mass at time zero included.
+    #[must_use]
     pub fn variance(&self) -> f64 {
-        let moments = self.moments(2);
-        let (first, second) = (moments[0], moments[1]);
-        if !variance_is_doubtful(first, second) {
-            return second - first * first;
-        }
-        let moments = self.extended_moments(2);
-        (moments[1] + -(moments[0] * moments[0])).to_f64()
+        self.0.variance()
     }
 
     /// The gradient of the expectation with respect to theta, by one transposed solve.
     ///
     /// # Errors
     ///
-    /// [`PhaseError::GradientDigits`] for an entry that no number of digits within the limit settles.
+    /// [`NumericError::GradientDigits`] for an entry that no number of digits within the limit settles.
     ///
     /// ```
     /// use elimap::phase::{EliminationTrace, models};
@@ -296,8 +105,8 @@ impl PhaseType {
     /// assert_eq!(time.gradient()?, [-1.0]);
     /// # Ok::<(), elimap::phase::PhaseError>(())
     /// ```
-    pub fn gradient(&self) -> Result<Vec<f64>, PhaseError> {
-        Ok(self.answer(&Goal::Gradient(1))?.split_off(1))
+    pub fn gradient(&self) -> Result<Vec<f64>, NumericError> {
+        Ok(self.answer(&Quantity::MomentsAndGradients(1))?.split_off(1))
     }
 
     /// The expected time spent in every vertex; start and absorbing vertices have 0.
@@ -309,58 +118,29 @@ impl PhaseType {
     /// assert_eq!(time.expected_sojourn_times(), [0.0, 0.25, 0.25, 0.0]);
     /// # Ok::<(), elimap::phase::PhaseError>(())
     /// ```
+    #[must_use]
     pub fn expected_sojourn_times(&self) -> Vec<f64> {
-        self.answer(&Goal::SojournTimes).unwrap_or_else(|_| {
-            // The theta was accepted before, so nothing fails here.
-            let mut times = vec![0.0; self.trace.graph().vertex_count()];
-            precise::sojourn_times(self, &mut times);
-            times
-        })
-    }
-
-    /// A batch of one.
-    pub(crate) fn answer(&self, goal: &Goal) -> Result<Vec<f64>, PhaseError> {
-        let theta = ArrayView1::from(&*self.theta).insert_axis(Axis(0));
-        let answer = self.trace.batch().lanes(1).rows(theta, goal);
-        answer.map_err(|error| match error {
-            PhaseError::ThetaRow { source, .. } => *source,
-            other => other,
-        })
+        // Sums of nonnegative numbers: nothing about them can fail once a theta is accepted.
+        self.answer(&Quantity::SojournTimes).unwrap_or_default()
     }
 
     /// The expected time to absorption from every vertex.
     ///
     /// The entry of the start is the expectation, that of an absorbing vertex 0. It is infinite for a vertex that may
     /// never be absorbed at this theta; the start reaches none of those.
+    #[must_use]
     pub fn expected_waiting_times(&self) -> Vec<f64> {
-        let layout = &self.trace.0.layout;
-        let mut times = vec![0.0; layout.graph.vertex_count()];
-        times[VertexId::START.index()] = self.expectation;
-        for (t, vertex) in layout.transient.iter().enumerate() {
-            let lost = self.lost.as_ref().is_some_and(|lost| lost[t]);
-            times[vertex.index()] = if lost { f64::INFINITY } else { self.waiting[t] };
-        }
+        let mut times = vec![0.0; self.trace().graph().vertex_count()];
+        self.0.waiting_times(&mut times);
         times
     }
-}
 
-/// Whether the variance needs moments with more digits.
-pub(crate) fn variance_is_doubtful(first: f64, second: f64) -> bool {
-    let difference = second - first * first;
-    let doubtful = difference < second * CANCELLATION || second < f64::MIN_POSITIVE / f64::EPSILON;
-    (second != 0.0 || first != 0.0) && (doubtful || !second.is_finite())
-}
-
-/// Marks the vertices with an infinite waiting time at these rates.
-fn lost(trace: &EliminationTrace, rates: &[f64]) -> Result<Option<Vec<bool>>, PhaseError> {
-    let layout = &trace.0.layout;
-    if !rates.contains(&0.0) {
-        return Ok(layout.lost.clone());
+    /// A quantity from the factors at hand.
+    fn answer(&self, quantity: &Quantity) -> Result<Vec<f64>, NumericError> {
+        let trace = self.trace();
+        let recipe = quantity.recipe(trace.graph(), trace.symbolic().layout())?;
+        let mut out = vec![0.0; recipe.width()];
+        answer_at(&self.0, &Job::new(trace, &recipe), &mut out)?;
+        Ok(out)
     }
-    layout
-        .lost(&layout.pairs(|slot| rates[slot] > 0.0))
-        .map_err(|vertex| PhaseError::NoAbsorptionAtTheta {
-            vertex,
-            state: layout.graph.state(vertex).to_vec(),
-        })
 }

@@ -5,9 +5,10 @@ use std::collections::BinaryHeap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::phase::error::PhaseError;
+use crate::phase::eliminator::error::EliminatorError;
 use crate::phase::graph::json::bare_message;
-use crate::phase::symbolic::topology::{BlockKey, Topology};
+use crate::phase::symbolic::key::BlockKey;
+use crate::phase::symbolic::topology::Topology;
 use crate::phase::symbolic::unit::WorkUnit;
 
 const FORMAT: &str = "elimap-manifest";
@@ -78,11 +79,13 @@ impl Manifest {
     }
 
     /// The name of a unit's file.
+    #[must_use]
     pub fn unit_file(key: BlockKey) -> String {
         format!("{key}.json")
     }
 
     /// Groups units into this many shards of about equal predicted cost, at least one and at most one per unit.
+    #[must_use]
     pub fn new(units: &[WorkUnit], shards: usize) -> Self {
         let mut costs: Vec<(u64, BlockKey)> = units
             .iter()
@@ -109,11 +112,13 @@ impl Manifest {
     }
 
     /// The shards.
+    #[must_use]
     pub fn shards(&self) -> &[Shard] {
         &self.shards
     }
 
     /// Writes the manifest as JSON.
+    #[must_use]
     pub fn to_json(&self) -> String {
         // Integers and strings only: there is nothing serialization could refuse.
         serde_json::to_string(self).unwrap_or_default()
@@ -123,18 +128,19 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// [`PhaseError::Manifest`] for text of another shape, format or version.
-    pub fn from_json(text: &str) -> Result<Self, PhaseError> {
-        let manifest: Self = serde_json::from_str(text).map_err(|error| PhaseError::Manifest {
-            message: format!(
-                "line {}, column {}: {}",
-                error.line(),
-                error.column(),
-                bare_message(&error)
-            ),
-        })?;
+    /// [`EliminatorError::Manifest`] for text of another shape, format or version.
+    pub fn from_json(text: &str) -> Result<Self, EliminatorError> {
+        let manifest: Self =
+            serde_json::from_str(text).map_err(|error| EliminatorError::Manifest {
+                message: format!(
+                    "line {}, column {}: {}",
+                    error.line(),
+                    error.column(),
+                    bare_message(&error)
+                ),
+            })?;
         if manifest.format != FORMAT || manifest.version != VERSION {
-            return Err(PhaseError::Manifest {
+            return Err(EliminatorError::Manifest {
                 message: format!(
                     "it is `{}` version {}, this library reads `{FORMAT}` version {VERSION}",
                     manifest.format, manifest.version
@@ -152,6 +158,7 @@ impl WorkUnit {
     /// widths of the levels of a breadth-first walk, as if the block were eliminated level by level, and scaled by what a
     /// better order gains on sparse blocks. Within a factor of 10 on grids, random blocks and dense blocks; meant for
     /// comparing units, not for its value. At least 1 per vertex.
+    #[must_use]
     pub fn predicted_multiply_adds(&self) -> u64 {
         predict(self.topology())
     }
@@ -192,7 +199,7 @@ fn predict(topology: &Topology) -> u64 {
         .zip(following)
         .map(|(width, next)| width * (width + next).powi(2))
         .sum();
-    let degree = 2.0 * topology.targets.len() as f64 / size.max(1) as f64;
+    let degree = 2.0 * topology.edge_count() as f64 / size.max(1) as f64;
     let gain = 0.5 * degree / (degree + 40.0);
     (by_level * gain).max(size as f64) as u64
 }

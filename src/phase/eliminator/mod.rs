@@ -8,7 +8,9 @@
 //! searched in order.
 
 pub(crate) mod cache;
+pub(crate) mod error;
 pub(crate) mod manifest;
+pub(crate) mod store;
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,15 +19,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use crate::phase::eliminator::cache::{CacheStats, FoundGraph, TraceCache};
-use crate::phase::error::PhaseError;
+use crate::phase::eliminator::cache::{CacheStats, FoundGraph, GraphName, TraceCache};
+use crate::phase::eliminator::error::EliminatorError;
+use crate::phase::eliminator::store::{Entry, WorkStore};
 use crate::phase::graph::Graph;
 use crate::phase::symbolic::analysis::Analysis;
 use crate::phase::symbolic::fill::{BlockTrace, eliminate_unit};
-use crate::phase::symbolic::unit::{WorkStore, WorkUnit};
 use crate::phase::trace::EliminationTrace;
-use crate::tensor::context::without_traces;
-use crate::{Array, CallLog, Callback, CallbackError, Element, Error, VmapMethod, pmap, vmap};
+use crate::{
+    Array, CallLog, Callback, CallbackError, Element, Error, VmapMethod, pmap, vmap, without_traces,
+};
 
 /// How missing block traces are computed.
 ///
@@ -36,6 +39,7 @@ use crate::{Array, CallLog, Callback, CallbackError, Element, Error, VmapMethod,
 /// # Ok::<(), elimap::phase::PhaseError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Strategy {
     /// What is best here, which is [`Strategy::Vmap`].
     #[default]
@@ -58,6 +62,7 @@ impl Strategy {
     ];
 
     /// phasic's name.
+    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Strategy::Auto => "auto",
@@ -69,12 +74,12 @@ impl Strategy {
 }
 
 impl FromStr for Strategy {
-    type Err = PhaseError;
-    fn from_str(name: &str) -> Result<Self, PhaseError> {
+    type Err = EliminatorError;
+    fn from_str(name: &str) -> Result<Self, EliminatorError> {
         Strategy::ALL
             .into_iter()
             .find(|strategy| strategy.name() == name)
-            .ok_or_else(|| PhaseError::UnknownStrategy {
+            .ok_or_else(|| EliminatorError::UnknownStrategy {
                 name: name.to_owned(),
             })
     }
@@ -82,6 +87,7 @@ impl FromStr for Strategy {
 
 /// What an elimination took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Report {
     /// Distinct block topologies the graph needs a trace of.
     pub work_units: usize,
@@ -97,6 +103,7 @@ pub struct Report {
 
 /// A trace with what it took.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Elimination {
     /// The trace.
     pub trace: EliminationTrace,
@@ -124,23 +131,27 @@ pub struct Eliminator {
 
 impl Eliminator {
     /// An eliminator with an empty cache of its own, strategy [`Strategy::Auto`] and a worker per processor.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Uses and fills a cache.
+    #[must_use]
     pub fn cache(mut self, cache: &TraceCache) -> Self {
         self.cache = cache.clone();
         self
     }
 
     /// How missing traces are computed.
+    #[must_use]
     pub fn strategy(mut self, strategy: Strategy) -> Self {
         self.strategy = strategy;
         self
     }
 
     /// How many threads eliminate; 1 stays on the calling thread.
+    #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers);
         self
@@ -151,7 +162,7 @@ impl Eliminator {
     /// # Errors
     ///
     /// As for [`Eliminator::run`].
-    pub fn trace(&self, graph: &Graph) -> Result<EliminationTrace, PhaseError> {
+    pub fn trace(&self, graph: &Graph) -> Result<EliminationTrace, EliminatorError> {
         self.run(graph).map(|done| done.trace)
     }
 
@@ -159,11 +170,12 @@ impl Eliminator {
     ///
     /// # Errors
     ///
-    /// [`PhaseError::Pmap`] for [`Strategy::Pmap`], [`PhaseError::Workers`] for an unusable number of workers.
-    pub fn run(&self, graph: &Graph) -> Result<Elimination, PhaseError> {
+    /// [`EliminatorError::Pmap`] for [`Strategy::Pmap`], [`EliminatorError::Workers`] for an unusable number of workers.
+    pub fn run(&self, graph: &Graph) -> Result<Elimination, EliminatorError> {
         self.refuse_pmap()?;
         let mut tally = CacheStats::default();
-        let found = self.cache.find_graph(graph, &mut tally);
+        let name = GraphName::new(graph);
+        let found = self.cache.find_graph(graph, &name, &mut tally);
         let graph_hit = found.is_some();
         let FoundGraph {
             analysis,
@@ -176,12 +188,8 @@ impl Eliminator {
             }
         }
         let missing: Vec<usize> = (0..units.len()).filter(|&i| traces[i].is_none()).collect();
-        let store = WorkStore::new(
-            &missing
-                .iter()
-                .map(|&i| units[i].clone())
-                .collect::<Vec<_>>(),
-        );
+        let wanted = missing.iter().map(|&i| Entry::Unit(units[i].clone()));
+        let store: WorkStore = wanted.collect();
         let log = CallLog::new();
         let computed = self.batch(&store, &store.indices(), &log)?;
         for (&i, trace) in missing.iter().zip(computed) {
@@ -192,7 +200,7 @@ impl Eliminator {
         }
         let traces: Vec<_> = traces.into_iter().flatten().collect();
         if !graph_hit {
-            self.cache.keep_graph(&analysis, &traces, &mut tally);
+            self.cache.keep_graph(&analysis, &name, &traces, &mut tally);
         }
         self.cache.record(tally);
         let report = Report {
@@ -206,11 +214,11 @@ impl Eliminator {
         Ok(Elimination { trace, report })
     }
 
-    fn refuse_pmap(&self) -> Result<(), PhaseError> {
+    fn refuse_pmap(&self) -> Result<(), EliminatorError> {
         match self.strategy {
             Strategy::Pmap => pmap(eliminate_unit)
                 .map(|never| match never {})
-                .map_err(PhaseError::Pmap),
+                .map_err(EliminatorError::Pmap),
             Strategy::Auto | Strategy::Vmap | Strategy::Sequential => Ok(()),
         }
     }
@@ -220,7 +228,7 @@ impl Eliminator {
         store: &WorkStore,
         indices: &[i32],
         log: &CallLog,
-    ) -> Result<Vec<Option<Arc<BlockTrace>>>, PhaseError> {
+    ) -> Result<Vec<Option<Arc<BlockTrace>>>, EliminatorError> {
         self.refuse_pmap()?;
         if indices.is_empty() {
             return Ok(Vec::new());
@@ -258,7 +266,7 @@ impl Eliminator {
 ///
 /// # Errors
 ///
-/// [`PhaseError::NoSuchWorkUnit`] for an index without a unit, [`PhaseError::UnitFailed`] with the lowest failing index,
+/// [`EliminatorError::NoSuchWorkUnit`] for an index without a unit, [`EliminatorError::UnitFailed`] with the lowest failing index,
 /// and what [`Eliminator::run`] refuses.
 ///
 /// ```
@@ -277,7 +285,7 @@ pub fn eliminate_batch(
     store: &WorkStore,
     indices: &[i32],
     log: &CallLog,
-) -> Result<Vec<Option<Arc<BlockTrace>>>, PhaseError> {
+) -> Result<Vec<Option<Arc<BlockTrace>>>, EliminatorError> {
     eliminator.batch(store, indices, log)
 }
 
@@ -287,7 +295,7 @@ fn eliminate_indices(
     indices: &Array,
     fan_out: &FanOut,
     found: &Mutex<Vec<Option<Arc<BlockTrace>>>>,
-) -> Result<(), PhaseError> {
+) -> Result<(), EliminatorError> {
     // An index twice is work once; ascending, so that the first failure found is the lowest.
     let distinct: BTreeSet<i32> = indices
         .to_vec::<i32>()
@@ -296,14 +304,14 @@ fn eliminate_indices(
         .collect();
     let mut tasks = Vec::with_capacity(distinct.len());
     for index in distinct {
-        if let Some((_, json)) = store.get(index)? {
-            tasks.push((index, json));
+        if let Some(entry) = store.entry(index)? {
+            tasks.push((index, entry));
         }
     }
-    let outcomes = fan_out.map(&tasks, |(_, json)| eliminate_text(json));
+    let outcomes = fan_out.map(&tasks, |(_, entry)| eliminate_entry(entry));
     let mut traces = Vec::with_capacity(tasks.len());
     for ((index, _), outcome) in tasks.into_iter().zip(outcomes) {
-        let trace = outcome.map_err(|source| PhaseError::UnitFailed {
+        let trace = outcome.map_err(|source| EliminatorError::UnitFailed {
             index,
             source: Box::new(source),
         })?;
@@ -316,8 +324,8 @@ fn eliminate_indices(
     Ok(())
 }
 
-fn eliminate_text(json: &str) -> Result<BlockTrace, PhaseError> {
-    let unit = WorkUnit::from_json(json)?;
+fn eliminate_entry(entry: &Entry) -> Result<BlockTrace, EliminatorError> {
+    let unit = entry.unit()?;
     catch_unwind(AssertUnwindSafe(|| eliminate_unit(&unit))).map_err(|payload| {
         let message = payload
             .downcast_ref::<String>()
@@ -328,15 +336,15 @@ fn eliminate_text(json: &str) -> Result<BlockTrace, PhaseError> {
                     .map(|text| (*text).to_owned())
             })
             .unwrap_or_default();
-        PhaseError::Panicked { message }
+        EliminatorError::Panicked { message }
     })
 }
 
 /// The host's own error, where the framework only carried it.
-fn unwrap_host_error(error: Error) -> PhaseError {
+fn unwrap_host_error(error: Error) -> EliminatorError {
     match error {
         Error::Callback(CallbackError::Failed { name, lane, source }) => {
-            match source.downcast::<PhaseError>() {
+            match source.downcast::<EliminatorError>() {
                 Ok(own) => *own,
                 Err(source) => Error::Callback(CallbackError::Failed { name, lane, source }).into(),
             }
@@ -353,10 +361,10 @@ enum FanOut {
 }
 
 impl FanOut {
-    fn new(workers: Option<usize>) -> Result<Self, PhaseError> {
+    fn new(workers: Option<usize>) -> Result<Self, EliminatorError> {
         match workers {
             None => Ok(FanOut::Global),
-            Some(0) => Err(PhaseError::Workers {
+            Some(0) => Err(EliminatorError::Workers {
                 workers: 0,
                 message: "nobody would do the work".to_owned(),
             }),
@@ -365,7 +373,7 @@ impl FanOut {
                 .num_threads(workers)
                 .build()
                 .map(FanOut::Pool)
-                .map_err(|error| PhaseError::Workers {
+                .map_err(|error| EliminatorError::Workers {
                     workers,
                     message: error.to_string(),
                 }),

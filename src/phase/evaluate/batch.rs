@@ -1,22 +1,21 @@
 //! Batches: one trace, many thetas.
 //!
-//! Thetas are rows. They are taken in groups of as many lanes as fit the cache ([`crate::phase::numeric::lanes`]), groups are spread over
-//! rayon's threads, and each thread keeps one workspace, so memory follows the threads and not the batch. A row's answer
-//! has the bits that [`EliminationTrace::at`] gives for that row alone, whatever the number of lanes and threads.
+//! Thetas are rows. They are taken in groups of as many lanes as fit the cache
+//! ([`crate::phase::numeric::lanes`]), groups are spread over rayon's threads, and each thread keeps one workspace, so
+//! memory follows the threads and not the batch. A row's answer has the bits that [`EliminationTrace::at`] gives for that row alone, whatever the number of lanes and threads.
 //!
 //! A row that cannot be answered fails the batch: the error names the first such row.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use ndarray::{Array2, Array3, ArrayView2, s};
+use ndarray::{Array2, Array3, ArrayD, ArrayView2, s};
 use rayon::prelude::*;
 
-use crate::phase::error::PhaseError;
-use crate::phase::evaluate::group::{Group, Shared};
-use crate::phase::evaluate::quantity::Goal;
-use crate::phase::numeric::kernel::Keep;
+use crate::phase::evaluate::group::{Group, Job};
+use crate::phase::evaluate::quantity::{Quantity, Recipe};
+use crate::phase::numeric::error::NumericError;
+use crate::phase::numeric::kernel::Retain;
 use crate::phase::numeric::lanes::{Lanes, Wide};
-use crate::phase::numeric::ranks::Plan;
 use crate::phase::symbolic::schedule::PANEL;
 use crate::phase::trace::EliminationTrace;
 
@@ -33,7 +32,7 @@ const TASK: u64 = 1 << 16;
 ///
 /// # Errors
 ///
-/// All methods: [`PhaseError::ThetaLength`] if the rows have the wrong length, and [`PhaseError::ThetaRow`] with the first
+/// All methods: [`NumericError::ThetaLength`] if the rows have the wrong length, and [`NumericError::ThetaRow`] with the first
 /// row that fails and the error that [`EliminationTrace::at`] has for it.
 ///
 /// ```
@@ -64,6 +63,7 @@ impl EliminationTrace {
     /// assert_eq!(moments.row(1).to_vec(), trace.at(&[0.3, 2.0])?.moments(3));
     /// # Ok::<(), elimap::phase::PhaseError>(())
     /// ```
+    #[must_use]
     pub fn batch(&self) -> Batch {
         Batch {
             trace: self.clone(),
@@ -89,6 +89,7 @@ impl Batch {
     /// );
     /// # Ok::<(), elimap::phase::PhaseError>(())
     /// ```
+    #[must_use]
     pub fn lanes(mut self, lanes: usize) -> Self {
         self.lanes = Some(lanes);
         self
@@ -98,9 +99,9 @@ impl Batch {
     ///
     /// # Errors
     ///
-    /// As said at [`Batch`].
-    pub fn expectations(&self, thetas: ArrayView2<'_, f64>) -> Result<Vec<f64>, PhaseError> {
-        self.rows(thetas, &Goal::Moments(1))
+    /// [`NumericError::ThetaLength`] for rows of the wrong length, [`NumericError::ThetaRow`] with the first row that fails.
+    pub fn expectations(&self, thetas: ArrayView2<'_, f64>) -> Result<Vec<f64>, NumericError> {
+        self.rows(thetas, &Quantity::Moments(1))
     }
 
     /// Moments of orders 1 to `order`.
@@ -111,7 +112,7 @@ impl Batch {
     ///
     /// # Errors
     ///
-    /// As said at [`Batch`].
+    /// [`NumericError::ThetaLength`] for rows of the wrong length, [`NumericError::ThetaRow`] with the first row that fails.
     ///
     /// ```
     /// use elimap::phase::{EliminationTrace, models};
@@ -126,17 +127,17 @@ impl Batch {
         &self,
         thetas: ArrayView2<'_, f64>,
         order: usize,
-    ) -> Result<Array2<f64>, PhaseError> {
-        self.matrix(thetas, &Goal::Moments(order))
+    ) -> Result<Array2<f64>, NumericError> {
+        self.matrix(thetas, &Quantity::Moments(order))
     }
 
     /// The variance of the time to absorption at each theta.
     ///
     /// # Errors
     ///
-    /// As said at [`Batch`].
-    pub fn variances(&self, thetas: ArrayView2<'_, f64>) -> Result<Vec<f64>, PhaseError> {
-        self.rows(thetas, &Goal::Variance)
+    /// [`NumericError::ThetaLength`] for rows of the wrong length, [`NumericError::ThetaRow`] with the first row that fails.
+    pub fn variances(&self, thetas: ArrayView2<'_, f64>) -> Result<Vec<f64>, NumericError> {
+        self.rows(thetas, &Quantity::Variance)
     }
 
     /// The expected time to absorption from every vertex, as
@@ -148,9 +149,9 @@ impl Batch {
     ///
     /// # Errors
     ///
-    /// As said at [`Batch`].
-    pub fn waiting_times(&self, thetas: ArrayView2<'_, f64>) -> Result<Array2<f64>, PhaseError> {
-        self.matrix(thetas, &Goal::WaitingTimes)
+    /// [`NumericError::ThetaLength`] for rows of the wrong length, [`NumericError::ThetaRow`] with the first row that fails.
+    pub fn waiting_times(&self, thetas: ArrayView2<'_, f64>) -> Result<Array2<f64>, NumericError> {
+        self.matrix(thetas, &Quantity::WaitingTimes)
     }
 
     /// The expected time spent in every vertex before absorption, by one transposed solve.
@@ -163,7 +164,7 @@ impl Batch {
     ///
     /// # Errors
     ///
-    /// As said at [`Batch`].
+    /// [`NumericError::ThetaLength`] for rows of the wrong length, [`NumericError::ThetaRow`] with the first row that fails.
     ///
     /// ```
     /// use elimap::phase::{EliminationTrace, models};
@@ -174,8 +175,8 @@ impl Batch {
     /// assert_eq!(times, array![[0.0, 0.25, 0.25, 0.25, 0.0]]);
     /// # Ok::<(), elimap::phase::PhaseError>(())
     /// ```
-    pub fn sojourn_times(&self, thetas: ArrayView2<'_, f64>) -> Result<Array2<f64>, PhaseError> {
-        self.matrix(thetas, &Goal::SojournTimes)
+    pub fn sojourn_times(&self, thetas: ArrayView2<'_, f64>) -> Result<Array2<f64>, NumericError> {
+        self.matrix(thetas, &Quantity::SojournTimes)
     }
 
     /// Expectations and their gradients with respect to theta.
@@ -186,7 +187,7 @@ impl Batch {
     ///
     /// # Errors
     ///
-    /// As said at [`Batch`].
+    /// [`NumericError::ThetaLength`] for rows of the wrong length, [`NumericError::ThetaRow`] with the first row that fails.
     ///
     /// ```
     /// use elimap::phase::{EliminationTrace, models};
@@ -201,8 +202,8 @@ impl Batch {
     pub fn values_and_gradients(
         &self,
         thetas: ArrayView2<'_, f64>,
-    ) -> Result<(Vec<f64>, Array2<f64>), PhaseError> {
-        let all = self.matrix(thetas, &Goal::Gradient(1))?;
+    ) -> Result<(Vec<f64>, Array2<f64>), NumericError> {
+        let all = self.matrix(thetas, &Quantity::MomentsAndGradients(1))?;
         Ok((all.column(0).to_vec(), all.slice(s![.., 1..]).to_owned()))
     }
 
@@ -214,7 +215,7 @@ impl Batch {
     ///
     /// # Errors
     ///
-    /// As said at [`Batch`].
+    /// [`NumericError::ThetaLength`] for rows of the wrong length, [`NumericError::ThetaRow`] with the first row that fails.
     ///
     /// ```
     /// use elimap::phase::{EliminationTrace, models};
@@ -231,8 +232,8 @@ impl Batch {
         &self,
         thetas: ArrayView2<'_, f64>,
         order: usize,
-    ) -> Result<(Array2<f64>, Array3<f64>), PhaseError> {
-        let all = self.matrix(thetas, &Goal::Gradient(order))?;
+    ) -> Result<(Array2<f64>, Array3<f64>), NumericError> {
+        let all = self.matrix(thetas, &Quantity::MomentsAndGradients(order))?;
         Ok(self.split(&all, order))
     }
 
@@ -244,7 +245,7 @@ impl Batch {
     ///
     /// # Errors
     ///
-    /// As said at [`Batch`]; [`PhaseError::RewardLength`] and [`PhaseError::InvalidReward`] for the rewards.
+    /// [`NumericError::ThetaLength`] and [`NumericError::ThetaRow`] for the thetas; [`NumericError::RewardLength`] and [`NumericError::InvalidReward`] for the rewards.
     ///
     /// ```
     /// use elimap::phase::{EliminationTrace, models};
@@ -261,8 +262,8 @@ impl Batch {
         &self,
         thetas: ArrayView2<'_, f64>,
         rewards: ArrayView2<'_, f64>,
-    ) -> Result<Array2<f64>, PhaseError> {
-        self.matrix(thetas, &Goal::Rewards(self.check_rewards(rewards)?))
+    ) -> Result<Array2<f64>, NumericError> {
+        self.matrix(thetas, &Quantity::Rewards(rewards.to_owned()))
     }
 
     /// Expected rewards and their gradients with respect to theta. (The gradient with respect to the rewards are the
@@ -291,11 +292,10 @@ impl Batch {
         &self,
         thetas: ArrayView2<'_, f64>,
         rewards: ArrayView2<'_, f64>,
-    ) -> Result<(Array2<f64>, Array3<f64>), PhaseError> {
-        let rewards = self.check_rewards(rewards)?;
-        let outputs = rewards.len();
-        let all = self.matrix(thetas, &Goal::RewardGradient(rewards))?;
-        Ok(self.split(&all, outputs))
+    ) -> Result<(Array2<f64>, Array3<f64>), NumericError> {
+        let quantity = Quantity::RewardsAndGradients(rewards.to_owned());
+        let all = self.matrix(thetas, &quantity)?;
+        Ok(self.split(&all, rewards.nrows()))
     }
 
     fn split(&self, all: &Array2<f64>, outputs: usize) -> (Array2<f64>, Array3<f64>) {
@@ -307,75 +307,91 @@ impl Batch {
         (values, gradients)
     }
 
-    /// Rewards by transient number.
-    pub(crate) fn check_rewards(
+    /// A quantity at each theta: an array for each of its [`parts`](Quantity::parts), with the thetas in front.
+    ///
+    /// # Shapes
+    ///
+    /// `(thetas, ..)`, followed by the shape of the part.
+    ///
+    /// # Errors
+    ///
+    /// [`NumericError::ThetaLength`] and [`NumericError::ThetaRow`] for the thetas, [`NumericError::RewardLength`] and
+    /// [`NumericError::InvalidReward`] for rewards.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Quantity, models};
+    /// use ndarray::array;
+    ///
+    /// // Moments of an exponential time: 1 / theta and 2 / theta^2.
+    /// let trace = EliminationTrace::record(&models::erlang(1)?);
+    /// let found = trace.batch().answer(array![[2.0]].view(), &Quantity::MomentsAndGradients(2))?;
+    /// assert_eq!(found, [array![[0.5, 0.5]].into_dyn(), array![[[-0.25], [-0.5]]].into_dyn()]);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn answer(
         &self,
-        rewards: ArrayView2<'_, f64>,
-    ) -> Result<Arc<[Vec<f64>]>, PhaseError> {
-        let layout = &self.trace.0.layout;
-        let expected = layout.graph.vertex_count();
-        if rewards.ncols() != expected {
-            return Err(PhaseError::RewardLength {
-                expected,
-                found: rewards.ncols(),
-            });
-        }
-        for ((row, vertex), &value) in rewards.indexed_iter() {
-            if !(value.is_finite() && value >= 0.0) {
-                return Err(PhaseError::InvalidReward { row, vertex, value });
-            }
-        }
-        Ok(rewards
-            .outer_iter()
-            .map(|row| {
-                layout
-                    .transient
-                    .iter()
-                    .map(|vertex| row[vertex.index()] + 0.0)
-                    .collect()
-            })
-            .collect())
+        thetas: ArrayView2<'_, f64>,
+        quantity: &Quantity,
+    ) -> Result<Vec<ArrayD<f64>>, NumericError> {
+        let recipe = self.recipe(quantity)?;
+        let rows = self.rows_by(thetas, &recipe)?;
+        Ok(by_part(&recipe, &rows, &[thetas.nrows()]))
     }
 
-    fn matrix(&self, thetas: ArrayView2<'_, f64>, goal: &Goal) -> Result<Array2<f64>, PhaseError> {
-        let shape = (thetas.nrows(), goal.width(&self.trace));
-        let rows = self.rows(thetas, goal)?;
+    fn matrix(
+        &self,
+        thetas: ArrayView2<'_, f64>,
+        quantity: &Quantity,
+    ) -> Result<Array2<f64>, NumericError> {
+        let recipe = self.recipe(quantity)?;
+        let rows = self.rows_by(thetas, &recipe)?;
         // The rows have this shape by construction.
+        let shape = (thetas.nrows(), recipe.width());
         Ok(Array2::from_shape_vec(shape, rows).unwrap_or_default())
     }
 
-    /// The answers row by row.
-    pub(crate) fn rows(
+    fn rows(
         &self,
         thetas: ArrayView2<'_, f64>,
-        goal: &Goal,
-    ) -> Result<Vec<f64>, PhaseError> {
+        quantity: &Quantity,
+    ) -> Result<Vec<f64>, NumericError> {
+        self.rows_by(thetas, &self.recipe(quantity)?)
+    }
+
+    fn recipe(&self, quantity: &Quantity) -> Result<Recipe, NumericError> {
+        quantity.recipe(self.trace.graph(), self.trace.symbolic().layout())
+    }
+
+    /// The answers row by row.
+    pub(crate) fn rows_by(
+        &self,
+        thetas: ArrayView2<'_, f64>,
+        recipe: &Recipe,
+    ) -> Result<Vec<f64>, NumericError> {
         let expected = self.trace.param_length();
         if thetas.ncols() != expected {
-            return Err(PhaseError::ThetaLength {
+            return Err(NumericError::ThetaLength {
                 expected,
                 found: thetas.ncols(),
             });
         }
-        let plan = self.trace.plan();
-        let lanes = self
-            .lanes
-            .unwrap_or_else(|| self.fitting(plan, thetas.nrows(), goal));
-        match lanes {
-            0..=1 => self.groups::<f64>(plan, thetas, goal),
-            2..=8 => self.groups::<Wide<8>>(plan, thetas, goal),
-            9..=16 => self.groups::<Wide<16>>(plan, thetas, goal),
-            _ => self.groups::<Wide<32>>(plan, thetas, goal),
+        let lanes = self.lanes;
+        match lanes.unwrap_or_else(|| self.fitting(thetas.nrows(), recipe)) {
+            0..=1 => self.groups::<f64>(thetas, recipe),
+            2..=8 => self.groups::<Wide<8>>(thetas, recipe),
+            9..=16 => self.groups::<Wide<16>>(thetas, recipe),
+            _ => self.groups::<Wide<32>>(thetas, recipe),
         }
     }
 
     /// How many lanes are fastest: more of them pay less for looking up what to do, until their numbers leave the cache.
-    fn fitting(&self, plan: &Plan, rows: usize, goal: &Goal) -> usize {
-        let sizes = plan.sizes;
-        let factors = match goal.keep() {
-            Keep::Nothing => sizes.upper,
-            Keep::Block => sizes.upper + sizes.lower,
-            Keep::All => self.trace.0.lower_len + self.trace.0.upper_len,
+    fn fitting(&self, rows: usize, recipe: &Recipe) -> usize {
+        let sizes = self.trace.ranks().sizes();
+        let symbolic = self.trace.symbolic();
+        let factors = match recipe.retain() {
+            Retain::Nothing => sizes.upper,
+            Retain::Block => sizes.upper + sizes.lower,
+            Retain::All => symbolic.lower_len() + symbolic.upper_len(),
         };
         let bytes = (factors + (4 + PANEL) * sizes.block) * size_of::<f64>();
         match rows {
@@ -388,37 +404,36 @@ impl Batch {
 
     fn groups<S: Lanes>(
         &self,
-        plan: &Plan,
         thetas: ArrayView2<'_, f64>,
-        goal: &Goal,
-    ) -> Result<Vec<f64>, PhaseError> {
-        let width = goal.width(&self.trace);
+        recipe: &Recipe,
+    ) -> Result<Vec<f64>, NumericError> {
+        let width = recipe.width();
         let mut out = vec![0.0; thetas.nrows() * width];
         if out.is_empty() {
             return Ok(out);
         }
-        let shared = Shared::new(&self.trace, plan, goal);
+        let job = Job::new(&self.trace, recipe);
         if thetas.nrows() <= S::COUNT {
-            Group::<S>::new(&shared).answer(&shared, 0, thetas, &mut out)?;
+            Group::<S>::new(&job).answer(&job, 0, thetas, &mut out)?;
             return Ok(out);
         }
         // Fresh memory costs more than a replay, so workspaces go round: as many as there are threads at work.
         let idle: Mutex<Vec<Group<S>>> = Mutex::new(Vec::new());
         // A task should be long against what it costs to hand it out.
-        let groups = (TASK / (plan.cost * S::COUNT as u64 + 1)).max(1) as usize;
-        let outcomes: Vec<Result<(), PhaseError>> = out
+        let groups = (TASK / (self.trace.ranks().cost() * S::COUNT as u64 + 1)).max(1) as usize;
+        let outcomes: Vec<Result<(), NumericError>> = out
             .par_chunks_mut(groups * S::COUNT * width)
             .enumerate()
             .map(|(index, out)| {
                 // The lock is held for the exchange alone.
                 let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-                let mut group = taken.unwrap_or_else(|| Group::<S>::new(&shared));
+                let mut group = taken.unwrap_or_else(|| Group::<S>::new(&job));
                 let mut first = index * groups * S::COUNT;
                 let mut outcome = Ok(());
                 for out in out.chunks_mut(S::COUNT * width) {
                     let rows = out.len() / width;
                     let thetas = thetas.slice(s![first..first + rows, ..]);
-                    outcome = group.answer(&shared, first, thetas, out);
+                    outcome = group.answer(&job, first, thetas, out);
                     if outcome.is_err() {
                         break;
                     }
@@ -433,4 +448,21 @@ impl Batch {
         outcomes.into_iter().collect::<Result<(), _>>()?;
         Ok(out)
     }
+}
+
+/// The parts of answers, each with these axes in front, from rows of numbers.
+pub(crate) fn by_part(recipe: &Recipe, rows: &[f64], axes: &[usize]) -> Vec<ArrayD<f64>> {
+    let count: usize = axes.iter().product();
+    let mut first = 0;
+    let parts = recipe.parts.iter().map(|(part, _)| {
+        let numbers = (0..count)
+            .flat_map(|row| &rows[row * recipe.width() + first..][..part.size()])
+            .copied()
+            .collect();
+        first += part.size();
+        let shape: Vec<usize> = axes.iter().chain(&part.shape).copied().collect();
+        // There are as many numbers as the shape says, by construction.
+        ArrayD::from_shape_vec(shape, numbers).unwrap_or_default()
+    });
+    parts.collect()
 }

@@ -3,12 +3,13 @@
 //! Each is a [`Callback`] from a theta, `f64[parameters]`, with [`VmapMethod::ExpandDims`]: under `vmap`, however deeply
 //! nested, the host is called once with all thetas, whose leading axes are flattened into the rows of one batch.
 //! A theta that cannot be answered arrives as [`CallbackError::Failed`](crate::CallbackError::Failed) with the
-//! [`PhaseError`] as its source; its row counts the flattened lanes.
+//! [`NumericError`] as its source; its row counts the flattened lanes.
 
-use ndarray::{ArrayD, ArrayView2, IxDyn};
+use ndarray::ArrayView2;
 
-use crate::phase::error::PhaseError;
-use crate::phase::evaluate::quantity::Goal;
+use crate::phase::evaluate::batch::by_part;
+use crate::phase::evaluate::quantity::{Quantity, Recipe};
+use crate::phase::numeric::error::NumericError;
 use crate::phase::trace::EliminationTrace;
 use crate::{Array, BoxError, Callback, Element, VmapMethod};
 
@@ -25,8 +26,9 @@ impl EliminationTrace {
     /// assert_eq!(means.to_array()?.to_vec::<f64>()?, [40.0, 20.0]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[must_use]
     pub fn expectation(&self) -> Callback {
-        self.callback("expectation", Goal::Moments(1), vec![vec![]])
+        self.scalar("expectation", &Quantity::Moments(1))
     }
 
     /// The moments of orders 1 to `order` as a callback: `f64[parameters] -> f64[order]`.
@@ -40,8 +42,9 @@ impl EliminationTrace {
     /// assert_eq!(found.to_array()?.to_vec::<f64>()?, [2.0, 5.0]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[must_use]
     pub fn moments(&self, order: usize) -> Callback {
-        self.callback("moments", Goal::Moments(order), vec![vec![order]])
+        self.named("moments", &Quantity::Moments(order))
     }
 
     /// The moments of orders 1 to `order` and their gradients as a callback:
@@ -58,9 +61,10 @@ impl EliminationTrace {
     /// assert_eq!(found[1].to_array()?.to_vec::<f64>()?, [-0.25, -0.5]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[must_use]
     pub fn moments_and_gradients(&self, order: usize) -> Callback {
-        let shapes = vec![vec![order], vec![order, self.param_length()]];
-        self.callback("moments_and_gradients", Goal::Gradient(order), shapes)
+        let quantity = Quantity::MomentsAndGradients(order);
+        self.named("moments_and_gradients", &quantity)
     }
 
     /// Expected rewards as a callback: `f64[parameters] -> f64[rewards]`; `rewards` has a row per reward, with the reward
@@ -68,7 +72,7 @@ impl EliminationTrace {
     ///
     /// # Errors
     ///
-    /// [`PhaseError::RewardLength`] and [`PhaseError::InvalidReward`] for the rewards.
+    /// [`NumericError::RewardLength`] and [`NumericError::InvalidReward`] for the rewards.
     ///
     /// ```
     /// use elimap::phase::{EliminationTrace, models};
@@ -82,10 +86,8 @@ impl EliminationTrace {
     /// assert_eq!(found.to_array()?.to_vec::<f64>()?, [1.5, 1.0]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn expected_rewards(&self, rewards: ArrayView2<'_, f64>) -> Result<Callback, PhaseError> {
-        let rewards = self.batch().check_rewards(rewards)?;
-        let shapes = vec![vec![rewards.len()]];
-        Ok(self.callback("expected_rewards", Goal::Rewards(rewards), shapes))
+    pub fn expected_rewards(&self, rewards: ArrayView2<'_, f64>) -> Result<Callback, NumericError> {
+        self.callback(&Quantity::Rewards(rewards.to_owned()))
     }
 
     /// Expected rewards and their gradients with respect to theta as a callback:
@@ -99,83 +101,110 @@ impl EliminationTrace {
     pub fn expected_rewards_and_gradients(
         &self,
         rewards: ArrayView2<'_, f64>,
-    ) -> Result<Callback, PhaseError> {
-        let rewards = self.batch().check_rewards(rewards)?;
-        let count = rewards.len();
-        let shapes = vec![vec![count], vec![count, self.param_length()]];
-        let goal = Goal::RewardGradient(rewards);
-        Ok(self.callback("expected_rewards_and_gradients", goal, shapes))
+    ) -> Result<Callback, NumericError> {
+        let quantity = Quantity::RewardsAndGradients(rewards.to_owned());
+        let recipe = quantity.recipe(self.graph(), self.symbolic().layout())?;
+        Ok(self.replay("expected_rewards_and_gradients", recipe))
     }
 
     /// The variance as a callback: `f64[parameters] -> f64[]`.
+    #[must_use]
     pub fn variance(&self) -> Callback {
-        self.callback("variance", Goal::Variance, vec![vec![]])
+        self.named("variance", &Quantity::Variance)
     }
 
     /// The expectation and its gradient as a callback: `f64[parameters] -> (f64[], f64[parameters])`.
+    #[must_use]
     pub fn value_and_gradient(&self) -> Callback {
-        let shapes = vec![vec![], vec![self.param_length()]];
-        self.callback("value_and_gradient", Goal::Gradient(1), shapes)
+        self.scalar("value_and_gradient", &Quantity::MomentsAndGradients(1))
     }
 
     /// The expected waiting times of all vertices as a callback: `f64[parameters] -> f64[vertices]`.
+    #[must_use]
     pub fn waiting_times(&self) -> Callback {
-        let shapes = vec![vec![self.graph().vertex_count()]];
-        self.callback("waiting_times", Goal::WaitingTimes, shapes)
+        self.named("waiting_times", &Quantity::WaitingTimes)
     }
 
     /// The expected sojourn times of all vertices as a callback: `f64[parameters] -> f64[vertices]`.
+    #[must_use]
     pub fn sojourn_times(&self) -> Callback {
-        let shapes = vec![vec![self.graph().vertex_count()]];
-        self.callback("sojourn_times", Goal::SojournTimes, shapes)
+        self.named("sojourn_times", &Quantity::SojournTimes)
     }
 
-    fn callback(&self, name: &str, goal: Goal, shapes: Vec<Vec<usize>>) -> Callback {
-        let results: Vec<_> = shapes
-            .iter()
-            .map(|shape| f64::spec(shape.iter().copied()))
+    /// A quantity as a callback: `f64[parameters]` to an array for each of its [`parts`](Quantity::parts).
+    ///
+    /// # Errors
+    ///
+    /// [`NumericError::RewardLength`] and [`NumericError::InvalidReward`] for rewards.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Quantity, models};
+    /// use elimap::prelude::*;
+    ///
+    /// let trace = EliminationTrace::record(&models::erlang(4)?);
+    /// let variance = trace.callback(&Quantity::Variance)?;
+    /// let found = vmap(variance).call((Array::from(ndarray::array![[2.0], [1.0]].into_dyn()),))?;
+    /// assert_eq!(found.to_array()?.to_vec::<f64>()?, [1.0, 4.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn callback(&self, quantity: &Quantity) -> Result<Callback, NumericError> {
+        let recipe = quantity.recipe(self.graph(), self.symbolic().layout())?;
+        let name = recipe
+            .parts
+            .first()
+            .map_or("quantity", |(part, _)| part.name);
+        Ok(self.replay(name, recipe))
+    }
+
+    /// A quantity without rewards, which none can refuse.
+    fn named(&self, name: &str, quantity: &Quantity) -> Callback {
+        let recipe = quantity.recipe(self.graph(), self.symbolic().layout());
+        self.replay(name, recipe.unwrap_or_default())
+    }
+
+    /// The first of one moment, and of its gradient, without the axis of the moments.
+    fn scalar(&self, name: &str, quantity: &Quantity) -> Callback {
+        let recipe = quantity.recipe(self.graph(), self.symbolic().layout());
+        let mut recipe = recipe.unwrap_or_default();
+        for (part, _) in &mut recipe.parts {
+            part.shape.remove(0);
+        }
+        self.replay(name, recipe)
+    }
+
+    fn replay(&self, name: &str, recipe: Recipe) -> Callback {
+        let parts = recipe.parts.iter();
+        let results: Vec<_> = parts
+            .map(|(part, _)| f64::spec(part.shape.iter().copied()))
             .collect();
         let trace = self.clone();
         Callback::new(name, results, move |args: &[Array]| {
-            replay(&trace, &goal, &shapes, args)
+            replay(&trace, &recipe, args)
         })
         .vmap_method(VmapMethod::ExpandDims)
     }
 }
 
-/// Thetas along the last axis in, an array per result out.
+/// Thetas along the last axis in, an array per part out.
 fn replay(
     trace: &EliminationTrace,
-    goal: &Goal,
-    shapes: &[Vec<usize>],
+    recipe: &Recipe,
     args: &[Array],
 ) -> Result<Vec<Array>, BoxError> {
     let expected = trace.param_length();
     let [theta] = args else {
-        return Err(PhaseError::ThetaArguments { found: args.len() }.into());
+        return Err(NumericError::ThetaArguments { found: args.len() }.into());
     };
     let Some((&found, lanes)) = theta.shape().split_last() else {
-        return Err(PhaseError::ThetaLength { expected, found: 0 }.into());
+        return Err(NumericError::ThetaLength { expected, found: 0 }.into());
     };
     if found != expected {
-        return Err(PhaseError::ThetaLength { expected, found }.into());
+        return Err(NumericError::ThetaLength { expected, found }.into());
     }
     let rows = lanes.iter().product();
     let values = theta.to_vec::<f64>()?;
     let thetas = ArrayView2::from_shape((rows, expected), &values)?;
-    let answers = trace.batch().rows(thetas, goal)?;
-    let width = goal.width(trace);
-    let mut first = 0;
-    let mut results = Vec::with_capacity(shapes.len());
-    for shape in shapes {
-        let size: usize = shape.iter().product();
-        let part: Vec<f64> = (0..rows)
-            .flat_map(|row| &answers[row * width + first..][..size])
-            .copied()
-            .collect();
-        first += size;
-        let shape: Vec<usize> = lanes.iter().chain(shape).copied().collect();
-        results.push(Array::from(ArrayD::from_shape_vec(IxDyn(&shape), part)?));
-    }
-    Ok(results)
+    let answers = trace.batch().rows_by(thetas, recipe)?;
+    let parts = by_part(recipe, &answers, lanes);
+    Ok(parts.into_iter().map(Array::from).collect())
 }

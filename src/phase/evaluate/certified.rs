@@ -34,14 +34,14 @@
 
 use std::ops::Neg;
 
-use crate::phase::error::PhaseError;
-use crate::phase::evaluate::quantity::Goal;
+use crate::phase::evaluate::quantity::Recipe;
+use crate::phase::index::{IndexVec, Slot, Transient};
 use crate::phase::numeric::big::Big;
+use crate::phase::numeric::error::NumericError;
 use crate::phase::numeric::extended::Scalar;
 use crate::phase::numeric::factor::Factor;
 use crate::phase::numeric::rates;
 use crate::phase::numeric::residue::{First, Residue, Second};
-use crate::phase::symbolic::analysis::NONE;
 use crate::phase::trace::EliminationTrace;
 
 /// Correct bits of an answer: more than an `f64` shows.
@@ -54,9 +54,9 @@ const LIMIT: i64 = Big::<128>::BITS;
 pub(crate) struct Problem<'a> {
     pub trace: &'a EliminationTrace,
     pub theta: &'a [f64],
-    /// By transient number.
-    pub lost: Option<&'a [bool]>,
-    pub goal: &'a Goal,
+    /// The vertices with an infinite waiting time.
+    pub nonabsorbing: Option<&'a IndexVec<Transient, bool>>,
+    pub recipe: &'a Recipe,
 }
 
 /// By output and parameter.
@@ -89,13 +89,13 @@ impl<const C: u64> Number for Residue<C> {
 }
 
 /// Which gradients are zero at every theta: those that are zero modulo a prime at random residues for theta.
-pub(crate) fn zeros(trace: &EliminationTrace, goal: &Goal) -> Vec<bool> {
-    let layout = &trace.0.layout;
+pub(crate) fn zeros(trace: &EliminationTrace, recipe: &Recipe) -> Vec<bool> {
+    let (layout, graph) = (trace.symbolic().layout(), trace.graph());
     let problem = Problem {
         trace,
         theta: &[],
-        lost: layout.lost.as_deref(),
-        goal,
+        nonabsorbing: layout.nonabsorbing(),
+        recipe,
     };
     // A polynomial that is not zero is zero at few residues.
     let mut state = 0u64;
@@ -110,14 +110,14 @@ pub(crate) fn zeros(trace: &EliminationTrace, goal: &Goal) -> Vec<bool> {
     let first: Vec<First> = theta.iter().map(|&value| Residue::new(value)).collect();
     let second: Vec<Second> = theta.iter().map(|&value| Residue::new(value)).collect();
     problem.both_zero(
-        rates::rates_at(layout, &first),
-        rates::rates_at(layout, &second),
+        rates::rates_at(layout, graph, &first),
+        rates::rates_at(layout, graph, &second),
     )
 }
 
 impl Problem<'_> {
     /// The gradients by output and parameter.
-    pub(crate) fn answer(&self, out: &mut [f64]) -> Result<(), PhaseError> {
+    pub(crate) fn answer(&self, out: &mut [f64]) -> Result<(), NumericError> {
         let mut entries: Vec<Settled> = vec![None; out.len()];
         self.settle::<4>(&mut entries);
         if entries.contains(&None) {
@@ -140,7 +140,7 @@ impl Problem<'_> {
         }
         let parameters = self.trace.param_length();
         for (at, (out, entry)) in out.iter_mut().zip(entries).enumerate() {
-            *out = entry.ok_or(PhaseError::GradientDigits {
+            *out = entry.ok_or(NumericError::GradientDigits {
                 output: at / parameters,
                 parameter: at % parameters,
                 bits: LIMIT as u32,
@@ -151,8 +151,7 @@ impl Problem<'_> {
 
     /// Settles the entries that a number of bits suffices for.
     fn settle<const L: usize>(&self, entries: &mut [Settled]) {
-        let rates = rates::wide_rates::<Big<L>>(&self.trace.0.layout, self.theta);
-        let sums = self.sums(rates);
+        let sums = self.sums(self.rates::<Big<L>>());
         let loss = self.loss();
         for (at, entry) in entries.iter_mut().enumerate() {
             if entry.is_some() {
@@ -181,36 +180,33 @@ impl Problem<'_> {
 
     /// The logarithm of 2 phi, rounded up.
     fn loss(&self) -> i64 {
-        let layout = &self.trace.0.layout;
-        let n = layout.transient.len() as f64;
+        let graph = self.trace.graph();
+        let n = self.trace.symbolic().layout().transient_count() as f64;
         let (_, order) = self.outputs();
         let solves = 2.0 * n * n * (n + 4.0) + n * (n + 2.0);
-        let terms = (layout.graph.edge_count() * order + layout.graph.param_length()) as f64;
+        let terms = (graph.edge_count() * order + graph.param_length()) as f64;
         let phi = (order as f64 + 1.0) * (2.0 * solves) + terms + 16.0;
         let eta = f64::from(Big::<4>::ERROR);
-        (2.0 * eta * phi).log2().ceil() as i64 + rates::cancelled_bits(layout, self.theta) + 1
+        (2.0 * eta * phi).log2().ceil() as i64 + rates::cancelled_bits(graph, self.theta) + 1
     }
 
     /// How many outputs there are, and how many transposed solves.
     fn outputs(&self) -> (usize, usize) {
-        match self.goal {
-            Goal::Gradient(order) => (*order, *order),
-            Goal::RewardGradient(rewards) => (rewards.len(), 1),
-            _ => (0, 0),
-        }
+        (self.recipe.right.len(), self.recipe.solves())
     }
 
     /// Which entries are zero at this theta.
     fn zeros(&self) -> Vec<bool> {
-        let layout = &self.trace.0.layout;
-        self.both_zero(
-            rates::wide_rates(layout, self.theta),
-            rates::wide_rates(layout, self.theta),
-        )
+        self.both_zero(self.rates(), self.rates())
+    }
+
+    fn rates<S: Scalar>(&self) -> IndexVec<Slot, S> {
+        let layout = self.trace.symbolic().layout();
+        rates::wide_rates(layout, self.trace.graph(), self.theta)
     }
 
     /// Which entries are zero modulo both primes.
-    fn both_zero(&self, first: Vec<First>, second: Vec<Second>) -> Vec<bool> {
+    fn both_zero(&self, first: IndexVec<Slot, First>, second: IndexVec<Slot, Second>) -> Vec<bool> {
         let (first, second) = (self.sums(first).values, self.sums(second).values);
         let both = first.into_iter().zip(second);
         both.map(|(first, second)| first.is_zero() && second.is_zero())
@@ -218,46 +214,43 @@ impl Problem<'_> {
     }
 
     /// Solutions by column. For moments column j has x_j / j!, so that no factorial leaves the range of anything.
-    fn columns<S: Scalar>(&self, factor: &Factor<S>) -> Vec<Vec<S>> {
-        match self.goal {
-            Goal::RewardGradient(rewards) => rewards
-                .iter()
-                .map(|reward| {
-                    let right: Vec<S> = reward.iter().map(|&r| S::from_f64(r)).collect();
-                    factor.solve(self.trace, &right)
-                })
-                .collect(),
-            _ => {
-                let mut x = vec![S::from_f64(1.0); self.trace.0.layout.transient.len()];
-                (0..self.outputs().0)
-                    .map(|_| {
-                        x = factor.solve(self.trace, &x);
-                        x.clone()
-                    })
-                    .collect()
-            }
-        }
+    fn columns<S: Scalar>(&self, factor: &Factor<S>) -> Vec<IndexVec<Transient, S>> {
+        let symbolic = self.trace.symbolic();
+        let count = symbolic.layout().transient_count();
+        let mut previous = IndexVec::filled(S::from_f64(1.0), count);
+        let columns = self.recipe.right.iter().map(|right| {
+            previous = match &right.reward {
+                Some(reward) => {
+                    let right = reward.iter().map(|&r| S::from_f64(r)).collect();
+                    factor.solve(symbolic, &right)
+                }
+                None => factor.solve(symbolic, &previous),
+            };
+            previous.clone()
+        });
+        columns.collect()
     }
 
     /// The first transposed solutions: A' y_1 = alpha, A' y_{i+1} = y_i.
-    fn transposed<S: Scalar>(&self, factor: &Factor<S>) -> Vec<Vec<S>> {
-        let mut y = vec![S::ZERO; self.trace.0.layout.transient.len()];
-        for &(t, probability) in &self.trace.0.start {
-            y[t as usize] = y[t as usize] + S::from_f64(probability);
+    fn transposed<S: Scalar>(&self, factor: &Factor<S>) -> Vec<IndexVec<Transient, S>> {
+        let layout = self.trace.symbolic().layout();
+        let mut y = IndexVec::filled(S::ZERO, layout.transient_count());
+        for (t, probability) in layout.start(self.trace.graph()) {
+            y[t] = y[t] + S::from_f64(probability);
         }
         (0..self.outputs().1)
             .map(|_| {
-                y = factor.solve_transposed(self.trace, &y);
+                y = factor.solve_transposed(self.trace.symbolic(), &y);
                 y.clone()
             })
             .collect()
     }
 
     /// The gradients by the formula above. Output k is `-k! * sum over i + j = k + 1 of y_i' (dA) x_j / j!` for moments.
-    fn sums<S: Number>(&self, rates: Vec<S>) -> Sums<S> {
-        let layout = &self.trace.0.layout;
-        let parameters = layout.graph.param_length();
-        let factor = Factor::new(self.trace, rates, self.lost);
+    fn sums<S: Number>(&self, rates: IndexVec<Slot, S>) -> Sums<S> {
+        let (layout, graph) = (self.trace.symbolic().layout(), self.trace.graph());
+        let parameters = graph.param_length();
+        let factor = Factor::new(self.trace.symbolic(), rates, self.nonabsorbing);
         let (x, y) = (self.columns(&factor), self.transposed(&factor));
         let (outputs, _) = self.outputs();
         let mut sums = Sums {
@@ -265,11 +258,12 @@ impl Problem<'_> {
             magnitudes: vec![S::ZERO; outputs * parameters],
             infinite: vec![0.0; outputs * parameters],
         };
-        let is_chain = self.goal.is_chain();
-        for (t, &vertex) in layout.transient.iter().enumerate() {
-            for edge in layout.graph.edges_from(vertex) {
-                let target = layout.number[edge.to.index()];
-                let opens = target != NONE && self.lost.is_some_and(|lost| lost[target as usize]);
+        let is_chain = self.recipe.is_chain();
+        for t in layout.transients().iter() {
+            for edge in graph.edges_from(layout.vertex(t)) {
+                let target = layout.number(edge.to);
+                let marks = self.nonabsorbing.zip(target);
+                let opens = marks.is_some_and(|(marks, target)| marks[target]);
                 for output in 0..outputs {
                     if opens {
                         for (&parameter, coefficient) in
@@ -285,10 +279,7 @@ impl Problem<'_> {
                     let (mut change, mut size) = (S::ZERO, S::ZERO);
                     for i in 0..if is_chain { output + 1 } else { 1 } {
                         let x = &x[output - i];
-                        let there = match target {
-                            NONE => S::ZERO,
-                            target => x[target as usize],
-                        };
+                        let there = target.map_or(S::ZERO, |target| x[target]);
                         change = change + y[i][t] * (there + -x[t]);
                         size = size + y[i][t] * (there + x[t]);
                     }

@@ -1,50 +1,51 @@
-//! A group of thetas side by side: replayed, judged lane by lane, and written out.
+//! A group of thetas side by side: solved, judged lane by lane, and written out.
 //!
 //! A lane whose answer is not good goes through stages: a gradient that may have lost digits is added up again from
-//! differences, with the factors at hand, and what `f64` cannot answer at all is replayed alone. Which stage answers
-//! depends on the lane's own numbers only.
+//! differences, with the factors at hand; what remains is answered alone, with more digits. Which stage answers depends on
+//! the lane's own numbers only.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use ndarray::ArrayView2;
 
-use crate::phase::distribution::variance_is_doubtful;
-use crate::phase::error::PhaseError;
-use crate::phase::evaluate::quantity::Goal;
-use crate::phase::evaluate::{certified, precise};
-use crate::phase::numeric::adjoint::{Adjoint, Ingredients, Term};
-use crate::phase::numeric::extended::{Range, exponent, scale};
-use crate::phase::numeric::kernel::{Column, Kernel};
+use crate::phase::evaluate::certified::{self, Problem};
+use crate::phase::evaluate::point::Point;
+use crate::phase::evaluate::quantity::{Output, Recipe, variance_is_doubtful};
+use crate::phase::index::Rank;
+use crate::phase::numeric::adjoint::Adjoint;
+use crate::phase::numeric::error::NumericError;
+use crate::phase::numeric::extended::Range;
+use crate::phase::numeric::kernel::{Kernel, System};
 use crate::phase::numeric::lanes::Lanes;
-use crate::phase::numeric::ranks::Plan;
+use crate::phase::numeric::precise::Precise;
+use crate::phase::numeric::ranks::Ranks;
+use crate::phase::numeric::terms::{Ingredients, Term};
 use crate::phase::trace::EliminationTrace;
 
-/// What all groups have in common.
-pub(crate) struct Shared<'a> {
-    trace: &'a EliminationTrace,
-    plan: &'a Plan,
-    goal: &'a Goal,
-    columns: Vec<Column<'a>>,
-    adjoint: Option<(usize, usize, Vec<Term>)>,
+/// A recipe for a trace: what all groups of a batch have in common.
+pub(crate) struct Job<'a> {
+    pub trace: &'a EliminationTrace,
+    pub recipe: &'a Recipe,
     /// By entry of the gradients, whether it is zero at every theta; found when the first entry is in doubt.
     zeros: OnceLock<Vec<bool>>,
 }
 
-impl<'a> Shared<'a> {
-    pub(crate) fn new(trace: &'a EliminationTrace, plan: &'a Plan, goal: &'a Goal) -> Self {
+impl<'a> Job<'a> {
+    pub(crate) fn new(trace: &'a EliminationTrace, recipe: &'a Recipe) -> Self {
         Self {
             trace,
-            plan,
-            goal,
-            columns: goal.columns(),
-            adjoint: goal.adjoint(),
+            recipe,
             zeros: OnceLock::new(),
         }
     }
 
+    fn ranks(&self) -> &'a Ranks {
+        self.trace.ranks()
+    }
+
     fn has_gradients(&self) -> bool {
-        let terms = self.adjoint.as_ref().map(|(_, _, terms)| terms);
-        terms.is_some_and(|terms| !terms.is_empty())
+        let transposed = self.recipe.transposed.as_ref();
+        transposed.is_some_and(|of| !of.terms.is_empty())
     }
 
     fn ingredients<'b, S>(
@@ -53,11 +54,10 @@ impl<'a> Shared<'a> {
         terms: &'b [Term],
     ) -> Ingredients<'b, S> {
         Ingredients {
-            trace: self.trace,
-            plan: self.plan,
-            sensitivity: self.plan.sensitivity(self.trace),
+            ranks: self.ranks(),
+            sensitivity: self.trace.sensitivity(),
             kernel,
-            columns: &self.columns,
+            right: &self.recipe.right,
             terms,
         }
     }
@@ -65,166 +65,148 @@ impl<'a> Shared<'a> {
     /// Whether an entry of the gradients is zero at every theta.
     fn is_zero(&self, entry: usize) -> bool {
         self.zeros
-            .get_or_init(|| certified::zeros(self.trace, self.goal))[entry]
+            .get_or_init(|| certified::zeros(self.trace, self.recipe))[entry]
     }
 }
 
-/// A group of lanes on its thread.
-pub(crate) struct Group<S> {
-    kernel: Kernel<S>,
-    adjoint: Option<Adjoint<S>>,
-    /// The product of the start distribution with each column asked for.
-    weighed: Vec<S>,
-}
-
-impl<S: Lanes> Group<S> {
-    pub(crate) fn new(shared: &Shared<'_>) -> Self {
-        let (trace, plan) = (shared.trace, shared.plan);
-        Self {
-            kernel: Kernel::new(trace, plan, shared.columns.len(), shared.goal.keep()),
-            adjoint: shared
-                .adjoint
-                .as_ref()
-                .map(|(count, outputs, _)| Adjoint::new(trace, plan, *count, *outputs)),
-            weighed: Vec::new(),
+/// The start products of what a kernel has solved for a job, and its transposed solutions and gradients.
+#[inline(always)]
+fn finish<S: Lanes>(
+    job: &Job<'_>,
+    kernel: &Kernel<S>,
+    adjoint: Option<&mut Adjoint<S>>,
+    products: &mut Vec<S>,
+) {
+    let ranks = job.ranks();
+    products.clear();
+    products.extend((0..job.recipe.right.len()).map(|k| kernel.start_product(ranks, k)));
+    if let (Some(adjoint), Some(of)) = (adjoint, &job.recipe.transposed) {
+        adjoint.run(ranks, kernel);
+        if !of.terms.is_empty() {
+            adjoint.add_up(job.ingredients(kernel, &of.terms));
         }
     }
+}
 
-    /// Replays up to as many thetas as there are lanes; the first of them is row `first` of the batch.
-    pub(crate) fn answer(
-        &mut self,
-        shared: &Shared<'_>,
-        first: usize,
-        thetas: ArrayView2<'_, f64>,
-        out: &mut [f64],
-    ) -> Result<(), PhaseError> {
-        let width = out.len() / thetas.nrows();
-        let mut open: Vec<(usize, &mut [f64])> = out.chunks_exact_mut(width).enumerate().collect();
-        self.run(shared, thetas);
-        open.retain_mut(|(lane, out)| !self.write(shared, *lane, out));
+/// [`Adjoint::add_up_differences`] for the vector unit. As a closure it would not be inlined into the function that has the
+/// unit's instructions.
+struct FromDifferences<'a, S> {
+    adjoint: &'a mut Adjoint<S>,
+    of: Ingredients<'a, S>,
+}
+
+impl<S: Lanes> pulp::WithSimd for FromDifferences<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<V: pulp::Simd>(self, _: V) {
+        self.adjoint.add_up_differences(self.of);
+    }
+}
+
+/// Solutions of a job, one theta per lane.
+pub(crate) struct Solved<'a, S> {
+    job: &'a Job<'a>,
+    kernel: &'a Kernel<S>,
+    adjoint: Option<&'a mut Adjoint<S>>,
+    /// The product of the start distribution with each solution.
+    products: &'a [S],
+}
+
+impl<S: Lanes> Solved<'_, S> {
+    /// Writes the lanes whose answers are good; those remain that need more digits.
+    fn settle(&mut self, open: &mut Vec<(usize, &mut [f64])>) {
+        open.retain_mut(|(lane, out)| !self.write(*lane, out));
         // Lanes that are accurate keep what they have: no answer depends on its neighbours.
-        let open_to_differences = |lane: usize| {
-            is_good(shared, &shared.columns, &self.kernel, lane) && !self.is_accurate(shared, lane)
-        };
-        if shared.has_gradients() && open.iter().any(|(lane, _)| open_to_differences(*lane)) {
-            self.add_up_differences(shared);
-            open.retain_mut(|(lane, out)| !self.write(shared, *lane, out));
+        let inaccurate = |lane: usize| self.is_good(lane) && !self.is_accurate(lane);
+        if self.job.has_gradients() && open.iter().any(|(lane, _)| inaccurate(*lane)) {
+            self.add_up_differences();
+            open.retain_mut(|(lane, out)| !self.write(*lane, out));
         }
-        for (lane, out) in open {
-            let theta = thetas.row(lane).to_vec();
-            precise::answer(shared.trace, &theta, shared.goal, out).map_err(|source| {
-                PhaseError::ThetaRow {
-                    row: first + lane,
-                    source: Box::new(source),
-                }
-            })?;
-        }
-        Ok(())
-    }
-
-    /// The numbers of a group, on the widest vector unit there is.
-    fn run(&mut self, shared: &Shared<'_>, thetas: ArrayView2<'_, f64>) {
-        let (trace, plan) = (shared.trace, shared.plan);
-        let Self {
-            kernel,
-            adjoint,
-            weighed,
-        } = self;
-        pulp::Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                kernel.load(plan, thetas);
-                kernel.run(trace, plan, &shared.columns, plan.lost.as_deref());
-                weighed.clear();
-                weighed.extend((0..shared.columns.len()).map(|k| kernel.weigh(plan, k)));
-                if let (Some(adjoint), Some((_, _, terms))) = (adjoint, &shared.adjoint) {
-                    adjoint.run(trace, plan, kernel);
-                    if !terms.is_empty() {
-                        adjoint.add_up(shared.ingredients(kernel, terms));
-                    }
-                }
-            },
-        );
     }
 
     /// Adds up the gradients again, from differences.
-    fn add_up_differences(&mut self, shared: &Shared<'_>) {
-        let Self {
-            kernel, adjoint, ..
-        } = self;
-        if let (Some(adjoint), Some((_, _, terms))) = (adjoint, &shared.adjoint) {
-            pulp::Arch::new().dispatch(
-                #[inline(always)]
-                || adjoint.add_up_differences(shared.ingredients(kernel, terms)),
-            );
+    fn add_up_differences(&mut self) {
+        let (job, kernel) = (self.job, self.kernel);
+        if let (Some(adjoint), Some(of)) = (&mut self.adjoint, &job.recipe.transposed) {
+            let of = job.ingredients(kernel, &of.terms);
+            pulp::Arch::new().dispatch(FromDifferences { adjoint, of });
         }
     }
 
+    /// Whether a lane's solutions are: no operation has left the range of `f64`.
+    fn is_good(&self, lane: usize) -> bool {
+        let in_range = |k: usize| {
+            let (low, high) = self.kernel.extremes(k, lane);
+            low >= 1.0 / Range::LIMIT && high <= Range::LIMIT
+        };
+        self.kernel.is_safe(lane)
+            && self.job.ranks().start_is_safe()
+            && (0..self.job.recipe.right.len()).all(in_range)
+    }
+
     /// Whether a lane's transposed solutions, or the gradients made of them, are good.
-    fn is_accurate(&self, shared: &Shared<'_>, lane: usize) -> bool {
-        match (&self.adjoint, &shared.adjoint) {
-            (Some(adjoint), Some((_, _, terms))) if terms.is_empty() => adjoint.is_safe(lane),
-            (Some(adjoint), Some((_, _, terms))) => {
-                let of = shared.ingredients(&self.kernel, terms);
-                adjoint.is_accurate(&of, lane, |entry| shared.is_zero(entry))
+    fn is_accurate(&self, lane: usize) -> bool {
+        match (&self.adjoint, &self.job.recipe.transposed) {
+            (Some(adjoint), Some(of)) if of.terms.is_empty() => adjoint.is_safe(lane),
+            (Some(adjoint), Some(of)) => {
+                let ingredients = self.job.ingredients(self.kernel, &of.terms);
+                adjoint.is_accurate(&ingredients, lane, |entry| self.job.is_zero(entry))
             }
             _ => true,
         }
     }
 
     /// Writes a lane's answer, if it is a good one.
-    fn write(&self, shared: &Shared<'_>, lane: usize, out: &mut [f64]) -> bool {
-        is_good(shared, &shared.columns, &self.kernel, lane)
-            && self.is_accurate(shared, lane)
-            && self.put(shared, lane, out)
+    fn write(&self, lane: usize, out: &mut [f64]) -> bool {
+        let outputs = self.job.recipe.outputs(out);
+        self.is_good(lane)
+            && self.is_accurate(lane)
+            && outputs
+                .into_iter()
+                .all(|(output, out)| self.put(output, lane, out))
     }
 
-    /// Writes a lane's answer; false if it needs more digits.
-    fn put(&self, shared: &Shared<'_>, lane: usize, out: &mut [f64]) -> bool {
-        let (layout, plan) = (&shared.trace.0.layout, shared.plan);
-        let weighed = |k: usize| self.weighed[k].lane(lane);
-        match shared.goal {
-            Goal::Moments(_) | Goal::Rewards(_) => {
+    /// Writes a part of a lane's answer; false if it needs more digits.
+    fn put(&self, output: Output, lane: usize, out: &mut [f64]) -> bool {
+        let (layout, ranks) = (self.job.trace.symbolic().layout(), self.job.ranks());
+        let vertex = |rank: Rank| layout.vertex(ranks.transient(rank)).index();
+        let product = |k: usize| self.products[k].lane(lane);
+        match output {
+            Output::StartProducts => {
                 for (k, out) in out.iter_mut().enumerate() {
-                    *out = weighed(k);
+                    *out = product(k);
                 }
             }
-            Goal::Variance => {
-                let (first, second) = (weighed(0), weighed(1));
+            Output::Variance => {
+                let (first, second) = (product(0), product(1));
                 out[0] = second - first * first;
                 return !variance_is_doubtful(first, second);
             }
-            Goal::WaitingTimes => {
-                for (rank, &t) in plan.transient.iter().enumerate() {
-                    let lost = plan.lost.as_ref().is_some_and(|lost| lost[rank]);
-                    out[layout.transient[t as usize].index()] = if lost {
-                        f64::INFINITY
-                    } else {
-                        self.kernel.x[rank].lane(lane)
+            Output::WaitingTimes => {
+                for rank in ranks.all().iter() {
+                    out[vertex(rank)] = match ranks.nonabsorbing() {
+                        Some(marks) if marks[rank] => f64::INFINITY,
+                        _ => self.kernel.solution(rank, 0).lane(lane),
                     };
                 }
-                out[0] = weighed(0);
+                out[0] = product(0);
             }
-            Goal::SojournTimes => {
+            Output::SojournTimes => {
                 if let Some(adjoint) = &self.adjoint {
-                    for (rank, &t) in plan.transient.iter().enumerate() {
-                        out[layout.transient[t as usize].index()] = adjoint.y[rank].lane(lane);
+                    for rank in ranks.all().iter() {
+                        out[vertex(rank)] = adjoint.solution(rank, 0).lane(lane);
                     }
                 }
             }
-            Goal::Gradient(_) | Goal::RewardGradient(_) => {
-                let (values, gradients) = out.split_at_mut(shared.columns.len());
-                for (k, out) in values.iter_mut().enumerate() {
-                    *out = weighed(k);
-                }
+            Output::Gradients => {
                 if let Some(adjoint) = &self.adjoint {
-                    for (entry, out) in gradients.iter_mut().enumerate() {
+                    for (entry, out) in out.iter_mut().enumerate() {
                         // An entry that is zero at every theta is never accurate, so its being zero was found.
-                        let is_zero = shared.zeros.get().is_some_and(|zeros| zeros[entry]);
-                        *out = if is_zero {
-                            0.0
-                        } else {
-                            adjoint.gradient[entry].lane(lane)
+                        let zeros = self.job.zeros.get();
+                        *out = match zeros.is_some_and(|zeros| zeros[entry]) {
+                            true => 0.0,
+                            false => adjoint.gradient[entry].lane(lane),
                         };
                     }
                 }
@@ -232,39 +214,138 @@ impl<S: Lanes> Group<S> {
         }
         true
     }
+
+    /// Answers for a lane that has not enough digits, without another elimination in `f64` where its solutions are good.
+    fn answer_precisely(
+        &self,
+        lane: usize,
+        theta: &[f64],
+        out: &mut [f64],
+    ) -> Result<(), NumericError> {
+        let trace = self.job.trace;
+        if !self.is_good(lane) {
+            return Point::new(trace, theta)?.answer(self.job.recipe, out);
+        }
+        let nonabsorbing = trace.symbolic().layout().nonabsorbing();
+        let precise = || {
+            let symbolic = Arc::clone(trace.symbolic());
+            Precise::new(symbolic, trace.graph(), theta, nonabsorbing)
+        };
+        for (output, out) in self.job.recipe.outputs(out) {
+            match output {
+                Output::StartProducts | Output::WaitingTimes => {
+                    self.put(output, lane, out);
+                }
+                Output::Variance => out[0] = precise().variance(),
+                Output::SojournTimes => precise().sojourn_times(out),
+                Output::Gradients => Problem {
+                    trace,
+                    theta,
+                    nonabsorbing,
+                    recipe: self.job.recipe,
+                }
+                .answer(out)?,
+            }
+        }
+        Ok(())
+    }
 }
 
-/// Whether a lane's numbers are those of a replay alone, which scales each column by the power of two of the one
-/// before and asks whether what it sees is safe: without underflow the scaling has no effect but on that question.
-fn is_good<S: Lanes>(
-    shared: &Shared<'_>,
-    columns: &[Column<'_>],
-    kernel: &Kernel<S>,
-    lane: usize,
-) -> bool {
-    if !kernel.is_safe(lane) || !shared.plan.start_is_safe {
-        return false;
+/// Answers at a point with the factors it has, where they are of use to the job: it has solved for one right-hand side, of
+/// ones. One theta is a group of one.
+pub(crate) fn answer_at(point: &Point, job: &Job<'_>, out: &mut [f64]) -> Result<(), NumericError> {
+    let serves = job.recipe.is_chain() && job.recipe.right.len() <= 1;
+    let Some(kernel) = point.safe_kernel().filter(|_| serves) else {
+        return point.answer(job.recipe, out);
+    };
+    let mut adjoint = new_adjoint(job);
+    let mut products = Vec::new();
+    pulp::Arch::new().dispatch(
+        #[inline(always)]
+        || finish(job, kernel, adjoint.as_mut(), &mut products),
+    );
+    let mut solved = Solved {
+        job,
+        kernel,
+        adjoint: adjoint.as_mut(),
+        products: &products,
+    };
+    let mut open = vec![(0, &mut *out)];
+    solved.settle(&mut open);
+    for (lane, out) in open {
+        match solved.is_good(lane) {
+            true => solved.answer_precisely(lane, point.theta(), out)?,
+            false => point.answer(job.recipe, out)?,
+        }
     }
-    let (mut low, mut high) = (1.0, 1.0);
-    for (k, column) in columns.iter().enumerate() {
-        let (next_low, next_high) = (kernel.smallest[k].lane(lane), kernel.largest[k].lane(lane));
-        if next_low < 1.0 / Range::LIMIT || next_high > Range::LIMIT {
-            return false;
+    Ok(())
+}
+
+fn new_adjoint<S: Lanes>(job: &Job<'_>) -> Option<Adjoint<S>> {
+    let transposed = job.recipe.transposed.as_ref();
+    transposed.map(|of| Adjoint::new(job.ranks(), of.solves, of.gradients))
+}
+
+/// The workspace of a group of lanes on its thread.
+pub(crate) struct Group<S> {
+    kernel: Kernel<S>,
+    adjoint: Option<Adjoint<S>>,
+    products: Vec<S>,
+}
+
+impl<S: Lanes> Group<S> {
+    pub(crate) fn new(job: &Job<'_>) -> Self {
+        let recipe = job.recipe;
+        Self {
+            kernel: Kernel::new(job.ranks(), recipe.right.len(), recipe.retain()),
+            adjoint: new_adjoint(job),
+            products: Vec::new(),
         }
-        if !shared.goal.is_chain() {
-            (low, high) = (1.0, 1.0);
-        }
-        let shift = if high > 0.0 { -exponent(high) } else { 0 };
-        let seen = [low, high]
-            .map(|value| value * column.factor)
-            .into_iter()
-            .chain([next_low, next_high])
-            .filter(|value| value.is_finite())
-            .map(|value| scale(value, shift));
-        if !Range::EMPTY.include(&seen.collect::<Vec<_>>()).is_safe() {
-            return false;
-        }
-        (low, high) = (next_low, next_high);
     }
-    true
+
+    /// Answers up to as many thetas as there are lanes; the first of them is row `first` of the batch.
+    pub(crate) fn answer(
+        &mut self,
+        job: &Job<'_>,
+        first: usize,
+        thetas: ArrayView2<'_, f64>,
+        out: &mut [f64],
+    ) -> Result<(), NumericError> {
+        let width = job.recipe.width();
+        let mut open: Vec<(usize, &mut [f64])> = out.chunks_exact_mut(width).enumerate().collect();
+        let Self {
+            kernel,
+            adjoint,
+            products,
+        } = self;
+        // On the widest vector unit there is.
+        pulp::Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                kernel.load(job.ranks(), thetas);
+                kernel.run(&System {
+                    ranks: job.ranks(),
+                    right: &job.recipe.right,
+                    nonabsorbing: job.ranks().nonabsorbing(),
+                });
+                finish(job, kernel, adjoint.as_mut(), products);
+            },
+        );
+        let mut solved = Solved {
+            job,
+            kernel,
+            adjoint: adjoint.as_mut(),
+            products,
+        };
+        solved.settle(&mut open);
+        for (lane, out) in open {
+            let theta = thetas.row(lane).to_vec();
+            let answered = solved.answer_precisely(lane, &theta, out);
+            answered.map_err(|source| NumericError::ThetaRow {
+                row: first + lane,
+                source: Box::new(source),
+            })?;
+        }
+        Ok(())
+    }
 }

@@ -11,11 +11,8 @@ use std::path::Path;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use crate::phase::error::PhaseError;
+use crate::phase::graph::error::GraphError;
 use crate::phase::graph::{Edge, Graph, GraphBuilder, VertexId};
-
-/// The fields both phasic 0.22 and 0.32 always write, for the message of a missing one.
-pub(crate) const REQUIRED_FIELDS: &str = "`states`, `edges`, `start_edges`, `param_edges`, `param_length`, `state_length` and `n_vertices`";
 
 /// Rows of numbers of any length, flattened.
 #[derive(Debug, Default)]
@@ -110,17 +107,17 @@ struct RawGraph {
     is_discrete: Option<bool>,
 }
 
-fn required<T>(field: &'static str, value: Option<T>) -> Result<T, PhaseError> {
-    value.ok_or(PhaseError::MissingField { field })
+fn required<T>(field: &'static str, value: Option<T>) -> Result<T, GraphError> {
+    value.ok_or(GraphError::MissingField { field })
 }
 
 /// A number as an integer, if it is one that f64 represents without doubt.
-fn integer(field: &'static str, row: usize, column: usize, value: f64) -> Result<i64, PhaseError> {
+fn integer(field: &'static str, row: usize, column: usize, value: f64) -> Result<i64, GraphError> {
     const LIMIT: f64 = 9_007_199_254_740_992.0;
     if value.fract() == 0.0 && value.abs() <= LIMIT {
         Ok(value as i64)
     } else {
-        Err(PhaseError::NotAnInteger {
+        Err(GraphError::NotAnInteger {
             field,
             row,
             column,
@@ -129,12 +126,12 @@ fn integer(field: &'static str, row: usize, column: usize, value: f64) -> Result
     }
 }
 
-fn size(field: &'static str, value: Option<f64>) -> Result<usize, PhaseError> {
+fn size(field: &'static str, value: Option<f64>) -> Result<usize, GraphError> {
     let value = required(field, value)?;
     let size = integer(field, 0, 0, value)
         .ok()
         .and_then(|value| usize::try_from(value).ok());
-    size.ok_or(PhaseError::InvalidSize { field, value })
+    size.ok_or(GraphError::InvalidSize { field, value })
 }
 
 /// Reads the endpoints of edges, so that every complaint names field and row.
@@ -149,13 +146,13 @@ impl Endpoints {
         row: usize,
         column: usize,
         value: f64,
-    ) -> Result<VertexId, PhaseError> {
+    ) -> Result<VertexId, GraphError> {
         let index = integer(field, row, column, value)?;
         usize::try_from(index)
             .ok()
             .filter(|&index| index < self.vertices)
             .and_then(VertexId::new)
-            .ok_or(PhaseError::NoSuchVertex {
+            .ok_or(GraphError::NoSuchVertex {
                 field,
                 row,
                 value: index,
@@ -170,11 +167,11 @@ fn row_length(
     found: usize,
     expected: usize,
     layout: &'static str,
-) -> Result<(), PhaseError> {
+) -> Result<(), GraphError> {
     if found == expected {
         Ok(())
     } else {
-        Err(PhaseError::RowLength {
+        Err(GraphError::RowLength {
             field,
             row,
             expected,
@@ -185,14 +182,14 @@ fn row_length(
 }
 
 impl RawGraph {
-    fn into_graph(self) -> Result<Graph, PhaseError> {
+    fn into_graph(self) -> Result<Graph, GraphError> {
         if let Some(mode) = self.weight_mode.as_deref().filter(|&mode| mode != "linear") {
-            return Err(PhaseError::WeightMode {
+            return Err(GraphError::WeightMode {
                 mode: mode.to_owned(),
             });
         }
         if self.is_discrete == Some(true) {
-            return Err(PhaseError::Discrete { vertex: None });
+            return Err(GraphError::Discrete { vertex: None });
         }
         let states = required("states", self.states)?;
         let edges = required("edges", self.edges)?;
@@ -203,13 +200,13 @@ impl RawGraph {
         let stated = size("n_vertices", self.n_vertices)?;
         let rows = self.start_param_edges.map_or(0, |rows| rows.len());
         if rows > 0 {
-            return Err(PhaseError::ParameterizedStart { rows });
+            return Err(GraphError::ParameterizedStart { rows });
         }
         let vertices = states.len();
         if stated != vertices {
             let stated = i64::try_from(stated).unwrap_or(i64::MAX);
             let what = "states are listed";
-            return Err(PhaseError::CountMismatch {
+            return Err(GraphError::CountMismatch {
                 field: "n_vertices",
                 stated,
                 found: vertices,
@@ -217,10 +214,10 @@ impl RawGraph {
             });
         }
         if vertices == 0 {
-            return Err(PhaseError::NoVertices);
+            return Err(GraphError::NoVertices);
         }
         if start_edges.len() == 0 {
-            return Err(PhaseError::NoStart);
+            return Err(GraphError::NoStart);
         }
         check_vertex_indices(self.vertex_indices.as_deref().unwrap_or(&[]), vertices)?;
 
@@ -228,7 +225,7 @@ impl RawGraph {
         let ends = Endpoints { vertices };
         let constant_edges = self.constant_edges.unwrap_or_default();
         if let Some(vertex) = auxiliary_vertex(&states, &constant_edges, &param_edges) {
-            return Err(PhaseError::Discrete {
+            return Err(GraphError::Discrete {
                 vertex: Some(vertex),
             });
         }
@@ -281,18 +278,18 @@ fn auxiliary_vertex(states: &Rows, constant_edges: &Rows, param_edges: &Rows) ->
     first
 }
 
-fn check_vertex_indices(indices: &[f64], vertices: usize) -> Result<(), PhaseError> {
+fn check_vertex_indices(indices: &[f64], vertices: usize) -> Result<(), GraphError> {
     for (row, &value) in indices.iter().enumerate() {
         let found = integer("vertex_indices", row, 0, value)?;
         if found != row as i64 {
-            return Err(PhaseError::VertexIndices { row, found });
+            return Err(GraphError::VertexIndices { row, found });
         }
     }
     if indices.is_empty() || indices.len() == vertices {
         return Ok(());
     }
     let stated = i64::try_from(indices.len()).unwrap_or(i64::MAX);
-    Err(PhaseError::CountMismatch {
+    Err(GraphError::CountMismatch {
         field: "vertex_indices",
         stated,
         found: vertices,
@@ -304,7 +301,7 @@ fn add_states(
     states: &Rows,
     state_length: usize,
     param_length: usize,
-) -> Result<GraphBuilder, PhaseError> {
+) -> Result<GraphBuilder, GraphError> {
     // Checked before the builder allocates a state of that length.
     for (row, numbers) in states.iter() {
         row_length(
@@ -336,7 +333,7 @@ fn add_param_edges(
     rows: &Rows,
     param_length: usize,
     ends: &Endpoints,
-) -> Result<(), PhaseError> {
+) -> Result<(), GraphError> {
     const LAYOUT: &str =
         "[from, to, c_0, c_1, ...], all of one length, with at least `param_length` coefficients";
     if rows.len() == 0 {
@@ -508,10 +505,10 @@ impl Graph {
     ///
     /// # Errors
     ///
-    /// [`PhaseError::Io`] with the path if the file cannot be read, otherwise as [`Graph::from_json`].
-    pub fn read(path: impl AsRef<Path>) -> Result<Self, PhaseError> {
+    /// [`GraphError::Io`] with the path if the file cannot be read, otherwise as [`Graph::from_json`].
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, GraphError> {
         let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|source| PhaseError::Io {
+        let bytes = std::fs::read(path).map_err(|source| GraphError::Io {
             path: path.to_owned(),
             source,
         })?;
@@ -542,7 +539,7 @@ impl Graph {
     ///
     /// # Errors
     ///
-    /// [`PhaseError::Json`] with line and column for text that is not JSON or has a value of the wrong type; an error that
+    /// [`GraphError::Json`] with line and column for text that is not JSON or has a value of the wrong type; an error that
     /// names field and row for rows of the wrong shape and indices out of range; then whatever
     /// [`GraphBuilder::build`] finds.
     ///
@@ -557,7 +554,7 @@ impl Graph {
     /// assert_eq!(Graph::from_json(&graph.to_json())?, graph);
     /// # Ok::<(), elimap::phase::PhaseError>(())
     /// ```
-    pub fn from_json(text: &str) -> Result<Self, PhaseError> {
+    pub fn from_json(text: &str) -> Result<Self, GraphError> {
         parse(serde_json::from_str(text))
     }
 
@@ -570,8 +567,8 @@ impl Graph {
     }
 }
 
-fn parse(raw: serde_json::Result<RawGraph>) -> Result<Graph, PhaseError> {
-    raw.map_err(|error| PhaseError::Json {
+fn parse(raw: serde_json::Result<RawGraph>) -> Result<Graph, GraphError> {
+    raw.map_err(|error| GraphError::Json {
         line: error.line(),
         column: error.column(),
         message: bare_message(&error),

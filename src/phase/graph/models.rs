@@ -6,26 +6,25 @@
 //! # Errors
 //!
 //! All functions refuse sizes below the smallest sensible one and sizes beyond 32-bit indices, with
-//! [`PhaseError::ModelSize`] or [`PhaseError::TooLarge`].
+//! [`GraphError::ModelSize`] or [`GraphError::TooLarge`].
 
-use std::collections::HashMap;
+use crate::phase::graph::error::GraphError;
+use crate::phase::graph::explore::{Transitions, explore};
+use crate::phase::graph::{Graph, VertexId};
 
-use crate::phase::error::PhaseError;
-use crate::phase::graph::{Graph, GraphBuilder, VertexId};
-
-fn at_least(model: &'static str, size: usize, least: usize) -> Result<(), PhaseError> {
+fn at_least(model: &'static str, size: usize, least: usize) -> Result<(), GraphError> {
     if size < least {
-        Err(PhaseError::ModelSize { model, size, least })
+        Err(GraphError::ModelSize { model, size, least })
     } else {
         Ok(())
     }
 }
 
 /// Refuses what no graph can hold before any memory is asked for it.
-fn at_most(what: &'static str, count: usize) -> Result<(), PhaseError> {
+fn at_most(what: &'static str, count: usize) -> Result<(), GraphError> {
     let limit = u32::MAX as usize - 1;
     if count > limit {
-        Err(PhaseError::TooLarge { what, count, limit })
+        Err(GraphError::TooLarge { what, count, limit })
     } else {
         Ok(())
     }
@@ -50,64 +49,6 @@ fn partitions(count: usize) -> usize {
     ways[count]
 }
 
-/// Transitions out of one state.
-struct Transitions<'a> {
-    builder: &'a mut GraphBuilder,
-    known: &'a mut HashMap<Vec<i64>, VertexId>,
-    queue: &'a mut Vec<(VertexId, Vec<i64>)>,
-    from: VertexId,
-    coefficients: Vec<f64>,
-}
-
-impl Transitions<'_> {
-    /// A transition at rate `rate * theta[parameter]`, if the rate is positive.
-    fn to(&mut self, state: &[i64], parameter: usize, rate: f64) {
-        if rate <= 0.0 {
-            return;
-        }
-        let to = match self.known.get(state) {
-            Some(&vertex) => vertex,
-            None => {
-                let vertex = self.builder.add_vertex(state);
-                self.known.insert(state.to_vec(), vertex);
-                self.queue.push((vertex, state.to_vec()));
-                vertex
-            }
-        };
-        self.coefficients[parameter] = rate;
-        self.builder.add_edge(self.from, to, &self.coefficients);
-        self.coefficients[parameter] = 0.0;
-    }
-}
-
-/// Walks the states reachable from `first`, breadth first.
-fn explore(
-    first: &[i64],
-    parameters: usize,
-    mut transitions: impl FnMut(&[i64], &mut Transitions<'_>),
-) -> Result<Graph, PhaseError> {
-    let mut builder = Graph::builder(first.len(), parameters);
-    let vertex = builder.add_vertex(first);
-    builder.start(vertex, 1.0);
-    let mut known = HashMap::from([(first.to_vec(), vertex)]);
-    let mut queue = vec![(vertex, first.to_vec())];
-    let mut next = 0;
-    while next < queue.len() {
-        let (from, state) = (queue[next].0, std::mem::take(&mut queue[next].1));
-        next += 1;
-        let coefficients = vec![0.0; parameters];
-        let mut out = Transitions {
-            builder: &mut builder,
-            known: &mut known,
-            queue: &mut queue,
-            from,
-            coefficients,
-        };
-        transitions(&state, &mut out);
-    }
-    builder.build()
-}
-
 /// The number of unordered pairs among `count`, as a rate.
 fn pairs(count: i64) -> f64 {
     (count * (count - 1) / 2) as f64
@@ -118,7 +59,7 @@ fn pairs(count: i64) -> f64 {
 /// # Errors
 ///
 /// See the [module](self).
-pub fn erlang(phases: usize) -> Result<Graph, PhaseError> {
+pub fn erlang(phases: usize) -> Result<Graph, GraphError> {
     at_least("erlang", phases, 1)?;
     at_most("vertices", phases)?;
     explore(&[phases as i64], 1, |state, out| {
@@ -142,7 +83,7 @@ pub fn erlang(phases: usize) -> Result<Graph, PhaseError> {
 /// assert_eq!((time.expectation(), time.variance()), (1.75, 1.3125));
 /// # Ok::<(), elimap::phase::PhaseError>(())
 /// ```
-pub fn hypoexponential(phases: usize) -> Result<Graph, PhaseError> {
+pub fn hypoexponential(phases: usize) -> Result<Graph, GraphError> {
     at_least("hypoexponential", phases, 1)?;
     at_most("coefficients", phases.saturating_mul(phases))?;
     explore(&[phases as i64], phases, |state, out| {
@@ -158,7 +99,7 @@ pub fn hypoexponential(phases: usize) -> Result<Graph, PhaseError> {
 /// # Errors
 ///
 /// See the [module](self).
-pub fn kingman(lineages: usize) -> Result<Graph, PhaseError> {
+pub fn kingman(lineages: usize) -> Result<Graph, GraphError> {
     at_least("kingman", lineages, 2)?;
     at_most("vertices", lineages)?;
     explore(&[lineages as i64], 1, |state, out| {
@@ -172,7 +113,7 @@ pub fn kingman(lineages: usize) -> Result<Graph, PhaseError> {
 /// # Errors
 ///
 /// See the [module](self).
-pub fn coalescent_sfs(lineages: usize) -> Result<Graph, PhaseError> {
+pub fn coalescent_sfs(lineages: usize) -> Result<Graph, GraphError> {
     at_least("coalescent_sfs", lineages, 2)?;
     at_most("vertices", partitions(lineages))?;
     let mut first = vec![0; lineages];
@@ -214,7 +155,7 @@ fn coalesce(
 /// # Errors
 ///
 /// See the [module](self).
-pub fn islands(lineages: usize) -> Result<Graph, PhaseError> {
+pub fn islands(lineages: usize) -> Result<Graph, GraphError> {
     at_least("islands", lineages, 2)?;
     at_most("vertices", pairs_up_to(lineages))?;
     explore(&[lineages as i64, 0], 3, |state, out| {
@@ -234,7 +175,7 @@ pub fn islands(lineages: usize) -> Result<Graph, PhaseError> {
 /// # Errors
 ///
 /// See the [module](self).
-pub fn islands_sfs(lineages: usize) -> Result<Graph, PhaseError> {
+pub fn islands_sfs(lineages: usize) -> Result<Graph, GraphError> {
     at_least("islands_sfs", lineages, 2)?;
     at_most("vertices", partitions(lineages))?;
     let mut first = vec![0; 2 * lineages];
@@ -263,7 +204,7 @@ pub fn islands_sfs(lineages: usize) -> Result<Graph, PhaseError> {
 /// # Errors
 ///
 /// See the [module](self).
-pub fn two_locus_arg(lineages: usize) -> Result<Graph, PhaseError> {
+pub fn two_locus_arg(lineages: usize) -> Result<Graph, GraphError> {
     at_least("two_locus_arg", lineages, 2)?;
     at_most("vertices", pairs_up_to(lineages))?;
     explore(&[lineages as i64, 0, 0], 2, |state, out| {
@@ -284,7 +225,7 @@ pub fn two_locus_arg(lineages: usize) -> Result<Graph, PhaseError> {
 /// # Errors
 ///
 /// See the [module](self).
-pub fn two_locus_arg_sfs(lineages: usize) -> Result<Graph, PhaseError> {
+pub fn two_locus_arg_sfs(lineages: usize) -> Result<Graph, GraphError> {
     at_least("two_locus_arg_sfs", lineages, 2)?;
     at_most("vertices", partitions(lineages))?;
     let width = lineages + 1;
@@ -331,7 +272,7 @@ pub fn two_locus_arg_sfs(lineages: usize) -> Result<Graph, PhaseError> {
 /// # Errors
 ///
 /// See the [module](self).
-pub fn birth_death(levels: usize) -> Result<Graph, PhaseError> {
+pub fn birth_death(levels: usize) -> Result<Graph, GraphError> {
     at_least("birth_death", levels, 1)?;
     at_most("edges", levels.saturating_mul(2))?;
     let mut builder = Graph::builder(1, 2);
@@ -354,7 +295,7 @@ pub fn birth_death(levels: usize) -> Result<Graph, PhaseError> {
 /// # Errors
 ///
 /// See the [module](self).
-pub fn queue(capacity: usize) -> Result<Graph, PhaseError> {
+pub fn queue(capacity: usize) -> Result<Graph, GraphError> {
     at_least("queue", capacity, 1)?;
     at_most("vertices", capacity)?;
     let last = capacity as i64;
@@ -373,7 +314,7 @@ pub fn queue(capacity: usize) -> Result<Graph, PhaseError> {
 /// # Errors
 ///
 /// See the [module](self).
-pub fn tandem_queue(capacity: usize) -> Result<Graph, PhaseError> {
+pub fn tandem_queue(capacity: usize) -> Result<Graph, GraphError> {
     at_least("tandem_queue", capacity, 1)?;
     at_most("vertices", pairs_up_to(capacity))?;
     let room = |there: i64| if there < capacity as i64 { 1.0 } else { 0.0 };
@@ -394,7 +335,7 @@ pub fn tandem_queue(capacity: usize) -> Result<Graph, PhaseError> {
 /// # Errors
 ///
 /// See the [module](self).
-pub fn grid_walk(rows: usize, columns: usize) -> Result<Graph, PhaseError> {
+pub fn grid_walk(rows: usize, columns: usize) -> Result<Graph, GraphError> {
     at_least("grid_walk", rows.min(columns), 1)?;
     at_most("edges", rows.saturating_mul(columns).saturating_mul(4))?;
     let mut builder = Graph::builder(2, 3);
@@ -469,7 +410,7 @@ fn random_edges(size: usize, degree: usize, random: &mut Random) -> Vec<(usize, 
 /// # Errors
 ///
 /// See the [module](self).
-pub fn random_block(size: usize, degree: usize, seed: u64) -> Result<Graph, PhaseError> {
+pub fn random_block(size: usize, degree: usize, seed: u64) -> Result<Graph, GraphError> {
     block_chain(1, size, degree, 1, seed)
 }
 
@@ -485,7 +426,7 @@ pub fn block_chain(
     degree: usize,
     topologies: usize,
     seed: u64,
-) -> Result<Graph, PhaseError> {
+) -> Result<Graph, GraphError> {
     at_least("block_chain", size, 2)?;
     at_least("block_chain", blocks.min(degree).min(topologies), 1)?;
     let edges = size.saturating_mul(degree.min(size) + 1);
@@ -518,7 +459,7 @@ pub fn block_chain(
 /// # Errors
 ///
 /// See the [module](self).
-pub fn dense(size: usize, seed: u64) -> Result<Graph, PhaseError> {
+pub fn dense(size: usize, seed: u64) -> Result<Graph, GraphError> {
     at_least("dense", size, 1)?;
     at_most("coefficients", size.saturating_mul(size).saturating_mul(3))?;
     let mut random = Random(seed);

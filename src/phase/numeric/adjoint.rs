@@ -43,7 +43,7 @@
 //! amplification in a block of many vertices (O'Cinneide 1993 has n^3 in all), and does not occur. The constants are
 //! three to ten times the largest errors found against 256 bits and more, on chains to 2000 levels,
 //! pairs of chains of nearly equal length (which differ in everything they round), grids, dense, random and stiff graphs.
-
+//!
 //! # Small transposed solutions
 //!
 //! The expected time in a vertex may be far below the smallest `f64`, at the top of a long queue say, and then it comes
@@ -54,13 +54,14 @@
 //! have a size above which nothing that was lost can matter ([`Adjoint::is_accurate`]). Other rewards need transposed solutions
 //! that are safe.
 
+use crate::phase::index::{Index, Position, Rank};
 use crate::phase::numeric::differences::Differences;
 use crate::phase::numeric::extended::Range;
-use crate::phase::numeric::kernel::{Column, Kernel};
+use crate::phase::numeric::kernel::{Diagonal, Kernel, RightHandSide};
 use crate::phase::numeric::lanes::Lanes;
-use crate::phase::numeric::ranks::{Derivatives, Plan};
-use crate::phase::numeric::sensitivity::{Sensitivity, Units};
-use crate::phase::trace::EliminationTrace;
+use crate::phase::numeric::ranks::Ranks;
+use crate::phase::numeric::sources::Derivatives;
+use crate::phase::numeric::terms::{Ingredients, Sums};
 
 /// The relative error that a gradient may have.
 const TOLERANCE: f64 = 1e-11;
@@ -93,101 +94,18 @@ pub(crate) struct Adjoint<S> {
     largest: S,
 }
 
-/// Sums over edges by source and output, and their bounds.
-pub(crate) struct Sums<S> {
-    outputs: usize,
-    values: Vec<S>,
-    bounds: Vec<S>,
-    /// How much the error of a product counts beside that of a difference.
-    products: S,
-}
-
-impl<S: Lanes> Sums<S> {
-    /// Adds the share of a row: `factor * y * D` for each term.
-    #[inline(always)]
-    pub(crate) fn add(
-        &mut self,
-        source: u32,
-        terms: &[Term],
-        y: &[S],
-        values: impl Fn(usize) -> S,
-        bounds: impl Fn(usize) -> S,
-    ) {
-        let first = source as usize * self.outputs;
-        for term in terms {
-            let mut weight = y[term.y];
-            if term.factor != 1.0 {
-                weight = weight.mul(S::splat(term.factor));
-            }
-            let (value, bound) = (values(term.x), bounds(term.x));
-            let bound = bound.plus(self.products, value.abs());
-            let at = first + term.output;
-            self.values[at] = self.values[at].plus(weight, value);
-            self.bounds[at] = self.bounds[at].plus(weight.abs(), bound);
-        }
-    }
-
-    /// Begins anew; the unit of the bounds.
-    fn clear(&mut self, units: Units) -> f64 {
-        self.values.fill(S::ZERO);
-        self.bounds.fill(S::ZERO);
-        self.products = S::splat(units.product / units.difference);
-        units.difference
-    }
-}
-
-/// An output's gradient is the sum of `factor * y_i' (-dA) x_j` over its terms.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Term {
-    pub output: usize,
-    /// Which transposed solution.
-    pub y: usize,
-    /// Which column.
-    pub x: usize,
-    pub factor: f64,
-}
-
-/// The terms of the first moments.
-///
-/// From the 171st on their factors are infinite; the gradients are not accurate then, and are left to numbers without
-/// bounds.
-pub(crate) fn moment_terms(order: usize) -> Vec<Term> {
-    let mut terms = Vec::new();
-    for k in 1..=order {
-        // k! / j! from j = k downwards.
-        let mut factor = 1.0;
-        for j in (1..=k).rev() {
-            terms.push(Term {
-                output: k - 1,
-                y: k - j,
-                x: j - 1,
-                factor,
-            });
-            factor *= j as f64;
-        }
-    }
-    terms
-}
-
-/// What a gradient is made of.
-#[derive(Clone, Copy)]
-pub(crate) struct Ingredients<'a, S> {
-    pub trace: &'a EliminationTrace,
-    pub plan: &'a Plan,
-    pub sensitivity: &'a Sensitivity,
-    pub kernel: &'a Kernel<S>,
-    pub columns: &'a [Column<'a>],
-    pub terms: &'a [Term],
-}
-
 impl<S: Lanes> Adjoint<S> {
-    pub(crate) fn new(trace: &EliminationTrace, plan: &Plan, count: usize, outputs: usize) -> Self {
+    pub(crate) fn new(ranks: &Ranks, count: usize, outputs: usize) -> Self {
         let zeros = |count: usize| vec![S::ZERO; count];
-        let gradient = outputs * trace.param_length();
-        let sources = if outputs == 0 { 0 } else { plan.source_count() };
+        let gradient = outputs * ranks.sources().parameters();
+        let sources = if outputs == 0 {
+            0
+        } else {
+            ranks.sources().count()
+        };
         Self {
             count,
-            y: zeros(trace.0.layout.transient.len() * count),
+            y: zeros(ranks.all().len() * count),
             gradient: zeros(gradient),
             bound: zeros(gradient),
             sums: Sums {
@@ -205,35 +123,43 @@ impl<S: Lanes> Adjoint<S> {
         }
     }
 
-    /// Solves the transposed systems, after a run of the kernel that kept its factors.
+    /// Transposed solution i of a vertex.
     #[inline(always)]
-    pub(crate) fn run(&mut self, trace: &EliminationTrace, plan: &Plan, kernel: &Kernel<S>) {
-        let layout = &trace.0.layout;
+    pub(crate) fn solution(&self, rank: Rank, i: usize) -> S {
+        self.y[rank.index() * self.count + i]
+    }
+
+    #[inline(always)]
+    fn add(&mut self, rank: Rank, i: usize, value: S) {
+        let y = &mut self.y[rank.index() * self.count + i];
+        *y = y.add(value);
+    }
+
+    /// Solves the transposed systems, after a run of the kernel that retained its factors.
+    #[inline(always)]
+    pub(crate) fn run(&mut self, ranks: &Ranks, kernel: &Kernel<S>) {
         self.y.fill(S::ZERO);
-        self.least = S::splat(f64::INFINITY);
+        self.least = S::INFINITY;
         self.largest = S::ZERO;
-        for &(rank, probability) in &plan.start {
-            let y = &mut self.y[rank as usize * self.count];
-            *y = y.add(S::splat(probability));
+        for &(rank, probability) in ranks.start() {
+            self.add(rank, 0, S::splat(probability));
         }
-        for block in 0..layout.block_count() {
-            let members = layout.block(block);
+        for block in ranks.symbolic().layout().blocks() {
+            let members = ranks.block(block);
             for i in 0..self.count {
                 if i > 0 {
-                    for rank in members.clone() {
-                        let previous = self.y[rank * self.count + i - 1];
-                        let y = &mut self.y[rank * self.count + i];
-                        *y = y.add(previous);
+                    for rank in members.iter() {
+                        self.add(rank, i, self.solution(rank, i - 1));
                     }
                 }
-                self.solve(trace, kernel, block, i);
+                self.solve(&kernel.diagonal(ranks, block), kernel, i);
             }
-            for rank in members {
-                for slot in plan.external(rank) {
-                    let rate = kernel.rate(slot);
+            for rank in members.iter() {
+                for (later, rate) in ranks.later(rank) {
+                    let rate = kernel.rate(rate);
                     for i in 0..self.count {
-                        let value = self.y[rank * self.count + i];
-                        let y = &mut self.y[slot.target as usize * self.count + i];
+                        let value = self.solution(rank, i);
+                        let y = &mut self.y[later.index() * self.count + i];
                         *y = y.plus(rate, value);
                     }
                 }
@@ -241,81 +167,82 @@ impl<S: Lanes> Adjoint<S> {
         }
     }
 
-    /// Replaces what flowed into a block by the transposed solution.
+    /// Replaces the flow into a block by the transposed solution.
     #[inline(always)]
-    fn solve(&mut self, trace: &EliminationTrace, kernel: &Kernel<S>, block: usize, i: usize) {
-        let members = trace.0.layout.block(block);
-        let inverse = &kernel.inverse[members.clone()];
-        let y = &mut self.y[members.start * self.count..members.end * self.count];
-        let at = |p: usize| p * self.count + i;
-        let mut put = |y: &mut S, value: S| {
-            self.least = self.least.min_nonzero(value);
-            self.largest = self.largest.max(value);
-            *y = value;
+    fn solve(&mut self, diagonal: &Diagonal<'_>, kernel: &Kernel<S>, i: usize) {
+        let count = self.count;
+        let (mut least, mut largest) = (self.least, self.largest);
+        let factors = &kernel.factors;
+        let view = match diagonal {
+            &Diagonal::Singleton { rank, pivot } => {
+                let y = &mut self.y[rank.index() * count + i];
+                *y = y.mul(factors.inverse[pivot]);
+                (self.least, self.largest) = (least.min_nonzero(*y), largest.max(*y));
+                return;
+            }
+            Diagonal::Block(view) => view,
         };
-        let Some(block_trace) = trace.0.block_trace(block) else {
-            let value = y[at(0)].mul(inverse[0]);
-            put(&mut y[at(0)], value);
-            return;
-        };
-        let place = trace.0.places[block];
-        let size = block_trace.size();
-        for p in 0..size {
+        let y = &mut self.y[view.ranks.start.index() * count..view.ranks.end.index() * count];
+        let at = |p: Position| p.index() * count + i;
+        let inverse = &factors.inverse[view.place.pivots..];
+        for p in view.positions() {
             let value = y[at(p)];
-            let chances = &kernel.upper[place.upper..][block_trace.upper.range(p)];
-            for (&chance, &u) in chances.iter().zip(block_trace.upper.row(p)) {
-                let y = &mut y[at(u as usize)];
-                *y = y.plus(chance, value);
+            let probabilities = &factors.upper[view.place.upper..][view.trace.upper.range(p)];
+            for (&probability, &u) in probabilities.iter().zip(view.trace.upper.row(p)) {
+                let y = &mut y[at(u)];
+                *y = y.plus(probability, value);
             }
         }
-        for p in (0..size).rev() {
+        for p in view.positions().rev() {
             let flow = y[at(p)];
-            put(&mut y[at(p)], flow);
-            let value = flow.mul(inverse[p]);
-            put(&mut y[at(p)], value);
-            let weights = &kernel.lower[place.lower..][block_trace.lower.range(p)];
-            for (&weight, &v) in weights.iter().zip(block_trace.lower.row(p)) {
-                let y = &mut y[at(v as usize)];
+            let value = flow.mul(inverse[p.index()]);
+            y[at(p)] = value;
+            least = least.min_nonzero(flow).min_nonzero(value);
+            largest = largest.max(flow).max(value);
+            let weights = &factors.lower[view.place.lower..][view.trace.lower.range(p)];
+            for (&weight, &v) in weights.iter().zip(view.trace.lower.row(p)) {
+                let y = &mut y[at(v)];
                 *y = y.plus(weight, value);
             }
         }
+        (self.least, self.largest) = (least, largest);
     }
 
     /// Adds up the gradients the plain way.
     #[inline(always)]
     pub(crate) fn add_up(&mut self, of: Ingredients<'_, S>) {
         self.unit = self.sums.clear(of.sensitivity.plain);
-        let constant = of.plan.parameters;
-        for (inverse, &source) in self.inverse.iter_mut().zip(&of.kernel.sources) {
+        let constant = of.ranks.sources().parameters();
+        for (inverse, &source) in self.inverse.iter_mut().zip(of.kernel.sources()) {
             *inverse = source.inverse();
         }
-        self.cancellation = of.plan.cancellation(&of.kernel.sources);
-        let columns = of.kernel.columns;
+        self.cancellation = of.ranks.sources().cancellation(of.kernel.sources());
+        let (sensitivity, columns) = (of.sensitivity, of.kernel.columns());
         let mut values = vec![S::ZERO; columns];
         let mut bounds = vec![S::ZERO; columns];
-        for rank in 0..of.plan.transient.len() {
-            let y = &self.y[rank * self.count..(rank + 1) * self.count];
-            match of.sensitivity.row(rank) {
+        for rank in of.ranks.all().iter() {
+            let y = &self.y[rank.index() * self.count..][..self.count];
+            match sensitivity.row(rank) {
                 [only] if only.source as usize == constant => {}
                 [only] => {
                     let inverse = self.inverse[only.source as usize];
-                    for (k, column) in of.columns.iter().enumerate() {
-                        values[k] = of.kernel.own_side(of.plan, column, rank).mul(inverse);
+                    for (k, right) in of.right.iter().enumerate() {
+                        let right = of.kernel.own_right_hand_side(of.ranks, right, rank);
+                        values[k] = right.mul(inverse);
                     }
                     self.sums
                         .add(only.source, of.terms, y, |k| values[k], |_| S::ZERO);
                 }
                 row => {
-                    let x = &of.kernel.x[rank * columns..(rank + 1) * columns];
                     for edges in row.iter().filter(|e| e.source as usize != constant) {
-                        let targets = of.sensitivity.targets(edges);
+                        let targets = sensitivity.targets(edges);
                         for k in 0..columns {
                             let mut there = S::ZERO;
                             for &(coefficient, target) in targets {
-                                let x = of.kernel.x[target as usize * columns + k];
+                                let x = of.kernel.solution(target, k);
                                 there = there.plus(S::splat(coefficient), x);
                             }
-                            let here = S::splat(edges.total).mul(x[k]);
+                            let here = S::splat(edges.total).mul(of.kernel.solution(rank, k));
                             values[k] = here.sub(there);
                             bounds[k] = here.add(there);
                         }
@@ -325,7 +252,7 @@ impl<S: Lanes> Adjoint<S> {
                 }
             }
         }
-        self.put_together(of.plan);
+        self.put_together(of.ranks);
     }
 
     /// Adds up the gradients from differences.
@@ -334,16 +261,17 @@ impl<S: Lanes> Adjoint<S> {
         self.unit = self.sums.clear(of.sensitivity.differences);
         let differences = self
             .differences
-            .get_or_insert_with(|| Differences::new(of.trace, of.plan, of.sensitivity));
-        for k in 0..of.columns.len() {
+            .get_or_insert_with(|| Differences::new(of.ranks, of.sensitivity));
+        for k in 0..of.right.len() {
             differences.add_up(of, k, &self.inverse, (&self.y, self.count), &mut self.sums);
         }
-        self.put_together(of.plan);
+        self.put_together(of.ranks);
     }
 
     /// Sums by parameter from sums by source.
     #[inline(always)]
-    fn put_together(&mut self, plan: &Plan) {
+    fn put_together(&mut self, ranks: &Ranks) {
+        let parameters = ranks.sources().parameters();
         self.gradient.fill(S::ZERO);
         self.bound.fill(S::ZERO);
         let Sums {
@@ -355,16 +283,13 @@ impl<S: Lanes> Adjoint<S> {
         for source in 0..values.len() / (*outputs).max(1) {
             let mut add = |parameter: usize, coefficient: f64| {
                 for output in 0..*outputs {
-                    let (from, to) = (
-                        source * outputs + output,
-                        output * plan.parameters + parameter,
-                    );
+                    let (from, to) = (source * outputs + output, output * parameters + parameter);
                     let coefficient = S::splat(coefficient);
                     self.gradient[to] = self.gradient[to].sub(coefficient.mul(values[from]));
                     self.bound[to] = self.bound[to].plus(coefficient.abs(), bounds[from]);
                 }
             };
-            match plan.derivatives(source as u32) {
+            match ranks.sources().derivatives(source as u32) {
                 Derivatives::None => {}
                 Derivatives::Parameter(parameter) => add(parameter, 1.0),
                 Derivatives::General(terms) => {
@@ -397,7 +322,7 @@ impl<S: Lanes> Adjoint<S> {
         };
         let x = bits(largest(&kernel.largest));
         let coefficient = bits(of.sensitivity.largest);
-        let rate = coefficient + bits(largest(&kernel.sources)) + ROW;
+        let rate = coefficient + bits(largest(kernel.sources())) + ROW;
         let order = self.count as f64;
         let lost = -1074.0 + COUNT * order + rate + coefficient + x * (order + 1.0) + 1.0;
         // Far below what may have been lost there is nothing left of eleven digits.
@@ -414,7 +339,7 @@ impl<S: Lanes> Adjoint<S> {
         let unit = self.unit * (f64::EPSILON / 2.0) * self.cancellation.lane(lane);
         let limit = TOLERANCE / unit;
         let is_safe = self.is_safe(lane);
-        let is_chain = of.columns.iter().all(|column| column.reward.is_none());
+        let is_chain = of.right.iter().all(RightHandSide::is_moment);
         if !(of.sensitivity.is_safe && (is_safe || is_chain))
             || !(self.largest.lane(lane) <= Range::LIMIT)
         {

@@ -2,8 +2,8 @@
 //!
 //! # The recursion
 //!
-//! When v is eliminated, its row says `x(v) = t(v) + sum of f(v, z) x(z)` over its later neighbours z, where the chances f(v, z)
-//! and the chance e(v) to leave the block first add up to 1. Hence, for every later u,
+//! When v is eliminated, its row says `x(v) = t(v) + sum of f(v, z) x(z)` over its later neighbours z, where the probabilities f(v, z)
+//! and e(v) to leave the block first add up to 1. Hence, for every later u,
 //!
 //! ```text
 //! x(v) - x(u) = t(v) + sum of f(v, z) (x(z) - x(u)) - e(v) x(u)
@@ -44,13 +44,14 @@
 //! bound `(r(v) + sum of s B(s) over the others) / s`, and the smaller bound wins, lane by lane: rates that
 //! are far larger than those of the other sources lead to differences that are far smaller than their terms.
 
-use crate::phase::numeric::adjoint::{Ingredients, Sums, Term};
+use crate::phase::index::{Block, Index, Rank};
 use crate::phase::numeric::extended::power_of_two;
-use crate::phase::numeric::kernel::forward;
+use crate::phase::numeric::kernel::{BlockView, Diagonal};
 use crate::phase::numeric::lanes::Lanes;
-use crate::phase::numeric::ranks::Plan;
+use crate::phase::numeric::ranks::Ranks;
 use crate::phase::numeric::sensitivity::{Edges, Sensitivity};
-use crate::phase::trace::EliminationTrace;
+use crate::phase::numeric::solve::forward;
+use crate::phase::numeric::terms::{Ingredients, Sums, Term};
 
 /// What every bound has on top, so that a unit of it covers products that underflow: the absolute error of those is 2^-1074.
 const TINY: f64 = power_of_two(-990);
@@ -67,6 +68,16 @@ impl<S: Lanes> Bounded<S> {
         value: S::ZERO,
         bound: S::ZERO,
     };
+
+    /// Adds the difference of z and u to that of v and u (`there`) and, the other way round, to that of v and z
+    /// (`here`), times the probabilities that z and u come next.
+    #[inline(always)]
+    fn join(self, z: S, there: &mut Self, u: S, here: &mut Self) {
+        there.value = there.value.plus(z, self.value);
+        there.bound = there.bound.plus(z, self.bound);
+        here.value = here.value.sub(u.mul(self.value));
+        here.bound = here.bound.plus(u, self.bound);
+    }
 }
 
 /// The workspace of one group of lanes.
@@ -76,8 +87,8 @@ pub(crate) struct Differences<S> {
     /// By position: t and e.
     rewards: Vec<S>,
     exits: Vec<S>,
-    /// By later neighbour of the vertex at hand: its chance, and the difference in the making.
-    chances: Vec<S>,
+    /// By later neighbour of the vertex at hand: its probability, and the difference in the making.
+    probabilities: Vec<S>,
     row: Vec<Bounded<S>>,
     /// By source of a row: D, and products of D with the source, before and after it.
     sums: Vec<Bounded<S>>,
@@ -85,14 +96,14 @@ pub(crate) struct Differences<S> {
 }
 
 impl<S: Lanes> Differences<S> {
-    pub(crate) fn new(trace: &EliminationTrace, plan: &Plan, sensitivity: &Sensitivity) -> Self {
-        let pairs = sensitivity.pairs(trace);
-        let size = plan.sizes.block;
+    pub(crate) fn new(ranks: &Ranks, sensitivity: &Sensitivity) -> Self {
+        let pairs = sensitivity.pairs(ranks);
+        let size = ranks.sizes().block;
         Self {
             pairs: vec![Bounded::ZERO; pairs.largest],
             rewards: vec![S::ZERO; size],
             exits: vec![S::ZERO; size],
-            chances: vec![S::ZERO; size],
+            probabilities: vec![S::ZERO; size],
             row: vec![Bounded::ZERO; size],
             sums: Vec::new(),
             others: Vec::new(),
@@ -115,13 +126,15 @@ impl<S: Lanes> Differences<S> {
             .filter(|term| term.x == k)
             .copied()
             .collect();
-        for block in 0..of.trace.0.layout.block_count() {
-            self.block(of, k, block);
-            for rank in of.trace.0.layout.block(block) {
-                let y = &y[rank * count..(rank + 1) * count];
+        for block in of.ranks.symbolic().layout().blocks() {
+            if let Diagonal::Block(view) = of.kernel.diagonal(of.ranks, block) {
+                self.block(of, k, block, &view);
+            }
+            for rank in of.ranks.block(block).iter() {
+                let y = &y[rank.index() * count..][..count];
                 self.vertex(of, k, inverse, rank);
                 for (edges, sum) in of.sensitivity.row(rank).iter().zip(&self.sums) {
-                    if edges.source as usize != of.plan.parameters {
+                    if edges.source as usize != of.ranks.sources().parameters() {
                         sums.add(edges.source, &terms, y, |_| sum.value, |_| sum.bound);
                     }
                 }
@@ -131,68 +144,61 @@ impl<S: Lanes> Differences<S> {
 
     /// The differences of all pairs of a block.
     #[inline(always)]
-    fn block(&mut self, of: Ingredients<'_, S>, k: usize, block: usize) {
-        let layout = &of.trace.0.layout;
-        let Some(unit) = layout.unit_of_block[block] else {
+    fn block(&mut self, of: Ingredients<'_, S>, k: usize, block: Block, view: &BlockView<'_>) {
+        let Some(unit) = of.ranks.symbolic().layout().unit(block) else {
             return;
         };
-        let members = layout.block(block);
-        let block_trace = &*of.trace.0.traces[unit as usize];
-        let pattern = &of.sensitivity.pairs(of.trace).patterns[unit as usize];
-        let place = of.trace.0.places[block];
+        let pattern = &of.sensitivity.pairs(of.ranks).patterns[unit];
+        let BlockView { trace, place, .. } = *view;
         let kernel = of.kernel;
-        let size = block_trace.size();
-        for p in 0..size {
-            let rank = members.start + p;
-            self.rewards[p] = kernel.right_side(of.plan, &of.columns[k], k, rank);
-            self.exits[p] = kernel.leave(of.plan, None, rank).0;
+        for (p, rank) in view.ranks.iter().enumerate() {
+            self.rewards[p] = kernel.right_hand_side(of.ranks, &of.right[k], k, rank);
+            self.exits[p] = kernel.outflow(of.ranks, None, rank).0;
         }
-        let lower = &kernel.lower[place.lower..];
-        let inverse = &kernel.inverse[members.clone()];
-        forward(block_trace, lower, inverse, &mut self.rewards);
-        forward(block_trace, lower, inverse, &mut self.exits);
-        let x = |p: usize| kernel.x[(members.start + p) * kernel.columns + k];
-        for v in (0..size).rev() {
+        let lower = &kernel.factors.lower[place.lower..];
+        let inverse = &kernel.factors.inverse[place.pivots..];
+        forward(trace, lower, inverse, &mut self.rewards);
+        forward(trace, lower, inverse, &mut self.exits);
+        for v in view.positions().rev() {
             let neighbours = pattern.row(v);
-            let (reward, exit) = (self.rewards[v], self.exits[v]);
-            let mut chances = of.trace.0.places[block].upper + block_trace.upper.range(v).start;
-            let mut upper = block_trace.upper.row(v);
+            let (reward, exit) = (self.rewards[v.index()], self.exits[v.index()]);
+            let mut entry = place.upper + trace.upper.range(v).start;
+            let mut upper = trace.upper.row(v);
             for (i, &u) in neighbours.iter().enumerate() {
-                let left = exit.mul(x(u as usize));
+                let left = exit.mul(kernel.solution(view.rank(u), k));
                 self.row[i] = Bounded {
                     value: reward.sub(left),
                     bound: reward.add(left),
                 };
-                self.chances[i] = match upper {
+                self.probabilities[i] = match upper {
                     [next, rest @ ..] if *next == u => {
                         upper = rest;
-                        chances += 1;
-                        kernel.upper[chances - 1]
+                        entry += 1;
+                        kernel.factors.upper[entry - 1]
                     }
                     _ => S::ZERO,
                 };
             }
-            for i in 0..neighbours.len() {
-                let z = neighbours[i] as usize;
-                let (later, pairs) = (pattern.row(z), &self.pairs[pattern.range(z)]);
-                let chance = self.chances[i];
-                let mut here = self.row[i];
-                // Every later neighbour is in the row of z, with others in between.
-                let mut skip = 0;
-                for j in i + 1..neighbours.len() {
-                    while later[skip] != neighbours[j] {
-                        skip += 1;
+            for (i, &z) in neighbours.iter().enumerate() {
+                let (later, mut pairs) = (pattern.row(z), &self.pairs[pattern.range(z)]);
+                let probability = self.probabilities[i];
+                let (done, ahead) = self.row.split_at_mut(i + 1);
+                let here = &mut done[i];
+                let ahead = ahead.iter_mut().zip(&self.probabilities[i + 1..]);
+                let rest = &neighbours[i + 1..];
+                if later.len() == rest.len() {
+                    for ((there, &back), &pair) in ahead.zip(pairs) {
+                        pair.join(probability, there, back, here);
                     }
-                    let Bounded { value, bound } = pairs[skip];
-                    skip += 1;
-                    let there = &mut self.row[j];
-                    there.value = there.value.plus(chance, value);
-                    there.bound = there.bound.plus(chance, bound);
-                    let back = self.chances[j];
-                    here.value = here.value.sub(back.mul(value));
-                    here.bound = here.bound.plus(back, bound);
+                } else {
+                    // Every later neighbour is in the row of z, with others in between.
+                    let mut later = later;
+                    for (&u, (there, &back)) in rest.iter().zip(ahead) {
+                        let others = later.iter().take_while(|&&other| other != u).count();
+                        pairs[others].join(probability, there, back, here);
+                        (later, pairs) = (&later[others + 1..], &pairs[others + 1..]);
+                    }
                 }
-                self.row[i] = here;
             }
             for (pair, difference) in self.pairs[pattern.range(v)].iter_mut().zip(&self.row) {
                 pair.value = difference.value;
@@ -203,9 +209,9 @@ impl<S: Lanes> Differences<S> {
 
     /// The sums over the edges of a vertex, by source.
     #[inline(always)]
-    fn vertex(&mut self, of: Ingredients<'_, S>, k: usize, inverse: &[S], rank: usize) {
+    fn vertex(&mut self, of: Ingredients<'_, S>, k: usize, inverse: &[S], rank: Rank) {
         let row = of.sensitivity.row(rank);
-        let right = of.kernel.own_side(of.plan, &of.columns[k], rank);
+        let right = of.kernel.own_right_hand_side(of.ranks, &of.right[k], rank);
         self.sums.clear();
         if let [only] = row {
             let value = right.mul(inverse[only.source as usize]);
@@ -219,7 +225,7 @@ impl<S: Lanes> Differences<S> {
         }
         // What is left of the right side without the sources before and after each.
         let product = |(edges, sum): (&Edges, &Bounded<S>)| {
-            let source = of.kernel.sources[edges.source as usize];
+            let source = of.kernel.source(edges.source);
             Bounded {
                 value: source.mul(sum.value),
                 bound: source.mul(sum.bound),
@@ -254,23 +260,24 @@ impl<S: Lanes> Differences<S> {
 
     /// The sum over edges of one source.
     #[inline(always)]
-    fn edges(&self, of: Ingredients<'_, S>, k: usize, rank: usize, edges: &Edges) -> Bounded<S> {
-        let (kernel, pairs) = (of.kernel, of.sensitivity.pairs(of.trace));
-        let x = |rank: usize| kernel.x[rank * kernel.columns + k];
+    fn edges(&self, of: Ingredients<'_, S>, k: usize, rank: Rank, edges: &Edges) -> Bounded<S> {
+        let sensitivity = of.sensitivity;
+        let pairs = sensitivity.pairs(of.ranks);
+        let x = |rank: Rank| of.kernel.solution(rank, k);
         let here = x(rank);
         let absorbed = S::splat(edges.absorbing).mul(here);
         let mut sum = Bounded {
             value: absorbed,
             bound: absorbed.add(S::splat(TINY)),
         };
-        for &(coefficient, target) in of.sensitivity.external(edges) {
-            let (coefficient, there) = (S::splat(coefficient), x(target as usize));
+        for &(coefficient, target) in sensitivity.later(edges) {
+            let (coefficient, there) = (S::splat(coefficient), x(target));
             sum.value = sum.value.plus(coefficient, here.sub(there));
             sum.bound = sum.bound.plus(coefficient, here.add(there));
         }
-        for (coefficient, target, pair) in of.sensitivity.internal(pairs, edges) {
-            let Bounded { value, bound } = self.pairs[pair as usize];
-            let signed = if (target as usize) < rank {
+        for (coefficient, target, pair) in sensitivity.own(pairs, edges) {
+            let Bounded { value, bound } = self.pairs[pair];
+            let signed = if target < rank {
                 -coefficient
             } else {
                 coefficient

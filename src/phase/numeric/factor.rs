@@ -1,82 +1,65 @@
-//! The numeric factor of all blocks at one theta, and solves with it.
+//! The numeric factor of all blocks at one theta, and solves with it: the algorithm, in its plainest form.
 //!
-//! The arithmetic is that of [`crate::phase::symbolic::fill`], row by row: row p gathers its rates in a work vector, takes the rows of
-//! its earlier neighbours in ascending order, and is divided by its pivot. Blocks are independent of each other here;
-//! edges between blocks enter the solves, which run from the last block to the first.
+//! The formulas are those of the [module](super), row by row. Row p scatters its rates into a work vector,
+//! adds multiples of the rows of its earlier neighbours in ascending order, and is divided by its pivot. Blocks are
+//! independent of each other here; edges between blocks enter the solves, which run from the last block to the first.
 //!
-//! *Lost* vertices, those with an infinite waiting time, are left out by an inverse pivot of zero: their f and y become
-//! zero, and no other vertex leads to them, so they meet every other row with a factor of zero.
+//! Vertices with an infinite waiting time are left out by an inverse pivot of zero: their f and y become zero, and no
+//! other vertex leads to them, so they meet every other row with a factor of zero.
 
+use crate::phase::index::{Block, Index, IndexVec, Local, Position, Rank, Slot, Span, Transient};
 use crate::phase::numeric::extended::Scalar;
+use crate::phase::symbolic::factor::SymbolicFactor;
 use crate::phase::symbolic::fill::BlockTrace;
-use crate::phase::trace::{BlockPlace, EliminationTrace};
 
+/// A numeric factor over numbers of any kind.
 #[derive(Debug)]
 pub(crate) struct Factor<S> {
-    rates: Vec<S>,
-    /// One over the pivot, by block and position.
-    inverse: Vec<S>,
+    rates: IndexVec<Slot, S>,
+    /// One over the pivot.
+    inverse: IndexVec<Rank, S>,
     /// w(p, v), v earlier than p.
     lower: Vec<S>,
     /// f(p, u), u later than p.
     upper: Vec<S>,
-    /// e(p), the chance to leave the block, by block and position.
-    exit: Vec<S>,
-}
-
-/// Vectors a block's elimination works on.
-struct Work<S> {
-    row: Vec<S>,
+    /// e(p), the probability to leave the block.
+    exit: IndexVec<Rank, S>,
 }
 
 impl<S: Scalar> Factor<S> {
-    pub(crate) fn new(trace: &EliminationTrace, rates: Vec<S>, lost: Option<&[bool]>) -> Self {
-        let inner = &*trace.0;
-        let layout = &inner.layout;
-        let vertices = layout.transient.len();
-        let is_lost = |t: usize| lost.is_some_and(|lost| lost[t]);
+    /// Eliminates all blocks.
+    pub(crate) fn new(
+        symbolic: &SymbolicFactor,
+        rates: IndexVec<Slot, S>,
+        nonabsorbing: Option<&IndexVec<Transient, bool>>,
+    ) -> Self {
+        let layout = symbolic.layout();
+        let vertices = layout.transient_count();
         let mut factor = Self {
             rates,
-            inverse: vec![S::ZERO; vertices],
-            lower: vec![S::ZERO; inner.lower_len],
-            upper: vec![S::ZERO; inner.upper_len],
-            exit: vec![S::ZERO; vertices],
+            inverse: IndexVec::filled(S::ZERO, vertices),
+            lower: vec![S::ZERO; symbolic.lower_len()],
+            upper: vec![S::ZERO; symbolic.upper_len()],
+            exit: IndexVec::filled(S::ZERO, vertices),
         };
-        let largest = (0..layout.block_count())
-            .map(|block| layout.block(block).len())
-            .max()
-            .unwrap_or(0);
-        let mut work = Work {
-            row: vec![S::ZERO; largest],
-        };
-        for block in 0..layout.block_count() {
-            let members = layout.block(block);
-            match inner.block_trace(block) {
+        let is_left_out = |t: Transient| nonabsorbing.is_some_and(|marks| marks[t]);
+        let largest = layout.blocks().map(|block| layout.members(block).len());
+        let mut work = IndexVec::filled(S::ZERO, largest.max().unwrap_or(0));
+        for block in layout.blocks() {
+            match symbolic.block_trace(block) {
                 None => {
-                    for t in members.filter(|&t| !is_lost(t)) {
-                        factor.inverse[t] = sum(&factor.rates[layout.leaving(t)]).inverse();
-                    }
+                    let t = layout.members(block).start;
+                    let pivot = factor.sum(layout.leaving(t));
+                    factor.inverse[Rank::new(t.index())] = match is_left_out(t) {
+                        true => S::ZERO,
+                        false => pivot.inverse(),
+                    };
                 }
-                Some(block_trace) => {
-                    for position in 0..members.len() {
-                        let t = members.start + block_trace.order[position] as usize;
-                        let internal = layout.internal(t);
-                        let targets = layout.slot_target[internal.clone()]
-                            .iter()
-                            .copied()
-                            .zip(internal);
-                        let leaving = sum(&factor.rates[layout.leaving(t)]);
-                        let place = inner.places[block];
-                        factor.row(
-                            block_trace,
-                            place,
-                            members.start,
-                            position,
-                            targets,
-                            leaving,
-                            is_lost(t),
-                            &mut work,
-                        );
+                Some(trace) => {
+                    for (p, &local) in trace.order.iter_enumerated() {
+                        let t = layout.member(block, local);
+                        factor.scatter(symbolic, trace, t, p, &mut work);
+                        factor.row(symbolic, block, trace, p, is_left_out(t), &mut work);
                     }
                 }
             }
@@ -84,142 +67,157 @@ impl<S: Scalar> Factor<S> {
         factor
     }
 
-    /// Eliminates one row of a block.
-    #[allow(clippy::too_many_arguments)]
-    fn row(
-        &mut self,
+    /// Writes the rates of row p into the work vector.
+    fn scatter(
+        &self,
+        symbolic: &SymbolicFactor,
         trace: &BlockTrace,
-        place: BlockPlace,
-        first: usize,
-        p: usize,
-        targets: impl Iterator<Item = (u32, usize)>,
-        leaving: S,
-        lost: bool,
-        work: &mut Work<S>,
+        t: Transient,
+        p: Position,
+        work: &mut IndexVec<Position, S>,
     ) {
-        let row = &mut work.row;
-        // Position p itself gathers what returns to p, which is of no interest; it is never read.
+        // Position p itself collects what returns to p, which is of no interest; it is never read.
         for &column in trace.lower.row(p).iter().chain(trace.upper.row(p)) {
-            row[column as usize] = S::ZERO;
+            work[column] = S::ZERO;
         }
-        for (target, slot) in targets {
-            row[trace.position[target as usize] as usize] = self.rates[slot];
+        for (slot, target) in symbolic.layout().own_targets(t) {
+            work[trace.position[target]] = self.rates[slot];
         }
-        let mut exit = leaving;
-        for (entry, &v) in trace.lower.range(p).zip(trace.lower.row(p)) {
-            let weight = row[v as usize];
-            self.lower[place.lower + entry] = weight;
-            let range = trace.upper.range(v as usize);
-            let values = &self.upper[place.upper + range.start..place.upper + range.end];
-            for (&u, &value) in trace.upper.row(v as usize).iter().zip(values) {
-                row[u as usize] = row[u as usize] + weight * value;
-            }
-            exit = exit + weight * self.exit[first + v as usize];
-        }
-        let mut pivot = exit;
-        for &u in trace.upper.row(p) {
-            pivot = pivot + row[u as usize];
-        }
-        let inverse = if lost { S::ZERO } else { pivot.inverse() };
-        for (entry, &u) in trace.upper.range(p).zip(trace.upper.row(p)) {
-            self.upper[place.upper + entry] = row[u as usize] * inverse;
-        }
-        self.exit[first + p] = exit * inverse;
-        self.inverse[first + p] = inverse;
     }
 
-    /// Solves A x = r, r and x by transient number; x of lost vertices is zero.
-    pub(crate) fn solve(&self, trace: &EliminationTrace, r: &[S]) -> Vec<S> {
-        let inner = &*trace.0;
-        let layout = &inner.layout;
-        let mut x = r.to_vec();
-        let mut y: Vec<S> = Vec::new();
-        for block in (0..layout.block_count()).rev() {
-            let members = layout.block(block);
-            for t in members.clone() {
-                for slot in layout.external(t) {
-                    x[t] = x[t] + self.rates[slot] * x[layout.slot_target[slot] as usize];
+    /// Eliminates one row of a block.
+    fn row(
+        &mut self,
+        symbolic: &SymbolicFactor,
+        block: Block,
+        trace: &BlockTrace,
+        p: Position,
+        is_left_out: bool,
+        work: &mut IndexVec<Position, S>,
+    ) {
+        let place = symbolic.place(block);
+        let rank = |p: Position| Rank::new(place.pivots + p.index());
+        let t = symbolic.layout().member(block, trace.order[p]);
+        let mut exit = self.sum(symbolic.layout().leaving(t));
+        // Add multiples of earlier rows.
+        for (entry, &v) in trace.lower.range(p).zip(trace.lower.row(p)) {
+            let weight = work[v];
+            self.lower[place.lower + entry] = weight;
+            let range = trace.upper.range(v);
+            let values = &self.upper[place.upper + range.start..place.upper + range.end];
+            for (&u, &value) in trace.upper.row(v).iter().zip(values) {
+                work[u] = work[u] + weight * value;
+            }
+            exit = exit + weight * self.exit[rank(v)];
+        }
+        // The pivot is the sum of what does not return.
+        let mut pivot = exit;
+        for &u in trace.upper.row(p) {
+            pivot = pivot + work[u];
+        }
+        // Divide.
+        let inverse = if is_left_out {
+            S::ZERO
+        } else {
+            pivot.inverse()
+        };
+        for (entry, &u) in trace.upper.range(p).zip(trace.upper.row(p)) {
+            self.upper[place.upper + entry] = work[u] * inverse;
+        }
+        self.exit[rank(p)] = exit * inverse;
+        self.inverse[rank(p)] = inverse;
+    }
+
+    fn sum(&self, slots: Span<Slot>) -> S {
+        match &self.rates.as_slice()[slots.range()] {
+            [] => S::ZERO,
+            [first, rest @ ..] => rest.iter().fold(*first, |sum, &value| sum + value),
+        }
+    }
+
+    /// Solves A x = r; x of vertices with an infinite waiting time is zero.
+    pub(crate) fn solve(
+        &self,
+        symbolic: &SymbolicFactor,
+        r: &IndexVec<Transient, S>,
+    ) -> IndexVec<Transient, S> {
+        let layout = symbolic.layout();
+        let mut x = r.clone();
+        let mut y: IndexVec<Position, S> = IndexVec::new();
+        for block in layout.blocks().rev() {
+            let members = layout.members(block);
+            for t in members.iter() {
+                for (slot, later) in layout.later_targets(t) {
+                    x[t] = x[t] + self.rates[slot] * x[later];
                 }
             }
-            let first = members.start;
-            let Some(block_trace) = inner.block_trace(block) else {
-                for t in members {
-                    x[t] = x[t] * self.inverse[t];
-                }
+            let place = symbolic.place(block);
+            let inverse = &self.inverse.as_slice()[place.pivots..];
+            let Some(trace) = symbolic.block_trace(block) else {
+                x[members.start] = x[members.start] * inverse[0];
                 continue;
             };
-            let place = inner.places[block];
+            let member = |local: Local| layout.member(block, local);
             y.clear();
-            for p in 0..members.len() {
-                let mut value = x[first + block_trace.order[p] as usize];
-                for (entry, &v) in block_trace.lower.range(p).zip(block_trace.lower.row(p)) {
-                    value = value + self.lower[place.lower + entry] * y[v as usize];
+            for (p, &local) in trace.order.iter_enumerated() {
+                let mut value = x[member(local)];
+                for (entry, &v) in trace.lower.range(p).zip(trace.lower.row(p)) {
+                    value = value + self.lower[place.lower + entry] * y[v];
                 }
-                y.push(value * self.inverse[first + p]);
+                y.push(value * inverse[p.index()]);
             }
-            for p in (0..members.len()).rev() {
+            for (p, &local) in trace.order.iter_enumerated().rev() {
                 let mut value = y[p];
-                for (entry, &u) in block_trace.upper.range(p).zip(block_trace.upper.row(p)) {
-                    value = value + self.upper[place.upper + entry] * y[u as usize];
+                for (entry, &u) in trace.upper.range(p).zip(trace.upper.row(p)) {
+                    value = value + self.upper[place.upper + entry] * y[u];
                 }
                 y[p] = value;
-                x[first + block_trace.order[p] as usize] = value;
+                x[member(local)] = value;
             }
         }
         x
     }
-}
 
-impl<S: Scalar> Factor<S> {
-    /// Solves A' y = r, r and y by transient number.
-    pub(crate) fn solve_transposed(&self, trace: &EliminationTrace, r: &[S]) -> Vec<S> {
-        let inner = &*trace.0;
-        let layout = &inner.layout;
-        let mut y = r.to_vec();
-        let mut z: Vec<S> = Vec::new();
-        for block in 0..layout.block_count() {
-            let members = layout.block(block);
-            let first = members.start;
-            match inner.block_trace(block) {
-                None => y[first] = y[first] * self.inverse[first],
-                Some(block_trace) => {
-                    let place = inner.places[block];
-                    let order = &block_trace.order;
+    /// Solves A' y = r.
+    pub(crate) fn solve_transposed(
+        &self,
+        symbolic: &SymbolicFactor,
+        r: &IndexVec<Transient, S>,
+    ) -> IndexVec<Transient, S> {
+        let layout = symbolic.layout();
+        let mut y = r.clone();
+        let mut z: IndexVec<Position, S> = IndexVec::new();
+        for block in layout.blocks() {
+            let members = layout.members(block);
+            let place = symbolic.place(block);
+            let inverse = &self.inverse.as_slice()[place.pivots..];
+            match symbolic.block_trace(block) {
+                None => y[members.start] = y[members.start] * inverse[0],
+                Some(trace) => {
+                    let member = |local: Local| layout.member(block, local);
                     z.clear();
-                    z.extend(order.iter().map(|&local| y[first + local as usize]));
-                    for p in 0..members.len() {
+                    z.extend(trace.order.iter().map(|&local| y[member(local)]));
+                    for p in trace.order.span().iter() {
                         let value = z[p];
-                        for (entry, &u) in block_trace.upper.range(p).zip(block_trace.upper.row(p))
-                        {
-                            let chance = self.upper[place.upper + entry];
-                            z[u as usize] = z[u as usize] + chance * value;
+                        for (entry, &u) in trace.upper.range(p).zip(trace.upper.row(p)) {
+                            z[u] = z[u] + self.upper[place.upper + entry] * value;
                         }
                     }
-                    for p in (0..members.len()).rev() {
-                        let value = z[p] * self.inverse[first + p];
-                        y[first + order[p] as usize] = value;
-                        for (entry, &v) in block_trace.lower.range(p).zip(block_trace.lower.row(p))
-                        {
-                            let weight = self.lower[place.lower + entry];
-                            z[v as usize] = z[v as usize] + weight * value;
+                    for (p, &local) in trace.order.iter_enumerated().rev() {
+                        let value = z[p] * inverse[p.index()];
+                        y[member(local)] = value;
+                        for (entry, &v) in trace.lower.range(p).zip(trace.lower.row(p)) {
+                            z[v] = z[v] + self.lower[place.lower + entry] * value;
                         }
                     }
                 }
             }
-            for t in members {
-                for slot in layout.external(t) {
-                    let target = layout.slot_target[slot] as usize;
-                    y[target] = y[target] + self.rates[slot] * y[t];
+            for t in members.iter() {
+                for (slot, later) in layout.later_targets(t) {
+                    y[later] = y[later] + self.rates[slot] * y[t];
                 }
             }
         }
         y
-    }
-}
-
-fn sum<S: Scalar>(values: &[S]) -> S {
-    match values {
-        [] => S::ZERO,
-        [first, rest @ ..] => rest.iter().fold(*first, |sum, &value| sum + value),
     }
 }

@@ -10,6 +10,7 @@
 pub(crate) trait Lanes: Copy + Send + Sync + 'static {
     const COUNT: usize;
     const ZERO: Self;
+    const INFINITY: Self;
 
     fn splat(value: f64) -> Self;
     fn lane(&self, lane: usize) -> f64;
@@ -38,6 +39,7 @@ pub(crate) trait Lanes: Copy + Send + Sync + 'static {
 impl Lanes for f64 {
     const COUNT: usize = 1;
     const ZERO: Self = 0.0;
+    const INFINITY: Self = f64::INFINITY;
 
     #[inline(always)]
     fn splat(value: f64) -> Self {
@@ -108,6 +110,7 @@ impl<const W: usize> Wide<W> {
 impl<const W: usize> Lanes for Wide<W> {
     const COUNT: usize = W;
     const ZERO: Self = Self([0.0; W]);
+    const INFINITY: Self = Self([f64::INFINITY; W]);
 
     #[inline(always)]
     fn splat(value: f64) -> Self {

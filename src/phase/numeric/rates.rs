@@ -1,7 +1,7 @@
 //! The linear part: rates at a theta from coefficients.
 //!
-//! Replays take their rates from a plan ([`crate::phase::numeric::ranks`]), which accepts a theta where all of them are
-//! positive and in the safe range. Where it does not, validity is decided here, in `f64`: each edge's rate must be finite
+//! Replays take their rates from [sources](crate::phase::numeric::sources), which accept a theta where all of them are
+//! positive and in the safe range. Where they do not, validity is decided here, in `f64`: each edge's rate must be finite
 //! and at least 0. Everything after it works on nonnegative numbers only. The wider arithmetic computes the same rates
 //! again from the same coefficients and theta, so that it answers for the model as written and not for rounded rates.
 //!
@@ -10,10 +10,11 @@
 
 use std::convert::Infallible;
 
-use crate::phase::error::PhaseError;
-use crate::phase::graph::Edge;
+use crate::phase::graph::{Edge, Graph};
+use crate::phase::index::{IndexVec, Slot};
+use crate::phase::numeric::error::NumericError;
 use crate::phase::numeric::extended::{Extended, Scalar};
-use crate::phase::symbolic::analysis::Layout;
+use crate::phase::symbolic::layout::Layout;
 
 /// The sum of the products of coefficients and theta, in the order of the parameters; the constant is 0 if there are
 /// coefficients.
@@ -56,15 +57,15 @@ fn double(edge: Edge<'_>, theta: &[f64]) -> f64 {
     }
 }
 
-pub(crate) fn check_theta(theta: &[f64], expected: usize) -> Result<(), PhaseError> {
+pub(crate) fn check_theta(theta: &[f64], expected: usize) -> Result<(), NumericError> {
     if theta.len() != expected {
-        return Err(PhaseError::ThetaLength {
+        return Err(NumericError::ThetaLength {
             expected,
             found: theta.len(),
         });
     }
     match theta.iter().position(|value| !value.is_finite()) {
-        Some(index) => Err(PhaseError::ThetaNotFinite {
+        Some(index) => Err(NumericError::ThetaNotFinite {
             index,
             value: theta[index],
         }),
@@ -73,13 +74,17 @@ pub(crate) fn check_theta(theta: &[f64], expected: usize) -> Result<(), PhaseErr
 }
 
 /// The rate of each slot, for a theta that [`check_theta`] has accepted.
-pub(crate) fn rates(layout: &Layout, theta: &[f64]) -> Result<Vec<f64>, PhaseError> {
-    per_slot(layout, |edge| {
+pub(crate) fn rates(
+    layout: &Layout,
+    graph: &Graph,
+    theta: &[f64],
+) -> Result<IndexVec<Slot, f64>, NumericError> {
+    per_slot(layout, graph, |edge| {
         let rate = double(edge, theta);
         if rate.is_finite() && rate >= 0.0 {
             Ok(rate)
         } else {
-            Err(PhaseError::InvalidRate {
+            Err(NumericError::InvalidRate {
                 from: edge.from,
                 to: edge.to,
                 rate,
@@ -89,8 +94,12 @@ pub(crate) fn rates(layout: &Layout, theta: &[f64]) -> Result<Vec<f64>, PhaseErr
 }
 
 /// The same rates with more digits, or modulo a prime, for a theta that [`rates`] has accepted.
-pub(crate) fn wide_rates<S: Scalar>(layout: &Layout, theta: &[f64]) -> Vec<S> {
-    infallible(per_slot(layout, |edge| {
+pub(crate) fn wide_rates<S: Scalar>(
+    layout: &Layout,
+    graph: &Graph,
+    theta: &[f64],
+) -> IndexVec<Slot, S> {
+    infallible(per_slot(layout, graph, |edge| {
         let double = double(edge, theta);
         // Where coefficients cancel to the last of 106 bits, `f64` decides whether there is a rate, and which.
         Ok(match cancelled(edge, theta) {
@@ -120,17 +129,20 @@ fn cancelled(edge: Edge<'_>, theta: &[f64]) -> Option<i64> {
 }
 
 /// The rate of each slot at a theta of other numbers than `f64`.
-pub(crate) fn rates_at<S: Scalar>(layout: &Layout, theta: &[S]) -> Vec<S> {
-    infallible(per_slot(layout, |edge| {
+pub(crate) fn rates_at<S: Scalar>(
+    layout: &Layout,
+    graph: &Graph,
+    theta: &[S],
+) -> IndexVec<Slot, S> {
+    infallible(per_slot(layout, graph, |edge| {
         Ok(linear(edge, |parameter| theta[parameter]))
     }))
 }
 
 /// By how many bits the terms of an edge's rate exceed it, at most: that many digits are lost where they cancel.
-pub(crate) fn cancelled_bits(layout: &Layout, theta: &[f64]) -> i64 {
-    let vertices = layout.transient.iter();
-    vertices
-        .flat_map(|&vertex| layout.graph.edges_from(vertex))
+pub(crate) fn cancelled_bits(graph: &Graph, theta: &[f64]) -> i64 {
+    graph
+        .edges()
         .filter_map(|edge| cancelled(edge, theta))
         .max()
         .unwrap_or(0)
@@ -144,14 +156,15 @@ fn infallible<T>(result: Result<T, Infallible>) -> T {
 
 fn per_slot<S: Scalar, E>(
     layout: &Layout,
+    graph: &Graph,
     rate: impl Fn(Edge<'_>) -> Result<S, E>,
-) -> Result<Vec<S>, E> {
-    let mut rates = Vec::with_capacity(layout.slot_count());
-    for (t, &vertex) in layout.transient.iter().enumerate() {
-        for slot in layout.slots(t) {
+) -> Result<IndexVec<Slot, S>, E> {
+    let mut rates = IndexVec::new();
+    for t in layout.transients().iter() {
+        for slot in layout.slots(t).iter() {
             let mut sum: Option<S> = None;
-            for &edge in layout.edges_of_slot(slot) {
-                let rate = rate(layout.graph.edge_of(vertex, edge as usize))?;
+            for &edge in layout.edges(slot) {
+                let rate = rate(graph.edge_of(layout.vertex(t), edge as usize))?;
                 sum = Some(sum.map_or(rate, |sum| sum + rate));
             }
             rates.push(sum.unwrap_or(S::ZERO));

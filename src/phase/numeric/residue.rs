@@ -161,9 +161,9 @@ mod tests {
             let mut factors = Vec::new();
             let mut d = 2;
             while d * d <= rest {
-                if rest % d == 0 {
+                if rest.is_multiple_of(d) {
                     factors.push(d);
-                    while rest % d == 0 {
+                    while rest.is_multiple_of(d) {
                         rest /= d;
                     }
                 }

@@ -1,4 +1,4 @@
-//! What gradients look up besides the plan of a replay, found once per trace.
+//! What gradients look up beside rates and blocks by rank, found once per trace.
 //!
 //! # Groups of edges
 //!
@@ -14,10 +14,12 @@
 
 use std::sync::OnceLock;
 
-use crate::phase::numeric::ranks::{Plan, Slot};
-use crate::phase::symbolic::analysis::NONE;
+use crate::phase::csr::Csr;
+use crate::phase::index::{Index, IndexVec, Position, Rank, Unit};
+use crate::phase::numeric::extended::Range;
+use crate::phase::numeric::ranks::Ranks;
 use crate::phase::symbolic::fill::{BlockTrace, Pattern};
-use crate::phase::trace::EliminationTrace;
+use crate::phase::symbolic::layout::Target;
 
 /// The slots of a row that have one source.
 #[derive(Clone, Copy, Debug)]
@@ -27,10 +29,10 @@ pub(crate) struct Edges {
     pub total: f64,
     /// The share of the total that leads to absorption.
     pub absorbing: f64,
-    first: u32,
+    first: usize,
     /// Edges to later blocks begin here.
-    external: u32,
-    end: u32,
+    later: usize,
+    end: usize,
 }
 
 /// Relative errors in units of 2^-53; see [`adjoint`](crate::phase::numeric::adjoint).
@@ -54,11 +56,9 @@ impl Units {
 
 #[derive(Debug)]
 pub(crate) struct Sensitivity {
-    edges: Vec<Edges>,
-    /// By rank, and one more: its first group.
-    first: Vec<u32>,
+    edges: Csr<Rank, Edges>,
     /// Coefficient and rank of each target that is not absorbing, group by group.
-    targets: Vec<(f64, u32)>,
+    targets: Vec<(f64, Rank)>,
     /// Of gradients that are added up plainly, and from differences.
     pub plain: Units,
     pub differences: Units,
@@ -72,22 +72,20 @@ pub(crate) struct Sensitivity {
 /// The pairs of vertices whose solutions' difference is computed; see [`differences`](crate::phase::numeric::differences).
 #[derive(Debug)]
 pub(crate) struct Pairs {
-    /// By unit: for each position, the later ones it is paired with.
-    pub patterns: Vec<Pattern>,
+    /// For each position of a unit, the later ones it is paired with.
+    pub patterns: IndexVec<Unit, Pattern>,
     /// By entry of [`Sensitivity::targets`], if it is inside a block: the pair in the block's pattern.
-    of_target: Vec<u32>,
+    of_target: Vec<usize>,
     /// The largest number of pairs of a block.
     pub largest: usize,
 }
 
 impl Sensitivity {
-    pub(crate) fn new(trace: &EliminationTrace, plan: &Plan) -> Self {
-        let layout = &trace.0.layout;
-        let limit = crate::phase::numeric::extended::Range::LIMIT;
-        let steps = steps(trace, plan);
+    pub(crate) fn new(ranks: &Ranks) -> Self {
+        let limit = Range::LIMIT;
+        let steps = steps(ranks);
         let mut result = Self {
-            edges: Vec::new(),
-            first: vec![0],
+            edges: Csr::with_capacity(ranks.all().len(), 0),
             targets: Vec::new(),
             plain: Units::new(steps, 1.0 / 16.0),
             differences: Units::new(steps, 1.0 / 4.0),
@@ -95,78 +93,82 @@ impl Sensitivity {
             largest: 0.0,
             pairs: OnceLock::new(),
         };
-        let mut row: Vec<(u32, u8, f64, u32)> = Vec::new();
-        for block in 0..layout.block_count() {
-            let members = layout.block(block);
-            for rank in members.clone() {
+        let mut row: Vec<(u32, f64, Target<Rank, Rank>)> = Vec::new();
+        for block in ranks.symbolic().layout().blocks() {
+            let members = ranks.block(block);
+            for rank in members.iter() {
                 row.clear();
-                let mut put = |group: u8, slots: &[Slot], first: u32| {
-                    row.extend(slots.iter().map(|slot| {
-                        let target = slot.target.saturating_add(first);
-                        (slot.source, group, slot.coefficient, target)
-                    }));
-                };
-                put(0, plan.internal(rank), members.start as u32);
-                put(1, plan.external(rank), 0);
-                put(2, plan.absorbing(rank), 0);
-                row.sort_by_key(|&(source, group, ..)| (source, group));
-                for slots in row.chunk_by(|a, b| a.0 == b.0) {
-                    result.push(slots);
+                row.extend(ranks.targets(rank).map(|(target, rate)| {
+                    let target = match target {
+                        Target::Own(p) => Target::Own(members.start.plus(p.index())),
+                        Target::Later(later) => Target::Later(later),
+                        Target::Absorbing => Target::Absorbing,
+                    };
+                    (rate.source, rate.coefficient, target)
+                }));
+                // Stable: inside a source the own block stays first.
+                row.sort_by_key(|&(source, ..)| source);
+                for rates in row.chunk_by(|a, b| a.0 == b.0) {
+                    result.push(rates);
                 }
-                result.first.push(result.edges.len() as u32);
+                result.edges.end_row();
             }
         }
         let mut coefficients = result.targets.iter().map(|&(coefficient, _)| coefficient);
         result.is_safe = coefficients.all(|c| c >= 1.0 / limit && c <= limit)
-            && result.edges.iter().all(|edges| edges.total <= limit);
-        result.largest = result
-            .edges
-            .iter()
-            .map(|edges| edges.total)
-            .fold(0.0, f64::max);
+            && result
+                .edges
+                .values()
+                .iter()
+                .all(|edges| edges.total <= limit);
+        let totals = result.edges.values().iter().map(|edges| edges.total);
+        result.largest = totals.fold(0.0, f64::max);
         result
     }
 
-    fn push(&mut self, slots: &[(u32, u8, f64, u32)]) {
-        let first = self.targets.len() as u32;
-        let count = |least: u8| slots.iter().filter(|slot| slot.1 < least).count() as u32;
-        let absorbing = slots.iter().filter(|slot| slot.1 == 2);
-        self.targets.extend(
-            slots
-                .iter()
-                .filter(|slot| slot.1 < 2)
-                .map(|&(_, _, coefficient, target)| (coefficient, target)),
-        );
+    fn push(&mut self, rates: &[(u32, f64, Target<Rank, Rank>)]) {
+        let first = self.targets.len();
+        let (mut later, mut absorbing) = (first, 0.0);
+        for &(_, coefficient, target) in rates {
+            match target {
+                Target::Own(rank) => {
+                    self.targets.push((coefficient, rank));
+                    later += 1;
+                }
+                Target::Later(rank) => self.targets.push((coefficient, rank)),
+                Target::Absorbing => absorbing += coefficient,
+            }
+        }
         self.edges.push(Edges {
-            source: slots[0].0,
-            total: slots.iter().map(|slot| slot.2).sum(),
-            absorbing: absorbing.map(|slot| slot.2).sum(),
+            source: rates[0].0,
+            total: rates.iter().map(|rate| rate.1).sum(),
+            absorbing,
             first,
-            external: first + count(1),
-            end: first + count(2),
+            later,
+            end: self.targets.len(),
         });
     }
 
     /// The groups of a row.
     #[inline(always)]
-    pub(crate) fn row(&self, rank: usize) -> &[Edges] {
-        &self.edges[self.first[rank] as usize..self.first[rank + 1] as usize]
+    pub(crate) fn row(&self, rank: Rank) -> &[Edges] {
+        self.edges.row(rank)
     }
 
     /// The targets of a group that are not absorbing.
     #[inline(always)]
-    pub(crate) fn targets(&self, edges: &Edges) -> &[(f64, u32)] {
-        &self.targets[edges.first as usize..edges.end as usize]
+    pub(crate) fn targets(&self, edges: &Edges) -> &[(f64, Rank)] {
+        &self.targets[edges.first..edges.end]
     }
 
     /// The targets of a group in its own block, with their pairs.
     #[inline(always)]
-    pub(crate) fn internal<'a>(
+    pub(crate) fn own<'a>(
         &'a self,
         pairs: &'a Pairs,
         edges: &Edges,
-    ) -> impl Iterator<Item = (f64, u32, u32)> + 'a {
-        let range = edges.first as usize..edges.external as usize;
+    ) -> impl Iterator<Item = (f64, Rank, usize)> + 'a {
+        let range = edges.first..edges.later;
         let targets = self.targets[range.clone()].iter();
         targets
             .zip(&pairs.of_target[range])
@@ -175,36 +177,37 @@ impl Sensitivity {
 
     /// The targets of a group in later blocks.
     #[inline(always)]
-    pub(crate) fn external(&self, edges: &Edges) -> &[(f64, u32)] {
-        &self.targets[edges.external as usize..edges.end as usize]
+    pub(crate) fn later(&self, edges: &Edges) -> &[(f64, Rank)] {
+        &self.targets[edges.later..edges.end]
     }
 
     /// The pairs, found when they are first asked for.
-    pub(crate) fn pairs(&self, trace: &EliminationTrace) -> &Pairs {
-        self.pairs.get_or_init(|| Pairs::new(self, trace))
+    pub(crate) fn pairs(&self, ranks: &Ranks) -> &Pairs {
+        self.pairs.get_or_init(|| Pairs::new(self, ranks))
     }
 }
 
 impl Pairs {
-    fn new(sensitivity: &Sensitivity, trace: &EliminationTrace) -> Self {
-        let layout = &trace.0.layout;
-        let patterns: Vec<Pattern> = trace.0.traces.iter().map(|unit| closure(unit)).collect();
-        let mut of_target = vec![NONE; sensitivity.targets.len()];
-        for block in 0..layout.block_count() {
-            let Some(unit) = layout.unit_of_block[block] else {
+    fn new(sensitivity: &Sensitivity, ranks: &Ranks) -> Self {
+        let symbolic = ranks.symbolic();
+        let traces = symbolic.traces().iter();
+        let patterns: IndexVec<Unit, Pattern> = traces.map(|unit| closure(unit)).collect();
+        let mut of_target = vec![usize::MAX; sensitivity.targets.len()];
+        for block in symbolic.layout().blocks() {
+            let Some(unit) = symbolic.layout().unit(block) else {
                 continue;
             };
-            let pattern = &patterns[unit as usize];
-            let members = layout.block(block);
-            for rank in members.clone() {
+            let pattern = &patterns[unit];
+            let members = ranks.block(block);
+            let position = |rank: Rank| Position::new(rank.index() - members.start.index());
+            for rank in members.iter() {
                 for edges in sensitivity.row(rank) {
-                    for at in edges.first as usize..edges.external as usize {
-                        let ends = [rank, sensitivity.targets[at].1 as usize];
-                        let [one, other] = ends.map(|end| end - members.start);
-                        let row = pattern.row(one.min(other));
+                    for at in edges.first..edges.later {
+                        let ends = [rank, sensitivity.targets[at].1].map(position);
+                        let (one, other) = (ends[0].min(ends[1]), ends[0].max(ends[1]));
                         // Every edge is a pair.
-                        if let Ok(place) = row.binary_search(&(one.max(other) as u32)) {
-                            of_target[at] = (pattern.range(one.min(other)).start + place) as u32;
+                        if let Ok(place) = pattern.row(one).binary_search(&other) {
+                            of_target[at] = pattern.range(one).start + place;
                         }
                     }
                 }
@@ -222,55 +225,55 @@ impl Pairs {
 /// the filled pattern of the block's edges regardless of their direction.
 fn closure(unit: &BlockTrace) -> Pattern {
     let size = unit.size();
-    let mut rows: Vec<Vec<u32>> = (0..size).map(|p| unit.upper.row(p).to_vec()).collect();
-    for p in 0..size {
+    let upper = unit.upper.iter();
+    let mut rows: IndexVec<Position, Vec<Position>> = upper.map(<[Position]>::to_vec).collect();
+    for p in unit.order.span().iter() {
         for &v in unit.lower.row(p) {
-            rows[v as usize].push(p as u32);
+            rows[v].push(p);
         }
     }
-    let mut lengths = Vec::with_capacity(size);
-    let mut columns = Vec::new();
-    for v in 0..size {
+    let mut pattern = Pattern::with_capacity(size, 0);
+    for v in unit.order.span().iter() {
         let mut row = std::mem::take(&mut rows[v]);
         row.sort_unstable();
         row.dedup();
         // The nearest neighbour takes the others; they reach the rest through it.
         if let [parent, rest @ ..] = row.as_slice() {
-            rows[*parent as usize].extend_from_slice(rest);
+            rows[*parent].extend_from_slice(rest);
         }
-        lengths.push(row.len() as u32);
-        columns.extend(row);
+        pattern.push_row(row);
     }
-    Pattern::new(&lengths, columns)
+    pattern
 }
 
-/// The longest chain of sums: down the forward substitution of a block and up the backward substitution, block after block.
-fn steps(trace: &EliminationTrace, plan: &Plan) -> f64 {
-    let layout = &trace.0.layout;
+/// The longest chain of sums: down the forward substitution of a block and up the back substitution, block after block.
+fn steps(ranks: &Ranks) -> f64 {
     let sum = |terms: usize| 1.0 / (terms.max(1) as f64).sqrt();
     let longest = |lengths: &mut dyn Iterator<Item = f64>| lengths.fold(0.0, f64::max);
-    let mut up = vec![0.0; layout.transient.len()];
-    let mut down: Vec<f64> = Vec::new();
-    for block in (0..layout.block_count()).rev() {
-        let members = layout.block(block);
-        let slots = members.clone().flat_map(|rank| plan.external(rank));
-        let external = longest(&mut slots.map(|slot| up[slot.target as usize]));
-        let Some(unit) = trace.0.block_trace(block) else {
-            up[members.start] = external + sum(plan.external(members.start).len());
+    let symbolic = ranks.symbolic();
+    let mut up: IndexVec<Rank, f64> = IndexVec::filled(0.0, ranks.all().len());
+    let mut down: IndexVec<Position, f64> = IndexVec::new();
+    for block in symbolic.layout().blocks().rev() {
+        let members = ranks.block(block);
+        let later = members.iter().flat_map(|rank| ranks.later(rank));
+        let inflow = longest(&mut later.map(|(later, _)| up[later]));
+        let Some(unit) = symbolic.block_trace(block) else {
+            up[members.start] = inflow + sum(ranks.later(members.start).count());
             continue;
         };
         down.clear();
-        for p in 0..unit.size() {
+        for p in unit.order.span().iter() {
             let row = unit.lower.row(p);
-            let before = longest(&mut row.iter().map(|&v| down[v as usize]));
+            let before = longest(&mut row.iter().map(|&v| down[v]));
             down.push(before + sum(row.len()));
         }
-        let begin = external + longest(&mut down.iter().copied());
-        for p in (0..unit.size()).rev() {
+        let begin = inflow + longest(&mut down.iter().copied());
+        let rank = |p: Position| members.start.plus(p.index());
+        for p in unit.order.span().iter().rev() {
             let row = unit.upper.row(p);
-            let after = row.iter().map(|&u| up[members.start + u as usize]);
-            up[members.start + p] = begin.max(longest(&mut { after })) + sum(row.len());
+            let after = longest(&mut row.iter().map(|&u| up[rank(u)]));
+            up[rank(p)] = begin.max(after) + sum(row.len());
         }
     }
-    longest(&mut up.into_iter())
+    longest(&mut up.iter().copied())
 }

@@ -8,47 +8,25 @@
 //! The search starts from vertices in ascending order and follows edges in the order given, so the result depends on
 //! the graph alone.
 
+use crate::phase::csr::Csr;
+use crate::phase::index::{Block, Index};
+
 /// No component yet.
 const NONE: u32 = u32::MAX;
 
-/// Compressed rows of successors.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Successors<'a> {
-    /// `first[v]..first[v + 1]` are the positions of v's successors; one entry more than there are vertices.
-    pub first: &'a [u32],
-    /// The successors.
-    pub targets: &'a [u32],
-}
-
-impl<'a> Successors<'a> {
-    /// The successors of a vertex.
-    pub(crate) fn row(self, vertex: u32) -> &'a [u32] {
-        &self.targets
-            [self.first[vertex as usize] as usize..self.first[vertex as usize + 1] as usize]
-    }
-}
-
-/// The strongly connected components of a graph.
+/// The strongly connected components of a graph, whose vertices are words here.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Components {
-    /// `members[first[b]..first[b + 1]]` are the vertices of block b, ascending.
-    pub first: Vec<u32>,
-    /// The vertices, block by block.
-    pub members: Vec<u32>,
+    /// The vertices of each block, ascending.
+    pub members: Csr<Block, u32>,
     /// The block of each vertex.
-    pub block_of: Vec<u32>,
+    pub block_of: Vec<Block>,
 }
 
-impl Components {
-    #[cfg(test)]
-    fn block(&self, block: usize) -> &[u32] {
-        &self.members[self.first[block] as usize..self.first[block + 1] as usize]
-    }
-}
-
-/// Finds the components; block 0 comes first in topological order (no edge leads back to an earlier block).
-pub(crate) fn strongly_connected(graph: Successors<'_>) -> Components {
-    let count = graph.first.len() - 1;
+/// Finds the components of a graph of rows of successors; block 0 comes first in topological order (no edge leads back to
+/// an earlier block).
+pub(crate) fn strongly_connected(graph: &Csr<usize, u32>) -> Components {
+    let count = graph.rows();
     let mut search = Search {
         graph,
         discovered: vec![NONE; count],
@@ -68,7 +46,7 @@ pub(crate) fn strongly_connected(graph: Successors<'_>) -> Components {
 }
 
 struct Search<'a> {
-    graph: Successors<'a>,
+    graph: &'a Csr<usize, u32>,
     /// When the search entered each vertex.
     discovered: Vec<u32>,
     /// The earliest vertex of the same component known to be reachable.
@@ -78,7 +56,7 @@ struct Search<'a> {
     /// Vertices entered whose component is not complete.
     open: Vec<u32>,
     /// The path from the root: a vertex and the position of its next edge.
-    path: Vec<(u32, u32)>,
+    path: Vec<(u32, usize)>,
     clock: u32,
     components: u32,
 }
@@ -89,17 +67,18 @@ impl Search<'_> {
         self.low[vertex as usize] = self.clock;
         self.clock += 1;
         self.open.push(vertex);
-        self.path.push((vertex, self.graph.first[vertex as usize]));
+        self.path
+            .push((vertex, self.graph.range(vertex as usize).start));
     }
 
     fn run(&mut self, root: u32) {
         self.enter(root);
         while let Some(&(vertex, position)) = self.path.last() {
-            if position < self.graph.first[vertex as usize + 1] {
+            if position < self.graph.range(vertex as usize).end {
                 if let Some(top) = self.path.last_mut() {
                     top.1 += 1;
                 }
-                let next = self.graph.targets[position as usize];
+                let next = self.graph.values()[position];
                 if self.discovered[next as usize] == NONE {
                     self.enter(next);
                 } else if self.component[next as usize] == NONE {
@@ -131,29 +110,13 @@ impl Search<'_> {
 
     /// Turns the order of completion around and lists the members.
     fn finish(self) -> Components {
-        let blocks = self.components as usize;
-        let block_of: Vec<u32> = self
-            .component
-            .into_iter()
-            .map(|completed| self.components - 1 - completed)
+        let completed = self.component.into_iter();
+        let block_of: Vec<Block> = completed
+            .map(|completed| Block::from_u32(self.components - 1 - completed))
             .collect();
-        let mut first = vec![0u32; blocks + 1];
-        for &block in &block_of {
-            first[block as usize + 1] += 1;
-        }
-        for block in 0..blocks {
-            first[block + 1] += first[block];
-        }
-        let mut next = first.clone();
-        let mut members = vec![0; block_of.len()];
-        for (vertex, &block) in block_of.iter().enumerate() {
-            let slot = &mut next[block as usize];
-            members[*slot as usize] = vertex as u32;
-            *slot += 1;
-        }
+        let pairs = block_of.iter().copied().zip(0..);
         Components {
-            first,
-            members,
+            members: Csr::from_pairs(self.components as usize, pairs),
             block_of,
         }
     }
@@ -166,21 +129,13 @@ mod tests {
     use petgraph::graph::DiGraph;
     use proptest::prelude::*;
 
-    use super::{Successors, strongly_connected};
+    use super::strongly_connected;
+    use crate::phase::csr::Csr;
+    use crate::phase::index::{Block, Index};
 
-    fn rows(count: usize, edges: &[(u32, u32)]) -> (Vec<u32>, Vec<u32>) {
-        let mut first = vec![0];
-        let mut targets = Vec::new();
-        for vertex in 0..count as u32 {
-            targets.extend(
-                edges
-                    .iter()
-                    .filter(|edge| edge.0 == vertex)
-                    .map(|edge| edge.1),
-            );
-            first.push(targets.len() as u32);
-        }
-        (first, targets)
+    fn rows(count: usize, edges: &[(u32, u32)]) -> Csr<usize, u32> {
+        let pairs = edges.iter().map(|&(from, to)| (from as usize, to));
+        Csr::from_pairs(count, pairs)
     }
 
     proptest! {
@@ -191,8 +146,7 @@ mod tests {
         ) {
             let edges: Vec<(u32, u32)> =
                 raw.into_iter().map(|(a, b)| (a % count as u32, b % count as u32)).collect();
-            let (first, targets) = rows(count, &edges);
-            let components = strongly_connected(Successors { first: &first, targets: &targets });
+            let components = strongly_connected(&rows(count, &edges));
 
             let mut oracle: DiGraph<(), ()> = DiGraph::new();
             for _ in 0..count {
@@ -210,7 +164,7 @@ mod tests {
                 })
                 .collect();
             let mut found: Vec<Vec<u32>> =
-                (0..components.first.len() - 1).map(|block| components.block(block).to_vec()).collect();
+                components.members.iter().map(<[u32]>::to_vec).collect();
             for &(a, b) in &edges {
                 prop_assert!(components.block_of[a as usize] <= components.block_of[b as usize]);
             }
@@ -222,12 +176,9 @@ mod tests {
 
     #[test]
     fn order_is_deterministic() {
-        let (first, targets) = rows(5, &[(3, 4), (4, 3), (0, 1), (1, 3)]);
-        let components = strongly_connected(Successors {
-            first: &first,
-            targets: &targets,
-        });
-        assert_eq!(components.members, [2, 0, 1, 3, 4]);
-        assert_eq!(components.first, [0, 1, 2, 3, 5]);
+        let components = strongly_connected(&rows(5, &[(3, 4), (4, 3), (0, 1), (1, 3)]));
+        assert_eq!(components.members.values(), [2, 0, 1, 3, 4]);
+        assert_eq!(components.members.ends(), [0, 1, 2, 3, 5]);
+        assert_eq!(components.block_of[4], Block::new(3));
     }
 }

@@ -64,7 +64,7 @@ impl<'t> Partition<'t> {
                 topology.row(vertex).len(),
                 predecessors[vertex as usize].len(),
             );
-            (topology.exits[vertex as usize], out, into)
+            (topology.exits(vertex), out, into)
         };
         let mut members: Vec<u32> = (0..vertices as u32).collect();
         members.sort_by_key(|&vertex| (class(vertex), vertex));
@@ -312,10 +312,10 @@ impl<'t> Partition<'t> {
 
     /// Edges and exits under the numbering, once every cell has one vertex.
     pub(super) fn edges(&self) -> Vec<u32> {
-        let mut words = Vec::with_capacity(self.topology.targets.len() + self.members.len());
+        let mut words = Vec::with_capacity(self.topology.edge_count() + self.members.len());
         for &vertex in &self.members {
             let row = self.topology.row(vertex);
-            words.push(row.len() as u32 * 2 + u32::from(self.topology.exits[vertex as usize]));
+            words.push(row.len() as u32 * 2 + u32::from(self.topology.exits(vertex)));
             let start = words.len();
             words.extend(row.iter().map(|&target| self.place[target as usize] as u32));
             words[start..].sort_unstable();
@@ -332,25 +332,13 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use crate::phase::csr::Csr;
     use crate::phase::symbolic::canonical_search::canonical_order;
     use crate::phase::symbolic::topology::Topology;
 
     fn topology(size: usize, edges: &BTreeSet<(u32, u32)>, exits: &[bool]) -> Topology {
-        let mut first = vec![0];
-        let mut targets = Vec::new();
-        for vertex in 0..size as u32 {
-            targets.extend(
-                edges
-                    .range((vertex, 0)..=(vertex, u32::MAX))
-                    .map(|edge| edge.1),
-            );
-            first.push(targets.len() as u32);
-        }
-        Topology {
-            first,
-            targets,
-            exits: exits.to_vec(),
-        }
+        let pairs = edges.iter().map(|&(from, to)| (from as usize, to));
+        Topology::new(Csr::from_pairs(size, pairs), exits.to_vec())
     }
 
     /// The topology with vertex `v` called `names[v]`.
@@ -363,7 +351,7 @@ mod tests {
             .collect();
         let mut exits = vec![false; topology.size()];
         for vertex in vertices {
-            exits[name(vertex) as usize] = topology.exits[vertex as usize];
+            exits[name(vertex) as usize] = topology.exits(vertex);
         }
         self::topology(topology.size(), &edges, &exits)
     }

@@ -180,7 +180,7 @@ impl<'t> Search<'t> {
     }
 
     fn leaf(&mut self) -> Leaf {
-        self.partition.effort += self.partition.topology.targets.len() as u64;
+        self.partition.effort += self.partition.topology.edge_count() as u64;
         Leaf {
             shapes: self.shapes.clone(),
             edges: self.partition.edges(),

@@ -1,38 +1,13 @@
 //! Elimination inside a block, as a pattern.
 //!
-//! # The method
-//!
-//! Grassmann, Taksar and Heyman (1985, *Regenerative analysis and steady state distributions for Markov chains*)
-//! eliminate states without a single subtraction. Take the block's vertices in the order of elimination. w(p, u) are the
-//! internal rates, exit(p) the total rate out of the block. For each p, with v running over the earlier vertices that p
-//! leads to:
-//!
-//! ```text
-//! w(p, u)  += w(p, v) f(v, u)       u later than v, other than p
-//! exit(p)  += w(p, v) e(v)
-//! d(p)      = exit(p) + sum of w(p, u), u later than p
-//! f(p, u)   = w(p, u) / d(p)        e(p) = exit(p) / d(p)
-//! ```
-//!
-//! After p, f(p, u) is the probability that the chain, started in p, enters u before any other vertex later than p, and
-//! e(p) that it leaves the block before all of them: the jumps back to p itself need not be followed, they only repeat.
-//! The textbook pivot 1 - (probability of return) is a difference of nearly equal numbers when return is likely; d(p) is
-//! the same quantity as a sum of what does not return. Sums and products of nonnegative numbers keep their relative
-//! accuracy, so every entry is right to a few units in the last place however stiff the chain is (O'Cinneide 1993,
-//! *Entrywise perturbation theory and error analysis for Markov chains*).
-//!
-//! A solve of A x = r is then a forward and a backward substitution with the same entries:
-//!
-//! ```text
-//! y(p) = (r(p) + sum of w(p, v) y(v), v earlier than p) / d(p)
-//! x(p) = y(p) + sum of f(p, u) x(u), u later than p
-//! ```
+//! The method is that of [`crate::phase::numeric`]: each row p of the factors has entries w(p, v) for earlier v (lower) and
+//! f(p, u) for later u (upper).
 //!
 //! # What a [`BlockTrace`] is
 //!
 //! Where the nonzeros w(p, v) (lower) and f(p, u) (upper) end up depends on the topology and the order alone, and with
 //! them every operation. So the trace of a block is the order and the two patterns, 4 bytes per entry, not a list of
-//! operations: [`super::EliminationTrace::operations`] writes the list out where someone wants to read it.
+//! operations: [`Operations`](crate::phase::Operations) writes the list out where someone wants to read it.
 //!
 //! Row p's pattern is the set of vertices that p reaches by paths through vertices earlier than p (Rose and Tarjan 1978,
 //! *Algorithmic aspects of vertex elimination on directed graphs*). It is found by a search over the upper rows already
@@ -41,61 +16,15 @@
 
 use std::sync::Arc;
 
+use crate::phase::csr::Csr;
+use crate::phase::index::{Index, IndexVec, Local, Position};
+use crate::phase::symbolic::key::BlockKey;
 use crate::phase::symbolic::order::{approximate_minimum_degree, minimum_degree, postorder};
-use crate::phase::symbolic::topology::{BlockKey, Topology};
+use crate::phase::symbolic::topology::Topology;
 use crate::phase::symbolic::unit::WorkUnit;
 
-/// Rows of ascending positions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Pattern {
-    first: Vec<usize>,
-    columns: Vec<u32>,
-}
-
-impl Pattern {
-    fn with_rows(rows: usize) -> Self {
-        let mut first = Vec::with_capacity(rows + 1);
-        first.push(0);
-        Self {
-            first,
-            columns: Vec::new(),
-        }
-    }
-
-    fn push_row(&mut self, row: &[u32]) {
-        self.columns.extend_from_slice(row);
-        self.first.push(self.columns.len());
-    }
-
-    /// Rows of these lengths, one after the other.
-    pub(crate) fn new(lengths: &[u32], columns: Vec<u32>) -> Self {
-        let mut first = Vec::with_capacity(lengths.len() + 1);
-        first.push(0);
-        let mut end = 0;
-        first.extend(lengths.iter().map(|&length| {
-            end += length as usize;
-            end
-        }));
-        Self { first, columns }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.columns.len()
-    }
-
-    /// The positions of all rows, one row after the other.
-    pub(crate) fn columns(&self) -> &[u32] {
-        &self.columns
-    }
-
-    pub(crate) fn range(&self, row: usize) -> std::ops::Range<usize> {
-        self.first[row]..self.first[row + 1]
-    }
-
-    pub(crate) fn row(&self, row: usize) -> &[u32] {
-        &self.columns[self.range(row)]
-    }
-}
+/// The entries of a triangular factor: for each position, the positions of its entries, ascending.
+pub(crate) type Pattern = Csr<Position, Position>;
 
 /// The elimination of one block topology: the order of its vertices and where the factors have entries.
 ///
@@ -104,10 +33,10 @@ impl Pattern {
 pub struct BlockTrace {
     key: BlockKey,
     pub(crate) topology: Arc<Topology>,
-    /// The local vertex at each position.
-    pub(crate) order: Vec<u32>,
-    /// The position of each local vertex.
-    pub(crate) position: Vec<u32>,
+    /// The vertex at each position.
+    pub(crate) order: IndexVec<Position, Local>,
+    /// The position of each vertex.
+    pub(crate) position: IndexVec<Local, Position>,
     /// Entries w(p, v), v earlier than p.
     pub(crate) lower: Pattern,
     /// Entries f(p, u), u later than p.
@@ -120,8 +49,8 @@ impl BlockTrace {
     pub(crate) fn from_parts(
         key: BlockKey,
         topology: Arc<Topology>,
-        order: Vec<u32>,
-        position: Vec<u32>,
+        order: IndexVec<Position, Local>,
+        position: IndexVec<Local, Position>,
         (lower, upper): (Pattern, Pattern),
         multiply_adds: u64,
     ) -> Self {
@@ -137,26 +66,30 @@ impl BlockTrace {
     }
 
     /// The key of the topology that was eliminated.
+    #[must_use]
     pub fn key(&self) -> BlockKey {
         self.key
     }
 
     /// The number of vertices of the block.
+    #[must_use]
     pub fn size(&self) -> usize {
         self.order.len()
     }
 
     /// The block's vertices, in local numbering, in order of elimination.
-    pub fn order(&self) -> &[u32] {
-        &self.order
+    pub fn order(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
+        self.order.iter().map(|vertex| vertex.index())
     }
 
     /// The number of entries of the two triangular factors.
+    #[must_use]
     pub fn factor_entries(&self) -> usize {
         self.lower.len() + self.upper.len()
     }
 
     /// How often the elimination does `w(p, u) += w(p, v) f(v, u)`; updates of exits are not counted.
+    #[must_use]
     pub fn multiply_adds(&self) -> u64 {
         self.multiply_adds
     }
@@ -174,6 +107,7 @@ impl BlockTrace {
 /// assert_eq!((trace.size(), trace.multiply_adds()), (50, 0));
 /// # Ok::<(), elimap::phase::PhaseError>(())
 /// ```
+#[must_use]
 pub fn eliminate_unit(unit: &WorkUnit) -> BlockTrace {
     let topology = unit.topology();
     let order = postorder(topology, &minimum_degree(topology));
@@ -202,25 +136,26 @@ pub fn eliminate_unit(unit: &WorkUnit) -> BlockTrace {
 /// Finds the filled pattern of a topology under an order.
 fn fill(key: BlockKey, topology: Arc<Topology>, order: Vec<u32>) -> BlockTrace {
     let size = order.len();
-    let mut position = vec![0u32; size];
-    for (p, &vertex) in order.iter().enumerate() {
-        position[vertex as usize] = p as u32;
+    let order: IndexVec<Position, Local> = order.into_iter().map(Local::from_u32).collect();
+    let mut position = IndexVec::filled(Position::new(0), size);
+    for (p, &vertex) in order.iter_enumerated() {
+        position[vertex] = p;
     }
-    let mut lower = Pattern::with_rows(size);
-    let mut upper = Pattern::with_rows(size);
+    let mut lower = Pattern::with_capacity(size, topology.edge_count() / 2);
+    let mut upper = Pattern::with_capacity(size, topology.edge_count() / 2);
     let mut multiply_adds = 0u64;
-    // Where searches leave each upper row, an index into `upper.columns`.
-    let mut pruned: Vec<usize> = Vec::with_capacity(size);
-    let mut row_of_mark = vec![usize::MAX; size];
+    // Where searches leave each upper row, a place among all entries of `upper`.
+    let mut pruned: IndexVec<Position, usize> = IndexVec::new();
+    let mut row_of_mark: IndexVec<Position, usize> = IndexVec::filled(usize::MAX, size);
     let (mut earlier, mut later, mut stack) = (Vec::new(), Vec::new(), Vec::new());
-    for p in 0..size {
+    for (p, &vertex) in order.iter_enumerated() {
         earlier.clear();
         later.clear();
-        row_of_mark[p] = p;
-        let mut visit = |column: u32, stack: &mut Vec<u32>| {
-            if row_of_mark[column as usize] != p {
-                row_of_mark[column as usize] = p;
-                if (column as usize) < p {
+        row_of_mark[p] = p.index();
+        let mut visit = |column: Position, stack: &mut Vec<Position>| {
+            if row_of_mark[column] != p.index() {
+                row_of_mark[column] = p.index();
+                if column < p {
                     earlier.push(column);
                     stack.push(column);
                 } else {
@@ -228,27 +163,26 @@ fn fill(key: BlockKey, topology: Arc<Topology>, order: Vec<u32>) -> BlockTrace {
                 }
             }
         };
-        for &target in topology.row(order[p]) {
-            visit(position[target as usize], &mut stack);
+        for &target in topology.row(vertex.as_u32()) {
+            visit(position[Local::from_u32(target)], &mut stack);
         }
         while let Some(v) = stack.pop() {
-            for &column in &upper.columns[upper.first[v as usize]..pruned[v as usize]] {
+            for &column in &upper.values()[upper.range(v).start..pruned[v]] {
                 visit(column, &mut stack);
             }
         }
         earlier.sort_unstable();
         later.sort_unstable();
         for &v in &earlier {
-            let row = upper.range(v as usize);
+            let row = upper.row(v);
             multiply_adds += row.len() as u64;
-            if let Ok(offset) = upper.columns[row.clone()].binary_search(&(p as u32)) {
+            if let Ok(offset) = row.binary_search(&p) {
                 multiply_adds -= 1;
-                let here = row.start + offset + 1;
-                pruned[v as usize] = pruned[v as usize].min(here);
+                pruned[v] = pruned[v].min(upper.range(v).start + offset + 1);
             }
         }
-        lower.push_row(&earlier);
-        upper.push_row(&later);
+        lower.push_row(earlier.iter().copied());
+        upper.push_row(later.iter().copied());
         pruned.push(upper.len());
     }
     BlockTrace::from_parts(
@@ -271,6 +205,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::fill;
+    use crate::phase::csr::Csr;
+    use crate::phase::index::{Index, Local, Position};
     use crate::phase::symbolic::topology::Topology;
 
     proptest! {
@@ -287,21 +223,20 @@ mod tests {
                     rows[a].insert(b as u32);
                 }
             }
-            let mut first = vec![0];
-            let mut targets = Vec::new();
+            let mut successors = Csr::default();
             for row in &rows {
-                targets.extend(row.iter().copied());
-                first.push(targets.len() as u32);
+                successors.push_row(row.iter().copied());
             }
-            let topology = Arc::new(Topology { first, targets, exits: vec![true; size] });
+            let topology = Arc::new(Topology::new(successors, vec![true; size]));
             let mut order: Vec<u32> = (0..size as u32).collect();
             order.sort_by_key(|&v| shuffle[v as usize]);
-            let trace = fill(topology.key(), Arc::clone(&topology), order.clone());
+            let trace = fill(topology.key(), Arc::clone(&topology), order);
 
             // Elimination on sets, vertex by vertex.
             let mut edges: BTreeSet<(u32, u32)> = BTreeSet::new();
             for (v, row) in rows.iter().enumerate() {
-                edges.extend(row.iter().map(|&u| (trace.position[v], trace.position[u as usize])));
+                let position = |vertex| trace.position[Local::from_u32(vertex)].as_u32();
+                edges.extend(row.iter().map(|&u| (position(v as u32), position(u))));
             }
             let mut multiply_adds = 0;
             for v in 0..size as u32 {
@@ -316,9 +251,10 @@ mod tests {
             }
             for p in 0..size as u32 {
                 let row: Vec<u32> = edges.iter().filter(|e| e.0 == p).map(|e| e.1).collect();
-                let (lower, upper): (Vec<u32>, Vec<u32>) = row.into_iter().partition(|&u| u < p);
-                prop_assert_eq!(trace.lower.row(p as usize), &lower[..]);
-                prop_assert_eq!(trace.upper.row(p as usize), &upper[..]);
+                let (p, row) = (Position::from_u32(p), row.into_iter().map(Position::from_u32));
+                let (lower, upper): (Vec<Position>, Vec<Position>) = row.partition(|&u| u < p);
+                prop_assert_eq!(trace.lower.row(p), &lower[..]);
+                prop_assert_eq!(trace.upper.row(p), &upper[..]);
             }
             prop_assert_eq!(trace.multiply_adds(), multiply_adds);
         }

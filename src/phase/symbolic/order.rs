@@ -15,7 +15,6 @@
 //!
 //! When the cheapest vertex is connected with all that remain, so are all the others: the rest is dense and the order
 //! immaterial, so it is taken by index.
-
 //!
 //! # Postorder
 //!
@@ -60,16 +59,9 @@ pub(crate) fn minimum_degree(topology: &Topology) -> Vec<u32> {
 /// minimum degree ordering algorithm*), if the crate that finds it accepts the pattern.
 pub(crate) fn approximate_minimum_degree(topology: &Topology) -> Option<Vec<u32>> {
     let size = topology.size();
-    let first: Vec<i64> = topology
-        .first
-        .iter()
-        .map(|&first| i64::from(first))
-        .collect();
-    let targets: Vec<i64> = topology
-        .targets
-        .iter()
-        .map(|&target| i64::from(target))
-        .collect();
+    let successors = topology.successors();
+    let first: Vec<i64> = successors.ends().iter().map(|&end| end as i64).collect();
+    let targets: Vec<i64> = successors.values().iter().map(|&v| i64::from(v)).collect();
     let control = amd::Control::default();
     let (order, _, _) = amd::order(size as i64, &first, &targets, &control).ok()?;
     order
@@ -276,20 +268,15 @@ impl EliminationGraph {
 #[cfg(test)]
 mod tests {
     use super::minimum_degree;
+    use crate::phase::csr::Csr;
     use crate::phase::symbolic::topology::Topology;
 
     fn topology(rows: &[&[u32]]) -> Topology {
-        let mut first = vec![0];
-        let mut targets = Vec::new();
+        let mut successors = Csr::default();
         for row in rows {
-            targets.extend_from_slice(row);
-            first.push(targets.len() as u32);
+            successors.push_row(row.iter().copied());
         }
-        Topology {
-            first,
-            targets,
-            exits: vec![true; rows.len()],
-        }
+        Topology::new(successors, vec![true; rows.len()])
     }
 
     /// The rule by its definition, on a matrix.

@@ -12,12 +12,13 @@
 //! Canonical bytes, all integers 32-bit little-endian: the number of vertices n; for each vertex the number of its
 //! internal edges and their targets, ascending; for each vertex one byte, 1 if it has an edge out of the block.
 
-use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer};
 
-use crate::phase::error::PhaseError;
+use crate::phase::csr::Csr;
+use crate::phase::symbolic::error::SymbolicError;
+use crate::phase::symbolic::key::BlockKey;
 
 /// Names what is hashed; a change of the encoding or of the elimination order changes the version in it.
 const KEY_CONTEXT: &str = "elimap phase block topology version 2";
@@ -25,44 +26,15 @@ const KEY_CONTEXT: &str = "elimap phase block topology version 2";
 /// Names what is hashed for a plan; a change of the analysis changes the version in it.
 const GRAPH_CONTEXT: &str = "elimap phase graph structure version 1";
 
-/// The content key of a block's topology, and so of its trace.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BlockKey([u8; 32]);
-
-impl BlockKey {
-    /// The 32 bytes.
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl fmt::Display for BlockKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&blake3::Hash::from_bytes(self.0).to_hex())
-    }
-}
-
-impl fmt::Debug for BlockKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "BlockKey({self})")
-    }
-}
-
 impl FromStr for BlockKey {
-    type Err = PhaseError;
+    type Err = SymbolicError;
 
-    fn from_str(text: &str) -> Result<Self, PhaseError> {
+    fn from_str(text: &str) -> Result<Self, SymbolicError> {
         blake3::Hash::from_hex(text)
-            .map(|hash| Self(*hash.as_bytes()))
-            .map_err(|_| PhaseError::InvalidKey {
+            .map(|hash| Self::new(*hash.as_bytes()))
+            .map_err(|_| SymbolicError::InvalidKey {
                 text: text.to_owned(),
             })
-    }
-}
-
-impl Serialize for BlockKey {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
 
@@ -74,31 +46,49 @@ impl<'de> Deserialize<'de> for BlockKey {
     }
 }
 
-/// The internal edges and exits of a block, in local numbering.
+/// The internal edges and exits of a block.
+///
+/// Vertices are local numbers, and words here: what orders and labels them searches among them by the million.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Topology {
-    /// `targets[first[v]..first[v + 1]]` are the internal successors of v, ascending, without v itself.
-    pub first: Vec<u32>,
-    pub targets: Vec<u32>,
-    /// Whether each vertex has an edge out of the block.
-    pub exits: Vec<bool>,
+    /// The internal successors of each vertex, ascending, without the vertex itself.
+    successors: Csr<usize, u32>,
+    exits: Vec<bool>,
 }
 
 impl Topology {
+    /// A row and a mark per vertex; rows are ascending and name neither their own vertex nor one that does not exist.
+    pub(crate) fn new(successors: Csr<usize, u32>, exits: Vec<bool>) -> Self {
+        debug_assert_eq!(successors.rows(), exits.len());
+        Self { successors, exits }
+    }
+
+    /// The number of vertices.
     pub(crate) fn size(&self) -> usize {
         self.exits.len()
     }
 
-    pub(crate) fn row(&self, vertex: u32) -> &[u32] {
-        &self.targets[self.row_range(vertex)]
+    /// The number of internal edges.
+    pub(crate) fn edge_count(&self) -> usize {
+        self.successors.len()
     }
 
-    pub(crate) fn row_range(&self, vertex: u32) -> std::ops::Range<usize> {
-        self.first[vertex as usize] as usize..self.first[vertex as usize + 1] as usize
+    /// The internal successors of all vertices.
+    pub(crate) fn successors(&self) -> &Csr<usize, u32> {
+        &self.successors
+    }
+
+    pub(crate) fn row(&self, vertex: u32) -> &[u32] {
+        self.successors.row(vertex as usize)
+    }
+
+    /// Whether a vertex has an edge out of the block.
+    pub(crate) fn exits(&self, vertex: u32) -> bool {
+        self.exits[vertex as usize]
     }
 
     pub(crate) fn canonical_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(4 + 5 * self.size() + 4 * self.targets.len());
+        let mut bytes = Vec::with_capacity(4 + 5 * self.size() + 4 * self.edge_count());
         let mut word = |value: u32| bytes.extend_from_slice(&value.to_le_bytes());
         word(self.size() as u32);
         for vertex in 0..self.size() as u32 {
@@ -115,26 +105,22 @@ impl Topology {
         let (words, _) = bytes.as_chunks::<4>();
         let mut words = words.iter().map(|word| u32::from_le_bytes(*word));
         let size = words.next()?;
-        let mut topology = Self {
-            first: vec![0],
-            targets: Vec::new(),
-            exits: Vec::new(),
-        };
+        let mut successors = Csr::default();
         for vertex in 0..size {
-            let start = topology.targets.len();
-            for _ in 0..words.next()? {
-                topology.targets.push(words.next()?);
+            let count = words.next()?;
+            for _ in 0..count {
+                successors.push(words.next()?);
             }
-            let row = &topology.targets[start..];
+            successors.end_row();
+            let row = successors.row(vertex as usize);
             let ascending = row.windows(2).all(|pair| pair[0] < pair[1]);
             if !ascending || row.last().is_some_and(|&last| last >= size) || row.contains(&vertex) {
                 return None;
             }
-            topology.first.push(topology.targets.len() as u32);
         }
-        let exits = bytes.get(4 + 4 * (size as usize + topology.targets.len())..)?;
-        topology.exits = exits.iter().map(|&exit| exit != 0).collect();
-        (exits.len() == size as usize && exits.iter().all(|&exit| exit < 2)).then_some(topology)
+        let exits = bytes.get(4 + 4 * (size as usize + successors.len())..)?;
+        let whole = exits.len() == size as usize && exits.iter().all(|&exit| exit < 2);
+        whole.then(|| Self::new(successors, exits.iter().map(|&exit| exit != 0).collect()))
     }
 
     pub(crate) fn key(&self) -> BlockKey {
@@ -144,7 +130,7 @@ impl Topology {
 
 /// The key of canonical bytes.
 pub(crate) fn key_of(canonical: &[u8]) -> BlockKey {
-    BlockKey(
+    BlockKey::new(
         *blake3::Hasher::new_derive_key(KEY_CONTEXT)
             .update(canonical)
             .finalize()

@@ -1,4 +1,4 @@
-//! Work units: one block topology each, self-contained, as JSON that travels.
+//! Work units: one block topology each, self-contained, as JSON where they travel.
 //!
 //! The form is described at [`WorkUnit`]. A unit is checked when it is read, its key included, so whoever holds one may
 //! eliminate it without looking.
@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::phase::error::PhaseError;
+use crate::phase::csr::Csr;
 use crate::phase::graph::json::bare_message;
-use crate::phase::symbolic::topology::{BlockKey, Topology};
+use crate::phase::symbolic::error::SymbolicError;
+use crate::phase::symbolic::key::BlockKey;
+use crate::phase::symbolic::topology::Topology;
 
 const FORMAT: &str = "elimap-work-unit";
 const VERSION: u32 = 1;
@@ -52,8 +54,8 @@ struct Body {
     exits: Vec<u32>,
 }
 
-fn malformed(error: &serde_json::Error) -> PhaseError {
-    PhaseError::WorkUnitJson {
+fn malformed(error: &serde_json::Error) -> SymbolicError {
+    SymbolicError::WorkUnitJson {
         line: error.line(),
         column: error.column(),
         message: bare_message(error),
@@ -69,18 +71,21 @@ impl WorkUnit {
     }
 
     /// The content key, under which the unit's trace may be stored and shared.
+    #[must_use]
     pub fn key(&self) -> BlockKey {
         self.key
     }
 
     /// The number of vertices of the block.
+    #[must_use]
     pub fn size(&self) -> usize {
         self.topology.size()
     }
 
     /// The number of edges inside the block; parallel edges count once.
+    #[must_use]
     pub fn edge_count(&self) -> usize {
-        self.topology.targets.len()
+        self.topology.edge_count()
     }
 
     pub(crate) fn topology(&self) -> &Arc<Topology> {
@@ -88,6 +93,7 @@ impl WorkUnit {
     }
 
     /// Writes the unit as JSON.
+    #[must_use]
     pub fn to_json(&self) -> String {
         let size = self.size() as u32;
         let body = Body {
@@ -98,7 +104,7 @@ impl WorkUnit {
                 .map(|vertex| self.topology.row(vertex).to_vec())
                 .collect(),
             exits: (0..size)
-                .filter(|&vertex| self.topology.exits[vertex as usize])
+                .filter(|&vertex| self.topology.exits(vertex))
                 .collect(),
         };
         // Integers and strings only: there is nothing serialization could refuse.
@@ -109,14 +115,14 @@ impl WorkUnit {
     ///
     /// # Errors
     ///
-    /// [`PhaseError::WorkUnitJson`] for text of another shape, [`PhaseError::WorkUnitVersion`] for another format or
-    /// version, [`PhaseError::WorkUnitPattern`] for vertices out of range or order, [`PhaseError::WorkUnitKey`] if the
+    /// [`SymbolicError::WorkUnitJson`] for text of another shape, [`SymbolicError::WorkUnitVersion`] for another format or
+    /// version, [`SymbolicError::WorkUnitPattern`] for vertices out of range or order, [`SymbolicError::WorkUnitKey`] if the
     /// content does not have the key stated.
-    pub fn from_json(text: &str) -> Result<Self, PhaseError> {
+    pub fn from_json(text: &str) -> Result<Self, SymbolicError> {
         let header: Header = serde_json::from_str(text).map_err(|error| malformed(&error))?;
         if header.format != FORMAT || header.version != VERSION {
             let Header { format, version } = header;
-            return Err(PhaseError::WorkUnitVersion {
+            return Err(SymbolicError::WorkUnitVersion {
                 format,
                 version,
                 expected: VERSION,
@@ -126,7 +132,7 @@ impl WorkUnit {
         let topology = topology(&body)?;
         let actual = topology.key();
         if actual != body.key {
-            return Err(PhaseError::WorkUnitKey {
+            return Err(SymbolicError::WorkUnitKey {
                 stated: body.key,
                 actual,
             });
@@ -135,23 +141,21 @@ impl WorkUnit {
     }
 }
 
-fn topology(body: &Body) -> Result<Topology, PhaseError> {
+fn topology(body: &Body) -> Result<Topology, SymbolicError> {
     let size = body.edges.len();
-    let damaged = |message: String| Err(PhaseError::WorkUnitPattern { message });
+    let damaged = |message: String| Err(SymbolicError::WorkUnitPattern { message });
     let whole = |list: &[u32]| {
         list.windows(2).all(|pair| pair[0] < pair[1])
             && list.last().is_none_or(|&last| (last as usize) < size)
     };
-    let mut first = vec![0u32];
-    let mut targets = Vec::new();
+    let mut successors = Csr::default();
     for (vertex, row) in body.edges.iter().enumerate() {
         if !whole(row) || row.binary_search(&(vertex as u32)).is_ok() {
             return damaged(format!(
                 "the successors of vertex {vertex} are not ascending vertices below {size} other than itself"
             ));
         }
-        targets.extend_from_slice(row);
-        first.push(targets.len() as u32);
+        successors.push_row(row.iter().copied());
     }
     if !whole(&body.exits) {
         return damaged(format!("the exits are not ascending vertices below {size}"));
@@ -160,78 +164,5 @@ fn topology(body: &Body) -> Result<Topology, PhaseError> {
     for &vertex in &body.exits {
         exits[vertex as usize] = true;
     }
-    Ok(Topology {
-        first,
-        targets,
-        exits,
-    })
-}
-
-/// Work units by index, as the host of a callback over indices looks them up.
-///
-/// Indices are `i32` from 0; -1 is padding and stands for no work. Texts are shared, so a worker can take its own handle.
-#[derive(Clone, Debug, Default)]
-pub struct WorkStore {
-    units: Arc<[(BlockKey, Arc<str>)]>,
-}
-
-impl WorkStore {
-    /// The index that stands for no work.
-    pub const PADDING: i32 = -1;
-
-    /// Serializes units; the index of each is its position.
-    pub fn new(units: &[WorkUnit]) -> Self {
-        Self {
-            units: units
-                .iter()
-                .map(|unit| (unit.key(), Arc::from(unit.to_json())))
-                .collect(),
-        }
-    }
-
-    /// A store of units that were serialized before, such as files; what is damaged is found when it is eliminated.
-    pub fn from_entries(entries: impl IntoIterator<Item = (BlockKey, String)>) -> Self {
-        Self {
-            units: entries
-                .into_iter()
-                .map(|(key, json)| (key, Arc::from(json)))
-                .collect(),
-        }
-    }
-
-    /// How many units there are.
-    pub fn len(&self) -> usize {
-        self.units.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.units.is_empty()
-    }
-
-    /// The indices of all units, ready to be an index array.
-    pub fn indices(&self) -> Vec<i32> {
-        (0..self.units.len() as i32).collect()
-    }
-
-    /// Key and JSON of a unit, or `None` for padding.
-    ///
-    /// # Errors
-    ///
-    /// [`PhaseError::NoSuchWorkUnit`] for any other index without a unit.
-    pub fn get(&self, index: i32) -> Result<Option<(BlockKey, Arc<str>)>, PhaseError> {
-        if index == Self::PADDING {
-            return Ok(None);
-        }
-        let unit = usize::try_from(index)
-            .ok()
-            .and_then(|position| self.units.get(position));
-        match unit {
-            Some((key, json)) => Ok(Some((*key, Arc::clone(json)))),
-            None => Err(PhaseError::NoSuchWorkUnit {
-                index,
-                units: self.units.len(),
-            }),
-        }
-    }
+    Ok(Topology::new(successors, exits))
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::builder::PossibleValuesParser;
 use clap::error::ErrorKind;
-use elimap::phase::{Graph, PhaseError, models};
+use elimap::phase::{Graph, GraphError, models};
 use serde_json::{Value, json};
 
 use crate::output::Text;
@@ -18,7 +18,7 @@ struct Entry {
     about: &'static str,
     example: &'static [usize],
     random: bool,
-    make: fn(&[usize], u64) -> Result<Graph, PhaseError>,
+    make: fn(&[usize], u64) -> Result<Graph, GraphError>,
 }
 
 const fn entry(
@@ -27,7 +27,7 @@ const fn entry(
     theta: &'static str,
     about: &'static str,
     example: &'static [usize],
-    make: fn(&[usize], u64) -> Result<Graph, PhaseError>,
+    make: fn(&[usize], u64) -> Result<Graph, GraphError>,
 ) -> Entry {
     Entry {
         name,

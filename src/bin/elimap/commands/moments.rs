@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use elimap::phase::Quantity;
 use ndarray::ArrayView2;
 
 use crate::args::ModelAtThetas;
-use crate::commands::question::{Quantity, Question};
+use crate::commands::question::Question;
 use crate::io::matrix::MatrixFile;
 use crate::io::stream::stream;
 use crate::output::{Text, number};
@@ -44,11 +45,18 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<Text> {
     let output = args.model.output(args.rewards.as_deref())?;
     let trace = args.model.trace()?;
-    let quantity = match &args.rewards {
-        Some(path) => Quantity::Rewards(MatrixFile::read(path, trace.graph().vertex_count())?),
-        None => Quantity::Moments(usize::from(args.order)),
+    let order = usize::from(args.order);
+    let rewards = match &args.rewards {
+        Some(path) => Some(MatrixFile::read(path, trace.graph().vertex_count())?),
+        None => None,
     };
-    let question = Question::new(&trace, quantity, args.gradient);
+    let quantity = match (rewards, args.gradient) {
+        (None, false) => Quantity::Moments(order),
+        (None, true) => Quantity::MomentsAndGradients(order),
+        (Some(rewards), false) => Quantity::Rewards(rewards),
+        (Some(rewards), true) => Quantity::RewardsAndGradients(rewards),
+    };
+    let question = Question::new(&trace, quantity)?;
     if let Some(path) = &args.model.thetas {
         let thetas = MatrixFile::open(path, trace.param_length())?;
         stream(&question, thetas, &output)?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Result;
-use elimap::phase::{Elimination, Eliminator, PhaseError, Strategy};
+use elimap::phase::{Elimination, Eliminator, EliminatorError, Strategy};
 use serde_json::{Value, json};
 
 use crate::args::{CacheArgs, read_graph};
@@ -43,7 +43,7 @@ pub(crate) struct Args {
     cache: CacheArgs,
 }
 
-fn parse_strategy(name: &str) -> Result<Strategy, PhaseError> {
+fn parse_strategy(name: &str) -> Result<Strategy, EliminatorError> {
     name.parse()
 }
 

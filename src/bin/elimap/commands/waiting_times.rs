@@ -1,10 +1,11 @@
 //! `elimap waiting-times`: the expected time until absorption from every vertex.
 
 use anyhow::Result;
+use elimap::phase::Quantity;
 use serde_json::json;
 
 use crate::args::ModelAtThetas;
-use crate::commands::question::{Quantity, Question, by_vertex};
+use crate::commands::question::{Question, by_vertex};
 use crate::io::matrix::MatrixFile;
 use crate::io::stream::stream;
 use crate::output::Text;
@@ -28,7 +29,7 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
     let output = args.model.output(None)?;
     let trace = args.model.trace()?;
     if let Some(path) = &args.model.thetas {
-        let question = Question::new(&trace, Quantity::WaitingTimes, false);
+        let question = Question::new(&trace, Quantity::WaitingTimes)?;
         let thetas = MatrixFile::open(path, trace.param_length())?;
         stream(&question, thetas, &output)?;
         return Ok(Text::new());

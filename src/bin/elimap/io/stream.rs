@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use elimap::phase::PhaseError;
+use elimap::phase::NumericError;
 use ndarray::{ArrayView1, ArrayView2};
 
 use crate::commands::question::Question;
@@ -147,9 +147,9 @@ pub(crate) fn stream(question: &Question, mut thetas: MatrixFile, output: &Outpu
 }
 
 /// Names the file and its row in an error that counts the rows of a chunk.
-fn in_file(error: PhaseError, first: u64, file: &str) -> anyhow::Error {
+fn in_file(error: NumericError, first: u64, file: &str) -> anyhow::Error {
     match error {
-        PhaseError::ThetaRow { row, source } => {
+        NumericError::ThetaRow { row, source } => {
             anyhow::Error::new(source).context(format!("`{file}`, row {}", first + row as u64))
         }
         error => error.into(),

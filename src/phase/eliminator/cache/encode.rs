@@ -25,10 +25,11 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::phase::graph::{Graph, VertexId};
-use crate::phase::symbolic::analysis::{Layout, NONE};
+use crate::phase::graph::Graph;
+use crate::phase::index::{Index, IndexVec, Local, Position, Span};
 use crate::phase::symbolic::fill::{BlockTrace, Pattern};
-use crate::phase::symbolic::topology::BlockKey;
+use crate::phase::symbolic::key::BlockKey;
+use crate::phase::symbolic::layout::{Layout, Words};
 use crate::phase::symbolic::unit::WorkUnit;
 
 /// Changes whenever the bytes of an entry do.
@@ -148,6 +149,11 @@ impl Writer {
         put_words(&mut self.bytes, words);
     }
 
+    /// Appends what these values are as words.
+    fn words_of<T>(&mut self, values: &[T], word: impl Fn(&T) -> u32) {
+        extend_words(&mut self.bytes, values, word);
+    }
+
     /// Fills the header in.
     pub(super) fn seal(self, id: EntryId) -> Vec<u8> {
         let Self {
@@ -169,10 +175,14 @@ impl Writer {
 
 /// Appends words as bytes, at the speed of a copy.
 pub(super) fn put_words(bytes: &mut Vec<u8>, words: &[u32]) {
+    extend_words(bytes, words, |&word| word);
+}
+
+fn extend_words<T>(bytes: &mut Vec<u8>, values: &[T], word: impl Fn(&T) -> u32) {
     let start = bytes.len();
-    bytes.resize(start + 4 * words.len(), 0);
-    for (place, word) in bytes[start..].chunks_exact_mut(4).zip(words) {
-        place.copy_from_slice(&word.to_le_bytes());
+    bytes.resize(start + 4 * values.len(), 0);
+    for (place, value) in bytes[start..].chunks_exact_mut(4).zip(values) {
+        place.copy_from_slice(&word(value).to_le_bytes());
     }
 }
 
@@ -326,25 +336,36 @@ pub(super) fn put_trace(writer: &mut Writer, trace: &BlockTrace) {
     writer.word(trace.size() as u32);
     writer.word(multiply_adds as u32);
     writer.word((multiply_adds >> 32) as u32);
-    writer.words(&trace.order);
+    writer.words_of(trace.order.as_slice(), |vertex| vertex.as_u32());
     for pattern in [&trace.lower, &trace.upper] {
-        for row in 0..trace.size() {
-            writer.word(pattern.row(row).len() as u32);
+        for row in pattern.iter() {
+            writer.word(row.len() as u32);
         }
-        writer.words(pattern.columns());
+        writer.words_of(pattern.values(), |column| column.as_u32());
     }
 }
 
 fn take_pattern(
     reader: &mut Reader<'_>,
     size: usize,
-    within: impl Fn(usize, &[u32]) -> bool,
+    within: impl Fn(Position, &[Position]) -> bool,
 ) -> Result<Pattern, Damage> {
-    let lengths = reader.words(size)?;
-    let total = lengths.iter().map(|&length| length as usize).sum();
-    let columns = reader.words(total)?;
-    let pattern = Pattern::new(&lengths, columns);
-    let whole = (0..size).all(|row| within(row, pattern.row(row)));
+    let lengths: Vec<usize> = reader
+        .words(size)?
+        .into_iter()
+        .map(|n| n as usize)
+        .collect();
+    let total = lengths.iter().sum();
+    let columns = reader.words(total)?.into_iter().map(Position::from_u32);
+    let pattern = Pattern::from_lengths(lengths, columns.collect());
+    let pattern = pattern.ok_or(Damage::Content(
+        "the rows of a factor do not follow each other",
+    ))?;
+    let ascending = |row: &[Position]| row.windows(2).all(|pair| pair[0] < pair[1]);
+    let rows = Span::new(0..size).iter().zip(pattern.iter());
+    let whole = rows
+        .into_iter()
+        .all(|(p, row)| ascending(row) && within(p, row));
     check(whole, "a row of a factor leaves its triangle")?;
     Ok(pattern)
 }
@@ -354,24 +375,21 @@ pub(super) fn take_trace(reader: &mut Reader<'_>, unit: &WorkUnit) -> Result<Blo
     let size = reader.count()?;
     check(size == unit.size(), "a block has another size")?;
     let multiply_adds = u64::from(reader.word()?) | u64::from(reader.word()?) << 32;
-    let order = reader.words(size)?;
-    let mut position = vec![NONE; size];
-    for (p, &vertex) in order.iter().enumerate() {
-        check((vertex as usize) < size, "an order leaves its block")?;
-        position[vertex as usize] = p as u32;
+    let order = reader.words(size)?.into_iter().map(Local::from_u32);
+    let order: IndexVec<Position, Local> = order.collect();
+    let mut position = IndexVec::filled(None, size);
+    for (p, &vertex) in order.iter_enumerated() {
+        check(vertex.index() < size, "an order leaves its block")?;
+        position[vertex] = Some(p);
     }
-    check(
-        !position.contains(&NONE),
-        "an order does not name every vertex",
-    )?;
-    let ascending = |row: &[u32]| row.windows(2).all(|pair| pair[0] < pair[1]);
+    let position: Option<IndexVec<Local, Position>> = position.iter().copied().collect();
+    let position = position.ok_or(Damage::Content("an order does not name every vertex"))?;
     let lower = take_pattern(reader, size, |p, row| {
-        ascending(row) && row.last().is_none_or(|&last| (last as usize) < p)
+        row.last().is_none_or(|&last| last < p)
     })?;
     let upper = take_pattern(reader, size, |p, row| {
-        ascending(row)
-            && row.first().is_none_or(|&first| first as usize > p)
-            && row.last().is_none_or(|&last| (last as usize) < size)
+        row.first().is_none_or(|&first| first > p)
+            && row.last().is_none_or(|&last| last.index() < size)
     })?;
     let topology = Arc::clone(unit.topology());
     Ok(BlockTrace::from_parts(
@@ -400,8 +418,8 @@ pub(super) fn read_block(bytes: &[u8], id: EntryId, unit: &WorkUnit) -> Result<B
     Ok(trace)
 }
 
-/// The plan of a graph and the traces that ride along with it, by unit.
-pub(super) struct Plan {
+/// The analysis of a graph as an entry has it, and the traces that ride along with it, by unit.
+pub(super) struct StoredAnalysis {
     pub layout: Layout,
     pub units: Vec<WorkUnit>,
     pub traces: Vec<Option<Arc<BlockTrace>>>,
@@ -416,29 +434,30 @@ pub(super) fn graph_entry<'t>(
     inline: impl Fn(usize) -> Option<&'t BlockTrace>,
 ) -> Vec<u8> {
     let mut writer = Writer::new(structure);
-    writer.word(layout.transient.len() as u32);
-    writer.word(layout.block_count() as u32);
-    writer.word(layout.slot_count() as u32);
-    writer.word(layout.slot_edges.len() as u32);
+    let words = layout.to_words();
+    writer.word(words.transient.len() as u32);
+    writer.word(words.unit_of_block.len() as u32);
+    writer.word(words.slot_target.len() as u32);
+    writer.word(words.slot_edges.len() as u32);
     writer.word(units.len() as u32);
-    writer.word(u32::from(layout.lost.is_some()));
-    let transient: Vec<u32> = layout.transient.iter().map(|v| v.as_u32()).collect();
-    writer.words(&transient);
-    writer.words(&layout.block_first);
-    let unit_of_block: Vec<u32> = layout
-        .unit_of_block
-        .iter()
-        .map(|unit| unit.unwrap_or(NONE))
-        .collect();
-    writer.words(&unit_of_block);
-    writer.words(&layout.slot_first);
-    writer.words(&layout.internal_end);
-    writer.words(&layout.external_end);
-    writer.words(&layout.slot_target);
-    writer.words(&layout.slot_edge_first);
-    writer.words(&layout.slot_edges);
-    if let Some(lost) = &layout.lost {
-        writer.bytes.extend(lost.iter().map(|&lost| u8::from(lost)));
+    writer.word(u32::from(words.nonabsorbing.is_some()));
+    for words in [
+        &words.transient,
+        &words.block_first,
+        &words.unit_of_block,
+        &words.slot_first,
+        &words.internal_end,
+        &words.external_end,
+        &words.slot_target,
+        &words.slot_edge_first,
+        &words.slot_edges,
+    ] {
+        writer.words(words);
+    }
+    if let Some(marks) = &words.nonabsorbing {
+        writer
+            .bytes
+            .extend(marks.iter().map(|&mark| u8::from(mark)));
     }
     for (index, unit) in units.iter().enumerate() {
         writer.bytes.extend_from_slice(unit.key().as_bytes());
@@ -459,49 +478,41 @@ pub(super) fn read_graph(
     id: EntryId,
     structure: &[u8],
     graph: &Graph,
-) -> Result<Plan, Damage> {
+) -> Result<StoredAnalysis, Damage> {
     let entry = Entry::open_as(bytes, id, structure)?;
     let mut reader = Reader(entry.payload);
     let (transient, blocks, slots) = (reader.count()?, reader.count()?, reader.count()?);
-    let (slot_edges, unit_count, lost) = (reader.count()?, reader.count()?, reader.word()?);
-    let transient: Vec<VertexId> = reader
-        .words(transient)?
-        .into_iter()
-        .map(VertexId::from_u32)
-        .collect();
-    let mut number = vec![NONE; graph.vertex_count()];
-    for (t, vertex) in transient.iter().enumerate() {
-        let place = number.get_mut(vertex.index());
-        *place.ok_or(Damage::Content("a vertex does not exist"))? = t as u32;
-    }
-    let count = transient.len();
-    let layout = Layout {
-        graph: graph.clone(),
-        number,
+    let (slot_edges, unit_count, marked) = (reader.count()?, reader.count()?, reader.word()?);
+    let words = Words {
+        transient: reader.words(transient)?,
         block_first: reader.words(blocks + 1)?,
-        unit_of_block: reader
-            .words(blocks)?
-            .into_iter()
-            .map(|unit| (unit != NONE).then_some(unit))
-            .collect(),
-        slot_first: reader.words(count + 1)?,
-        internal_end: reader.words(count)?,
-        external_end: reader.words(count)?,
+        unit_of_block: reader.words(blocks)?,
+        slot_first: reader.words(transient + 1)?,
+        internal_end: reader.words(transient)?,
+        external_end: reader.words(transient)?,
         slot_target: reader.words(slots)?,
         slot_edge_first: reader.words(slots + 1)?,
         slot_edges: reader.words(slot_edges)?,
-        lost: match lost {
+        nonabsorbing: match marked {
             0 => None,
-            _ => Some(reader.take(count)?.iter().map(|&lost| lost != 0).collect()),
+            _ => Some(
+                reader
+                    .take(transient)?
+                    .iter()
+                    .map(|&mark| mark != 0)
+                    .collect(),
+            ),
         },
-        transient,
     };
-    check_layout(&layout, unit_count)?;
-    check(unit_count <= layout.block_count(), "a unit serves no block")?;
+    let layout = Layout::from_words(words, graph, unit_count).map_err(Damage::Content)?;
+    check(
+        unit_count <= layout.blocks().len(),
+        "a unit serves no block",
+    )?;
     let mut first_block = vec![None; unit_count];
-    for block in (0..layout.block_count()).rev() {
-        if let Some(unit) = layout.unit_of_block[block] {
-            first_block[unit as usize] = Some(block);
+    for block in layout.blocks().rev() {
+        if let Some(unit) = layout.unit(block) {
+            first_block[unit.index()] = Some(block);
         }
     }
     let mut units = Vec::with_capacity(unit_count);
@@ -522,60 +533,9 @@ pub(super) fn read_graph(
         units.push(unit);
     }
     reader.finish()?;
-    Ok(Plan {
+    Ok(StoredAnalysis {
         layout,
         units,
         traces,
     })
-}
-
-/// Checks that nothing in a layout leads out of bounds.
-fn check_layout(layout: &Layout, units: usize) -> Result<(), Damage> {
-    let steps = |ends: &[u32], last: usize| {
-        ends.first() == Some(&0)
-            && ends.last() == Some(&(last as u32))
-            && ends.windows(2).all(|pair| pair[0] <= pair[1])
-    };
-    let below = |list: &[u32], bound: usize| list.iter().all(|&item| (item as usize) < bound);
-    let count = layout.transient.len();
-    let vertices = layout.graph.vertex_count();
-    check(
-        steps(&layout.block_first, count),
-        "blocks do not follow each other",
-    )?;
-    check(
-        steps(&layout.slot_first, layout.slot_count())
-            && steps(&layout.slot_edge_first, layout.slot_edges.len()),
-        "slots do not follow each other",
-    )?;
-    check(
-        below(&layout.slot_edges, layout.graph.edge_count()),
-        "an edge does not exist",
-    )?;
-    for block in 0..layout.block_count() {
-        let members = layout.block(block);
-        let unit = layout.unit_of_block[block];
-        check(
-            unit.is_none_or(|unit| (unit as usize) < units)
-                && unit.is_some() == (members.len() > 1),
-            "a block has the wrong unit",
-        )?;
-        for t in members.clone() {
-            let ends = [
-                layout.slot_first[t],
-                layout.internal_end[t],
-                layout.external_end[t],
-                layout.slot_first[t + 1],
-            ];
-            check(ends.is_sorted(), "the slots of a vertex are out of order")?;
-            let target = &layout.slot_target;
-            check(
-                below(&target[layout.internal(t)], members.len())
-                    && below(&target[layout.external(t)], count)
-                    && below(&target[layout.leaving(t)], vertices),
-                "a slot leads nowhere",
-            )?;
-        }
-    }
-    Ok(())
 }

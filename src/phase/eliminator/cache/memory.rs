@@ -5,14 +5,23 @@ use std::sync::Arc;
 use lru::LruCache;
 
 use super::encode::EntryId;
-use crate::phase::symbolic::analysis::Layout;
 use crate::phase::symbolic::fill::BlockTrace;
+use crate::phase::symbolic::layout::Layout;
 use crate::phase::symbolic::unit::WorkUnit;
+
+/// The analysis of all graphs of one structure.
+#[derive(Debug)]
+pub(super) struct KeptGraph {
+    /// The bytes that its key was taken from.
+    pub structure: Arc<[u8]>,
+    pub layout: Arc<Layout>,
+    pub units: Arc<[WorkUnit]>,
+}
 
 #[derive(Clone, Debug)]
 pub(super) enum Kept {
     Block(Arc<BlockTrace>),
-    Graph(Arc<Layout>, Arc<[WorkUnit]>),
+    Graph(Arc<KeptGraph>),
 }
 
 impl Kept {
@@ -21,12 +30,11 @@ impl Kept {
         let words = match self {
             Kept::Block(trace) => {
                 let pointers = 4 * trace.size();
-                trace.topology.targets.len() + trace.factor_entries() + 5 * trace.size() + pointers
+                trace.topology.edge_count() + trace.factor_entries() + 5 * trace.size() + pointers
             }
-            // The units share their topologies with traces; the graph is shared with its owner.
-            Kept::Graph(layout, units) => {
-                let slots = 2 * layout.slot_count() + layout.slot_edges.len();
-                5 * layout.transient.len() + 3 * layout.block_count() + slots + 16 * units.len()
+            // The units share their topologies with traces.
+            Kept::Graph(kept) => {
+                kept.layout.words() + kept.structure.len() / 4 + 16 * kept.units.len()
             }
         };
         4 * words as u64 + 256

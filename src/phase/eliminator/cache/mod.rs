@@ -38,7 +38,7 @@ use std::time::Instant;
 
 use disk::Disk;
 use encode::{Damage, EntryId, put_words};
-use memory::{Kept, Memory};
+use memory::{Kept, KeptGraph, Memory};
 
 use crate::phase::graph::Graph;
 use crate::phase::symbolic::analysis::Analysis;
@@ -241,44 +241,38 @@ impl TraceCache {
     }
 
     /// Looks for a graph's plan in memory, then on disk.
-    pub(crate) fn find_graph(&self, graph: &Graph, tally: &mut CacheStats) -> Option<FoundGraph> {
+    pub(crate) fn find_graph(
+        &self,
+        graph: &Graph,
+        name: &GraphName,
+        tally: &mut CacheStats,
+    ) -> Option<FoundGraph> {
         let start = Instant::now();
-        let (id, structure) = identify(graph);
-        let kept = self.memory().get(&id);
+        let kept = self.memory().get(&name.id);
         let found = match kept {
-            Some(Kept::Graph(layout, units)) => {
-                let layout = if layout.graph.is_same(graph) {
-                    Some(layout)
-                } else if layout.graph.structure() == graph.structure() {
-                    let mut other = (*layout).clone();
-                    other.graph = graph.clone();
-                    Some(Arc::new(other))
-                } else {
-                    None
-                };
-                layout.map(|layout| FoundGraph::new(Analysis::from_parts(layout, units)))
-            }
+            Some(Kept::Graph(kept)) if kept.structure == name.structure => Some(kept),
             _ => None,
         };
         tally.memory.time += start.elapsed();
-        if found.is_some() {
+        if let Some(kept) = found {
             tally.memory.hits += 1;
-            return found;
+            let (layout, units) = (Arc::clone(&kept.layout), Arc::clone(&kept.units));
+            return Some(FoundGraph::new(Analysis::from_parts(graph, layout, units)));
         }
         tally.memory.misses += 1;
         let disk = self.disk_for(graph.vertex_count())?;
-        let plan = from_disk(disk, &id, tally, |bytes| {
-            encode::read_graph(bytes, id, &structure, graph)
+        let stored = from_disk(disk, &name.id, tally, |bytes| {
+            encode::read_graph(bytes, name.id, &name.structure, graph)
         })?;
-        let (layout, units) = (Arc::new(plan.layout), Arc::<[WorkUnit]>::from(plan.units));
+        let analysis = Analysis::from_parts(graph, Arc::new(stored.layout), stored.units.into());
         let mut memory = self.memory();
-        for trace in plan.traces.iter().flatten() {
+        for trace in stored.traces.iter().flatten() {
             memory.put(EntryId::block(trace.key()), Kept::Block(Arc::clone(trace)));
         }
-        memory.put(id, Kept::Graph(Arc::clone(&layout), Arc::clone(&units)));
+        memory.put(name.id, name.keep(&analysis));
         Some(FoundGraph {
-            analysis: Analysis::from_parts(layout, units),
-            traces: plan.traces,
+            analysis,
+            traces: stored.traces,
         })
     }
 
@@ -286,16 +280,15 @@ impl TraceCache {
     pub(crate) fn keep_graph(
         &self,
         analysis: &Analysis,
+        name: &GraphName,
         traces: &[Arc<BlockTrace>],
         tally: &mut CacheStats,
     ) {
-        let (layout, units) = analysis.parts();
-        let (id, structure) = identify(&layout.graph);
-        let kept = Kept::Graph(Arc::clone(layout), Arc::clone(units));
-        self.memory().put(id, kept);
-        if let Some(disk) = self.disk_for(layout.graph.vertex_count()) {
-            to_disk(disk, &id, tally, || {
-                encode::graph_entry(id, &structure, layout, units, |unit| {
+        self.memory().put(name.id, name.keep(analysis));
+        if let Some(disk) = self.disk_for(analysis.graph().vertex_count()) {
+            let (layout, units) = analysis.parts();
+            to_disk(disk, &name.id, tally, || {
+                encode::graph_entry(name.id, &name.structure, layout, units, |unit| {
                     let trace = &traces[unit];
                     self.disk_for(trace.size()).is_none().then_some(&**trace)
                 })
@@ -304,19 +297,38 @@ impl TraceCache {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// What the plan of a graph is kept under: its name, and the bytes that the name was taken from.
+pub(crate) struct GraphName {
+    id: EntryId,
+    structure: Arc<[u8]>,
 }
 
-/// Name and canonical bytes of a graph's plan.
-fn identify(graph: &Graph) -> (EntryId, Vec<u8>) {
-    let mut bytes = Vec::new();
-    put_words(&mut bytes, &graph.structure());
-    let id = EntryId {
-        kind: EntryKind::Graph,
-        key: graph_key(&bytes),
-    };
-    (id, bytes)
+impl GraphName {
+    pub(crate) fn new(graph: &Graph) -> Self {
+        let mut structure = Vec::new();
+        put_words(&mut structure, &graph.structure());
+        let id = EntryId {
+            kind: EntryKind::Graph,
+            key: graph_key(&structure),
+        };
+        Self {
+            id,
+            structure: structure.into(),
+        }
+    }
+
+    fn keep(&self, analysis: &Analysis) -> Kept {
+        let (layout, units) = analysis.parts();
+        Kept::Graph(Arc::new(KeptGraph {
+            structure: Arc::clone(&self.structure),
+            layout: Arc::clone(layout),
+            units: Arc::clone(units),
+        }))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn from_disk<T>(

@@ -1,0 +1,147 @@
+//! Solves with the factors of the kernel: right-hand sides, forward and back substitution.
+
+use crate::phase::index::{Index, Position, Rank, Span};
+use crate::phase::numeric::kernel::{BlockView, Diagonal, Kernel, RightHandSide, System};
+use crate::phase::numeric::lanes::Lanes;
+use crate::phase::numeric::ranks::Ranks;
+use crate::phase::symbolic::fill::BlockTrace;
+
+impl<S: Lanes> Kernel<S> {
+    /// Solves a block whose factors are there for the right-hand sides from `from` on.
+    #[inline(always)]
+    pub(super) fn solve_block(
+        &mut self,
+        system: &System<'_>,
+        from: usize,
+        diagonal: &Diagonal<'_>,
+    ) {
+        for (k, right) in system.right.iter().enumerate().skip(from) {
+            match diagonal {
+                &Diagonal::Singleton { rank, pivot } => {
+                    let value = self.right_hand_side(system.ranks, right, k, rank);
+                    self.store(rank, k, value.mul(self.factors.inverse[pivot]));
+                }
+                Diagonal::Block(view) => {
+                    for (p, rank) in view.ranks.iter().enumerate() {
+                        self.factors.y[p] = self.right_hand_side(system.ranks, right, k, rank);
+                    }
+                    let lower = &self.factors.lower[view.place.lower..];
+                    let inverse = &self.factors.inverse[view.place.pivots..];
+                    forward(view.trace, lower, inverse, &mut self.factors.y);
+                    self.substitute_back(k, view);
+                }
+            }
+        }
+    }
+
+    /// The back substitution of a right-hand side whose forward substitution is done.
+    #[inline(always)]
+    pub(super) fn substitute_back(&mut self, k: usize, view: &BlockView<'_>) {
+        let upper = &self.factors.upper[view.place.upper..];
+        backward(view.trace, upper, &mut self.factors.y);
+        for (p, rank) in view.ranks.iter().enumerate() {
+            self.store(rank, k, self.factors.y[p]);
+        }
+    }
+
+    /// A right-hand side without the inflow from other blocks.
+    #[inline(always)]
+    pub(crate) fn own_right_hand_side(
+        &self,
+        ranks: &Ranks,
+        right: &RightHandSide,
+        rank: Rank,
+    ) -> S {
+        let mut value = match right.previous {
+            Some(previous) => self.solution(rank, previous),
+            None => S::splat(1.0),
+        };
+        if right.factor != 1.0 {
+            value = value.mul(S::splat(right.factor));
+        }
+        if let Some(reward) = &right.reward {
+            value = value.mul(S::splat(reward[ranks.transient(rank)]));
+        }
+        value
+    }
+
+    /// A right-hand side with the inflow from later blocks.
+    #[inline(always)]
+    pub(crate) fn right_hand_side(
+        &self,
+        ranks: &Ranks,
+        right: &RightHandSide,
+        k: usize,
+        rank: Rank,
+    ) -> S {
+        let mut value = self.own_right_hand_side(ranks, right, rank);
+        for (later, rate) in ranks.later(rank) {
+            value = value.plus(self.rate(rate), self.solution(later, k));
+        }
+        value
+    }
+
+    /// Stores an entry of solution k.
+    #[inline(always)]
+    pub(super) fn store(&mut self, rank: Rank, k: usize, value: S) {
+        self.smallest[k] = self.smallest[k].min_nonzero(value);
+        self.largest[k] = self.largest[k].max(value);
+        self.x[rank.index() * self.columns + k] = value;
+    }
+
+    /// Solves A x = r with all factors retained; `x` comes in as r and leaves as x, by rank.
+    pub(crate) fn solve(&self, ranks: &Ranks, x: &mut [S]) {
+        for block in ranks.symbolic().layout().blocks().rev() {
+            for rank in ranks.block(block).iter() {
+                for (later, rate) in ranks.later(rank) {
+                    x[rank.index()] = x[rank.index()].plus(self.rate(rate), x[later.index()]);
+                }
+            }
+            match self.diagonal(ranks, block) {
+                Diagonal::Singleton { rank, pivot } => {
+                    let x = &mut x[rank.index()];
+                    *x = x.mul(self.factors.inverse[pivot]);
+                }
+                Diagonal::Block(view) => {
+                    let y = &mut x[view.ranks.range()];
+                    let lower = &self.factors.lower[view.place.lower..];
+                    let inverse = &self.factors.inverse[view.place.pivots..];
+                    forward(view.trace, lower, inverse, y);
+                    backward(view.trace, &self.factors.upper[view.place.upper..], y);
+                }
+            }
+        }
+    }
+}
+
+/// All positions of a block.
+#[inline(always)]
+fn positions(trace: &BlockTrace) -> impl DoubleEndedIterator<Item = Position> + use<> {
+    Span::new(0..trace.size()).iter()
+}
+
+/// Right-hand sides in, the forward substitution out.
+#[inline(always)]
+pub(crate) fn forward<S: Lanes>(trace: &BlockTrace, lower: &[S], inverse: &[S], y: &mut [S]) {
+    for p in positions(trace) {
+        let mut value = y[p.index()];
+        let weights = &lower[trace.lower.range(p)];
+        for (&weight, &v) in weights.iter().zip(trace.lower.row(p)) {
+            value = value.plus(weight, y[v.index()]);
+        }
+        y[p.index()] = value.mul(inverse[p.index()]);
+    }
+}
+
+/// The forward substitution in, the solution out.
+#[inline(always)]
+fn backward<S: Lanes>(trace: &BlockTrace, upper: &[S], y: &mut [S]) {
+    for p in positions(trace).rev() {
+        let mut value = y[p.index()];
+        let probabilities = &upper[trace.upper.range(p)];
+        for (&probability, &u) in probabilities.iter().zip(trace.upper.row(p)) {
+            value = value.plus(probability, y[u.index()]);
+        }
+        y[p.index()] = value;
+    }
+}

@@ -1,0 +1,214 @@
+//! Sources: the distinct values that rates at a theta are made of.
+//!
+//! A rate is linear in theta. Nearly every one is a coefficient times one parameter, or a constant, which is a
+//! coefficient of 1. So a slot has a coefficient and a *source*, and its rate is their product: the sources are theta,
+//! then the number 1, then one value for each distinct rate of another form (several edges or parameters, negative
+//! coefficients), which is evaluated once per theta however many slots have it.
+
+use std::collections::HashMap;
+
+use crate::phase::csr::Csr;
+use crate::phase::graph::Graph;
+use crate::phase::index::{Slot, Transient};
+use crate::phase::numeric::extended;
+use crate::phase::numeric::lanes::Lanes;
+use crate::phase::symbolic::layout::Layout;
+
+/// The sources of a graph's rates; see the [module](self).
+#[derive(Debug)]
+pub(crate) struct Sources {
+    parameters: usize,
+    /// The constant of each edge, by rate of another form.
+    constants: Csr<usize, f64>,
+    /// Parameters and coefficients, by edge of those rates.
+    terms: Csr<usize, (u32, f64)>,
+    /// By source: the smallest and the largest coefficient, if there is one.
+    extremes: Vec<Option<(f64, f64)>>,
+    /// Rates in these bounds keep a row's total in the safe range.
+    bounds: (f64, f64),
+}
+
+/// What a source's derivatives with respect to theta are.
+pub(crate) enum Derivatives<'a> {
+    None,
+    /// 1 for one parameter.
+    Parameter(usize),
+    /// Parameters and coefficients.
+    General(&'a [(u32, f64)]),
+}
+
+/// Finds the coefficient and the source of every slot.
+pub(crate) struct SourceBuilder<'g> {
+    graph: &'g Graph,
+    layout: &'g Layout,
+    sources: Sources,
+    /// Rates of another form by their bits.
+    known: HashMap<Vec<u64>, u32>,
+}
+
+impl<'g> SourceBuilder<'g> {
+    pub(crate) fn new(graph: &'g Graph, layout: &'g Layout) -> Self {
+        let parameters = graph.param_length();
+        Self {
+            graph,
+            layout,
+            sources: Sources {
+                parameters,
+                constants: Csr::default(),
+                terms: Csr::default(),
+                extremes: vec![None; parameters + 1],
+                bounds: (0.0, 0.0),
+            },
+            known: HashMap::new(),
+        }
+    }
+
+    /// Coefficient and source of a slot of a vertex.
+    pub(crate) fn rate(&mut self, t: Transient, slot: Slot) -> (f64, u32) {
+        let (graph, vertex) = (self.graph, self.layout.vertex(t));
+        let edges = self.layout.edges(slot);
+        let edges = edges
+            .iter()
+            .map(|&edge| graph.edge_of(vertex, edge as usize));
+        let mut simple = None;
+        if let (Some(edge), 1) = (edges.clone().next(), edges.len()) {
+            simple = match (edge.parameters, edge.coefficients) {
+                ([], []) => Some((edge.constant, self.sources.parameters as u32)),
+                (&[parameter], &[coefficient]) => Some((coefficient, parameter)),
+                _ => None,
+            };
+        }
+        let (coefficient, source) = match simple {
+            Some((coefficient, source)) if coefficient > 0.0 => (coefficient, source),
+            _ => {
+                let mut name = Vec::new();
+                for edge in edges.clone() {
+                    name.extend([edge.constant.to_bits(), edge.parameters.len() as u64]);
+                    name.extend(edge.parameters.iter().map(|&p| u64::from(p)));
+                    name.extend(edge.coefficients.iter().map(|value| value.to_bits()));
+                }
+                let sources = &mut self.sources;
+                let next = sources.count() as u32;
+                let source = *self.known.entry(name).or_insert(next);
+                if source == next {
+                    for edge in edges {
+                        sources.constants.push(edge.constant);
+                        let parameters = edge.parameters.iter().copied();
+                        let terms = parameters.zip(edge.coefficients.iter().copied());
+                        sources.terms.push_row(terms);
+                    }
+                    sources.constants.end_row();
+                    sources.extremes.push(None);
+                }
+                (1.0, source)
+            }
+        };
+        let extremes = &mut self.sources.extremes[source as usize];
+        let (low, high) = extremes.unwrap_or((coefficient, coefficient));
+        *extremes = Some((low.min(coefficient), high.max(coefficient)));
+        (coefficient, source)
+    }
+
+    /// The sources; `longest` is the largest number of slots of one vertex.
+    pub(crate) fn finish(self, longest: usize) -> Sources {
+        // What a row gathers adds up to no more than its own rates, with room for rounding.
+        let limit = extended::Range::LIMIT;
+        Sources {
+            bounds: (1.0 / limit, limit / (4 * longest + 4) as f64),
+            ..self.sources
+        }
+    }
+}
+
+impl Sources {
+    pub(crate) fn count(&self) -> usize {
+        self.extremes.len()
+    }
+
+    /// The length of theta.
+    pub(crate) fn parameters(&self) -> usize {
+        self.parameters
+    }
+
+    /// Evaluates the sources, of which the first are theta already; the lanes for which every rate is positive and safe.
+    ///
+    /// The sums are those of [`crate::phase::numeric::rates`].
+    #[inline(always)]
+    pub(crate) fn evaluate<S: Lanes>(&self, values: &mut [S], safe: &mut Vec<bool>) {
+        values[self.parameters] = S::splat(1.0);
+        let (mut least_rate, mut least) = (S::splat(f64::INFINITY), S::splat(f64::INFINITY));
+        let (mut largest, mut total) = (S::ZERO, S::ZERO);
+        for general in 0..self.constants.rows() {
+            let mut sum = S::ZERO;
+            for edge in self.constants.range(general) {
+                let mut rate = S::splat(self.constants.values()[edge]);
+                for &(parameter, coefficient) in self.terms.row(edge) {
+                    rate = rate.plus(S::splat(coefficient), values[parameter as usize]);
+                }
+                least_rate = least_rate.min(rate);
+                sum = sum.add(rate);
+            }
+            // Adding 0 turns a negative zero into zero.
+            sum = sum.add(S::ZERO);
+            least = least.min(sum);
+            largest = largest.max(sum);
+            total = total.add(sum);
+            values[self.parameters + 1 + general] = sum;
+        }
+        safe.clear();
+        safe.extend((0..S::COUNT).map(|lane| {
+            // Minimum and maximum pass over a NaN; a sum does not. A rate of zero may be a product that underflowed.
+            total.lane(lane).is_finite()
+                && least_rate.lane(lane) > 0.0
+                && least.lane(lane) >= self.bounds.0
+                && largest.lane(lane) <= self.bounds.1
+        }));
+        for (source, extremes) in values[..=self.parameters].iter().zip(&self.extremes) {
+            if let Some((low, high)) = extremes {
+                for (lane, safe) in safe.iter_mut().enumerate() {
+                    let value = source.lane(lane);
+                    *safe &= value * low >= self.bounds.0 && value * high <= self.bounds.1;
+                }
+            }
+        }
+    }
+
+    /// The largest quotient of what a rate would be with all terms positive, and the rate.
+    #[inline(always)]
+    pub(crate) fn cancellation<S: Lanes>(&self, values: &[S]) -> S {
+        let mut largest = S::splat(1.0);
+        for general in 0..self.constants.rows() {
+            let products = self.terms_of(general);
+            if products.len() < 2 {
+                continue;
+            }
+            let mut terms = S::ZERO;
+            for &(parameter, coefficient) in products {
+                let product = S::splat(coefficient).mul(values[parameter as usize]);
+                terms = terms.add(product.abs());
+            }
+            for &constant in self.constants.row(general) {
+                terms = terms.add(S::splat(constant));
+            }
+            largest = largest.max(terms.mul(values[self.parameters + 1 + general].inverse()));
+        }
+        largest
+    }
+
+    /// Parameters and coefficients of all edges of a rate of another form.
+    #[inline(always)]
+    fn terms_of(&self, general: usize) -> &[(u32, f64)] {
+        let (edges, ends) = (self.constants.range(general), self.terms.ends());
+        &self.terms.values()[ends[edges.start]..ends[edges.end]]
+    }
+
+    /// The derivatives of a source with respect to theta.
+    pub(crate) fn derivatives(&self, source: u32) -> Derivatives<'_> {
+        let source = source as usize;
+        match source.checked_sub(self.parameters + 1) {
+            Some(general) => Derivatives::General(self.terms_of(general)),
+            None if source == self.parameters => Derivatives::None,
+            None => Derivatives::Parameter(source),
+        }
+    }
+}
