@@ -16,7 +16,7 @@ use crate::phase::numeric::adjoint::Adjoint;
 use crate::phase::numeric::error::NumericError;
 use crate::phase::numeric::extended::Range;
 use crate::phase::numeric::kernel::{Kernel, System};
-use crate::phase::numeric::lanes::Lanes;
+use crate::phase::numeric::lanes::{Lanes, Pass, on_widest};
 use crate::phase::numeric::precise::Precise;
 use crate::phase::numeric::ranks::Ranks;
 use crate::phase::numeric::terms::{Ingredients, Term};
@@ -70,36 +70,67 @@ impl<'a> Job<'a> {
 }
 
 /// The start products of what a kernel has solved for a job, and its transposed solutions and gradients.
-#[inline(always)]
-fn finish<S: Lanes>(
-    job: &Job<'_>,
-    kernel: &Kernel<S>,
-    adjoint: Option<&mut Adjoint<S>>,
-    products: &mut Vec<S>,
-) {
-    let ranks = job.ranks();
-    products.clear();
-    products.extend((0..job.recipe.right.len()).map(|k| kernel.start_product(ranks, k)));
-    if let (Some(adjoint), Some(of)) = (adjoint, &job.recipe.transposed) {
-        adjoint.run(ranks, kernel);
-        if !of.terms.is_empty() {
-            adjoint.add_up(job.ingredients(kernel, &of.terms));
+struct Finish<'a, S> {
+    job: &'a Job<'a>,
+    kernel: &'a Kernel<S>,
+    adjoint: Option<&'a mut Adjoint<S>>,
+    products: &'a mut Vec<S>,
+}
+
+impl<S: Lanes> Pass for Finish<'_, S> {
+    #[inline(always)]
+    fn run(self) {
+        let (job, kernel) = (self.job, self.kernel);
+        let ranks = job.ranks();
+        self.products.clear();
+        let solutions = 0..job.recipe.right.len();
+        self.products
+            .extend(solutions.map(|k| kernel.start_product(ranks, k)));
+        if let (Some(adjoint), Some(of)) = (self.adjoint, &job.recipe.transposed) {
+            adjoint.run(ranks, kernel);
+            if !of.terms.is_empty() {
+                adjoint.add_up(job.ingredients(kernel, &of.terms));
+            }
         }
     }
 }
 
-/// [`Adjoint::add_up_differences`] for the vector unit. As a closure it would not be inlined into the function that has the
-/// unit's instructions.
+/// A group's thetas, from the rates on.
+struct Solve<'a, S> {
+    job: &'a Job<'a>,
+    thetas: ArrayView2<'a, f64>,
+    group: &'a mut Group<S>,
+}
+
+impl<S: Lanes> Pass for Solve<'_, S> {
+    #[inline(always)]
+    fn run(self) {
+        let (job, group) = (self.job, self.group);
+        group.kernel.load(job.ranks(), self.thetas);
+        group.kernel.run(&System {
+            ranks: job.ranks(),
+            right: &job.recipe.right,
+            nonabsorbing: job.ranks().nonabsorbing(),
+        });
+        let finish = Finish {
+            job,
+            kernel: &group.kernel,
+            adjoint: group.adjoint.as_mut(),
+            products: &mut group.products,
+        };
+        finish.run();
+    }
+}
+
+/// Gradients that are added up again.
 struct FromDifferences<'a, S> {
     adjoint: &'a mut Adjoint<S>,
     of: Ingredients<'a, S>,
 }
 
-impl<S: Lanes> pulp::WithSimd for FromDifferences<'_, S> {
-    type Output = ();
-
+impl<S: Lanes> Pass for FromDifferences<'_, S> {
     #[inline(always)]
-    fn with_simd<V: pulp::Simd>(self, _: V) {
+    fn run(self) {
         self.adjoint.add_up_differences(self.of);
     }
 }
@@ -130,7 +161,7 @@ impl<S: Lanes> Solved<'_, S> {
         let (job, kernel) = (self.job, self.kernel);
         if let (Some(adjoint), Some(of)) = (&mut self.adjoint, &job.recipe.transposed) {
             let of = job.ingredients(kernel, &of.terms);
-            pulp::Arch::new().dispatch(FromDifferences { adjoint, of });
+            on_widest(FromDifferences { adjoint, of });
         }
     }
 
@@ -260,10 +291,12 @@ pub(crate) fn answer_at(point: &Point, job: &Job<'_>, out: &mut [f64]) -> Result
     };
     let mut adjoint = new_adjoint(job);
     let mut products = Vec::new();
-    pulp::Arch::new().dispatch(
-        #[inline(always)]
-        || finish(job, kernel, adjoint.as_mut(), &mut products),
-    );
+    on_widest(Finish {
+        job,
+        kernel,
+        adjoint: adjoint.as_mut(),
+        products: &mut products,
+    });
     let mut solved = Solved {
         job,
         kernel,
@@ -313,29 +346,16 @@ impl<S: Lanes> Group<S> {
     ) -> Result<(), NumericError> {
         let width = job.recipe.width();
         let mut open: Vec<(usize, &mut [f64])> = out.chunks_exact_mut(width).enumerate().collect();
-        let Self {
-            kernel,
-            adjoint,
-            products,
-        } = self;
-        // On the widest vector unit there is.
-        pulp::Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                kernel.load(job.ranks(), thetas);
-                kernel.run(&System {
-                    ranks: job.ranks(),
-                    right: &job.recipe.right,
-                    nonabsorbing: job.ranks().nonabsorbing(),
-                });
-                finish(job, kernel, adjoint.as_mut(), products);
-            },
-        );
+        on_widest(Solve {
+            job,
+            thetas,
+            group: self,
+        });
         let mut solved = Solved {
             job,
-            kernel,
-            adjoint: adjoint.as_mut(),
-            products,
+            kernel: &self.kernel,
+            adjoint: self.adjoint.as_mut(),
+            products: &self.products,
         };
         solved.settle(&mut open);
         for (lane, out) in open {

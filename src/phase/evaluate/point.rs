@@ -20,6 +20,7 @@ use crate::phase::index::{Index, IndexVec, Rank, Slot, Transient};
 use crate::phase::numeric::error::NumericError;
 use crate::phase::numeric::extended::{Range, exponent, power_of_two, scale};
 use crate::phase::numeric::kernel::{Kernel, Retain, RightHandSide, System};
+use crate::phase::numeric::lanes::{Pass, on_widest};
 use crate::phase::numeric::precise::Precise;
 use crate::phase::numeric::ranks::Ranks;
 use crate::phase::numeric::rates;
@@ -68,10 +69,19 @@ fn run(ranks: &Ranks, kernel: &mut Kernel<f64>, nonabsorbing: Option<&IndexVec<R
         right: &[RightHandSide::ONES],
         nonabsorbing,
     };
-    pulp::Arch::new().dispatch(
-        #[inline(always)]
-        || kernel.run(&system),
-    );
+    on_widest(Solve { kernel, system });
+}
+
+struct Solve<'a> {
+    kernel: &'a mut Kernel<f64>,
+    system: System<'a>,
+}
+
+impl Pass for Solve<'_> {
+    #[inline(always)]
+    fn run(self) {
+        self.kernel.run(&self.system);
+    }
 }
 
 /// Marks the vertices with an infinite waiting time at these rates.
