@@ -339,10 +339,9 @@ impl<S: Lanes> Adjoint<S> {
         let unit = self.unit * (f64::EPSILON / 2.0) * self.cancellation.lane(lane);
         let limit = TOLERANCE / unit;
         let is_safe = self.is_safe(lane);
-        let is_chain = of.right.iter().all(RightHandSide::is_moment);
-        if !(of.sensitivity.is_safe && (is_safe || is_chain))
-            || !(self.largest.lane(lane) <= Range::LIMIT)
-        {
+        let may_underflow = of.right.iter().all(RightHandSide::is_moment)
+            && self.largest.lane(lane) <= Range::LIMIT;
+        if !of.sensitivity.is_safe || !(is_safe || may_underflow) {
             return false;
         }
         let smallest = self.smallest(of, lane);
