@@ -66,7 +66,7 @@ conformance-recorded *CASES="tests/data/conformance/cases.json tests/data/confor
 
 # Every example; each asserts what it prints.
 examples:
-    for example in quickstart nested_vmap count_host_calls eliminate_batch pmap_refused inspect_program vmap_over_trace; do cargo run --release --example $example || exit 1; done
+    for example in quickstart nested_vmap count_host_calls eliminate_batch pmap_refused inspect_program vmap_over_trace per_example_gradients hessian_vector differentiable_host fit_migration; do cargo run --release --example $example || exit 1; done
 
 # What the gate runs.
 ci:

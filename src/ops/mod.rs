@@ -8,6 +8,7 @@ pub(crate) mod collective;
 pub(crate) mod control;
 mod cumulative;
 mod custom;
+pub(crate) mod custom_derivative;
 mod dot;
 mod elementwise;
 mod gather;
@@ -19,6 +20,7 @@ mod rule;
 pub(crate) mod scatter;
 mod shape;
 mod sort;
+mod stop_gradient;
 #[cfg(test)]
 mod testkit;
 
@@ -34,7 +36,7 @@ use crate::program::text::{Given, Shown};
 use crate::program::*;
 
 pub use rule::BatchDim;
-pub(crate) use rule::{Batched, BatchedBody, Emit, Outputs};
+pub(crate) use rule::{Batched, BatchedBody, Emit, LinearInput, Outputs, Tangents};
 use rule::{ControlRules, DataRules, Effect, Rules, expect_operands};
 
 macro_rules! dispatch_ops {
@@ -177,4 +179,24 @@ pub(crate) fn emit(
             .collect()),
         Err(kind) => Err(OpError::at(op.name(), kind, location)),
     }
+}
+
+#[allow(clippy::all, unused)] // STUB
+pub(crate) fn jvp(
+    cx: &mut dyn Tangents,
+    op: &DataOp,
+    primals: &[Atom],
+    results: &[Atom],
+    tangents: &[Option<Atom>],
+) -> Result<Outputs<Option<Atom>>, Error> {
+    todo!()
+}
+#[allow(clippy::all, unused)] // STUB
+pub(crate) fn transpose(
+    cx: &mut dyn Tangents,
+    op: &DataOp,
+    cotangents: &[Option<Atom>],
+    inputs: &[LinearInput],
+) -> Result<Outputs<Option<Atom>>, Error> {
+    todo!()
 }
