@@ -180,23 +180,3 @@ pub(crate) fn emit(
         Err(kind) => Err(OpError::at(op.name(), kind, location)),
     }
 }
-
-#[allow(clippy::all, unused)] // STUB
-pub(crate) fn jvp(
-    cx: &mut dyn Tangents,
-    op: &DataOp,
-    primals: &[Atom],
-    results: &[Atom],
-    tangents: &[Option<Atom>],
-) -> Result<Outputs<Option<Atom>>, Error> {
-    todo!()
-}
-#[allow(clippy::all, unused)] // STUB
-pub(crate) fn transpose(
-    cx: &mut dyn Tangents,
-    op: &DataOp,
-    cotangents: &[Option<Atom>],
-    inputs: &[LinearInput],
-) -> Result<Outputs<Option<Atom>>, Error> {
-    todo!()
-}
