@@ -61,7 +61,7 @@ conformance SEED="1" COUNT="2000":
     cargo run --release --example conformance -- target/answered.json
 
 # Recorded JAX cases through the public API; no Python needed.
-conformance-recorded *CASES="tests/data/conformance/cases.json tests/data/conformance/callback_vectors.json":
+conformance-recorded *CASES="tests/data/conformance/cases.json tests/data/conformance/callback_vectors.json tests/data/conformance/cases_diff.json":
     for cases in {{CASES}}; do cargo run --release --example conformance -- $cases || exit 1; done
 
 # Every example; each asserts what it prints.

@@ -11,7 +11,7 @@
 use ndarray::ArrayView2;
 
 use crate::phase::evaluate::batch::by_part;
-use crate::phase::evaluate::pullback::{Made, pullback, sojourn_pullback};
+use crate::phase::evaluate::pullback::{Made, pullback, sojourn_pullback, waiting_pullback};
 use crate::phase::evaluate::quantity::{Quantity, Recipe};
 use crate::phase::numeric::error::NumericError;
 use crate::phase::trace::EliminationTrace;
@@ -132,6 +132,7 @@ impl EliminationTrace {
     #[must_use]
     pub fn waiting_times(&self) -> Callback {
         self.named("waiting_times", &Quantity::WaitingTimes)
+            .vjp(waiting_pullback(self))
     }
 
     /// The expected sojourn times of all vertices as a callback: `f64[parameters] -> f64[vertices]`.

@@ -7,6 +7,8 @@
 use ndarray::{Array2, ArrayD, ArrayView2, Axis, IxDyn};
 
 use crate::phase::evaluate::quantity::{Quantity, Recipe};
+use crate::phase::graph::error::GraphError;
+use crate::phase::graph::{Graph, VertexId};
 use crate::phase::numeric::error::NumericError;
 use crate::phase::trace::EliminationTrace;
 use crate::{Array, BoxError, Callback, VmapMethod};
@@ -63,6 +65,77 @@ pub(super) fn sojourn_pullback(trace: &EliminationTrace) -> Callback {
         let shape: Vec<usize> = lead.into_iter().chain([trace.param_length()]).collect();
         Ok(vec![Array::from_vec(shape, out)?])
     })
+}
+
+/// The backward rule of the waiting times, whose product with cotangents is the expectation from another start distribution.
+pub(super) fn waiting_pullback(trace: &EliminationTrace) -> Callback {
+    let trace = trace.clone();
+    rule("waiting_times", move |args: &[Array]| {
+        let (thetas, cotangents) = operands(args)?;
+        let (lead, parameters) = (lead(&thetas, &cotangents), trace.param_length());
+        let lanes: usize = lead.iter().product();
+        // One start for all thetas where the cotangents are shared, otherwise one for each.
+        let shared = cotangents.len() == trace.graph().vertex_count();
+        let cotangents = if shared { cotangents } else { spread(&cotangents, &lead)? };
+        let thetas = spread(&thetas, &lead)?.into_shape_with_order((lanes, parameters))?;
+        let rows = if shared { lanes } else { 1 };
+        let mut out = Array2::zeros((lanes, parameters));
+        let last = Axis(cotangents.ndim() - 1);
+        for (k, cotangent) in cotangents.lanes(last).into_iter().enumerate() {
+            let own = ndarray::s![k * rows..(k + 1) * rows, ..];
+            for sign in [1.0, -1.0] {
+                let weights: Vec<f64> = cotangent.iter().map(|&c| (sign * c).max(0.0)).collect();
+                if let Some((graph, total)) = starting_in(trace.graph(), &weights)? {
+                    let batch = EliminationTrace::record(&graph).batch();
+                    let (_, found) = batch.values_and_gradients(thetas.slice(own))?;
+                    out.slice_mut(own).scaled_add(sign * total, &found);
+                }
+            }
+        }
+        let shape: Vec<usize> = lead.into_iter().chain([parameters]).collect();
+        Ok(vec![Array::from(out.into_shape_with_order(IxDyn(&shape))?)])
+    })
+}
+
+/// The graph with a start distribution in proportion to weights by vertex, and their sum; none where they are all zero. The start's own
+/// weight is that of the vertices it leads to.
+fn starting_in(graph: &Graph, weights: &[f64]) -> Result<Option<(Graph, f64)>, GraphError> {
+    let mut weights = weights.to_vec();
+    let of_start = std::mem::take(&mut weights[VertexId::START.index()]);
+    for &(vertex, probability) in graph.start() {
+        weights[vertex.index()] += of_start * probability;
+    }
+    let total: f64 = weights.iter().sum();
+    if total == 0.0 {
+        return Ok(None);
+    }
+    let mut builder = Graph::builder(graph.state_length(), graph.param_length());
+    builder.start_state(graph.state(VertexId::START));
+    for vertex in graph.vertices().skip(1) {
+        builder.add_vertex(graph.state(vertex));
+    }
+    for edge in graph.edges() {
+        if edge.coefficients.is_empty() {
+            builder.add_constant_edge(edge.from, edge.to, edge.constant);
+        } else {
+            let mut coefficients = vec![0.0; graph.param_length()];
+            for (&parameter, &c) in edge.parameters.iter().zip(edge.coefficients) {
+                coefficients[parameter as usize] = c;
+            }
+            builder.add_edge(edge.from, edge.to, &coefficients);
+        }
+    }
+    for vertex in graph.vertices() {
+        let weight = weights[vertex.index()];
+        // No time passes once absorbed.
+        if weight > 0.0 && !graph.is_absorbing(vertex) {
+            builder.start(vertex, weight / total);
+        }
+    }
+    if graph.vertices().all(|v| weights[v.index()] == 0.0 || graph.is_absorbing(v)) {
+        return Ok(None);
+    }
+    Ok(Some((builder.build()?, total)))
 }
 
 fn rule(
