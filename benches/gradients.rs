@@ -68,7 +68,9 @@ fn host_functions(c: &mut Criterion) {
     let x = Array::from((0..1000).map(f64::from).collect::<Vec<_>>());
     let f = |x: Tensor| Ok::<_, Error>(square.call((x,))?.sin());
     let value = jit(vmap(f));
-    group.bench_function("value", |b| b.iter(|| value.call((x.clone(),)).expect("runs")));
+    group.bench_function("value", |b| {
+        b.iter(|| value.call((x.clone(),)).expect("runs"))
+    });
     let gradient = jit(vmap(grad(f)));
     group.bench_function("grad", |b| {
         b.iter(|| gradient.call((x.clone(),)).expect("runs"))

@@ -40,8 +40,6 @@ fn host(name: &str, log: &CallLog, f: Map) -> Callback {
 }
 
 fn sine(log: &CallLog) -> Callback {
-    let second = host("sin_vjp_x", log, |a| -a[0].sin() * a[1] * a[2]);
-    let _ = second;
     host("sin", log, |a| a[0].sin()).vjp(host("sin_vjp", log, |a| a[0].cos() * a[1]))
 }
 

@@ -45,7 +45,7 @@ fn program(f: impl Fn(Tensor) -> Result<Tensor, Error>) -> Program {
 fn a_loop_holds_its_residuals_and_no_more() {
     let steps = |x: Tensor, n: usize| {
         // sin needs its cosine, the product with a constant nothing, and the constant is not stacked.
-        let step = |c: Tensor, (): ()| ((c.sin() * 1.5, ()));
+        let step = |c: Tensor, (): ()| (c.sin() * 1.5, ());
         let options = ScanOptions::default().length(n);
         scan(step, x, (), options).map(|(c, ()): (Tensor, ())| c)
     };

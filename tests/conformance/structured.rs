@@ -178,6 +178,17 @@ impl Equation<'_> {
         let log = self.log.clone();
         let f = move |args: TreeValue| function(&spec, &Rc::default(), &log)(args);
         let args = (TreeValue::Tuple(self.values("args")?),);
+        if self.json["rule"].is_object() {
+            let rule: Function = serde_json::from_value(self.json["rule"].clone())
+                .map_err(|e| unsupported(e.to_string()))?;
+            let (f, log) = (self.function("fun")?, self.log.clone());
+            let rule = move |_: usize, _: &[bool], (args,): (TreeValue,)| -> Result<_, Error> {
+                Ok((function(&rule, &Rc::default(), &log)(args)?, true))
+            };
+            return elimap::custom_vmap(move |args: TreeValue| f(args))
+                .def_vmap::<(TreeValue,), _, _>(rule)
+                .call(args);
+        }
         let negated = match self.json["rule"].as_str() {
             Some("sequential") => {
                 return elimap::sequential_vmap(f).call(args);

@@ -370,7 +370,11 @@ fn check_gradient(callback: &Callback, weights: &[f64]) {
             let near = (8.0 * (at(h) - at(-h)) - (at(2.0 * h) - at(-2.0 * h))) / (12.0 * h);
             let exact = found[lane * 3 + p];
             let off = (exact - near).abs();
-            assert!(off < 1e-6 * (1.0 + near.abs()), "{}: {exact} {near}", callback.name());
+            assert!(
+                off < 1e-6 * (1.0 + near.abs()),
+                "{}: {exact} {near}",
+                callback.name()
+            );
         }
     }
 }
@@ -384,7 +388,10 @@ fn losses_of_replays_have_gradients_by_the_adjoint() {
     check_gradient(&trace.moments(3), &weights(3));
     check_gradient(&trace.variance(), &weights(1));
     let rewards = Array2::from_shape_fn((2, vertices), |(i, v)| ((v * (2 * i + 1)) % 7) as f64);
-    check_gradient(&trace.expected_rewards(rewards.view()).unwrap(), &weights(2));
+    check_gradient(
+        &trace.expected_rewards(rewards.view()).unwrap(),
+        &weights(2),
+    );
     check_gradient(&trace.sojourn_times(), &weights(vertices));
     check_gradient(&trace.waiting_times(), &weights(vertices));
 }

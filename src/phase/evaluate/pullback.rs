@@ -76,7 +76,11 @@ pub(super) fn waiting_pullback(trace: &EliminationTrace) -> Callback {
         let lanes: usize = lead.iter().product();
         // One start for all thetas where the cotangents are shared, otherwise one for each.
         let shared = cotangents.len() == trace.graph().vertex_count();
-        let cotangents = if shared { cotangents } else { spread(&cotangents, &lead)? };
+        let cotangents = if shared {
+            cotangents
+        } else {
+            spread(&cotangents, &lead)?
+        };
         let thetas = spread(&thetas, &lead)?.into_shape_with_order((lanes, parameters))?;
         let rows = if shared { lanes } else { 1 };
         let mut out = Array2::zeros((lanes, parameters));
@@ -132,7 +136,10 @@ fn starting_in(graph: &Graph, weights: &[f64]) -> Result<Option<(Graph, f64)>, G
             builder.start(vertex, weight / total);
         }
     }
-    if graph.vertices().all(|v| weights[v.index()] == 0.0 || graph.is_absorbing(v)) {
+    if graph
+        .vertices()
+        .all(|v| weights[v.index()] == 0.0 || graph.is_absorbing(v))
+    {
         return Ok(None);
     }
     Ok(Some((builder.build()?, total)))
