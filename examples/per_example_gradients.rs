@@ -71,7 +71,8 @@ fn main() -> Result<(), Error> {
     let norms = (each.hidden.weights.square().sum([1, 2])
         + each.output.weights.square().sum([1, 2]))
     .sqrt();
-    let clipped = (1.0 / norms.maximum(1.0)).to_array()?.to_vec::<f64>()?;
+    let clipped: Tensor = 1.0 / norms.maximum(1.0);
+    let clipped = clipped.to_array()?.to_vec::<f64>()?;
     println!("clipping factors: {clipped:.3?}");
     assert!(clipped.iter().all(|&c| 0.0 < c && c <= 1.0));
     Ok(())

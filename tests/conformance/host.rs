@@ -39,7 +39,7 @@ pub(crate) fn find(name: &str) -> Option<HostFn> {
         "square" => |a| one(t(&a[0]) * t(&a[0])),
         "scale" => |a| one(t(&a[0]) * like(&a[1], &a[0])),
         // Derivatives: NAME_jvp takes the arguments, then their tangents; NAME_vjp the residuals, then the cotangents.
-        "affine_jvp" | "affine_vjp" => |a| one(t(&a[1]) * 3 + t(&a[0]) * 0),
+        "affine_jvp" | "affine_vjp" => |a| one(t(&a[1]) * 3 + nothing(&a[0])),
         "sin_jvp" | "sin_vjp" => |a| one(t(&a[0]).cos() * t(&a[1])),
         "sin_jvp_jvp" => |a| {
             let (x, dx) = (t(&a[0]), t(&a[1]));
@@ -47,17 +47,17 @@ pub(crate) fn find(name: &str) -> Option<HostFn> {
         },
         "sin_vjp_vjp" => |a| {
             let (x, c, ct) = (t(&a[0]), t(&a[1]), t(&a[2]));
-            same([-x.sin() * &c * &ct, x.cos() * ct + c * 0])
+            same([-x.sin() * &c * &ct, x.cos() * ct + nothing(&a[1])])
         },
         "exp_vjp" | "square_vjp" => |a| one(t(&a[0]) * t(&a[1])),
         "square_forward" => |a| all([t(&a[0]) * t(&a[0]), t(&a[0]) * 2]),
-        "scale_jvp" | "scale_vjp" => |a| one(t(&a[2]) * like(&a[1], &a[0]) + t(&a[0]) * 0),
+        "scale_jvp" | "scale_vjp" => |a| one(t(&a[2]) * like(&a[1], &a[0]) + nothing(&a[0])),
         "mul_jvp" => |a| one(t(&a[2]) * t(&a[1]) + t(&a[0]) * t(&a[3])),
         "mul_vjp" => |a| same([t(&a[1]) * t(&a[2]), t(&a[0]) * t(&a[2])]),
-        "sum_last_jvp" => |a| one((t(&a[1]) + t(&a[0]) * 0).sum(-1).astype(a[0].dtype())),
-        "sum_last_vjp" => |a| one(t(&a[1]).expand_dims(-1) + t(&a[0]) * 0),
-        "cumsum_last_jvp" => |a| one((t(&a[1]) + t(&a[0]) * 0).cumsum(-1, false)),
-        "cumsum_last_vjp" => |a| one((t(&a[1]) + t(&a[0]) * 0).cumsum(-1, true)),
+        "sum_last_jvp" => |a| one((t(&a[1]) + nothing(&a[0])).sum(-1).astype(a[0].dtype())),
+        "sum_last_vjp" => |a| one(t(&a[1]).expand_dims(-1) + nothing(&a[0])),
+        "cumsum_last_jvp" => |a| one((t(&a[1]) + nothing(&a[0])).cumsum(-1, false)),
+        "cumsum_last_vjp" => |a| one((t(&a[1]) + nothing(&a[0])).cumsum(-1, true)),
         "sort_last_jvp" => |a| {
             let (x, dx) = together(&a[0], &a[1]);
             one(at_last(&dx, &x.argsort(-1)))
@@ -113,6 +113,11 @@ pub(crate) fn find(name: &str) -> Option<HostFn> {
     })
 }
 
+/// Zeros where a number is finite, which bring its shape along.
+fn nothing(x: &Array) -> Tensor {
+    t(x) - t(x)
+}
+
 /// A factor of another element type.
 fn like(factor: &Array, x: &Array) -> Tensor {
     t(factor).astype(x.dtype())
@@ -120,7 +125,7 @@ fn like(factor: &Array, x: &Array) -> Tensor {
 
 /// Both at the shape that they broadcast to.
 fn together(x: &Array, dx: &Array) -> (Tensor, Tensor) {
-    (t(x) + t(dx) * 0, t(dx) + t(x) * 0)
+    (t(x) + nothing(dx), t(dx) + nothing(x))
 }
 
 /// Entries of the last axis.

@@ -7,13 +7,16 @@ use crate::program::{CustomRule, Program, RuleOutcome};
 use crate::transform::vmap::batch::{MappedAxis, batch_program, finish};
 use crate::tree::TreeDef;
 
+/// Differentiates a program along some of its inputs, with tangents for some of its results.
+type Differentiate = fn(&Program, &[bool], &[bool]) -> Result<Program, Error>;
+
 /// The rule of a function that takes arguments and the tangents of those whose flag in `args` is set, and returns results
 /// and the tangents of those whose flag in `results` is set; `jvp` differentiates the program of the original rule.
 pub(super) fn jvp_of_rule(
     rule: &CustomRule,
     args: &[bool],
     results: &[bool],
-    jvp: fn(&Program, &[bool], &[bool]) -> Result<Program, Error>,
+    jvp: Differentiate,
 ) -> CustomRule {
     let (inner, args, results) = (rule.clone(), args.to_vec(), results.to_vec());
     let count = results.len() + results.iter().filter(|&&b| b).count();
