@@ -5,6 +5,8 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
+use crate::vecmath::double;
+
 /// A polynomial, coefficients from the highest power down, by Horner's rule.
 #[inline]
 fn polynomial(x: f64, coefficients: &[f64]) -> f64 {
@@ -90,7 +92,7 @@ pub(super) fn erf_inv(x: f64) -> f64 {
     if tail == 0.0 {
         return f64::INFINITY.copysign(x);
     }
-    let r = (-tail.ln()).sqrt();
+    let r = (-double::log(tail)).sqrt();
     let quantile = if r <= 5.0 {
         polynomial(r - 1.6, &C) / polynomial(r - 1.6, &D)
     } else {
@@ -114,7 +116,7 @@ pub(super) fn digamma(x: f64) -> f64 {
     if x < 0.0 {
         // The tangent has period 1 in x; taking the nearest integer off first is exact.
         let fraction = x - x.round();
-        return positive_digamma(1.0 - x) - PI / (PI * fraction).tan();
+        return positive_digamma(1.0 - x) - PI / double::tan(PI * fraction);
     }
     positive_digamma(x)
 }
@@ -163,5 +165,5 @@ fn positive_digamma(mut x: f64) -> f64 {
         x += 1.0;
     }
     let inverse_square = 1.0 / (x * x);
-    x.ln() - 0.5 / x - inverse_square * polynomial(inverse_square, &BERNOULLI) - shift
+    double::log(x) - 0.5 / x - inverse_square * polynomial(inverse_square, &BERNOULLI) - shift
 }
