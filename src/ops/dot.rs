@@ -4,6 +4,7 @@
 //! axes, which copies only what strides cannot express. Products of matrices of floats are computed in [`tile`]s;
 //! products with vectors and integers are plain loops over contiguous rows.
 
+mod derivative;
 #[cfg(test)]
 mod tests;
 mod tile;

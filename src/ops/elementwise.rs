@@ -5,6 +5,7 @@
 //! [`binary_takes`]; evaluation relies on it.
 
 mod batch;
+mod derivative;
 mod kernels;
 mod select;
 mod slices;
@@ -25,6 +26,7 @@ use crate::ops::shape::addressable;
 use crate::program::text::{Given, Shown};
 use crate::program::{Binary, BinaryOp, ConvertElementType, IntegerPow, Op, Unary, UnaryOp};
 
+pub(crate) use derivative::share_of;
 pub(crate) use kernels::elements;
 
 type Typed<T> = ArcArray<T, IxDyn>;
@@ -99,7 +101,7 @@ fn binary_takes(kind: BinaryOp) -> Takes {
             Takes::Any
         }
         B::Sub | B::Div | B::Rem | B::Pow => Takes::Numbers,
-        B::Atan2 | B::Nextafter => Takes::Floats,
+        B::Atan2 | B::Nextafter | B::Polygamma => Takes::Floats,
         B::And | B::Or | B::Xor => Takes::Bits,
         B::ShiftLeft | B::ShiftRightArithmetic | B::ShiftRightLogical => Takes::Integers,
     }
@@ -390,7 +392,7 @@ fn binary_common<T: Arith>(kind: BinaryOp, a: &Typed<T>, b: &Typed<T>) -> Option
         // The same loops with the operands exchanged.
         B::Gt => zip(b, a, less),
         B::Ge => zip(b, a, less_or_equal),
-        B::Sub | B::Div | B::Rem | B::Pow | B::Atan2 | B::Nextafter => return None,
+        B::Sub | B::Div | B::Rem | B::Pow | B::Atan2 | B::Nextafter | B::Polygamma => return None,
         B::And | B::Or | B::Xor | B::ShiftLeft | B::ShiftRightArithmetic | B::ShiftRightLogical => {
             return None;
         }
@@ -444,6 +446,7 @@ fn binary_float<T: Float>(kind: BinaryOp, a: &Typed<T>, b: &Typed<T>) -> Array {
             binary_slice(kind, left, right, output);
         }),
         BinaryOp::Nextafter => zip(a, b, T::nextafter),
+        BinaryOp::Polygamma => zip(a, b, T::polygamma),
         _ => binary_common(kind, a, b)
             .or_else(|| binary_number(kind, a, b))
             .unwrap_or_else(|| excluded(kind.name(), T::DTYPE)),
