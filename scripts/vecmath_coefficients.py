@@ -90,7 +90,7 @@ def odd(f, first):
 
 def main():
     print("//! The polynomials of the vector mathematics, written by `scripts/vecmath_coefficients.py`.")
-    print("#![allow(clippy::excessive_precision, clippy::unreadable_literal)]")
+    print("#![allow(clippy::approx_constant, clippy::excessive_precision, clippy::unreadable_literal)]")
     ln2, pi = mp.log(2), mp.pi
     parts(["LN_2", "LN_2_REST"], "The natural logarithm of 2", ln2, 32)
     parts(["FRAC_PI_2_A", "FRAC_PI_2_B", "FRAC_PI_2_C", "FRAC_PI_2_D"], "Half of pi", pi / 2, 33)

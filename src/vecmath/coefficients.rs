@@ -1,5 +1,9 @@
 //! The polynomials of the vector mathematics, written by `scripts/vecmath_coefficients.py`.
-#![allow(clippy::excessive_precision, clippy::unreadable_literal)]
+#![allow(
+    clippy::approx_constant,
+    clippy::excessive_precision,
+    clippy::unreadable_literal
+)]
 
 /// The natural logarithm of 2, in parts.
 pub(super) const LN_2: f64 = 0.6931471806019545;

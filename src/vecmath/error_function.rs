@@ -1,5 +1,7 @@
-use super::basic::*;
-use super::coefficients::*;
+//! erf and erfc.
+
+use super::basic::{clamp, fast_two_sum, polynomial, scale, two_product, two_sum, unless_nan};
+use super::coefficients::{ERF, ERFC, ERFC_FIRST, ERFC_FIRST_REST, ERFC_SLOPE};
 use super::exponential::exp_parts;
 
 /// erfc of a number from 0.5 on: `exp(-x^2) P(t) / (1 + 2 x)` (Shepherd and Laframboise).

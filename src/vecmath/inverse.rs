@@ -1,5 +1,7 @@
+//! Inverse trigonometric functions and the cube root.
+
 use super::basic::{fast_two_sum, nearest, polynomial, power_of_two, two_product, unless_nan};
-use super::coefficients::*;
+use super::coefficients::{ASIN, ATAN, CBRT};
 use std::f64::consts::{FRAC_PI_2, PI};
 
 /// What the doubles next to pi leave of it.

@@ -1,3 +1,6 @@
+//! log and log1p: `2^k (1 + f)` with `log(1 + f)` by a polynomial in `f / (2 + f)`; the inverse hyperbolic functions are
+//! logarithms of arguments in two parts.
+
 use super::basic::{fast_two_sum, polynomial, two_product, two_sum, unless_nan};
 use super::coefficients::{ASINH, ATANH, LN_2, LN_2_REST, LOG};
 

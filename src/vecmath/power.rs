@@ -8,7 +8,7 @@ use super::logarithm::{TWO_54, decompose};
 /// The logarithm of a positive finite number in two parts.
 #[inline(always)]
 pub(super) fn log_parts(x: f64) -> (f64, f64) {
-    const TWO_THIRDS_REST: f64 = 3.700_743_415_417_188_5e-17;
+    const TWO_THIRDS_REST: f64 = 3.700_743_415_417_188e-17;
     let subnormal = x < f64::MIN_POSITIVE;
     let (k, m) = decompose(if subnormal { x * TWO_54 } else { x });
     let k = if subnormal { k - 54.0 } else { k };

@@ -1,12 +1,20 @@
-use super::basic::{SHIFT, fast_two_sum, polynomial, two_product, two_sum};
-use super::coefficients::*;
+//! sin, cos and tan: multiples of pi/2 are taken off, and polynomials do the rest.
+
+use std::f64::consts::FRAC_PI_2;
+
+use super::basic::{SHIFT, fast_two_sum, polynomial, power_of_two, two_product, two_sum};
+use super::coefficients::{
+    COS, FRAC_PI_2_A, FRAC_PI_2_B, FRAC_PI_2_C, FRAC_PI_2_D, SIN, TWO_OVER_PI,
+};
 
 /// Whether the functions called `near_` are not for this number: from 1e6 on, and NaN.
 #[inline(always)]
 pub(crate) fn is_large_angle(x: f64) -> bool {
-    // Not `>`, which is false of NaN.
-    !(x.abs() <= 1e6)
+    x.abs() > 1e6 || x.is_nan()
 }
+
+/// What the double next to pi/2 leaves of it.
+const FRAC_PI_2_REST: f64 = 6.123_233_995_736_766e-17;
 
 /// `x = quarter pi/2 + high + low`; `quarter` modulo 4 in the low bits.
 #[derive(Clone, Copy)]
@@ -32,100 +40,80 @@ fn reduce(x: f64) -> Reduced {
     }
 }
 
-/// Payne and Hanek's reduction: the fraction of `x 2/pi` from as many bits of 2/pi as reach it.
+/// Payne and Hanek's reduction: the fraction of `x 2/pi` from the bits of 2/pi that reach it; for finite numbers from 1e6.
 #[cold]
 #[inline(never)]
 fn far(x: f64) -> Reduced {
     let bits = x.abs().to_bits();
+    // |x| = mantissa 2^exponent
     let mantissa = (bits & ((1 << 52) - 1)) | 1 << 52;
-    // x = mantissa 2^exponent, with exponent > -34 here. Bits of 2/pi whose products are multiples of 4 do not count.
     let exponent = (bits >> 52) as i64 - 1075;
-    let skip = (exponent - 2).max(0) as usize;
-    let (word, shift) = (skip / 64, (skip % 64) as u32);
-    let at = |i: usize| {
-        let next = TWO_OVER_PI.get(word + i + 1).copied().unwrap_or(0);
-        if shift == 0 {
-            TWO_OVER_PI[word + i]
-        } else {
-            TWO_OVER_PI[word + i] << shift | next >> (64 - shift)
-        }
-    };
-    // The product of the mantissa and 256 bits; what overflows is a multiple of 4.
-    let mut product = [0u64; 4];
-    let mut carry = 0u128;
+    // Leading bits of 2/pi are left out where their products are multiples of 4.
+    let skipped = (exponent - 2).max(0);
+    let (word, shift) = ((skipped / 64) as usize, (skipped % 64) as u32);
+    let mut product = [0_u64; 5];
+    let mut carry = 0_u128;
     for i in (0..4).rev() {
-        let partial = u128::from(mantissa) * u128::from(at(i)) + carry;
-        product[i] = partial as u64;
+        let bits = shifted(&TWO_OVER_PI[word + i..], shift);
+        let partial = u128::from(mantissa) * u128::from(bits) + carry;
+        product[i + 1] = partial as u64;
         carry = partial >> 64;
     }
-    let overflow = carry as u64;
-    // The point stands this many bits behind the start of the 256.
-    let point = skip as i64 - exponent; // number of integer bits: -point
-    let _ = point;
-    // value = [overflow . product] * 2^(exponent - skip); with exponent - skip = 2 or less.
-    let up = exponent - skip as i64; // 2, or negative or small where skip is 0
-    let mut words = [overflow, product[0], product[1], product[2], product[3]];
-    if up > 0 {
-        for i in 0..5 {
-            let next = if i < 4 { words[i + 1] } else { 0 };
-            words[i] = words[i] << up | next >> (64 - up);
+    product[0] = carry as u64;
+    // The point stands behind the first word once the product is shifted by what is left of the exponent.
+    let left = exponent - skipped;
+    let number: [u64; 4] = std::array::from_fn(|i| match left {
+        0.. => shifted(&product[i..], left as u32),
+        _ => {
+            product[i] >> -left
+                | if i > 0 {
+                    product[i - 1] << (64 + left)
+                } else {
+                    0
+                }
         }
-    } else if up < 0 {
-        for i in (0..5).rev() {
-            let before = if i > 0 { words[i - 1] } else { 0 };
-            words[i] = words[i] >> -up | before << (64 + up);
-        }
-    }
-    let mut quarter = words[0];
-    let mut fraction = [words[1], words[2], words[3]];
-    let negative = fraction[0] >> 63 == 1;
-    if negative {
+    });
+    let [mut quarter, mut fraction @ ..] = number;
+    // To the nearest quarter: from 1/2 on the fraction counts down from the next one.
+    let down = fraction[0] >> 63 == 1;
+    if down {
         quarter = quarter.wrapping_add(1);
         let mut carry = true;
-        for w in fraction.iter_mut().rev() {
-            let (v, c) = (!*w).overflowing_add(u64::from(carry));
-            *w = v;
-            carry = c;
+        for word in fraction.iter_mut().rev() {
+            (*word, carry) = (!*word).overflowing_add(u64::from(carry));
         }
     }
-    // The fraction in two doubles: its leading 53 bits, and the following.
-    let zeros = if fraction[0] != 0 {
-        fraction[0].leading_zeros()
-    } else {
-        64 + fraction[1].leading_zeros()
+    // The fraction as two numbers of 53 bits.
+    let zeros = match fraction[0] {
+        0 => 64 + fraction[1].leading_zeros(),
+        first => first.leading_zeros(),
     };
-    let take = |from: u32| -> u64 {
-        let (w, s) = ((from / 64) as usize, from % 64);
-        let get = |i: usize| fraction.get(i).copied().unwrap_or(0);
-        if s == 0 {
-            get(w)
+    let take = |from: u32| shifted(&fraction[(from / 64) as usize..], from % 64) >> 11;
+    let unit = power_of_two(-f64::from(zeros) - 53.0);
+    let first = take(zeros) as f64 * unit;
+    let second = take(zeros + 53) as f64 * unit * power_of_two(-53.0);
+    let (high, lost) = two_product(first, FRAC_PI_2);
+    let rest = first * FRAC_PI_2_REST + second * FRAC_PI_2;
+    let (high, low) = fast_two_sum(high, lost + rest);
+    let sign = if down == (x < 0.0) { 1.0 } else { -1.0 };
+    Reduced {
+        quarter: if x < 0.0 {
+            quarter.wrapping_neg()
         } else {
-            get(w) << s | get(w + 1) >> (64 - s)
-        }
-    };
-    let top = take(zeros) >> 11;
-    let rest = take(zeros + 53) >> 11;
-    let unit = super::basic::power_of_two(-f64::from(zeros) - 53.0);
-    let (f1, f2) = (
-        top as f64 * unit,
-        rest as f64 * unit * super::basic::power_of_two(-53.0),
-    );
-    let (high, low) = two_product(f1, std::f64::consts::FRAC_PI_2);
-    let low = low + f1 * 6.123_233_995_736_766e-17 + f2 * std::f64::consts::FRAC_PI_2;
-    let (high, low) = fast_two_sum(high, low);
-    let sign = if negative { -1.0 } else { 1.0 };
-    if x < 0.0 {
-        Reduced {
-            quarter: quarter.wrapping_neg(),
-            high: -sign * high,
-            low: -sign * low,
-        }
+            quarter
+        },
+        high: sign * high,
+        low: sign * low,
+    }
+}
+
+/// The first word of a bit string behind so many of its bits, fewer than 64.
+fn shifted(words: &[u64], bits: u32) -> u64 {
+    let next = words.get(1).copied().unwrap_or(0);
+    if bits == 0 {
+        words[0]
     } else {
-        Reduced {
-            quarter,
-            high: sign * high,
-            low: sign * low,
-        }
+        words[0] << bits | next >> (64 - bits)
     }
 }
 

@@ -51,10 +51,7 @@ pub(super) fn products<T: Fused>(sizes: Sizes, lhs: &[T], rhs: &[T], out: &mut [
     let Sizes { m, k, n } = sizes;
     let one = m * k * n;
     if lhs.len() / (m * k) * one < 2 * PARALLEL {
-        let all = lhs.chunks_exact(m * k).zip(rhs.chunks_exact(k * n));
-        for ((lhs, rhs), out) in all.zip(out.chunks_exact_mut(m * n)) {
-            run(sizes, lhs, rhs, out);
-        }
+        run(sizes, lhs, rhs, out);
         return;
     }
     prepare_threads();
@@ -81,12 +78,44 @@ pub(super) fn products<T: Fused>(sizes: Sizes, lhs: &[T], rhs: &[T], out: &mut [
 }
 
 fn run<T: Fused>(sizes: Sizes, lhs: &[T], rhs: &[T], out: &mut [T]) {
-    pulp::Arch::new().dispatch(Product {
+    pulp::Arch::new().dispatch(Stack {
         sizes,
         lhs,
         rhs,
         out,
     });
+}
+
+/// Products of stacks of matrices on one thread.
+struct Stack<'a, T> {
+    sizes: Sizes,
+    lhs: &'a [T],
+    rhs: &'a [T],
+    out: &'a mut [T],
+}
+
+impl<T: Fused> pulp::WithSimd for Stack<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        let sizes = self.sizes;
+        let Sizes { m, k, n } = sizes;
+        let mut panel = Vec::new();
+        let all = self
+            .lhs
+            .chunks_exact(m * k)
+            .zip(self.rhs.chunks_exact(k * n));
+        for ((lhs, rhs), out) in all.zip(self.out.chunks_exact_mut(m * n)) {
+            Product {
+                sizes,
+                lhs,
+                rhs,
+                out,
+            }
+            .fill(&mut panel);
+        }
+    }
 }
 
 struct Product<'a, T> {
@@ -96,24 +125,19 @@ struct Product<'a, T> {
     out: &'a mut [T],
 }
 
-impl<T: Fused> pulp::WithSimd for Product<'_, T> {
-    type Output = ();
-
+impl<T: Fused> Product<'_, T> {
     #[inline(always)]
-    fn with_simd<S: pulp::Simd>(mut self, _: S) {
-        let mut panel = Vec::new();
+    fn fill(&mut self, panel: &mut Vec<T>) {
         let mut column = 0;
         while column < self.sizes.n {
             column += match self.sizes.n - column {
-                COLUMNS.. => self.columns::<COLUMNS>(column, COLUMNS, &mut panel),
-                rest @ 5.. => self.columns::<8>(column, rest.min(8), &mut panel),
-                rest => self.columns::<4>(column, rest, &mut panel),
+                COLUMNS.. => self.columns::<COLUMNS>(column, COLUMNS, panel),
+                rest @ 5.. => self.columns::<8>(column, rest.min(8), panel),
+                rest => self.columns::<4>(column, rest, panel),
             };
         }
     }
-}
 
-impl<T: Fused> Product<'_, T> {
     /// The columns from `column` on, `width` of them, in tiles of `N` columns; returns `width`.
     #[inline(always)]
     fn columns<const N: usize>(
@@ -125,23 +149,23 @@ impl<T: Fused> Product<'_, T> {
         let Sizes { m, k, n } = self.sizes;
         for from in (0..k).step_by(DEPTH) {
             let depth = DEPTH.min(k - from);
-            let rows = &self.rhs[from * n..(from + depth) * n];
+            let rhs: &[T] = self.rhs;
+            let rhs = &rhs[from * n..(from + depth) * n];
             // A tile that sticks out is filled up with zeros, in a panel of its own.
-            if width < N || m >= PACKED_ROWS {
+            let packed = width < N || m >= PACKED_ROWS;
+            if packed {
                 panel.clear();
                 panel.resize(depth * N, T::ZERO);
-                for (to, row) in panel.chunks_exact_mut(N).zip(rows.chunks_exact(n)) {
+                for (to, row) in panel.chunks_exact_mut(N).zip(rhs.chunks_exact(n)) {
                     to[..width].copy_from_slice(&row[column..column + width]);
                 }
-                self.strips::<N>((from, depth), (column, width), (panel, N, 0));
-            } else {
-                let rows = self.rhs;
-                self.strips::<N>(
-                    (from, depth),
-                    (column, width),
-                    (&rows[from * n..], n, column),
-                );
             }
+            let rows = if packed {
+                (&panel[..], N, 0)
+            } else {
+                (rhs, n, column)
+            };
+            self.strips::<N>((from, depth), (column, width), rows);
         }
         width
     }

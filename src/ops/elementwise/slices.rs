@@ -231,3 +231,104 @@ pub(crate) fn binary_slice<T: Float>(
     }
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ordinary, tiny, large and special numbers.
+    fn numbers() -> Vec<f64> {
+        let mut state = 1_u64;
+        let mut numbers = vec![
+            0.0,
+            -0.0,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            f64::NAN,
+            1e7,
+            -3e300,
+        ];
+        numbers.extend((0..90).map(|i| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            let x = (state >> 11) as f64 / (1_u64 << 52) as f64 - 1.0;
+            x * [1.0, 10.0, 1e-300, 700.0, 1e9][i % 5]
+        }));
+        numbers
+    }
+
+    #[test]
+    fn an_element_has_the_same_bits_in_slices_of_any_length() {
+        use UnaryOp as U;
+        let (x, y) = (numbers(), numbers().into_iter().rev().collect::<Vec<_>>());
+        let kinds = [
+            U::Exp,
+            U::Exp2,
+            U::Log,
+            U::Log1p,
+            U::Expm1,
+            U::Sin,
+            U::Cos,
+            U::Tan,
+            U::Asin,
+            U::Acos,
+            U::Atan,
+            U::Sinh,
+            U::Cosh,
+            U::Tanh,
+            U::Asinh,
+            U::Acosh,
+            U::Atanh,
+            U::Logistic,
+            U::Sqrt,
+            U::Rsqrt,
+            U::Cbrt,
+            U::Erf,
+            U::Erfc,
+        ];
+        fn check<T: Float>(x: &[T], same: impl Fn(T, T) -> bool, apply: impl Fn(&[T], &mut [T])) {
+            let mut all = vec![T::ZERO; x.len()];
+            apply(x, &mut all);
+            for length in [1, 2, 3, 7, 8, 9, 16, 31] {
+                for (x, want) in x.chunks(length).zip(all.chunks(length)) {
+                    let mut got = vec![T::ZERO; x.len()];
+                    apply(x, &mut got);
+                    assert!(
+                        got.iter().zip(want).all(|(&a, &b)| same(a, b)),
+                        "{x:?}: {got:?} for {want:?}"
+                    );
+                }
+            }
+        }
+        for kind in kinds {
+            let singles: Vec<f32> = x.iter().map(|&x| x as f32).collect();
+            check(
+                &x,
+                |a, b| a.to_bits() == b.to_bits(),
+                |x, out| assert!(unary_slice(kind, x, out)),
+            );
+            check(
+                &singles,
+                |a, b| a.to_bits() == b.to_bits(),
+                |x, out| assert!(unary_slice(kind, x, out)),
+            );
+        }
+        for kind in [BinaryOp::Pow, BinaryOp::Atan2] {
+            let mut each = vec![0.0; x.len()];
+            assert!(binary_slice(
+                kind,
+                Side::Each(&x),
+                Side::Each(&y),
+                &mut each
+            ));
+            for i in 0..x.len() {
+                let mut one = [0.0];
+                binary_slice(kind, Side::All(x[i]), Side::Each(&y[i..=i]), &mut one);
+                assert_eq!(one[0].to_bits(), each[i].to_bits());
+                binary_slice(kind, Side::Each(&x[i..=i]), Side::All(y[i]), &mut one);
+                assert_eq!(one[0].to_bits(), each[i].to_bits());
+            }
+        }
+    }
+}
