@@ -28,6 +28,14 @@ bench:
 peers *ARGS:
     python3 benches/peers/run.py {{ARGS}}
 
+# Array programs beside JAX and numpy, in whose Python it runs; writes a section of benches/RESULTS.md.
+arrays PYTHON="target/jax/bin/python" *ARGS:
+    {{PYTHON}} benches/peers/arrays.py {{ARGS}}
+
+# The vector mathematics at a hundred million points a function, against extended precision; the Python has numpy and mpmath.
+vecmath-sweep PYTHON="target/jax/bin/python" *ARGS:
+    {{PYTHON}} scripts/vecmath_sweep.py {{ARGS}}
+
 # The cache under two hundred killed writers.
 cache-hard:
     cargo test --test cli cache:: -- --include-ignored

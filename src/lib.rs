@@ -20,6 +20,7 @@ mod tensor;
 mod text;
 mod transform;
 mod tree;
+mod vecmath;
 
 pub mod doc;
 #[cfg(feature = "phase")]

@@ -3,11 +3,16 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use std::ops::Range;
+
+use ndarray::{Axis, Slice};
 use rayon::prelude::*;
 use smallvec::SmallVec;
 
 use super::{Callback, RunOptions};
-use crate::array::{Array, DType, Element, Shape, TensorType, dispatch_dtype, prepare_threads};
+use crate::array::{
+    Array, DType, Element, Shape, TensorType, dispatch, dispatch_dtype, prepare_threads,
+};
 use crate::error::{BoxError, CallbackError, Error, HostPanic, LaneIndex, OpError, OpErrorKind};
 
 /// What a host function may return: an [`Array`], an array or `Vec` of them, or a `Result` of one of these.
@@ -46,8 +51,16 @@ impl<T: HostOutput, E: Into<BoxError>> HostOutput for Result<T, E> {
     }
 }
 
-/// What became of a lane; `None` where it was not called because one below it had failed.
-type Answer = Option<Result<Vec<Array>, CallbackError>>;
+/// What became of a run of lanes: its results side by side, or the error of its lowest failing lane; `None` where not
+/// all of it was called, because a lane below had failed or the run was cancelled.
+type Answer = Option<Result<Vec<Array>, Box<CallbackError>>>;
+
+/// The most lanes that one task calls.
+const LANES_PER_TASK: usize = 64;
+
+/// Arguments of at most this many bytes a lane are copied for a task, so that threads do not count references to one
+/// buffer in turns.
+const COPIED_BYTES: usize = 512;
 
 impl Callback {
     /// Calls the host once and checks its results against `results`, in JAX's order: count, shape, dtype (rule C24).
@@ -143,49 +156,90 @@ impl Callback {
         options: &RunOptions,
     ) -> Result<Vec<Array>, Error> {
         let count = TensorType::new(DType::U8, lanes.iter().copied()).size();
-        // What each lane answers with takes room even where its results have no elements.
-        let answers = TensorType::new(DType::U64, [count, size_of::<Answer>() / 8]);
+        prepare_threads();
+        // Enough tasks that threads which are done early take over from others.
+        let per_task = (count / (32 * rayon::current_num_threads())).clamp(1, LANES_PER_TASK);
+        let tasks = count.div_ceil(per_task);
+        // What each task answers with takes room even where its results have no elements.
+        let answers = TensorType::new(DType::U64, [tasks, size_of::<Answer>() / 8]);
         OpErrorKind::check_memory(&[answers])
             .map_err(|kind| OpError::at(self.kind.name(), kind, None))?;
-        prepare_threads();
         let lane_types: Vec<TensorType> = results
             .iter()
             .map(|ty| ty.with_shape(ty.shape[lanes.len()..].iter().copied()))
             .collect();
         let lowest_failure = AtomicUsize::new(usize::MAX);
         let done = AtomicUsize::new(0);
-        let outcomes: Vec<Answer> = (0..count)
-            .into_par_iter()
-            .map(|flat| {
+        let call_task = |task: usize| {
+            let range = task * per_task..count.min((task + 1) * per_task);
+            let own: SmallVec<[Option<Array>; 4]> = args
+                .iter()
+                .map(|a| {
+                    if lanes.len() == 1 {
+                        copied_lanes(a, &range)
+                    } else {
+                        None
+                    }
+                })
+                .collect();
+            let mut lane_args = Vec::with_capacity(args.len());
+            let mut outcomes = Vec::with_capacity(range.len());
+            for flat in range.clone() {
                 if flat > lowest_failure.load(Ordering::Relaxed) || options.check().is_err() {
                     return None;
                 }
                 let index = unravel(flat, lanes);
-                let lane_args: Vec<Array> = args
-                    .iter()
-                    .map(|a| a.lane(&index).unwrap_or_else(|| a.clone()))
-                    .collect();
-                let outcome = self.call_host(&lane_args, &lane_types, &index);
-                if outcome.is_err() {
-                    lowest_failure.fetch_min(flat, Ordering::Relaxed);
+                lane_args.clear();
+                lane_args.extend(args.iter().zip(&own).map(|(a, own)| {
+                    match own {
+                        Some(own) => own.lane(&[flat - range.start]),
+                        None => a.lane(&index),
+                    }
+                    .unwrap_or_else(|| a.clone())
+                }));
+                match self.call_host(&lane_args, &lane_types, &index) {
+                    Ok(outcome) => outcomes.push(outcome),
+                    Err(error) => {
+                        lowest_failure.fetch_min(flat, Ordering::Relaxed);
+                        return Some(Err(Box::new(error)));
+                    }
                 }
-                options.report(done.fetch_add(1, Ordering::Relaxed) + 1, count);
-                Some(outcome)
-            })
-            .collect();
-        let mut by_lane = Vec::with_capacity(count);
-        for outcome in outcomes.into_iter().flatten() {
-            by_lane.push(outcome?);
+                if options.observes() {
+                    options.report(done.fetch_add(1, Ordering::Relaxed) + 1, count);
+                }
+            }
+            let stacked = lane_types.iter().enumerate().map(|(i, ty)| {
+                let shape = [range.len()].into_iter().chain(ty.shape.iter().copied());
+                stack_lanes(outcomes.iter().map(|lane| &lane[i]), &ty.with_shape(shape))
+            });
+            Some(Ok(stacked.collect()))
+        };
+        let answers: Vec<Answer> = (0..tasks).into_par_iter().map(call_task).collect();
+        let mut by_task = Vec::with_capacity(tasks);
+        for answer in answers.into_iter().flatten() {
+            by_task.push(answer.map_err(|error| *error)?);
         }
-        if by_lane.len() < count {
+        if by_task.len() < tasks {
             options.check()?;
         }
         Ok(results
             .iter()
             .enumerate()
-            .map(|(i, ty)| stack_lanes(by_lane.iter().map(|lane| &lane[i]), ty))
+            .map(|(i, ty)| stack_lanes(by_task.iter().map(|task| &task[i]), ty))
             .collect())
     }
+}
+
+/// The lanes of a range along axis 0, where copying them is cheap.
+fn copied_lanes(array: &Array, range: &Range<usize>) -> Option<Array> {
+    let size: usize = array.shape()[1..].iter().product();
+    if array.shape()[0] < range.end || size * array.dtype().size() > COPIED_BYTES {
+        return None;
+    }
+    Some(dispatch!(array.data(), a => {
+        let lanes = a.slice_axis(Axis(0), Slice::from(range.clone()));
+        Array::from(lanes.to_owned())
+    }))
 }
 
 /// The multi-index of a row-major position.

@@ -144,6 +144,11 @@ impl RunOptions {
         }
     }
 
+    /// Whether anybody looks at reports.
+    pub(crate) fn observes(&self) -> bool {
+        self.observer.is_some()
+    }
+
     pub(crate) fn report(&self, done: usize, total: usize) {
         if let Some(observer) = &self.observer {
             observer(Progress { done, total });

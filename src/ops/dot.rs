@@ -1,17 +1,15 @@
 //! The generalized matrix product.
 //!
 //! Operands are seen as `(batch, lhs free, contracted)` and `(batch, contracted, rhs free)` by permuting and merging
-//! axes, which copies only what strides cannot express. Large products of floats go to ndarray's blocked kernel;
-//! small ones, products with vectors and integers are plain loops over contiguous rows.
+//! axes, which copies only what strides cannot express. Products of matrices of floats are computed in [`tile`]s;
+//! products with vectors and integers are plain loops over contiguous rows.
 
 mod derivative;
 #[cfg(test)]
 mod tests;
+mod tile;
 
-use ndarray::linalg::general_mat_mul;
-use ndarray::{
-    ArcArray, ArrayView2, ArrayView3, ArrayViewD, ArrayViewMut2, Axis, CowArray, Ix3, IxDyn,
-};
+use ndarray::{ArcArray, ArrayView3, ArrayViewD, CowArray, Ix3, IxDyn};
 use smallvec::{SmallVec, smallvec};
 
 use crate::array::{Array, Data, Shape, TensorType, axes_merge, row_major};
@@ -24,6 +22,8 @@ use crate::ops::shape::addressable;
 use crate::program::text::python::{list, tuple};
 use crate::program::text::{Given, Shown};
 use crate::program::{DotDims, DotGeneral, Op};
+
+use tile::Sizes;
 
 type Typed<T> = ArcArray<T, IxDyn>;
 
@@ -215,18 +215,8 @@ impl DataRules for DotGeneral {
             (Data::U64(a), Data::U64(b)) => dot(dims, a, b, None),
             (Data::I32(a), Data::I32(b)) => dot(dims, a, b, None),
             (Data::I64(a), Data::I64(b)) => dot(dims, a, b, None),
-            (Data::F32(a), Data::F32(b)) => dot(
-                dims,
-                a,
-                b,
-                Some(|l, r, mut o| general_mat_mul(1.0, &l, &r, 0.0, &mut o)),
-            ),
-            (Data::F64(a), Data::F64(b)) => dot(
-                dims,
-                a,
-                b,
-                Some(|l, r, mut o| general_mat_mul(1.0, &l, &r, 0.0, &mut o)),
-            ),
+            (Data::F32(a), Data::F32(b)) => dot(dims, a, b, Some(tile::products)),
+            (Data::F64(a), Data::F64(b)) => dot(dims, a, b, Some(tile::products)),
             _ => unreachable!(
                 "the type rule of dot_general does not admit {} with {}",
                 lhs.dtype(),
@@ -236,11 +226,8 @@ impl DataRules for DotGeneral {
     }
 }
 
-/// Writes the product of the first two into the third.
-type MatrixKernel<T> = fn(ArrayView2<'_, T>, ArrayView2<'_, T>, ArrayViewMut2<'_, T>);
-
-/// Products of at most this many multiplications are not worth a blocked kernel's packing.
-const SMALL: usize = 16 * 16 * 16;
+/// Writes the products of two stacks of row-major matrices.
+type MatrixKernel<T> = fn(Sizes, &[T], &[T], &mut [T]);
 
 fn dot<T: Arith>(
     dims: &DotDims,
@@ -317,11 +304,9 @@ fn product<T: Arith>(
     kernel: Option<MatrixKernel<T>>,
 ) {
     let ((_, m, k), n) = (lhs.dim(), rhs.dim().2);
-    if let (Some(kernel), true) = (kernel, m > 1 && n > 1 && m * n * k > SMALL) {
-        for (i, out) in out.chunks_exact_mut(m * n).enumerate() {
-            let out = ArrayViewMut2::from_shape((m, n), out).expect("a chunk holds one matrix");
-            kernel(lhs.index_axis(Axis(0), i), rhs.index_axis(Axis(0), i), out);
-        }
+    if let (Some(kernel), true) = (kernel, m > 1 && n > 1) {
+        let (lhs, rhs) = (lhs.into_dyn(), rhs.into_dyn());
+        kernel(Sizes { m, k, n }, &row_major(&lhs), &row_major(&rhs), out);
     } else if n == 1 && !transposed(lhs).is_standard_layout() {
         rows_by_vector(lhs, &transposed(rhs), out);
     } else if m == 1 && transposed(rhs).is_standard_layout() {

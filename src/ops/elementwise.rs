@@ -8,13 +8,15 @@ mod batch;
 mod derivative;
 mod kernels;
 mod select;
+mod slices;
 #[cfg(test)]
 pub(crate) mod tests;
 
 use ndarray::{ArcArray, IxDyn};
 use smallvec::smallvec;
 
-use kernels::{map, zip};
+use kernels::{map, map_slices, zip, zip_slices};
+use slices::{binary_slice, unary_slice};
 
 use crate::array::{Array, DType, Data, Element, TensorType, dispatch, dispatch_dtype};
 use crate::error::{Error, OpErrorKind, ParseError};
@@ -338,45 +340,14 @@ fn unary_integer<T: Integer>(kind: UnaryOp, a: &Typed<T>) -> Array {
 }
 
 fn unary_float<T: Float>(kind: UnaryOp, a: &Typed<T>) -> Array {
-    use UnaryOp as U;
-    match kind {
-        U::Neg => map(a, T::neg),
-        U::Abs => map(a, T::abs),
-        U::Sign => map(a, T::sign),
-        U::Floor => map(a, T::floor),
-        U::Ceil => map(a, T::ceil),
-        U::RoundHalfAway => map(a, T::round_half_away),
-        U::RoundHalfEven => map(a, T::round_half_even),
-        U::Exp => map(a, T::exp),
-        U::Exp2 => map(a, T::exp2),
-        U::Log => map(a, T::log),
-        U::Log1p => map(a, T::log1p),
-        U::Expm1 => map(a, T::expm1),
-        U::Sin => map(a, T::sin),
-        U::Cos => map(a, T::cos),
-        U::Tan => map(a, T::tan),
-        U::Asin => map(a, T::asin),
-        U::Acos => map(a, T::acos),
-        U::Atan => map(a, T::atan),
-        U::Sinh => map(a, T::sinh),
-        U::Cosh => map(a, T::cosh),
-        U::Tanh => map(a, T::tanh),
-        U::Asinh => map(a, T::asinh),
-        U::Acosh => map(a, T::acosh),
-        U::Atanh => map(a, T::atanh),
-        U::Logistic => map(a, T::logistic),
-        U::Sqrt => map(a, T::sqrt),
-        U::Rsqrt => map(a, T::rsqrt),
-        U::Cbrt => map(a, T::cbrt),
-        U::Square => map(a, square),
-        U::Erf => map(a, T::erf),
-        U::Erfc => map(a, T::erfc),
-        U::ErfInv => map(a, T::erf_inv),
-        U::Lgamma => map(a, T::lgamma),
-        U::Digamma => map(a, T::digamma),
-        U::IsFinite => map(a, T::is_finite),
-        U::Not | U::PopulationCount | U::Clz => excluded(kind.name(), T::DTYPE),
+    if kind == UnaryOp::IsFinite {
+        return map(a, T::is_finite);
     }
+    map_slices(a, |input, output| {
+        if !unary_slice(kind, input, output) {
+            excluded(kind.name(), T::DTYPE);
+        }
+    })
 }
 
 pub(crate) fn eval_binary(kind: BinaryOp, x: &Array, y: &Array) -> Array {
@@ -471,7 +442,9 @@ fn binary_integer<T: Integer>(kind: BinaryOp, a: &Typed<T>, b: &Typed<T>) -> Arr
 
 fn binary_float<T: Float>(kind: BinaryOp, a: &Typed<T>, b: &Typed<T>) -> Array {
     match kind {
-        BinaryOp::Atan2 => zip(a, b, T::atan2),
+        BinaryOp::Pow | BinaryOp::Atan2 => zip_slices(a, b, |left, right, output| {
+            binary_slice(kind, left, right, output);
+        }),
         BinaryOp::Nextafter => zip(a, b, T::nextafter),
         BinaryOp::Polygamma => zip(a, b, T::polygamma),
         _ => binary_common(kind, a, b)

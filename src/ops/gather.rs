@@ -405,15 +405,23 @@ fn eval_typed<T: Fill>(
     let window_size: usize = shape[grid.len()..].iter().product();
     let (runs, run) = windows.runs();
     let mut out: Vec<T> = Vec::with_capacity(shape.iter().product());
-    windows.for_each(indices, |start| match start {
-        Some(start) => {
-            for offset in &runs {
-                let from = (source.first + start + offset) as usize;
-                out.extend_from_slice(&source.elements[from..from + run]);
+    if runs[..] == [0] && run == 1 {
+        windows.for_each(indices, |start| {
+            out.push(start.map_or(fill, |start| {
+                source.elements[(source.first + start) as usize]
+            }));
+        });
+    } else {
+        windows.for_each(indices, |start| match start {
+            Some(start) => {
+                for offset in &runs {
+                    let from = (source.first + start + offset) as usize;
+                    out.extend_from_slice(&source.elements[from..from + run]);
+                }
             }
-        }
-        None => out.extend(std::iter::repeat_n(fill, window_size)),
-    });
+            None => out.extend(std::iter::repeat_n(fill, window_size)),
+        });
+    }
     // The grid leads in memory; the dimension numbers say where its axes are in the result.
     let (mut next_grid, mut next_offset) = (0, grid.len());
     let permutation: Shape = (0..shape.len())

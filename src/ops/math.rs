@@ -132,6 +132,14 @@ pub(crate) trait Float: Number {
     fn cos(self) -> Self;
     /// The tangent.
     fn tan(self) -> Self;
+    /// The sine, where this is no large angle.
+    fn near_sin(self) -> Self;
+    /// The cosine, where this is no large angle.
+    fn near_cos(self) -> Self;
+    /// The tangent, where this is no large angle.
+    fn near_tan(self) -> Self;
+    /// Whether `near_sin` and its like are not for this number.
+    fn is_large_angle(self) -> bool;
     /// The inverse sine.
     fn asin(self) -> Self;
     /// The inverse cosine.
@@ -181,7 +189,7 @@ pub(crate) trait Float: Number {
 }
 
 /// `x * x`, for every number.
-#[inline]
+#[inline(always)]
 pub(crate) fn square<T: Number>(x: T) -> T {
     x.mul(x)
 }

@@ -22,6 +22,7 @@ use crate::program::{
     ScatterOp, SubProgram,
 };
 use smallvec::{SmallVec, smallvec};
+use std::slice;
 
 impl Rules for Scatter {
     fn infer(&self, inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
@@ -412,6 +413,17 @@ pub(crate) fn eval_with<T: Element>(
     let updates = updates.elements::<T>();
     let mut out = operand.elements::<T>().into_owned();
     let (runs, run) = windows.runs();
+    if runs[..] == [0] && run == 1 {
+        let mut updates = updates.iter();
+        windows.for_each(indices, |start| {
+            let update = updates.next();
+            if let (Some(start), Some(update)) = (start, update) {
+                let target = &mut out[start as usize];
+                apply(slice::from_mut(target), slice::from_ref(update));
+            }
+        });
+        return Array::from_elements(operand.shape(), out);
+    }
     let mut next = 0;
     windows.for_each(indices, |start| {
         let window = next..next + runs.len() * run;

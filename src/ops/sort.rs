@@ -4,6 +4,7 @@
 //! `-0.0` equals `0.0` (rule N13). So one comparison serves all types, and stability decides what is left.
 
 mod derivative;
+mod rows;
 
 use smallvec::{SmallVec, smallvec};
 use std::cmp::{Ordering, Reverse};
@@ -24,26 +25,71 @@ const PARALLEL_ELEMENTS: usize = 1 << 14;
 trait SortKey: Element {
     /// A number that orders as the element does.
     fn key(self) -> u64;
+    /// The element of a key; one of them, where several share it.
+    fn from_key(key: u64) -> Self;
+
+    /// Whether other elements have the same key: zeros and NaN have.
+    #[inline]
+    fn shares_key(self) -> bool {
+        false
+    }
+
+    /// Whether this is not what [`SortKey::from_key`] gives for its key: `-0.0` and any NaN.
+    #[inline]
+    fn is_irregular(self) -> bool {
+        false
+    }
 }
 
 macro_rules! sort_key {
-    ($($ty:ty, $x:ident => $key:expr;)*) => {$(
+    ($($ty:ty, $x:ident => $key:expr, $element:expr;)*) => {$(
         impl SortKey for $ty {
+            #[inline]
             fn key(self) -> u64 {
                 let $x = self;
                 $key
+            }
+            #[inline]
+            fn from_key($x: u64) -> $ty {
+                $element
             }
         }
     )*};
 }
 sort_key! {
-    bool, x => u64::from(x);
-    u8, x => u64::from(x);
-    u32, x => u64::from(x);
-    u64, x => x;
-    i32, x => i64::from(x).key();
-    i64, x => (x as u64) ^ (1 << 63);
-    f32, x => f64::from(x).key();
+    bool, x => u64::from(x), x != 0;
+    u8, x => u64::from(x), x as u8;
+    u32, x => u64::from(x), x as u32;
+    u64, x => x, x;
+    i32, x => i64::from(x).key(), i64::from_key(x) as i32;
+    i64, x => (x as u64) ^ (1 << 63), (x ^ (1 << 63)) as i64;
+}
+
+macro_rules! sort_key_of_floats {
+    ($($ty:ty, $x:ident => $key:expr, $element:expr;)*) => {$(
+        impl SortKey for $ty {
+            #[inline]
+            fn key(self) -> u64 {
+                let $x = self;
+                $key
+            }
+            #[inline]
+            fn from_key($x: u64) -> $ty {
+                $element
+            }
+            #[inline]
+            fn shares_key(self) -> bool {
+                self == 0.0 || self.is_nan()
+            }
+            #[inline]
+            fn is_irregular(self) -> bool {
+                self.is_nan() || (self == 0.0 && self.is_sign_negative())
+            }
+        }
+    )*};
+}
+sort_key_of_floats! {
+    f32, x => f64::from(x).key(), f64::from_key(x) as f32;
     f64, x => {
         if x.is_nan() {
             u64::MAX
@@ -52,7 +98,7 @@ sort_key! {
             let bits = (x + 0.0).to_bits();
             if bits >> 63 == 0 { bits | (1 << 63) } else { !bits }
         }
-    };
+    }, f64::from_bits(if x >> 63 == 1 { x ^ (1 << 63) } else { !x });
 }
 
 /// The axis order with `axis` moved to the end, and its inverse.
@@ -168,9 +214,8 @@ fn sort_lanes<T: SortKey>(array: &Array) -> Array {
     let (length, lanes) = chunking(array.shape()[array.rank() - 1]);
     prepare_threads();
     elements
-        .par_chunks_mut(length)
-        .with_min_len(lanes)
-        .for_each(|lane| lane.sort_by_key(|x| x.key()));
+        .par_chunks_mut(length.saturating_mul(lanes))
+        .for_each(|rows| rows::sort_rows(rows, length));
     Array::from_elements(array.shape(), elements)
 }
 
@@ -181,18 +226,31 @@ fn sorted_order(keys: &[Array]) -> Vec<usize> {
         .iter()
         .map(|a| dispatch_dtype!(a.dtype(), T => a.elements::<T>().iter().map(|x| x.key()).collect()))
         .collect();
-    let mut order: Vec<usize> = (0..keys[0].len()).map(|i| i % length).collect();
+    let mut order = vec![0; keys[0].len()];
     prepare_threads();
     order
         .par_chunks_mut(length)
         .with_min_len(lanes)
         .enumerate()
-        .for_each(|(lane, order)| {
-            let first = lane * length;
-            order.sort_by(|&a, &b| {
-                let mut compared = keys.iter().map(|k| k[first + a].cmp(&k[first + b]));
-                compared.find(|c| c.is_ne()).unwrap_or(Ordering::Equal)
-            });
+        .for_each_init(Vec::new, |ranked, (lane, order)| {
+            let range = lane * length..(lane + 1) * length;
+            // Places are distinct, so with them as the last key nothing is equal and no stable sort is needed.
+            ranked.clear();
+            ranked.extend(keys[0][range.clone()].iter().copied().zip(0_usize..));
+            match &keys[1..] {
+                [] => ranked.sort_unstable(),
+                others => ranked.sort_unstable_by(|&(x, a), &(y, b)| {
+                    let at = |k: &Vec<u64>, place| k[range.start + place];
+                    let mut others = others.iter().map(|k| at(k, a).cmp(&at(k, b)));
+                    let first = x.cmp(&y);
+                    first
+                        .then_with(|| others.find(|c| c.is_ne()).unwrap_or(Ordering::Equal))
+                        .then(a.cmp(&b))
+                }),
+            }
+            for (place, &(_, from)) in order.iter_mut().zip(ranked.iter()) {
+                *place = from;
+            }
         });
     order
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The floors of the framework from the ground up; folders of one floor do not know each other.
 const FLOORS: [&[&str]; 9] = [
-    &["array", "tree"],
+    &["array", "tree", "vecmath"],
     &["error"],
     &["callback"],
     &["program"],

@@ -9,7 +9,9 @@ use std::borrow::Cow;
 
 use ndarray::{ArcArray, IxDyn, ShapeBuilder};
 
+use super::slices::Side;
 use crate::array::{Array, Element, Shape, row_major};
+use crate::ops::math::Arith;
 
 type Typed<T> = ArcArray<T, IxDyn>;
 
@@ -76,6 +78,14 @@ pub(crate) fn map<T: Element, R: Element>(array: &Typed<T>, f: impl Fn(T) -> R) 
     }
     let (elements, layout) = operand(array);
     layout.array(elements.iter().map(|&x| f(x)).collect())
+}
+
+/// Applies a function of slices to all elements.
+pub(crate) fn map_slices<T: Arith>(array: &Typed<T>, f: impl FnOnce(&[T], &mut [T])) -> Array {
+    let (elements, layout) = operand(array);
+    let mut out = vec![T::ZERO; elements.len()];
+    f(&elements, &mut out);
+    layout.array(out)
 }
 
 /// Which operand of a run is one repeated element.
@@ -302,6 +312,34 @@ pub(crate) fn zip<T: Element, R: Element>(
                 let r = right[j];
                 out.extend(left[i..i + run].iter().map(|&l| f(l, r)));
             }
+        }
+    }
+    layout.array(out)
+}
+
+/// As [`zip`], by a function that fills a run at a time.
+pub(crate) fn zip_slices<T: Arith>(
+    left: &Typed<T>,
+    right: &Typed<T>,
+    f: impl Fn(Side<'_, T>, Side<'_, T>, &mut [T]),
+) -> Array {
+    let Pair {
+        left,
+        right,
+        walk,
+        layout,
+    } = pair(left, right);
+    let (run, repeats) = (walk.run, walk.repeats);
+    let mut out = vec![T::ZERO; layout.shape.iter().product()];
+    for ((i, j), out) in walk.zip(out.chunks_mut(run.max(1))) {
+        let (each_left, each_right) = (
+            || Side::Each(&left[i..i + run]),
+            || Side::Each(&right[j..j + run]),
+        );
+        match repeats {
+            Repeats::Neither => f(each_left(), each_right(), out),
+            Repeats::Left => f(Side::All(left[i]), each_right(), out),
+            Repeats::Right => f(each_left(), Side::All(right[j]), out),
         }
     }
     layout.array(out)

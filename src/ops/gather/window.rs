@@ -137,6 +137,12 @@ impl Windows<'_> {
             .iter()
             .map(|&axis| self.operand[axis] as i64 - self.sizes[axis] as i64)
             .collect();
+        if let ([axis], [last]) = (self.index_map, &last[..])
+            && self.grid_batching.len() <= 1
+        {
+            self.for_each_on_axis(&vectors, grid, (self.strides[*axis], *last), each);
+            return;
+        }
         let mut position: Shape = SmallVec::from_elem(0, grid.len());
         for window in 0..count {
             let vector = &vectors[window * width..(window + 1) * width];
@@ -159,6 +165,42 @@ impl Windows<'_> {
             if !self.grid_batching.is_empty() {
                 advance(&mut position, grid);
             }
+        }
+    }
+
+    /// The common case of [`Windows::for_each`]: positions along one axis, in one operand or in one for each place
+    /// along an axis of the grid.
+    #[inline]
+    fn for_each_on_axis(
+        &self,
+        starts: &[i64],
+        grid: &[usize],
+        (stride, last): (isize, i64),
+        mut each: impl FnMut(Option<isize>),
+    ) {
+        let (count, inner, operand_stride) = match (self.grid_batching, self.operand_batching) {
+            ([g], [axis]) => (
+                grid[*g],
+                grid[g + 1..].iter().product(),
+                self.strides[*axis],
+            ),
+            _ => (1, starts.len(), 0),
+        };
+        let clips = self.mode == IndexMode::Clip;
+        let mut operand = 0;
+        // An empty chunk is none, and then there are no starts either.
+        for starts in starts.chunks_exact(std::cmp::max(inner, 1)) {
+            let base = operand as isize * operand_stride;
+            for &start in starts {
+                let start = if clips {
+                    start.clamp(0, last.max(0))
+                } else {
+                    start
+                };
+                let inside = 0 <= start && start <= last;
+                each(inside.then(|| base + start as isize * stride));
+            }
+            operand = if operand + 1 < count { operand + 1 } else { 0 };
         }
     }
 

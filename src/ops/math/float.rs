@@ -1,10 +1,12 @@
-//! Floats: the standard library's functions where it has them, the `libm` crate's otherwise.
+//! Floats: arithmetic, and the functions of [`crate::vecmath`]; the few that it lacks are the `libm` crate's.
+//!
+//! The standard library's functions are the platform's, so their last bits differ between machines; none is used.
 
 use super::{Arith, Float, Number, special};
+use crate::vecmath;
 
 macro_rules! floats {
-    ($($ty:ident {
-        asinh $asinh:path, acosh $acosh:path, atanh $atanh:path, erf $erf:path, erfc $erfc:path,
+    ($($ty:ident $module:ident {
         lgamma $lgamma:path, nextafter $nextafter:path,
     })*) => {$(
         impl Arith for $ty {
@@ -13,58 +15,58 @@ macro_rules! floats {
             const LEAST: $ty = $ty::NEG_INFINITY;
             const GREATEST: $ty = $ty::INFINITY;
 
-            #[inline]
+            #[inline(always)]
             fn add(self, other: $ty) -> $ty {
                 self + other
             }
-            #[inline]
+            #[inline(always)]
             fn mul(self, other: $ty) -> $ty {
                 self * other
             }
             // Five vector instructions: each comparison with its choice is one. The two choices differ only between
             // zeros, whose signs `&` and `|` combine, and where a NaN is about, which all ones overwrite with a NaN.
-            #[inline]
+            #[inline(always)]
             fn max(self, other: $ty) -> $ty {
                 let (a, b) = (if self > other { self } else { other }, if other > self { other } else { self });
                 $ty::from_bits(a.to_bits() & b.to_bits() | if self.is_nan() || other.is_nan() { !0 } else { 0 })
             }
-            #[inline]
+            #[inline(always)]
             fn min(self, other: $ty) -> $ty {
                 let (a, b) = (if self < other { self } else { other }, if other < self { other } else { self });
                 $ty::from_bits(a.to_bits() | b.to_bits() | if self.is_nan() || other.is_nan() { !0 } else { 0 })
             }
-            #[inline]
+            #[inline(always)]
             fn is_nan(self) -> bool {
                 self.is_nan()
             }
         }
 
         impl Number for $ty {
-            #[inline]
+            #[inline(always)]
             fn sub(self, other: $ty) -> $ty {
                 self - other
             }
-            #[inline]
+            #[inline(always)]
             fn div(self, other: $ty) -> $ty {
                 self / other
             }
-            #[inline]
+            #[inline(always)]
             fn rem(self, other: $ty) -> $ty {
                 self % other
             }
-            #[inline]
+            #[inline(always)]
             fn pow(self, other: $ty) -> $ty {
-                self.powf(other)
+                vecmath::$module::pow(self, other)
             }
-            #[inline]
+            #[inline(always)]
             fn neg(self) -> $ty {
                 -self
             }
-            #[inline]
+            #[inline(always)]
             fn abs(self) -> $ty {
                 self.abs()
             }
-            #[inline]
+            #[inline(always)]
             fn sign(self) -> $ty {
                 if self > 0.0 {
                     1.0
@@ -77,149 +79,162 @@ macro_rules! floats {
         }
 
         impl Float for $ty {
-            #[inline]
+            #[inline(always)]
             fn floor(self) -> $ty {
                 self.floor()
             }
-            #[inline]
+            #[inline(always)]
             fn ceil(self) -> $ty {
                 self.ceil()
             }
-            #[inline]
+            #[inline(always)]
             fn round_half_away(self) -> $ty {
                 self.round()
             }
-            #[inline]
+            #[inline(always)]
             fn round_half_even(self) -> $ty {
                 self.round_ties_even()
             }
-            #[inline]
+            #[inline(always)]
             fn exp(self) -> $ty {
-                self.exp()
+                vecmath::$module::exp(self)
             }
-            #[inline]
+            #[inline(always)]
             fn exp2(self) -> $ty {
-                self.exp2()
+                vecmath::$module::exp2(self)
             }
-            #[inline]
+            #[inline(always)]
             fn log(self) -> $ty {
-                self.ln()
+                vecmath::$module::log(self)
             }
-            #[inline]
+            #[inline(always)]
             fn log1p(self) -> $ty {
-                self.ln_1p()
+                vecmath::$module::log1p(self)
             }
-            #[inline]
+            #[inline(always)]
             fn expm1(self) -> $ty {
-                self.exp_m1()
+                vecmath::$module::expm1(self)
             }
-            #[inline]
+            #[inline(always)]
             fn sin(self) -> $ty {
-                self.sin()
+                vecmath::$module::sin(self)
             }
-            #[inline]
+            #[inline(always)]
             fn cos(self) -> $ty {
-                self.cos()
+                vecmath::$module::cos(self)
             }
-            #[inline]
+            #[inline(always)]
             fn tan(self) -> $ty {
-                self.tan()
+                vecmath::$module::tan(self)
             }
-            #[inline]
+            #[inline(always)]
+            fn near_sin(self) -> $ty {
+                vecmath::$module::near_sin(self)
+            }
+            #[inline(always)]
+            fn near_cos(self) -> $ty {
+                vecmath::$module::near_cos(self)
+            }
+            #[inline(always)]
+            fn near_tan(self) -> $ty {
+                vecmath::$module::near_tan(self)
+            }
+            #[inline(always)]
+            fn is_large_angle(self) -> bool {
+                vecmath::is_large_angle(f64::from(self))
+            }
+            #[inline(always)]
             fn asin(self) -> $ty {
-                self.asin()
+                vecmath::$module::asin(self)
             }
-            #[inline]
+            #[inline(always)]
             fn acos(self) -> $ty {
-                self.acos()
+                vecmath::$module::acos(self)
             }
-            #[inline]
+            #[inline(always)]
             fn atan(self) -> $ty {
-                self.atan()
+                vecmath::$module::atan(self)
             }
-            #[inline]
+            #[inline(always)]
             fn atan2(self, x: $ty) -> $ty {
-                self.atan2(x)
+                vecmath::$module::atan2(self, x)
             }
-            #[inline]
+            #[inline(always)]
             fn sinh(self) -> $ty {
-                self.sinh()
+                vecmath::$module::sinh(self)
             }
-            #[inline]
+            #[inline(always)]
             fn cosh(self) -> $ty {
-                self.cosh()
+                vecmath::$module::cosh(self)
             }
-            #[inline]
+            #[inline(always)]
             fn tanh(self) -> $ty {
-                self.tanh()
+                vecmath::$module::tanh(self)
             }
-            // The standard library's inverse hyperbolic functions lose digits near acosh's 1.
-            #[inline]
+            #[inline(always)]
             fn asinh(self) -> $ty {
-                $asinh(self)
+                vecmath::$module::asinh(self)
             }
-            #[inline]
+            #[inline(always)]
             fn acosh(self) -> $ty {
-                $acosh(self)
+                vecmath::$module::acosh(self)
             }
-            #[inline]
+            #[inline(always)]
             fn atanh(self) -> $ty {
-                $atanh(self)
+                vecmath::$module::atanh(self)
             }
-            #[inline]
+            #[inline(always)]
             fn logistic(self) -> $ty {
-                // exp(-|x|) is at most 1, so nothing overflows and the left tail keeps its digits.
-                let e = (-self.abs()).exp();
-                (if self < 0.0 { e } else { 1.0 }) / (1.0 + e)
+                vecmath::$module::logistic(self)
             }
-            #[inline]
+            #[inline(always)]
             fn sqrt(self) -> $ty {
                 self.sqrt()
             }
-            #[inline]
+            #[inline(always)]
             fn rsqrt(self) -> $ty {
                 1.0 / self.sqrt()
             }
-            #[inline]
+            #[inline(always)]
             fn cbrt(self) -> $ty {
-                self.cbrt()
+                vecmath::$module::cbrt(self)
             }
-            #[inline]
+            #[inline(always)]
             fn erf(self) -> $ty {
-                $erf(self)
+                vecmath::$module::erf(self)
             }
-            #[inline]
+            #[inline(always)]
             fn erfc(self) -> $ty {
-                $erfc(self)
+                vecmath::$module::erfc(self)
             }
-            #[inline]
+            #[inline(always)]
             fn erf_inv(self) -> $ty {
                 special::erf_inv(f64::from(self)) as $ty
             }
-            #[inline]
+            #[inline(always)]
             fn lgamma(self) -> $ty {
                 $lgamma(self)
             }
-            #[inline]
+            #[inline(always)]
             fn digamma(self) -> $ty {
                 special::digamma(f64::from(self)) as $ty
             }
-            #[inline]
+            #[inline(always)]
             fn polygamma(self, x: $ty) -> $ty {
                 special::polygamma(f64::from(self), f64::from(x)) as $ty
             }
-            #[inline]
+            #[inline(always)]
             fn log_add_exp(self, other: $ty) -> $ty {
                 let top = Arith::max(self, other);
                 // Two infinities of one sign, and any NaN, have no finite distance and are their own sum.
                 let distance = (self - other).abs();
-                if distance.is_nan() { self + other } else { top + (-distance).exp().ln_1p() }
+                if distance.is_nan() { self + other } else { top + Float::log1p(Float::exp(-distance)) }
             }
-            #[inline]
+            #[inline(always)]
             fn nextafter(self, target: $ty) -> $ty {
                 $nextafter(self, target)
             }
-            #[inline]
+            #[inline(always)]
             fn is_finite(self) -> bool {
                 self.is_finite()
             }
@@ -227,12 +242,10 @@ macro_rules! floats {
     )*};
 }
 floats! {
-    f32 {
-        asinh libm::asinhf, acosh libm::acoshf, atanh libm::atanhf, erf libm::erff, erfc libm::erfcf,
+    f32 single {
         lgamma libm::lgammaf, nextafter libm::nextafterf,
     }
-    f64 {
-        asinh libm::asinh, acosh libm::acosh, atanh libm::atanh, erf libm::erf, erfc libm::erfc,
+    f64 double {
         lgamma libm::lgamma, nextafter libm::nextafter,
     }
 }

@@ -5,6 +5,8 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
+use crate::vecmath::double;
+
 /// A polynomial, coefficients from the highest power down, by Horner's rule.
 #[inline]
 fn polynomial(x: f64, coefficients: &[f64]) -> f64 {
@@ -90,7 +92,7 @@ pub(super) fn erf_inv(x: f64) -> f64 {
     if tail == 0.0 {
         return f64::INFINITY.copysign(x);
     }
-    let r = (-tail.ln()).sqrt();
+    let r = (-double::log(tail)).sqrt();
     let quantile = if r <= 5.0 {
         polynomial(r - 1.6, &C) / polynomial(r - 1.6, &D)
     } else {
@@ -114,7 +116,7 @@ pub(super) fn digamma(x: f64) -> f64 {
     if x < 0.0 {
         // The tangent has period 1 in x; taking the nearest integer off first is exact.
         let fraction = x - x.round();
-        return positive_digamma(1.0 - x) - PI / (PI * fraction).tan();
+        return positive_digamma(1.0 - x) - PI / double::tan(PI * fraction);
     }
     positive_digamma(x)
 }
@@ -163,7 +165,7 @@ fn positive_digamma(mut x: f64) -> f64 {
         x += 1.0;
     }
     let inverse_square = 1.0 / (x * x);
-    x.ln() - 0.5 / x - inverse_square * polynomial(inverse_square, &BERNOULLI) - shift
+    double::log(x) - 0.5 / x - inverse_square * polynomial(inverse_square, &BERNOULLI) - shift
 }
 
 /// The `m`-th derivative of [`digamma`]; NaN where `m` is not a natural number up to 1000, and at the poles 0, -1, -2, ... of even
@@ -216,7 +218,7 @@ fn factorial_zeta(s: f64, q: f64) -> f64 {
     let mut sum = 0.0;
     let mut a = q;
     while a < 10.0 + s {
-        let term = (q / a).powf(s);
+        let term = double::pow(q / a, s);
         sum += term;
         if term < f64::EPSILON * 1e-4 {
             break;
@@ -230,17 +232,17 @@ fn factorial_zeta(s: f64, q: f64) -> f64 {
         let next = s + 2.0 * j as f64 + 1.0;
         rising *= next * (next + 1.0) / (a * a);
     }
-    sum += (q / a).powf(s) * tail;
+    sum += double::pow(q / a, s) * tail;
     let mut factorial = 1.0;
     let mut k = 2.0;
     while k < s && factorial < f64::INFINITY {
         factorial *= k;
         k += 1.0;
     }
-    let value = factorial * q.powf(-s) * sum;
+    let value = factorial * double::pow(q, -s) * sum;
     if value.is_finite() && value != 0.0 {
         return value;
     }
     // The factors are out of range, the product need not be.
-    (libm::lgamma(s) - s * q.ln()).exp() * sum
+    double::exp(libm::lgamma(s) - s * double::log(q)) * sum
 }
