@@ -60,7 +60,7 @@ enum Op {
     Call(Function, usize),
 }
 
-/// A name and the character where it is.
+/// A name and the byte where it begins.
 #[derive(Clone, Debug, PartialEq)]
 struct Name {
     text: String,
@@ -170,7 +170,7 @@ impl Expression {
                     if slots.is_empty() {
                         return Err(ExpressionError::Range {
                             text: self.text.clone(),
-                            at: first.at,
+                            at: self.character(first),
                             first: first.text.clone(),
                             last: last.text.clone(),
                         });
@@ -188,10 +188,15 @@ impl Expression {
         Ok(code)
     }
 
+    /// Where a name is, counted in characters from 1.
+    fn character(&self, name: &Name) -> usize {
+        self.text.get(..name.at).unwrap_or_default().chars().count() + 1
+    }
+
     fn slot(&self, graph: &Graph, name: &Name) -> Result<usize, ExpressionError> {
         slot(graph, name).ok_or_else(|| ExpressionError::UnknownName {
             text: self.text.clone(),
-            at: name.at,
+            at: self.character(name),
             name: name.text.clone(),
             known: known(graph),
         })

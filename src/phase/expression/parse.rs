@@ -93,11 +93,11 @@ fn syntax(text: &str, offset: usize, error: &ContextError) -> ExpressionError {
 }
 
 fn operation(input: &mut Input<'_>) -> ModalResult<Code> {
-    let operand = cut_err(operand).context(StrContext::Expected(StrContextValue::Description(
-        "a number, a name or `(`",
-    )));
+    let expected = StrContext::Expected(StrContextValue::Description("a number, a name or `(`"));
+    // A sign is looked for where there is no operand, so one of the two must be there.
+    let sign = cut_err(prefix).context(expected);
     expression(preceded(multispace0, operand))
-        .prefix(preceded(multispace0, prefix))
+        .prefix(preceded(multispace0, sign))
         .infix(preceded(multispace0, infix))
         .parse_next(input)
 }
