@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::phase::eliminator::cache::CacheError;
 use crate::phase::eliminator::error::EliminatorError;
+use crate::phase::expression::error::ExpressionError;
 use crate::phase::graph::error::GraphError;
 use crate::phase::numeric::error::NumericError;
 use crate::phase::operations::TooManyOperations;
@@ -37,6 +38,10 @@ pub enum PhaseError {
     /// Of a theta, of rewards, or of what is asked of them.
     #[error(transparent)]
     Numeric(#[from] NumericError),
+
+    /// Of a reward expression.
+    #[error(transparent)]
+    Expression(#[from] ExpressionError),
 
     /// Of a cache.
     #[error(transparent)]

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use cluster::submit;
-use commands::{cache, model, moments, plan, trace, waiting_times, work};
+use commands::{cache, convert, model, moments, plan, show, trace, waiting_times, work};
 use io::signals;
 
 /// Exact elimination of phase-type models.
@@ -52,6 +52,8 @@ enum Command {
     Moments(moments::Args),
     Model(model::Args),
     WaitingTimes(waiting_times::Args),
+    Show(show::Args),
+    Convert(convert::Args),
     Plan(plan::Args),
     Work(work::Args),
     Submit(submit::Args),
@@ -71,6 +73,8 @@ fn run(cli: &Cli) -> ExitCode {
         Command::Moments(args) => moments::run(args),
         Command::Model(args) => model::run(args),
         Command::WaitingTimes(args) => waiting_times::run(args),
+        Command::Show(args) => show::run(args),
+        Command::Convert(args) => convert::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Work(args) => work::run(args),
         Command::Submit(args) => submit::run(args),
