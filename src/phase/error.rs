@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::phase::distribution::error::DistributionError;
 use crate::phase::eliminator::cache::CacheError;
 use crate::phase::eliminator::error::EliminatorError;
+use crate::phase::expression::error::ExpressionError;
 use crate::phase::graph::error::GraphError;
 use crate::phase::numeric::error::NumericError;
 use crate::phase::operations::TooManyOperations;
@@ -42,6 +43,10 @@ pub enum PhaseError {
     /// Of a question about a distribution.
     #[error(transparent)]
     Distribution(#[from] DistributionError),
+
+    /// Of a reward expression.
+    #[error(transparent)]
+    Expression(#[from] ExpressionError),
 
     /// Of a cache.
     #[error(transparent)]

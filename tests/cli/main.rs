@@ -5,6 +5,7 @@
 
 mod cache;
 mod commands;
+mod convert;
 mod model;
 mod submit;
 mod thetas;

@@ -30,7 +30,7 @@ fn every_listed_model_is_read_back() {
     let listed = listed.as_array().unwrap();
     let text = stdout(&["model", "--list"], b"");
     let help = stdout(&["model", "--help"], b"");
-    assert_eq!(listed.len(), 15);
+    assert_eq!(listed.len(), 18);
     for entry in listed {
         let name = entry["name"].as_str().unwrap();
         let names: Vec<&str> = entry["sizes"]

@@ -1,6 +1,6 @@
 //! What a graph is after it was written and read again, and what is refused by name.
 
-use elimap::phase::{Graph, GraphError};
+use elimap::phase::{Clock, EliminationTrace, Graph, GraphError, NumericError};
 
 #[test]
 fn an_edge_whose_coefficients_are_all_zero_reads_back_as_what_it_is() {
@@ -45,7 +45,7 @@ fn a_model_that_starts_nowhere_is_refused() {
 }
 
 #[test]
-fn a_discretized_graph_is_refused_by_name() {
+fn a_discretized_graph_of_phasic_is_a_chain_of_jumps() {
     // Each transient vertex leads to an auxiliary one of zeros, and that one back with the weight 1.
     let discretized = GRAPH
         .replace("[3]], \"vertex", "[3], [0], [0]], \"vertex")
@@ -56,21 +56,71 @@ fn a_discretized_graph_is_refused_by_name() {
             "\"constant_edges\": [[4, 1, 1.0], [5, 2, 1.0]]",
         )
         .replace("\"n_vertices\": 4", "\"n_vertices\": 6");
-    let error = Graph::from_json(&discretized).unwrap_err();
-    assert!(matches!(error, GraphError::Discrete { vertex: Some(vertex) } if vertex.index() == 4));
-    insta::assert_snapshot!(error, @"the graph was made by phasic's `discretize` (vertex 4 is one of its auxiliary vertices), and discrete models are not read; serialize the graph as it was before");
+    let graph = Graph::from_json(&discretized).unwrap();
+    assert_eq!((graph.clock(), graph.edge_count()), (Clock::Jumps, 6));
+    // Its time is not that of the rates.
+    let trace = EliminationTrace::record(&graph);
+    assert!(matches!(trace.at(&[1.0]), Err(NumericError::Discrete)));
+    let batch = trace.batch().expectations(ndarray::array![[1.0]].view());
+    assert!(matches!(batch, Err(NumericError::Discrete)));
+    let text = graph.to_json();
+    assert!(text.contains(r#""discrete":"jumps""#), "{text}");
+    assert_eq!(Graph::from_json(&text).unwrap(), graph);
     // Constant rates of another kind are what they are.
     for (old, new) in [
         ("[4, 1, 1.0]", "[4, 1, 2.0]"),
         ("[4, 1, 1.0]", "[4, 2, 1.0]"),
         ("[0], [0]]", "[7], [0]]"),
+        ("\"weight_mode\"", "\"discrete\": false, \"weight_mode\""),
     ] {
-        Graph::from_json(&discretized.replace(old, new)).unwrap();
+        let graph = Graph::from_json(&discretized.replace(old, new)).unwrap();
+        assert_eq!(graph.clock(), Clock::Continuous);
     }
     let flagged = GRAPH.replace("\"weight_mode\"", "\"is_discrete\": true, \"weight_mode\"");
-    let error = Graph::from_json(&flagged).unwrap_err();
-    assert!(
-        matches!(error, GraphError::Discrete { vertex: None }),
-        "{error:?}"
+    assert_eq!(Graph::from_json(&flagged).unwrap().clock(), Clock::Steps);
+}
+
+#[test]
+fn discrete_graphs_keep_their_self_loops() {
+    let discrete = GRAPH
+        .replace("\"weight_mode\"", "\"discrete\": true, \"weight_mode\"")
+        .replace("\"edges\": []", "\"edges\": [[2, 2, 0.25]]")
+        .replace("[1, 2, 1.0]", "[1, 1, 0.5], [1, 2, 0.5]");
+    let graph = Graph::from_json(&discrete).unwrap();
+    assert!(graph.is_discrete());
+    let loops: Vec<_> = graph.self_loops().collect();
+    assert_eq!((loops.len(), graph.edge_count()), (2, 2));
+    assert_eq!(
+        (loops[0].from.index(), loops[0].coefficients),
+        (1, &[0.5][..])
     );
+    assert_eq!((loops[1].from.index(), loops[1].constant), (2, 0.25));
+    assert_eq!(Graph::from_json(&graph.to_json()).unwrap(), graph);
+    let error =
+        Graph::from_json(&discrete.replace("\"discrete\": true", "\"discrete\": 3")).unwrap_err();
+    insta::assert_snapshot!(error, @r#"field `discrete` is 3; write true (edges have probabilities), "jumps" (edges have weights) or false (edges have rates)"#);
+    let continuous = discrete.replace("\"discrete\": true", "\"discrete\": false");
+    assert!(matches!(
+        Graph::from_json(&continuous),
+        Err(GraphError::SelfLoop { .. })
+    ));
+}
+
+#[test]
+fn names_are_kept_in_the_file() {
+    let named = GRAPH.replace(
+        "\"weight_mode\"",
+        r#""parameters": ["rate"], "slots": ["left"], "weight_mode""#,
+    );
+    let graph = Graph::from_json(&named).unwrap();
+    assert_eq!(
+        (graph.parameter_names(), graph.slot_names()),
+        (&["rate".to_owned()][..], &["left".to_owned()][..])
+    );
+    assert_eq!(Graph::from_json(&graph.to_json()).unwrap(), graph);
+    assert!(!Graph::from_json(GRAPH).unwrap().to_json().contains("slots"));
+    let two = named.replace("[\"rate\"]", "[\"rate\", \"more\"]");
+    insta::assert_snapshot!(Graph::from_json(&two).unwrap_err(), @"field `parameters` has 2 names, expected 1; give one for each, or none at all");
+    let bad = named.replace("[\"left\"]", "[\"2left\"]");
+    insta::assert_snapshot!(Graph::from_json(&bad).unwrap_err(), @r#"field `slots`, entry 0: "2left" cannot be a name; names are different words of letters, digits and `_` that begin with no digit"#);
 }

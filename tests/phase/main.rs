@@ -3,12 +3,15 @@
 #![cfg(feature = "phase")]
 #![allow(clippy::unwrap_used)]
 
+mod algebra;
 mod batch;
 mod cache;
 mod callbacks;
 mod eliminator;
 mod errors;
 mod exact;
+mod explore;
+mod expression;
 mod gradient;
 mod gradient_sweeps;
 mod json;

@@ -4,33 +4,48 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use clap::error::ErrorKind;
 use clap::{ArgGroup, Args};
 use elimap::phase::{
     CacheBuilder, CacheError, EliminationTrace, Eliminator, Graph, GraphError, TraceCache,
 };
 
+use ndarray::{Array2, ArrayView1, Axis};
+
+use crate::io::matrix::MatrixFile;
 use crate::io::stream::Output;
+use crate::output::notice;
 use crate::progress::Progress;
 
 /// A model, and the thetas to evaluate it at: one on the command line, or a file of them.
 #[derive(Args)]
-#[command(group = ArgGroup::new("where").required(true).args(["theta", "thetas"]))]
-pub(crate) struct ModelAtThetas {
+#[command(group = ArgGroup::new("where").args(["theta", "thetas"]))]
+pub(crate) struct ModelArgs {
     /// The model: a graph in phasic's serialized form, or `-` for stdin
     #[arg(value_name = "GRAPH.json")]
-    graph: PathBuf,
-    /// The parameters, separated by commas
+    pub(crate) graph: PathBuf,
+    /// The parameters, separated by commas; without them one that has no name is 1, which is how phasic writes constant
+    /// rates
     #[arg(
         long,
         value_name = "A,B,C",
         value_delimiter = ',',
         allow_hyphen_values = true
     )]
-    pub(crate) theta: Option<Vec<f64>>,
+    theta: Option<Vec<f64>>,
     /// A file of thetas, one per row: .npy of the shape (thetas, parameters), read chunk by chunk, or a JSON list of lists;
     /// `-` for stdin
     #[arg(long, value_name = "THETAS")]
     pub(crate) thetas: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) cache: CacheArgs,
+}
+
+/// A model at thetas, and the form of the answers.
+#[derive(Args)]
+pub(crate) struct ModelAtThetas {
+    #[command(flatten)]
+    pub(crate) at: ModelArgs,
     /// Write the answers to THETAS as an .npy file of float64, instead of a table on stdout; the file appears when it is
     /// complete
     #[arg(
@@ -42,8 +57,6 @@ pub(crate) struct ModelAtThetas {
     /// Print one JSON object instead of text; with --thetas one per row
     #[arg(long)]
     pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) cache: CacheArgs,
 }
 
 /// Where traces are kept between runs.
@@ -89,7 +102,7 @@ impl CacheArgs {
     }
 }
 
-impl ModelAtThetas {
+impl ModelArgs {
     /// Reads and eliminates.
     pub(crate) fn trace(&self) -> Result<EliminationTrace> {
         if self.graph == Path::new("-") && self.thetas.as_deref() == Some(Path::new("-")) {
@@ -101,14 +114,13 @@ impl ModelAtThetas {
         Ok(Eliminator::new().cache(&cache).trace(&graph)?)
     }
 
-    /// Where the answers to a file of thetas go: not over what is read, the model, the thetas and this.
-    pub(crate) fn output(&self, also_read: Option<&Path>) -> Result<Output> {
-        let Some(out) = &self.out else {
-            return Ok(match self.json {
-                true => Output::JsonLines,
-                false => Output::Table,
-            });
-        };
+    /// The theta of the command line.
+    pub(crate) fn theta(&self, graph: &Graph) -> Result<Vec<f64>> {
+        theta_or_default(self.theta.as_deref(), graph)
+    }
+
+    /// Refuses to put answers in the place of what they are computed from: the model, the thetas and this.
+    pub(crate) fn check_output(&self, out: &Path, also_read: Option<&Path>) -> Result<()> {
         let read = [Some(&*self.graph), self.thetas.as_deref(), also_read];
         // A file that is not there yet is none of those that are read.
         if let Ok(target) = out.canonicalize() {
@@ -121,22 +133,105 @@ impl ModelAtThetas {
                 }
             }
         }
+        Ok(())
+    }
+}
+
+/// A theta that was given, or the one of a model that needs none: phasic writes constant rates as the coefficients of one
+/// parameter.
+pub(crate) fn theta_or_default(given: Option<&[f64]>, graph: &Graph) -> Result<Vec<f64>> {
+    let names = graph.parameter_names();
+    match (given, graph.param_length()) {
+        (Some(theta), _) => Ok(theta.to_vec()),
+        (None, 0) => Ok(Vec::new()),
+        (None, 1) if names.is_empty() => {
+            notice("no --theta: the one parameter is 1, as for the constant rates of phasic");
+            Ok(vec![1.0])
+        }
+        (None, count) => {
+            let names = match names {
+                [] => String::new(),
+                names => format!(" ({})", names.join(", ")),
+            };
+            let message = format!(
+                "the model has {count} parameters{names}; give them with --theta, or rows of them with --thetas"
+            );
+            Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, message + "\n").into())
+        }
+    }
+}
+
+impl ModelAtThetas {
+    /// Where the answers to a file of thetas go: not over what is read, the model, the thetas and this.
+    pub(crate) fn output(&self, also_read: Option<&Path>) -> Result<Output> {
+        let Some(out) = &self.out else {
+            return Ok(match self.json {
+                true => Output::JsonLines,
+                false => Output::Table,
+            });
+        };
+        if self.at.thetas.is_none() {
+            let message = "--out takes the answers to --thetas\n";
+            return Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, message).into());
+        }
+        self.at.check_output(out, also_read)?;
         Ok(Output::File(out.clone()))
+    }
+}
+
+/// Rewards, as expressions over states or as files of rows.
+#[derive(Args)]
+pub(crate) struct RewardArgs {
+    /// A reward per unit of time (discrete: per visit) by state: an expression such as 's0 + s1' or 'working < 3', or a file,
+    /// .npy or JSON, with a row per reward that has a number for each vertex
+    #[arg(long = "reward", value_name = "EXPR|FILE", allow_hyphen_values = true)]
+    pub(crate) reward: Vec<String>,
+}
+
+impl RewardArgs {
+    /// A row per reward, and their names.
+    pub(crate) fn rows(&self, graph: &Graph) -> Result<(Vec<String>, Array2<f64>)> {
+        let vertices = graph.vertex_count();
+        let (mut names, mut rows) = (Vec::new(), Array2::zeros((0, vertices)));
+        for text in &self.reward {
+            if Path::new(text).is_file() {
+                let file = MatrixFile::read(Path::new(text), vertices)?;
+                names.extend((0..file.nrows()).map(|row| format!("{text}[{row}]")));
+                rows.append(Axis(0), file.view())?;
+            } else {
+                let reward = graph.reward(text)?;
+                rows.push_row(ArrayView1::from(&reward))?;
+                names.push(text.clone());
+            }
+        }
+        Ok((names, rows))
     }
 }
 
 /// Reads a model from a file, or from stdin where the path is `-`.
 pub(crate) fn read_graph(path: &Path) -> Result<Graph> {
+    if path == Path::new("-") {
+        return Graph::from_json(&read_text(path)?.1).context("the model on stdin");
+    }
+    match Graph::read(path) {
+        // This one names the file itself.
+        Err(error @ GraphError::Io { .. }) => Err(error.into()),
+        outcome => outcome.with_context(|| path.display().to_string()),
+    }
+}
+
+/// The text of a file, or of stdin where the path is `-`, and what to call it.
+pub(crate) fn read_text(path: &Path) -> Result<(String, String)> {
     if path != Path::new("-") {
-        return match Graph::read(path) {
-            // This one names the file itself.
-            Err(error @ GraphError::Io { .. }) => Err(error.into()),
-            outcome => outcome.with_context(|| path.display().to_string()),
-        };
+        let text = std::fs::read_to_string(path).map_err(|source| GraphError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+        return Ok((path.display().to_string(), text));
     }
     let mut text = String::new();
     std::io::stdin()
         .read_to_string(&mut text)
         .context("reading the model from stdin")?;
-    Graph::from_json(&text).context("the model on stdin")
+    Ok(("the model on stdin".to_owned(), text))
 }

@@ -19,7 +19,7 @@ use clap::{Parser, Subcommand};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use cluster::submit;
-use commands::{cache, model, moments, plan, trace, waiting_times, work};
+use commands::{cache, convert, model, moments, plan, show, trace, waiting_times, work};
 use io::signals;
 
 /// Exact elimination of phase-type models.
@@ -54,6 +54,8 @@ enum Command {
     Moments(moments::Args),
     Model(model::Args),
     WaitingTimes(waiting_times::Args),
+    Show(show::Args),
+    Convert(convert::Args),
     Plan(plan::Args),
     Work(work::Args),
     Submit(submit::Args),
@@ -88,6 +90,8 @@ fn run(cli: &Cli) -> ExitCode {
         Command::Moments(args) => moments::run(args),
         Command::Model(args) => model::run(args),
         Command::WaitingTimes(args) => waiting_times::run(args),
+        Command::Show(args) => show::run(args),
+        Command::Convert(args) => convert::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Work(args) => work::run(args),
         Command::Submit(args) => submit::run(args),

@@ -375,6 +375,9 @@ impl Batch {
                 found: thetas.ncols(),
             });
         }
+        if self.trace.graph().is_discrete() {
+            return Err(NumericError::Discrete);
+        }
         let lanes = self.lanes;
         match lanes.unwrap_or_else(|| self.fitting(thetas.nrows(), recipe)) {
             0..=1 => self.groups::<f64>(thetas, recipe),

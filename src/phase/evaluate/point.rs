@@ -104,6 +104,9 @@ pub(crate) fn nonabsorbing(
 impl Point {
     /// Checks a theta and eliminates at it.
     pub(crate) fn new(trace: &EliminationTrace, theta: &[f64]) -> Result<Self, NumericError> {
+        if trace.graph().is_discrete() {
+            return Err(NumericError::Discrete);
+        }
         rates::check_theta(theta, trace.param_length())?;
         let layout = trace.symbolic().layout();
         let ranks = trace.ranks();

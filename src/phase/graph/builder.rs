@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::phase::csr::Csr;
 use crate::phase::graph::error::GraphError;
 use crate::phase::graph::reach;
-use crate::phase::graph::{Graph, Inner, VertexId};
+use crate::phase::graph::{Clock, Graph, Inner, SelfLoops, VertexId};
 
 /// By how much the start probabilities may exceed 1 in sum, for decimal fractions that do not add up exactly.
 const START_TOLERANCE: f64 = 1e-9;
@@ -24,8 +24,11 @@ struct RawEdge {
 /// Methods do not fail; [`build`](GraphBuilder::build) reports the first thing that was wrong.
 #[derive(Debug)]
 pub struct GraphBuilder {
+    clock: Clock,
     state_length: usize,
     param_length: usize,
+    parameter_names: Vec<String>,
+    slot_names: Vec<String>,
     states: Vec<i64>,
     vertices: usize,
     edges: Vec<RawEdge>,
@@ -38,8 +41,11 @@ pub struct GraphBuilder {
 impl GraphBuilder {
     pub(super) fn new(state_length: usize, param_length: usize) -> Self {
         Self {
+            clock: Clock::Continuous,
             state_length,
             param_length,
+            parameter_names: Vec::new(),
+            slot_names: Vec::new(),
             states: vec![0; state_length],
             vertices: 1,
             edges: Vec::new(),
@@ -52,6 +58,42 @@ impl GraphBuilder {
 
     fn fail(&mut self, error: GraphError) {
         self.first_error.get_or_insert(error);
+    }
+
+    /// Makes the graph discrete: numbers of edges are probabilities of steps, and edges from a vertex to itself are allowed.
+    pub fn discrete(&mut self) -> &mut Self {
+        self.clock(Clock::Steps)
+    }
+
+    /// Says what the numbers of edges mean.
+    pub fn clock(&mut self, clock: Clock) -> &mut Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Names the entries of theta, one name for each; they are kept in the file.
+    ///
+    /// ```
+    /// use elimap::phase::Graph;
+    ///
+    /// let mut builder = Graph::builder(1, 1);
+    /// let (on, off) = (builder.add_vertex(&[1]), builder.add_vertex(&[0]));
+    /// builder.parameters(["failure"]).slots(["working"]);
+    /// builder.add_edge(on, off, &[1.0]).start(on, 1.0);
+    /// let graph = builder.build()?;
+    /// assert_eq!((graph.parameter_names()[0].as_str(), graph.slot_names()[0].as_str()), ("failure", "working"));
+    /// assert_eq!(Graph::from_json(&graph.to_json())?, graph);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn parameters(&mut self, names: impl IntoIterator<Item = impl Into<String>>) -> &mut Self {
+        self.parameter_names = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Names the entries of a state, one name for each; they are kept in the file and serve in expressions.
+    pub fn slots(&mut self, names: impl IntoIterator<Item = impl Into<String>>) -> &mut Self {
+        self.slot_names = names.into_iter().map(Into::into).collect();
+        self
     }
 
     /// Labels the start, vertex 0, whose state is all zeros otherwise.
@@ -133,6 +175,41 @@ impl GraphBuilder {
         self.push_edge(from, to, rate + 0.0, self.coefficients.len() as u32)
     }
 
+    /// Adds an edge by its nonzero coefficients, for parameters in ascending order.
+    pub(super) fn add_rate(
+        &mut self,
+        from: VertexId,
+        to: VertexId,
+        constant: f64,
+        terms: &[(u32, f64)],
+    ) {
+        if terms.is_empty() {
+            self.add_constant_edge(from, to, constant);
+            return;
+        }
+        let first = self.coefficients.len() as u32;
+        for &(parameter, value) in terms {
+            if !value.is_finite() {
+                let parameter = parameter as usize;
+                self.fail(GraphError::InvalidCoefficient {
+                    from,
+                    to,
+                    parameter,
+                    value,
+                });
+            }
+            self.parameters.push(parameter);
+            self.coefficients.push(value);
+        }
+        self.push_edge(from, to, constant, first);
+    }
+
+    /// Sets what was not known when building began: before the first vertex, after all edges.
+    pub(super) fn set_sizes(&mut self, state_length: usize, param_length: usize) {
+        self.states.resize(state_length, 0);
+        (self.state_length, self.param_length) = (state_length, param_length);
+    }
+
     fn push_edge(&mut self, from: VertexId, to: VertexId, constant: f64, first: u32) -> &mut Self {
         self.edges.push(RawEdge {
             from,
@@ -154,7 +231,7 @@ impl GraphBuilder {
     /// # Errors
     ///
     /// The first violation of what [`Graph`] guarantees, in this order: state lengths, coefficients and weights as they
-    /// were added, sizes, edges, the start distribution, reachability of absorption.
+    /// were added, sizes, names, edges, the start distribution, reachability of absorption.
     pub fn build(mut self) -> Result<Graph, GraphError> {
         if let Some(error) = self.first_error.take() {
             return Err(error);
@@ -171,6 +248,7 @@ impl GraphBuilder {
                 return Err(GraphError::TooLarge { what, count, limit });
             }
         }
+        self.check_names()?;
         self.check_edges()?;
         self.check_start()?;
         let graph = self.into_rows();
@@ -190,8 +268,36 @@ impl GraphBuilder {
             if from == VertexId::START || to == VertexId::START {
                 return Err(GraphError::StartVertexEdge { from, to });
             }
-            if from == to {
+            if from == to && self.clock == Clock::Continuous {
                 return Err(GraphError::SelfLoop { vertex: from });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_names(&self) -> Result<(), GraphError> {
+        let fields = [
+            ("parameters", &self.parameter_names, self.param_length),
+            ("slots", &self.slot_names, self.state_length),
+        ];
+        for (field, names, expected) in fields {
+            if !names.is_empty() && names.len() != expected {
+                return Err(GraphError::NameCount {
+                    field,
+                    expected,
+                    found: names.len(),
+                });
+            }
+            for (index, name) in names.iter().enumerate() {
+                let mut characters = name.chars();
+                let first = characters
+                    .next()
+                    .is_some_and(|c| c.is_alphabetic() || c == '_');
+                let is_word = first && characters.all(|c| c.is_alphanumeric() || c == '_');
+                if !is_word || names[..index].contains(name) {
+                    let name = name.clone();
+                    return Err(GraphError::InvalidName { field, index, name });
+                }
             }
         }
         Ok(())
@@ -217,14 +323,33 @@ impl GraphBuilder {
         Ok(())
     }
 
+    fn self_loops(&self) -> SelfLoops {
+        let mut edges: Vec<&RawEdge> = self.edges.iter().filter(|e| e.from == e.to).collect();
+        edges.sort_by_key(|edge| edge.from);
+        let mut loops = SelfLoops::default();
+        for edge in edges {
+            let range = edge.coefficients.start as usize..edge.coefficients.end as usize;
+            loops.vertices.push(edge.from);
+            loops.constants.push(edge.constant);
+            let parameters = self.parameters[range.clone()].iter().copied();
+            loops.parameters.push_row(parameters);
+            loops
+                .coefficients
+                .extend_from_slice(&self.coefficients[range]);
+        }
+        loops
+    }
+
     /// Sorts the edges into rows, in the order of each vertex.
     fn into_rows(self) -> Graph {
         let pairs = self.edges.iter().enumerate();
+        let pairs = pairs.filter(|(_, edge)| edge.from != edge.to);
+        let loops = self.self_loops();
         let order: Csr<usize, usize> = Csr::from_pairs(
             self.vertices,
             pairs.map(|(position, edge)| (edge.from.index(), position)),
         );
-        let count = self.edges.len();
+        let count = order.len();
         let mut edges = Csr::with_capacity(self.vertices, count);
         let mut constants = Vec::with_capacity(count);
         let mut parameters = Csr::with_capacity(count, self.parameters.len());
@@ -241,6 +366,10 @@ impl GraphBuilder {
             edges.end_row();
         }
         Graph(Arc::new(Inner {
+            clock: self.clock,
+            parameter_names: self.parameter_names,
+            slot_names: self.slot_names,
+            loops,
             state_length: self.state_length,
             param_length: self.param_length,
             vertices: self.vertices,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::phase::graph::VertexId;
+use crate::phase::graph::{Clock, VertexId};
 
 /// The fields both phasic 0.22 and 0.32 always write, for the message of a missing one.
 const REQUIRED_FIELDS: &str = "`states`, `edges`, `start_edges`, `param_edges`, `param_length`, `state_length` and `n_vertices`";
@@ -51,13 +51,39 @@ pub enum GraphError {
     )]
     NoStart,
 
-    /// The graph was discretized: it describes numbers of jumps, not times.
+    /// The field `discrete` says neither that time is continuous nor how it counts steps.
     #[error(
-        "the graph was made by phasic's `discretize`{}, and discrete models are not read; serialize the graph as it was before", vertex.map(|vertex| format!(" ({vertex} is one of its auxiliary vertices)")).unwrap_or_default()
+        "field `discrete` is {found}; write true (edges have probabilities), \"jumps\" (edges have weights) or false (edges have rates)"
     )]
-    Discrete {
-        /// An auxiliary vertex, where that tells.
-        vertex: Option<VertexId>,
+    DiscreteField {
+        /// What was found, as JSON.
+        found: String,
+    },
+
+    /// Too few or too many names.
+    #[error(
+        "field `{field}` has {found} names, expected {expected}; give one for each, or none at all"
+    )]
+    NameCount {
+        /// What is named.
+        field: &'static str,
+        /// How many names there should be.
+        expected: usize,
+        /// How many there are.
+        found: usize,
+    },
+
+    /// A name that is no word, or occurs twice.
+    #[error(
+        "field `{field}`, entry {index}: {name:?} cannot be a name; names are different words of letters, digits and `_` that begin with no digit"
+    )]
+    InvalidName {
+        /// What is named.
+        field: &'static str,
+        /// Which of them, from 0.
+        index: usize,
+        /// The name.
+        name: String,
     },
 
     /// A row has too few or too many numbers.
@@ -293,6 +319,77 @@ pub enum GraphError {
         vertex: VertexId,
         /// Its state.
         state: Vec<i64>,
+    },
+
+    /// An operation on a graph whose time is of another kind.
+    #[error(
+        "`{operation}` needs a graph that is {}, but this one is {}; convert it first, or compute with its distribution", expected.described(), found.described()
+    )]
+    Clock {
+        /// What was asked for.
+        operation: &'static str,
+        /// The kind it needs.
+        expected: Clock,
+        /// The kind there is.
+        found: Clock,
+    },
+
+    /// A factor of time that is not positive and finite.
+    #[error("times cannot be multiplied by {factor:?}; give a positive, finite number")]
+    Scale {
+        /// The factor.
+        factor: f64,
+    },
+
+    /// All probability is mass at time zero, so there is nothing to condition on.
+    #[error(
+        "the start probabilities are all 0, so the time is never positive; give one vertex a positive probability"
+    )]
+    NothingStarts,
+
+    /// A matrix or vector whose size or content does not describe a phase-type distribution.
+    #[error("{what}: {problem}")]
+    Matrix {
+        /// Which of them.
+        what: &'static str,
+        /// What is wrong, with place, value and remedy.
+        problem: String,
+    },
+
+    /// Moments that no distribution of positive times has, or only one of too many phases.
+    #[error("moments {moments:?} cannot be matched: {problem}")]
+    Moments {
+        /// The moments.
+        moments: Vec<f64>,
+        /// Why.
+        problem: String,
+    },
+
+    /// An exploration found more states than it may.
+    #[error(
+        "there are more than {limit} states, {state:?} being the next; raise `max_states`, or check that the rule stops"
+    )]
+    TooManyStates {
+        /// How many there may be.
+        limit: usize,
+        /// The label of the first state beyond.
+        state: Vec<i64>,
+    },
+
+    /// An exploration was cancelled.
+    #[error("the exploration was cancelled after {states} states")]
+    Cancelled {
+        /// How many states were found.
+        states: usize,
+    },
+
+    /// The rule of an exploration failed.
+    #[error("the rule failed in state {state:?}: {source}")]
+    Rule {
+        /// The label of the state whose transitions were asked for.
+        state: Vec<i64>,
+        /// What the rule said, or its panic.
+        source: crate::BoxError,
     },
 
     /// A model generator was asked for a size it has no model of.

@@ -12,7 +12,7 @@ use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::phase::graph::error::GraphError;
-use crate::phase::graph::{Edge, Graph, GraphBuilder, VertexId};
+use crate::phase::graph::{Clock, Edge, Graph, GraphBuilder, VertexId};
 
 /// Rows of numbers of any length, flattened.
 #[derive(Debug, Default)]
@@ -105,6 +105,9 @@ struct RawGraph {
     vertex_indices: Option<Vec<f64>>,
     weight_mode: Option<String>,
     is_discrete: Option<bool>,
+    discrete: Option<serde_json::Value>,
+    parameters: Option<Vec<String>>,
+    slots: Option<Vec<String>>,
 }
 
 fn required<T>(field: &'static str, value: Option<T>) -> Result<T, GraphError> {
@@ -188,23 +191,21 @@ impl RawGraph {
                 mode: mode.to_owned(),
             });
         }
-        if self.is_discrete == Some(true) {
-            return Err(GraphError::Discrete { vertex: None });
-        }
+        let stated = clock(self.discrete.as_ref())?;
         let states = required("states", self.states)?;
         let edges = required("edges", self.edges)?;
         let start_edges = required("start_edges", self.start_edges)?;
         let param_edges = required("param_edges", self.param_edges)?;
         let param_length = size("param_length", self.param_length)?;
         let state_length = size("state_length", self.state_length)?;
-        let stated = size("n_vertices", self.n_vertices)?;
+        let count = size("n_vertices", self.n_vertices)?;
         let rows = self.start_param_edges.map_or(0, |rows| rows.len());
         if rows > 0 {
             return Err(GraphError::ParameterizedStart { rows });
         }
         let vertices = states.len();
-        if stated != vertices {
-            let stated = i64::try_from(stated).unwrap_or(i64::MAX);
+        if count != vertices {
+            let stated = i64::try_from(count).unwrap_or(i64::MAX);
             let what = "states are listed";
             return Err(GraphError::CountMismatch {
                 field: "n_vertices",
@@ -224,11 +225,15 @@ impl RawGraph {
         let mut builder = add_states(&states, state_length, param_length)?;
         let ends = Endpoints { vertices };
         let constant_edges = self.constant_edges.unwrap_or_default();
-        if let Some(vertex) = auxiliary_vertex(&states, &constant_edges, &param_edges) {
-            return Err(GraphError::Discrete {
-                vertex: Some(vertex),
-            });
-        }
+        let clock = match stated {
+            Some(clock) => clock,
+            None if is_discretized(&states, &constant_edges, &param_edges) => Clock::Jumps,
+            None if self.is_discrete == Some(true) => Clock::Steps,
+            None => Clock::Continuous,
+        };
+        builder.clock(clock);
+        builder.parameters(self.parameters.unwrap_or_default());
+        builder.slots(self.slots.unwrap_or_default());
         for (field, rows) in [("edges", &edges), ("constant_edges", &constant_edges)] {
             for (row, numbers) in rows.iter() {
                 row_length(field, row, numbers.len(), 3, "[from, to, rate]")?;
@@ -246,36 +251,42 @@ impl RawGraph {
     }
 }
 
-/// An auxiliary vertex that phasic's `discretize` added, if all edges with constant rates are those of such vertices: from
-/// a state of zeros back to the vertex that alone leads there, with the weight 1.
-fn auxiliary_vertex(states: &Rows, constant_edges: &Rows, param_edges: &Rows) -> Option<VertexId> {
-    if constant_edges.len() == 0 {
-        return None;
+/// What the field `discrete` says, if it is there.
+fn clock(field: Option<&serde_json::Value>) -> Result<Option<Clock>, GraphError> {
+    use serde_json::Value;
+    match field {
+        None => Ok(None),
+        Some(Value::Bool(false)) => Ok(Some(Clock::Continuous)),
+        Some(Value::Bool(true)) => Ok(Some(Clock::Steps)),
+        Some(Value::String(word)) if word == "jumps" => Ok(Some(Clock::Jumps)),
+        Some(other) => Err(GraphError::DiscreteField {
+            found: other.to_string(),
+        }),
     }
+}
+
+/// Whether all edges with constant rates are those of auxiliary vertices, which phasic's `discretize` adds: from a state of
+/// zeros back to the vertex that alone leads there, with the weight 1.
+fn is_discretized(states: &Rows, constant_edges: &Rows, param_edges: &Rows) -> bool {
     let pair = |row: &[f64]| match *row {
-        [from, to, ..] => Some((from.to_bits(), to.to_bits())),
-        _ => None,
+        [from, to, ..] => (from.to_bits(), to.to_bits()),
+        _ => (u64::MAX, u64::MAX),
     };
     let mut leads: HashMap<u64, Vec<u64>> = HashMap::new();
     for (_, row) in param_edges.iter() {
-        let (from, to) = pair(row)?;
+        let (from, to) = pair(row);
         leads.entry(to).or_default().push(from);
     }
-    let mut first = None;
-    for (_, row) in constant_edges.iter() {
-        let (aux, back) = pair(row)?;
-        let index = f64::from_bits(aux);
-        let is_vertex = index >= 0.0 && index < states.len() as f64;
-        let is_auxiliary = row[2..] == [1.0]
-            && is_vertex
+    let is_auxiliary = |row: &[f64]| {
+        let (auxiliary, back) = pair(row);
+        let index = f64::from_bits(auxiliary);
+        row.get(2..) == Some(&[1.0])
+            && index >= 0.0
+            && index < states.len() as f64
             && states.row(index as usize).iter().all(|&label| label == 0.0)
-            && leads.get(&aux).is_some_and(|from| from[..] == [back]);
-        if !is_auxiliary {
-            return None;
-        }
-        first = first.or(VertexId::new(index as usize));
-    }
-    first
+            && leads.get(&auxiliary).is_some_and(|from| from[..] == [back])
+    };
+    constant_edges.len() > 0 && constant_edges.iter().all(|(_, row)| is_auxiliary(row))
 }
 
 fn check_vertex_indices(indices: &[f64], vertices: usize) -> Result<(), GraphError> {
@@ -418,13 +429,14 @@ impl Serialize for Graph {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
         let param_length = self.param_length();
+        let all = || self.edges().chain(self.self_loops());
         let edges = Sequence(|| {
-            self.edges()
+            all()
                 .filter(|edge| !self.is_parameterized(edge))
                 .map(ConstantEdge::new)
         });
         let param_edges = Sequence(|| {
-            self.edges()
+            all()
                 .filter(|edge| self.is_parameterized(edge))
                 .map(|edge| {
                     let mut coefficients = vec![0.0; param_length];
@@ -460,6 +472,19 @@ impl Serialize for Graph {
         object.serialize_field("state_length", &self.state_length())?;
         object.serialize_field("n_vertices", &self.vertex_count())?;
         object.serialize_field("weight_mode", "linear")?;
+        match self.clock() {
+            Clock::Continuous => {}
+            Clock::Steps => object.serialize_field("discrete", &true)?,
+            Clock::Jumps => object.serialize_field("discrete", "jumps")?,
+        }
+        for (field, names) in [
+            ("parameters", self.parameter_names()),
+            ("slots", self.slot_names()),
+        ] {
+            if !names.is_empty() {
+                object.serialize_field(field, names)?;
+            }
+        }
         object.end()
     }
 }
@@ -531,11 +556,16 @@ impl Graph {
     /// | `vertex_indices` | 0, 1, 2, ..., may be absent | checked |
     /// | `weight_mode` | `"linear"`, may be absent | anything else is refused |
     /// | `dyn_ordering` | may be absent | ignored: a hint to phasic's own elimination |
+    /// | `parameters`, `slots` | names, may be absent | of theta's entries and of a state's |
+    /// | `discrete` | `true`, `"jumps"` or `false`, may be absent | a [discrete](Clock) graph: edges have probabilities, or weights |
     ///
     /// Empty arrays are `[]`; integers may be written as floats (`3.0`); unknown fields are ignored. Rows of `param_edges`
     /// are all of one length. They may carry more coefficients than `param_length`; phasic multiplies by theta as far as
     /// theta goes, so the rest never enters a rate and is dropped. A graph with constant weights is written with
     /// `param_length` 1 and the weight as its one coefficient: its theta is `[1.0]`.
+    ///
+    /// phasic does not write that a graph is discrete. One that its `discretize` made is known by its auxiliary vertices,
+    /// whose states are zeros, and is read with [`Clock::Jumps`]: a mark is a visit to an auxiliary vertex.
     ///
     /// # Errors
     ///

@@ -6,11 +6,15 @@
 //! Edges are stored row by row (compressed sparse rows), coefficients as a second level of sparse rows, so that an edge
 //! costs 20 bytes and 12 more per nonzero coefficient. A graph is immutable and cheap to clone.
 
+mod algebra;
 mod builder;
+mod clock;
 pub(crate) mod error;
 pub(crate) mod explore;
 pub(crate) mod json;
+pub(crate) mod matrices;
 pub mod models;
+mod moments;
 pub(crate) mod reach;
 mod vertex;
 
@@ -18,6 +22,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use builder::GraphBuilder;
+pub use clock::Clock;
 pub use vertex::VertexId;
 
 use crate::phase::csr::Csr;
@@ -45,10 +50,27 @@ impl Edge<'_> {
     }
 }
 
+/// The edges of a discrete graph from a vertex to itself; the elimination never sees them.
+#[derive(Debug, Default, PartialEq)]
+struct SelfLoops {
+    /// Ascending.
+    vertices: Vec<VertexId>,
+    /// By loop, as the loops' parameters.
+    constants: Vec<f64>,
+    parameters: Csr<usize, u32>,
+    /// Side by side with the parameters of all loops.
+    coefficients: Vec<f64>,
+}
+
 #[derive(Debug, PartialEq)]
 struct Inner {
+    clock: Clock,
     state_length: usize,
     param_length: usize,
+    /// One per parameter, or none at all.
+    parameter_names: Vec<String>,
+    /// One per place of a state, or none at all.
+    slot_names: Vec<String>,
     vertices: usize,
     states: Vec<i64>,
     /// Where the edges of each vertex lead; their places number the edges.
@@ -59,6 +81,7 @@ struct Inner {
     parameters: Csr<usize, u32>,
     /// The coefficients, side by side with the parameters of all edges.
     coefficients: Vec<f64>,
+    loops: SelfLoops,
     start: Vec<(VertexId, f64)>,
 }
 
@@ -67,7 +90,8 @@ struct Inner {
 /// Whoever holds a graph may rely on this:
 ///
 /// * vertex 0 is the start: it takes no time, no ordinary edge touches it, the start distribution is its only way out;
-/// * no edge goes from a vertex to itself, and every endpoint exists;
+/// * no edge goes from a vertex to itself, and every endpoint exists. Only a [discrete](Clock) graph has edges from a vertex
+///   to itself; they are kept apart, as [`self_loops`](Graph::self_loops);
 /// * constant rates are finite and at least 0; coefficients are finite. A coefficient may be negative: what must not be
 ///   negative is the rate at a theta, which [`EliminationTrace::at`](super::EliminationTrace::at) checks;
 /// * start probabilities lie in \[0, 1\] and sum to at most 1 (up to 1e-9). What is missing to 1 is mass at time zero;
@@ -105,7 +129,7 @@ impl Graph {
         self.0.vertices
     }
 
-    /// The number of edges; parallel edges count apart, start edges do not count.
+    /// The number of edges; parallel edges count apart, start edges and self-loops do not count.
     #[must_use]
     pub fn edge_count(&self) -> usize {
         self.0.edges.len()
@@ -121,6 +145,58 @@ impl Graph {
     #[must_use]
     pub fn param_length(&self) -> usize {
         self.0.param_length
+    }
+
+    /// What an edge's number is: a rate, a probability, or a weight.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.0.clock
+    }
+
+    /// Whether time is a number of steps.
+    #[must_use]
+    pub fn is_discrete(&self) -> bool {
+        self.0.clock != Clock::Continuous
+    }
+
+    /// The names of theta's entries, one for each; empty if they have none.
+    #[must_use]
+    pub fn parameter_names(&self) -> &[String] {
+        &self.0.parameter_names
+    }
+
+    /// The names of a state's entries, one for each; empty if they have none.
+    #[must_use]
+    pub fn slot_names(&self) -> &[String] {
+        &self.0.slot_names
+    }
+
+    /// The edges of a discrete graph from a vertex to itself, by vertex; a continuous graph has none.
+    ///
+    /// ```
+    /// use elimap::phase::Graph;
+    ///
+    /// let mut builder = Graph::builder(1, 0);
+    /// let (coin, end) = (builder.add_vertex(&[1]), builder.add_vertex(&[0]));
+    /// builder.discrete().start(coin, 1.0);
+    /// builder.add_constant_edge(coin, coin, 0.75).add_constant_edge(coin, end, 0.25);
+    /// let graph = builder.build()?;
+    /// assert_eq!(graph.self_loops().map(|edge| edge.constant).collect::<Vec<_>>(), [0.75]);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn self_loops(&self) -> impl ExactSizeIterator<Item = Edge<'_>> {
+        let loops = &self.0.loops;
+        loops
+            .vertices
+            .iter()
+            .enumerate()
+            .map(|(row, &vertex)| Edge {
+                from: vertex,
+                to: vertex,
+                constant: loops.constants[row],
+                parameters: loops.parameters.row(row),
+                coefficients: &loops.coefficients[loops.parameters.range(row)],
+            })
     }
 
     /// All vertices in order.
@@ -145,7 +221,7 @@ impl Graph {
         &self.0.start
     }
 
-    /// Whether a vertex other than the start has no edges.
+    /// Whether a vertex other than the start has no edges, or in a discrete graph none but to itself.
     #[must_use]
     pub fn is_absorbing(&self, vertex: VertexId) -> bool {
         vertex != VertexId::START

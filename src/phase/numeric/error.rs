@@ -19,6 +19,12 @@ pub enum NumericError {
         found: usize,
     },
 
+    /// A question about times of a model that counts steps.
+    #[error(
+        "the graph is discrete: its time is a number of steps, not a time; ask for the distribution of steps, or write the graph with rates"
+    )]
+    Discrete,
+
     /// An entry of theta is infinite or not a number.
     #[error("theta[{index}] is {value:?}; every entry must be finite")]
     ThetaNotFinite {

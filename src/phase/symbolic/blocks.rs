@@ -9,6 +9,7 @@
 //! the graph alone.
 
 use crate::phase::csr::Csr;
+use crate::phase::graph::{Graph, VertexId};
 use crate::phase::index::{Block, Index};
 
 /// No component yet.
@@ -43,6 +44,37 @@ pub(crate) fn strongly_connected(graph: &Csr<usize, u32>) -> Components {
         }
     }
     search.finish()
+}
+
+impl Graph {
+    /// The strongly connected components of the vertices, in topological order: no edge leads to an earlier one. Edges that are
+    /// zero for every theta do not count.
+    ///
+    /// ```
+    /// use elimap::phase::models;
+    ///
+    /// // Start, three levels that lead up and down, absorption.
+    /// let blocks = models::birth_death(3)?.blocks();
+    /// assert_eq!(blocks.iter().map(Vec::len).collect::<Vec<_>>(), [1, 3, 1]);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    #[must_use]
+    pub fn blocks(&self) -> Vec<Vec<VertexId>> {
+        let mut successors: Csr<usize, u32> =
+            Csr::with_capacity(self.vertex_count(), self.edge_count());
+        for vertex in self.vertices() {
+            if vertex == VertexId::START {
+                successors.push_row(self.start().iter().map(|(to, _)| to.as_u32()));
+                continue;
+            }
+            let edges = self.edges_from(vertex).filter(|edge| !edge.is_zero());
+            successors.push_row(edges.map(|edge| edge.to.as_u32()));
+        }
+        let members = strongly_connected(&successors).members;
+        let blocks = members.iter();
+        let vertices = |block: &[u32]| block.iter().map(|&v| VertexId::from_u32(v)).collect();
+        blocks.map(vertices).collect()
+    }
 }
 
 struct Search<'a> {

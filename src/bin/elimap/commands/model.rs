@@ -48,7 +48,7 @@ const fn random(entry: Entry) -> Entry {
 }
 
 /// Every model; `make` gets as many sizes as `sizes` names.
-const MODELS: [Entry; 15] = [
+const MODELS: [Entry; 18] = [
     entry(
         "erlang",
         &["PHASES"],
@@ -114,6 +114,22 @@ const MODELS: [Entry; 15] = [
         |n, _| models::two_locus_arg_sfs(n[0]),
     ),
     entry(
+        "joint-sfs",
+        &["FIRST", "SECOND"],
+        "coalescence 1, coalescence 2, migration 1 to 2, migration 2 to 1",
+        "two islands with a sample each, lineages by descendants in both samples",
+        &[2, 2],
+        |n, _| models::joint_sfs(n[0], n[1]),
+    ),
+    entry(
+        "two-locus-heights",
+        &["LINEAGES"],
+        "coalescence, recombination",
+        "the two-locus ancestral process until each locus has its ancestor",
+        &[4],
+        |n, _| models::two_locus_heights(n[0]),
+    ),
+    entry(
         "birth-death",
         &["LEVELS"],
         "up, down",
@@ -144,6 +160,14 @@ const MODELS: [Entry; 15] = [
         "a random walk from one corner of a grid, absorbed from the opposite one",
         &[30, 30],
         |n, _| models::grid_walk(n[0], n[1]),
+    ),
+    entry(
+        "k-out-of-n",
+        &["NEEDED", "PARTS"],
+        "failure, repair",
+        "parts that fail and are repaired one at a time, until fewer work than are needed",
+        &[3, 5],
+        |n, _| models::k_out_of_n(n[0], n[1]),
     ),
     random(entry(
         "random-block",
@@ -177,8 +201,8 @@ const MODELS: [Entry; 15] = [
 ///
 ///   erlang PHASES, hypoexponential PHASES,
 ///   kingman LINEAGES, coalescent-sfs LINEAGES, islands LINEAGES, islands-sfs LINEAGES,
-///   two-locus-arg LINEAGES, two-locus-arg-sfs LINEAGES,
-///   birth-death LEVELS, queue CAPACITY, tandem-queue CAPACITY, grid-walk ROWS COLUMNS,
+///   two-locus-arg LINEAGES, two-locus-arg-sfs LINEAGES, joint-sfs FIRST SECOND, two-locus-heights LINEAGES,
+///   k-out-of-n NEEDED PARTS, birth-death LEVELS, queue CAPACITY, tandem-queue CAPACITY, grid-walk ROWS COLUMNS,
 ///   random-block VERTICES DEGREE, block-chain BLOCKS VERTICES DEGREE TOPOLOGIES, dense VERTICES
 #[derive(clap::Args)]
 #[command(

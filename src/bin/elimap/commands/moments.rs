@@ -6,7 +6,7 @@ use anyhow::Result;
 use elimap::phase::Quantity;
 use ndarray::ArrayView2;
 
-use crate::args::ModelAtThetas;
+use crate::args::{ModelAtThetas, RewardArgs};
 use crate::commands::question::Question;
 use crate::io::matrix::MatrixFile;
 use crate::io::stream::stream;
@@ -26,7 +26,8 @@ Examples:
   elimap moments examples/models/erlang_4.json --theta 2 --order 6 --json
   elimap moments examples/models/island_12.json --thetas thetas.npy --order 2 --gradient --out moments.npy
   echo '[[1], [2]]' | elimap moments examples/models/erlang_4.json --thetas - --json
-  elimap moments examples/models/erlang_4.json --theta 2 --rewards rewards.json")]
+  elimap moments examples/models/erlang_4.json --theta 2 --rewards rewards.json
+  elimap moments examples/models/island_12.json --theta 1,0.5,2 --reward 's0 + s1' --reward 's1 > 0'")]
 pub(crate) struct Args {
     #[command(flatten)]
     model: ModelAtThetas,
@@ -38,18 +39,22 @@ pub(crate) struct Args {
     gradient: bool,
     /// Expected rewards instead of moments: a file, .npy or JSON, with a row per reward, which has the reward per unit of
     /// time spent in each vertex
-    #[arg(long, value_name = "REWARDS", conflicts_with = "order")]
+    #[arg(long, value_name = "REWARDS", conflicts_with_all = ["order", "reward"])]
     rewards: Option<PathBuf>,
+    #[command(flatten)]
+    reward: RewardArgs,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Text> {
     let output = args.model.output(args.rewards.as_deref())?;
-    let trace = args.model.trace()?;
+    let trace = args.model.at.trace()?;
     let order = usize::from(args.order);
     let rewards = match &args.rewards {
         Some(path) => Some(MatrixFile::read(path, trace.graph().vertex_count())?),
-        None => None,
+        None if args.reward.reward.is_empty() => None,
+        None => Some(args.reward.rows(trace.graph())?.1),
     };
+    let has_rewards = rewards.is_some();
     let quantity = match (rewards, args.gradient) {
         (None, false) => Quantity::Moments(order),
         (None, true) => Quantity::MomentsAndGradients(order),
@@ -57,20 +62,20 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
         (Some(rewards), true) => Quantity::RewardsAndGradients(rewards),
     };
     let question = Question::new(&trace, quantity)?;
-    if let Some(path) = &args.model.thetas {
+    if let Some(path) = &args.model.at.thetas {
         let thetas = MatrixFile::open(path, trace.param_length())?;
         stream(&question, thetas, &output)?;
         return Ok(Text::new());
     }
-    let theta = args.model.theta.as_deref().unwrap_or_default();
-    let time = trace.at(theta)?;
-    let row = ArrayView2::from_shape((1, theta.len()), theta)?;
+    let theta = args.model.at.theta(trace.graph())?;
+    let time = trace.at(&theta)?;
+    let row = ArrayView2::from_shape((1, theta.len()), &theta)?;
     let answer = question.answer(row)?;
     let mut object = question.json(0, row.row(0), &answer);
     // There are no rows here.
     if let Some(object) = object.as_object_mut() {
         object.remove("row");
-        if args.rewards.is_none() {
+        if !has_rewards {
             object.insert("expectation".into(), number(time.expectation()));
             object.insert("variance".into(), number(time.variance()));
         }
@@ -80,7 +85,7 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
     }
     let mut text = Text::new();
     let mut line = |name: &str, value: f64| text.line(format_args!("{name:<12} {value:?}"));
-    if args.rewards.is_none() {
+    if !has_rewards {
         line("expectation", time.expectation());
         line("variance", time.variance());
     }

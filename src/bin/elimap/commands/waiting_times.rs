@@ -27,15 +27,15 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Text> {
     let output = args.model.output(None)?;
-    let trace = args.model.trace()?;
-    if let Some(path) = &args.model.thetas {
+    let trace = args.model.at.trace()?;
+    if let Some(path) = &args.model.at.thetas {
         let question = Question::new(&trace, Quantity::WaitingTimes)?;
         let thetas = MatrixFile::open(path, trace.param_length())?;
         stream(&question, thetas, &output)?;
         return Ok(Text::new());
     }
-    let theta = args.model.theta.as_deref().unwrap_or_default();
-    let waiting = trace.at(theta)?.expected_waiting_times();
+    let theta = args.model.at.theta(trace.graph())?;
+    let waiting = trace.at(&theta)?.expected_waiting_times();
     if args.model.json {
         return Ok(Text::json(
             &json!({"theta": theta, "expected_waiting_time": by_vertex(&waiting)}),

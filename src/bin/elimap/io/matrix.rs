@@ -1,7 +1,7 @@
-//! Matrices from files: thetas and rewards, as `.npy` or as JSON lists of rows.
+//! Matrices from files: thetas and rewards, as `.npy`, as JSON lists of rows, or as CSV.
 //!
-//! The form is told by the first byte, not by the file's name. An `.npy` file is read a few rows at a time, so memory does
-//! not follow its length; a JSON list is read whole.
+//! The form is told by the first byte, not by the file's name: text that is no JSON list is CSV, whose first line may be
+//! names. An `.npy` file is read a few rows at a time, so memory does not follow its length; text is read whole.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -49,6 +49,14 @@ pub(crate) enum MatrixError {
         source: serde_json::Error,
     },
     #[error(
+        "`{file}`, line {line}: `{word}` is not a number; CSV has numbers separated by commas, and names in its first line at most"
+    )]
+    Csv {
+        file: String,
+        line: usize,
+        word: String,
+    },
+    #[error(
         "`{file}` has {rows} rows of no numbers, and one answer is the same as {rows}; give at most {MOST_EMPTY_ROWS}"
     )]
     EmptyRows { file: String, rows: usize },
@@ -72,7 +80,7 @@ pub(crate) struct MatrixFile {
 
 enum Values {
     Npy(BufReader<Box<dyn Read>>, NpyType),
-    Json(std::vec::IntoIter<f64>),
+    Text(std::vec::IntoIter<f64>),
 }
 
 impl MatrixFile {
@@ -90,10 +98,16 @@ impl MatrixFile {
         };
         let mut reader = BufReader::with_capacity(1 << 16, reader);
         // The first byte of the .npy format is none of UTF-8.
-        if reader.fill_buf().map_err(failed)?.first() == Some(&0x93) {
-            Self::open_npy(name, reader, columns)
-        } else {
-            Self::open_json(name, reader, columns)
+        match reader.fill_buf().map_err(failed)? {
+            [0x93, ..] => Self::open_npy(name, reader, columns),
+            [first, ..]
+                if first.is_ascii_digit()
+                    || first.is_ascii_alphabetic()
+                    || b"-+.#\"".contains(first) =>
+            {
+                Self::open_csv(name, reader, columns)
+            }
+            _ => Self::open_json(name, reader, columns),
         }
     }
 
@@ -158,6 +172,49 @@ impl MatrixFile {
             }
             MatrixError::Json { file, source }
         })?;
+        Self::of_rows(name, rows, columns)
+    }
+
+    fn open_csv(
+        name: String,
+        mut reader: impl Read,
+        columns: usize,
+    ) -> Result<MatrixFile, MatrixError> {
+        let mut text = String::new();
+        if let Err(source) = reader.read_to_string(&mut text) {
+            return Err(MatrixError::Io { file: name, source });
+        }
+        let mut rows = Vec::new();
+        for (line, content) in (1..).zip(text.lines()) {
+            let content = content.trim();
+            if content.is_empty() || content.starts_with('#') {
+                continue;
+            }
+            let words: Vec<&str> = content.split(',').map(str::trim).collect();
+            let numbers: Result<Vec<f64>, &str> = words
+                .iter()
+                .map(|word| word.parse().map_err(|_| *word))
+                .collect();
+            match numbers {
+                Ok(row) => rows.push(row),
+                // A first line of names.
+                Err(_)
+                    if rows.is_empty() && words.iter().all(|word| word.parse::<f64>().is_err()) => {
+                }
+                Err(word) => {
+                    let (file, word) = (name, word.to_owned());
+                    return Err(MatrixError::Csv { file, line, word });
+                }
+            }
+        }
+        Self::of_rows(name, rows, columns)
+    }
+
+    fn of_rows(
+        name: String,
+        rows: Vec<Vec<f64>>,
+        columns: usize,
+    ) -> Result<MatrixFile, MatrixError> {
         if let Some(row) = rows.iter().position(|row| row.len() != columns) {
             return Err(MatrixError::RowLength {
                 file: name,
@@ -171,7 +228,7 @@ impl MatrixFile {
             rows: rows.len() as u64,
             columns,
             next: 0,
-            values: Values::Json(rows.concat().into_iter()),
+            values: Values::Text(rows.concat().into_iter()),
         })
     }
 
@@ -192,7 +249,7 @@ impl MatrixFile {
         // A damaged header may promise any number, so memory is taken as values arrive.
         let mut values = Vec::with_capacity(size.min(1 << 20));
         match &mut self.values {
-            Values::Json(source) => values.extend(source.take(size)),
+            Values::Text(source) => values.extend(source.take(size)),
             Values::Npy(reader, dtype) => {
                 dtype
                     .read_f64(reader, size, &mut values)
