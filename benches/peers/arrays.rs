@@ -8,6 +8,7 @@ use std::error::Error as StdError;
 use std::io::{BufRead, Write};
 use std::time::Instant;
 
+use elimap::eye;
 use elimap::prelude::*;
 
 type Failure = Box<dyn StdError>;
@@ -18,7 +19,9 @@ fn numbers(shape: &[usize], seed: usize) -> Tensor {
     let count: usize = shape.iter().product();
     let number = |i: usize| ((i + seed) * 7919 % 10_007) as f64 / 5_003.5 - 1.0;
     let elements = (0..count).map(number).collect();
-    Tensor::from(Array::from_vec(shape, elements).expect("as many as the shape says"))
+    Tensor::from(
+        Array::from_vec(shape.iter().copied(), elements).expect("as many as the shape says"),
+    )
 }
 
 /// Indices below a bound, the same for every peer.
@@ -27,7 +30,9 @@ fn indices(shape: &[usize], bound: usize) -> Tensor {
     let elements = (0..count)
         .map(|i| (i * 7919 % 10_007 % bound) as i64)
         .collect();
-    Tensor::from(Array::from_vec(shape, elements).expect("as many as the shape says"))
+    Tensor::from(
+        Array::from_vec(shape.iter().copied(), elements).expect("as many as the shape says"),
+    )
 }
 
 /// A compiled function of one mapped argument.
