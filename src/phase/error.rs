@@ -6,6 +6,7 @@
 
 use thiserror::Error;
 
+use crate::phase::distribution::error::DistributionError;
 use crate::phase::eliminator::cache::CacheError;
 use crate::phase::eliminator::error::EliminatorError;
 use crate::phase::expression::error::ExpressionError;
@@ -38,6 +39,10 @@ pub enum PhaseError {
     /// Of a theta, of rewards, or of what is asked of them.
     #[error(transparent)]
     Numeric(#[from] NumericError),
+
+    /// Of a question about a distribution.
+    #[error(transparent)]
+    Distribution(#[from] DistributionError),
 
     /// Of a reward expression.
     #[error(transparent)]

@@ -1,5 +1,11 @@
 //! Replaying a trace at a theta: the distribution of the time to absorption.
 //!
+//! # Conventions
+//!
+//! A time is at least 0. Start probabilities that sum to less than 1 leave mass at time zero, and so does what starts in an
+//! absorbing vertex; it counts in `cdf`, as a time of 0 in moments, and in no density. Nothing is normalized in silence.
+//! An approximate answer is within the [`Tolerance`](tolerance::Tolerance) or an error.
+//!
 //! # How each quantity is computed
 //!
 //! With A the rates of the transient vertices (A = -S, S the sub-intensity matrix) and alpha the start probabilities,
@@ -7,15 +13,44 @@
 //! factorization serves all of them, and all of them are sums and products of nonnegative numbers, so each entry has a
 //! small relative error whatever the range of the rates (see `numeric/mod.rs`).
 //!
-//! Start probabilities that sum to less than 1 leave mass at time zero. Moments are weighted by alpha as it stands:
-//! nothing is renormalized, the missing mass contributes a time of 0 to expectation, moments and variance alike.
+//! Moments are weighted by alpha as it stands.
 //!
 //! The variance is m2 - m1^2. A phase-type time of n phases has a variance of at least m1^2 / n (Aldous and Shepp 1987,
 //! *The least variable phase type distribution is Erlang*), and mass at zero only adds to it, so the subtraction loses at
 //! most a factor of n + 1. Where it loses more than a factor of 32 both moments are computed again with 106 bits.
 
-use std::fmt;
+pub(crate) mod backward;
+pub(crate) mod batch;
+pub(crate) mod chain;
+pub(crate) mod curve;
+pub(crate) mod discrete;
+pub(crate) mod error;
+pub(crate) mod joint;
+pub(crate) mod ladder;
+pub(crate) mod likelihood;
+pub(crate) mod marks;
+pub(crate) mod moments;
+pub(crate) mod multivariate;
+pub(crate) mod observations;
+pub(crate) mod philox;
+pub(crate) mod poisson;
+pub(crate) mod quantile;
+pub(crate) mod reward;
+pub(crate) mod sample;
+pub(crate) mod slopes;
+pub(crate) mod states;
+pub(crate) mod statistic;
+pub(crate) mod steps;
+pub(crate) mod system;
+pub(crate) mod tangents;
+pub(crate) mod timeline;
+pub(crate) mod tolerance;
 
+use std::fmt;
+use std::sync::OnceLock;
+
+use crate::phase::distribution::chain::Chain;
+use crate::phase::distribution::tolerance::Tolerance;
 use crate::phase::evaluate::group::{Job, answer_at};
 use crate::phase::evaluate::point::Point;
 use crate::phase::evaluate::quantity::Quantity;
@@ -33,7 +68,12 @@ use crate::phase::trace::EliminationTrace;
 /// assert_eq!((time.expectation(), time.variance()), (2.0, 1.0));
 /// # Ok::<(), elimap::phase::PhaseError>(())
 /// ```
-pub struct PhaseType(Point);
+pub struct PhaseType {
+    point: Point,
+    tolerance: Tolerance,
+    /// The states and rates, found when they are first needed.
+    chain: OnceLock<Chain>,
+}
 
 impl fmt::Debug for PhaseType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,7 +94,11 @@ impl EliminationTrace {
     /// [`NumericError::InvalidRate`] for an edge whose rate is negative or not finite,
     /// [`NumericError::NoAbsorptionAtTheta`] if rates of zero cut a vertex that the start reaches off from absorption.
     pub fn at(&self, theta: &[f64]) -> Result<PhaseType, NumericError> {
-        Point::new(self, theta).map(PhaseType)
+        Ok(PhaseType {
+            point: Point::new(self, theta)?,
+            tolerance: Tolerance::default(),
+            chain: OnceLock::new(),
+        })
     }
 }
 
@@ -62,19 +106,55 @@ impl PhaseType {
     /// The theta of this replay.
     #[must_use]
     pub fn theta(&self) -> &[f64] {
-        self.0.theta()
+        self.point.theta()
     }
 
     /// The trace that was replayed.
     #[must_use]
     pub fn trace(&self) -> &EliminationTrace {
-        self.0.trace()
+        self.point.trace()
+    }
+
+    /// The same with another tolerance for what is approximate: everything about single times.
+    #[must_use]
+    pub fn within(mut self, tolerance: Tolerance) -> Self {
+        self.tolerance = tolerance;
+        self
+    }
+
+    /// The states that the start reaches, with their rates.
+    pub(crate) fn chain(&self) -> Result<&Chain, NumericError> {
+        match self.chain.get() {
+            Some(chain) => Ok(chain),
+            None => {
+                let chain = Chain::new(self.trace(), self.theta())?;
+                Ok(self.chain.get_or_init(|| chain))
+            }
+        }
+    }
+
+    /// The probability of a time of zero: what the start probabilities lack of 1, and what starts in absorbing vertices.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph};
+    ///
+    /// let mut builder = Graph::builder(0, 0);
+    /// let (a, b) = (builder.add_vertex(&[]), builder.add_vertex(&[]));
+    /// builder.add_constant_edge(a, b, 1.0).start(a, 0.75);
+    /// let time = EliminationTrace::record(&builder.build()?).at(&[])?;
+    /// assert_eq!(time.mass_at_zero(), 0.25);
+    /// assert_eq!((time.cdf(&[0.0])?, time.survival(&[0.0])?), (vec![0.25], vec![0.75]));
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    #[must_use]
+    pub fn mass_at_zero(&self) -> f64 {
+        chain::mass_at_zero(self.trace().graph())
     }
 
     /// The expected time to absorption.
     #[must_use]
     pub fn expectation(&self) -> f64 {
-        self.0.expectation()
+        self.point.expectation()
     }
 
     /// The moments of orders 1 to `order` of the time to absorption.
@@ -82,13 +162,13 @@ impl PhaseType {
     /// A moment is infinite only if it exceeds the range of `f64`.
     #[must_use]
     pub fn moments(&self, order: usize) -> Vec<f64> {
-        self.0.moments(order)
+        self.point.moments(order)
     }
 
     /// The variance of the time to absorption, mass at time zero included.
     #[must_use]
     pub fn variance(&self) -> f64 {
-        self.0.variance()
+        self.point.variance()
     }
 
     /// The gradient of the expectation with respect to theta, by one transposed solve.
@@ -131,7 +211,7 @@ impl PhaseType {
     #[must_use]
     pub fn expected_waiting_times(&self) -> Vec<f64> {
         let mut times = vec![0.0; self.trace().graph().vertex_count()];
-        self.0.waiting_times(&mut times);
+        self.point.waiting_times(&mut times);
         times
     }
 
@@ -140,7 +220,7 @@ impl PhaseType {
         let trace = self.trace();
         let recipe = quantity.recipe(trace.graph(), trace.symbolic().layout())?;
         let mut out = vec![0.0; recipe.width()];
-        answer_at(&self.0, &Job::new(trace, &recipe), &mut out)?;
+        answer_at(&self.point, &Job::new(trace, &recipe), &mut out)?;
         Ok(out)
     }
 }

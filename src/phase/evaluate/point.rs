@@ -85,7 +85,7 @@ impl Pass for Solve<'_> {
 }
 
 /// Marks the vertices with an infinite waiting time at these rates.
-fn nonabsorbing(
+pub(crate) fn nonabsorbing(
     trace: &EliminationTrace,
     rates: &IndexVec<Slot, f64>,
 ) -> Result<Option<IndexVec<Transient, bool>>, NumericError> {
@@ -157,6 +157,11 @@ impl Point {
 
     pub(crate) fn expectation(&self) -> f64 {
         self.expectation
+    }
+
+    /// Whether the range of `f64` suffices for the rates, the factors and the waiting times.
+    pub(crate) fn is_in_range(&self) -> bool {
+        self.is_in_range
     }
 
     /// The kernel with all factors and the waiting times, if it is safe with the rates as they are.

@@ -33,6 +33,16 @@ impl<S: Scalar> Factor<S> {
         rates: IndexVec<Slot, S>,
         nonabsorbing: Option<&IndexVec<Transient, bool>>,
     ) -> Self {
+        Self::with_killing(symbolic, rates, nonabsorbing, None)
+    }
+
+    /// Eliminates all blocks, with a further rate to absorption out of each vertex: the factor of A plus a diagonal.
+    pub(crate) fn with_killing(
+        symbolic: &SymbolicFactor,
+        rates: IndexVec<Slot, S>,
+        nonabsorbing: Option<&IndexVec<Transient, bool>>,
+        killing: Option<&IndexVec<Transient, S>>,
+    ) -> Self {
         let layout = symbolic.layout();
         let vertices = layout.transient_count();
         let mut factor = Self {
@@ -43,13 +53,17 @@ impl<S: Scalar> Factor<S> {
             exit: IndexVec::filled(S::ZERO, vertices),
         };
         let is_left_out = |t: Transient| nonabsorbing.is_some_and(|marks| marks[t]);
+        let exit = |factor: &Self, t: Transient| {
+            let leaving = factor.sum(layout.leaving(t));
+            killing.map_or(leaving, |rates| leaving + rates[t])
+        };
         let largest = layout.blocks().map(|block| layout.members(block).len());
         let mut work = IndexVec::filled(S::ZERO, largest.max().unwrap_or(0));
         for block in layout.blocks() {
             match symbolic.block_trace(block) {
                 None => {
                     let t = layout.members(block).start;
-                    let pivot = factor.sum(layout.leaving(t));
+                    let pivot = exit(&factor, t);
                     factor.inverse[Rank::new(t.index())] = match is_left_out(t) {
                         true => S::ZERO,
                         false => pivot.inverse(),
@@ -59,7 +73,15 @@ impl<S: Scalar> Factor<S> {
                     for (p, &local) in trace.order.iter_enumerated() {
                         let t = layout.member(block, local);
                         factor.scatter(symbolic, trace, t, p, &mut work);
-                        factor.row(symbolic, block, trace, p, is_left_out(t), &mut work);
+                        let leaving = exit(&factor, t);
+                        factor.row(
+                            symbolic,
+                            block,
+                            trace,
+                            p,
+                            (!is_left_out(t)).then_some(leaving),
+                            &mut work,
+                        );
                     }
                 }
             }
@@ -85,20 +107,19 @@ impl<S: Scalar> Factor<S> {
         }
     }
 
-    /// Eliminates one row of a block.
+    /// Eliminates one row of a block, from the rate out of the block; without one the row is left out.
     fn row(
         &mut self,
         symbolic: &SymbolicFactor,
         block: Block,
         trace: &BlockTrace,
         p: Position,
-        is_left_out: bool,
+        leaving: Option<S>,
         work: &mut IndexVec<Position, S>,
     ) {
         let place = symbolic.place(block);
         let rank = |p: Position| Rank::new(place.pivots + p.index());
-        let t = symbolic.layout().member(block, trace.order[p]);
-        let mut exit = self.sum(symbolic.layout().leaving(t));
+        let mut exit = leaving.unwrap_or(S::ZERO);
         // Add multiples of earlier rows.
         for (entry, &v) in trace.lower.range(p).zip(trace.lower.row(p)) {
             let weight = work[v];
@@ -116,10 +137,9 @@ impl<S: Scalar> Factor<S> {
             pivot = pivot + work[u];
         }
         // Divide.
-        let inverse = if is_left_out {
-            S::ZERO
-        } else {
-            pivot.inverse()
+        let inverse = match leaving {
+            Some(_) => pivot.inverse(),
+            None => S::ZERO,
         };
         for (entry, &u) in trace.upper.range(p).zip(trace.upper.row(p)) {
             self.upper[place.upper + entry] = work[u] * inverse;

@@ -1,0 +1,221 @@
+//! Statistics at rows of thetas, and as callbacks that `vmap` takes.
+//!
+//! A row is answered as [`EliminationTrace::at`] and the method of [`PhaseType`](crate::phase::PhaseType) answer it alone, to the bit, on any number of
+//! threads.
+
+use ndarray::{ArrayD, ArrayView2};
+use rayon::prelude::*;
+
+use crate::phase::distribution::error::DistributionError;
+use crate::phase::distribution::observations::Observations;
+use crate::phase::distribution::statistic::{Statistic, arrays};
+use crate::phase::evaluate::batch::Batch;
+use crate::phase::numeric::error::NumericError;
+use crate::phase::trace::EliminationTrace;
+use crate::{Array, BoxError, Callback, Element, VmapMethod};
+
+/// A row of numbers for each theta; the first row that fails fails all.
+fn rows(
+    trace: &EliminationTrace,
+    thetas: ArrayView2<'_, f64>,
+    statistic: &Statistic,
+) -> Result<Vec<Vec<f64>>, DistributionError> {
+    let expected = trace.param_length();
+    if thetas.ncols() != expected {
+        let found = thetas.ncols();
+        return Err(NumericError::ThetaLength { expected, found }.into());
+    }
+    let answers: Vec<_> = (0..thetas.nrows())
+        .into_par_iter()
+        .map(|row| {
+            let time = trace.at(&thetas.row(row).to_vec())?;
+            statistic.numbers(&time)
+        })
+        .collect();
+    let answers = answers.into_iter().enumerate().map(|(row, answer)| {
+        answer.map_err(|source: DistributionError| DistributionError::Row {
+            row,
+            source: Box::new(source),
+        })
+    });
+    answers.collect()
+}
+
+impl Batch {
+    /// A statistic at each theta: an array for each of its [`parts`](Statistic::parts), with an axis of rows in front.
+    ///
+    /// # Errors
+    ///
+    /// [`NumericError::ThetaLength`] for rows of the wrong length, and [`DistributionError::Row`] with the first row that fails.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Statistic, models};
+    /// use ndarray::array;
+    ///
+    /// let trace = EliminationTrace::record(&models::erlang(3)?);
+    /// let found = trace.batch().statistic(array![[1.0], [2.0]].view(), &Statistic::Cdf(vec![0.5, 1.0]))?;
+    /// assert_eq!(found[0].shape(), [2, 2]);
+    /// assert_eq!(found[0][[1, 0]], trace.at(&[2.0])?.cdf(&[0.5])?[0]);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn statistic(
+        &self,
+        thetas: ArrayView2<'_, f64>,
+        statistic: &Statistic,
+    ) -> Result<Vec<ArrayD<f64>>, DistributionError> {
+        let parts = statistic.parts(self.trace().graph())?;
+        let rows = rows(self.trace(), thetas, statistic)?;
+        Ok(arrays(&parts, &[thetas.nrows()], &rows))
+    }
+}
+
+impl EliminationTrace {
+    /// A statistic as a callback: `f64[parameters]` to an array for each of its [`parts`](Statistic::parts).
+    ///
+    /// Under `vmap`, however deeply nested, the host is called once with all thetas.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Statistic::parts`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Statistic, models};
+    /// use elimap::prelude::*;
+    ///
+    /// let trace = EliminationTrace::record(&models::erlang(1)?);
+    /// let survival = trace.statistic(&Statistic::Survival(vec![0.0, 1.0]))?;
+    /// let found = vmap(survival).call((Array::from(ndarray::array![[1.0], [2.0]].into_dyn()),))?;
+    /// let found = found.to_array()?.to_vec::<f64>()?;
+    /// for (found, expected) in found.iter().zip([1.0, (-1.0_f64).exp(), 1.0, (-2.0_f64).exp()]) {
+    ///     assert!((found - expected).abs() < 1e-14);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn statistic(&self, statistic: &Statistic) -> Result<Callback, DistributionError> {
+        let parts = statistic.parts(self.graph())?;
+        let results: Vec<_> = parts
+            .iter()
+            .map(|part| f64::spec(part.shape.iter().copied()))
+            .collect();
+        let name = parts.first().map_or("statistic", |part| part.name);
+        let (trace, statistic) = (self.clone(), statistic.clone());
+        let answer = move |args: &[Array]| -> Result<Vec<Array>, BoxError> {
+            let expected = trace.param_length();
+            let [theta] = args else {
+                return Err(NumericError::ThetaArguments { found: args.len() }.into());
+            };
+            let (&found, lanes) = theta.shape().split_last().unwrap_or((&0, &[]));
+            if found != expected {
+                return Err(NumericError::ThetaLength { expected, found }.into());
+            }
+            let values = theta.to_vec::<f64>()?;
+            let thetas = ArrayView2::from_shape((lanes.iter().product(), expected), &values)?;
+            let rows = rows(&trace, thetas, &statistic)?;
+            let parts = arrays(&parts, lanes, &rows);
+            Ok(parts.into_iter().map(Array::from).collect())
+        };
+        Ok(Callback::new(name, results, answer).vmap_method(VmapMethod::ExpandDims))
+    }
+}
+
+/// One name for rows of thetas and for a callback.
+macro_rules! statistics {
+    ($($(#[$doc:meta])* $name:ident($($argument:ident: $kind:ty),*) => $statistic:expr;)*) => {
+        impl Batch {$(
+            $(#[$doc])*
+            ///
+            /// An array for each [part](Statistic::parts), with an axis of rows in front.
+            ///
+            /// # Errors
+            ///
+            /// As for [`Batch::statistic`].
+            pub fn $name(
+                &self,
+                thetas: ArrayView2<'_, f64>,
+                $($argument: $kind),*
+            ) -> Result<Vec<ArrayD<f64>>, DistributionError> {
+                self.statistic(thetas, &$statistic)
+            }
+        )*}
+
+        impl EliminationTrace {$(
+            $(#[$doc])*
+            ///
+            /// A callback from `f64[parameters]` to an array for each [part](Statistic::parts).
+            ///
+            /// # Errors
+            ///
+            /// As for [`EliminationTrace::statistic`].
+            pub fn $name(&self, $($argument: $kind),*) -> Result<Callback, DistributionError> {
+                self.statistic(&$statistic)
+            }
+        )*}
+    };
+}
+
+statistics! {
+    /// The density at ascending times.
+    pdf(times: &[f64]) => Statistic::Pdf(times.to_vec());
+    /// The distribution function at ascending times.
+    cdf(times: &[f64]) => Statistic::Cdf(times.to_vec());
+    /// The survival at ascending times.
+    survival(times: &[f64]) => Statistic::Survival(times.to_vec());
+    /// The logarithm of the density at ascending times.
+    log_pdf(times: &[f64]) => Statistic::LogPdf(times.to_vec());
+    /// The logarithm of the survival at ascending times.
+    log_survival(times: &[f64]) => Statistic::LogSurvival(times.to_vec());
+    /// The hazard at ascending times.
+    hazard(times: &[f64]) => Statistic::Hazard(times.to_vec());
+    /// The quantiles of probabilities.
+    quantile(probabilities: &[f64]) => Statistic::Quantile(probabilities.to_vec());
+    /// The quantiles by survival.
+    survival_quantile(probabilities: &[f64]) => Statistic::SurvivalQuantile(probabilities.to_vec());
+    /// The probabilities of all vertices at ascending times.
+    state_probabilities(times: &[f64]) => Statistic::StateProbabilities(times.to_vec());
+    /// The time in each vertex until ascending times.
+    occupancy(times: &[f64]) => Statistic::Occupancy(times.to_vec());
+    /// The probabilities of absorption in each vertex by ascending times.
+    cdf_by_vertex(times: &[f64]) => Statistic::CdfByVertex(times.to_vec());
+    /// The probabilities of absorption in each vertex in the end.
+    absorption_probabilities() => Statistic::AbsorptionProbabilities;
+    /// The probabilities to reach one of some vertices.
+    reach_probabilities(targets: &[crate::phase::VertexId]) => Statistic::ReachProbabilities(targets.to_vec());
+    /// The density at ascending times and its gradients.
+    pdf_and_gradients(times: &[f64]) => Statistic::PdfAndGradients(times.to_vec());
+    /// The distribution function at ascending times and its gradients.
+    cdf_and_gradients(times: &[f64]) => Statistic::CdfAndGradients(times.to_vec());
+    /// The log-likelihood of observations.
+    log_likelihood(data: &Observations) => Statistic::LogLikelihood(data.clone());
+    /// The log-likelihood of observations and its gradient.
+    log_likelihood_and_gradient(data: &Observations) => Statistic::LogLikelihoodAndGradient(data.clone());
+    /// The moments of a reward up to an order.
+    reward_moments(reward: &[f64], order: usize) => Statistic::RewardMoments(reward.to_vec(), order);
+    /// The moments of a reward up to an order and their gradients.
+    reward_moments_and_gradients(reward: &[f64], order: usize) => Statistic::RewardMomentsAndGradients(reward.to_vec(), order);
+    /// The covariance matrix of rewards.
+    covariance(rewards: ArrayView2<'_, f64>) => Statistic::Covariance(rewards.to_owned());
+    /// The covariance matrix of rewards and its gradients.
+    covariance_and_gradients(rewards: ArrayView2<'_, f64>) => Statistic::CovarianceAndGradients(rewards.to_owned());
+    /// The correlation matrix of rewards.
+    correlation(rewards: ArrayView2<'_, f64>) => Statistic::Correlation(rewards.to_owned());
+    /// The expectation of a product of rewards.
+    joint_moment(rewards: ArrayView2<'_, f64>) => Statistic::JointMoment(rewards.to_owned());
+    /// The expectation of a product of rewards and its gradient.
+    joint_moment_and_gradient(rewards: ArrayView2<'_, f64>) => Statistic::JointMomentAndGradient(rewards.to_owned());
+    /// The moments of the time given absorption in a vertex.
+    moments_given(vertex: crate::phase::VertexId, order: usize) => Statistic::MomentsGiven(vertex, order);
+    /// The Laplace transform.
+    laplace(at: &[f64]) => Statistic::Laplace(at.to_vec());
+    /// The derivatives of the Laplace transform.
+    laplace_derivatives(at: &[f64], order: usize) => Statistic::LaplaceDerivatives(at.to_vec(), order);
+    /// The Laplace transform and its gradients.
+    laplace_and_gradients(at: &[f64]) => Statistic::LaplaceAndGradients(at.to_vec());
+    /// The joint Laplace transform of rewards.
+    joint_laplace(rewards: ArrayView2<'_, f64>, at: &[f64]) => Statistic::JointLaplace(rewards.to_owned(), at.to_vec());
+    /// The joint Laplace transform of rewards and its gradient.
+    joint_laplace_and_gradient(rewards: ArrayView2<'_, f64>, at: &[f64]) => Statistic::JointLaplaceAndGradient(rewards.to_owned(), at.to_vec());
+}

@@ -1,0 +1,607 @@
+//! Discrete phase-type distributions: the number of steps until absorption.
+//!
+//! The elimination works on the rates out of a vertex and never sees its self-loop: with T the probabilities of steps, `I - T` has
+//! what leaves a vertex on its diagonal, `1 - T(v, v)`, which is the sum of the other probabilities of its row, so Grassmann, Taksar and Heyman's
+//! sums stay free of subtractions. A right-hand side per *visit* is one per unit of *time* times the weight of a row, W = 1 where weights are
+//! probabilities.
+
+use ndarray::{Array2, ArrayView2, aview1};
+
+use crate::phase::distribution::chain::{Chain, mass_at_zero};
+use crate::phase::distribution::error::DistributionError;
+use crate::phase::distribution::steps::Steps;
+use crate::phase::distribution::system::{Column, Number, System};
+use crate::phase::evaluate::point::nonabsorbing;
+use crate::phase::evaluate::quantity::Quantity;
+use crate::phase::graph::{Clock, VertexId};
+use crate::phase::index::{IndexVec, Transient};
+use crate::phase::numeric::error::NumericError;
+use crate::phase::numeric::extended::{Extended, Scalar};
+use crate::phase::numeric::rates;
+use crate::phase::trace::EliminationTrace;
+
+/// By how much the probabilities of a row may differ from 1 in sum, for decimal fractions that do not add up exactly.
+const ROW_TOLERANCE: f64 = 1e-9;
+
+/// More steps than this are not taken.
+const MOST_STEPS: u64 = 1 << 30;
+
+/// A covariance smaller than this share of the moments it is a difference of is computed with 106 bits.
+const CANCELLATION: f64 = 1.0 / 32.0;
+
+/// The number of steps to absorption of a discrete graph at one theta; see [`EliminationTrace::steps_at`].
+///
+/// A step is a transition out of a vertex other than the start, self-loops included. Missing start mass, and what starts in an
+/// absorbing vertex, takes 0 steps.
+pub struct DiscretePhaseType {
+    trace: EliminationTrace,
+    theta: Box<[f64]>,
+    /// Transition probabilities between the states that the start reaches.
+    chain: Chain,
+    /// By transient vertex, the weight of all its edges.
+    weight: Column<f64>,
+    /// By transient vertex, the weight of its self-loop.
+    loops: Column<f64>,
+}
+
+impl std::fmt::Debug for DiscretePhaseType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DiscretePhaseType")
+            .field("theta", &self.theta)
+            .field("phases", &self.phases())
+            .finish_non_exhaustive()
+    }
+}
+
+impl EliminationTrace {
+    /// Replays the trace of a discrete graph at a theta.
+    ///
+    /// # Errors
+    ///
+    /// [`DistributionError::Clock`] for a continuous graph, [`DistributionError::NotStochastic`] for a row of probabilities that does not sum
+    /// to 1 (up to 1e-9), and as for [`at`](Self::at).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph};
+    ///
+    /// let mut builder = Graph::builder(1, 0);
+    /// let (coin, end) = (builder.add_vertex(&[1]), builder.add_vertex(&[0]));
+    /// builder.discrete().start(coin, 1.0);
+    /// builder.add_constant_edge(coin, coin, 0.75).add_constant_edge(coin, end, 0.25);
+    /// let tosses = EliminationTrace::record(&builder.build()?).steps_at(&[])?;
+    /// assert_eq!(tosses.pmf(&[0, 1, 2])?, [0.0, 0.25, 0.1875]);
+    /// assert_eq!((tosses.expectation(), tosses.variance()), (4.0, 12.0));
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn steps_at(&self, theta: &[f64]) -> Result<DiscretePhaseType, DistributionError> {
+        let (graph, layout) = (self.graph(), self.symbolic().layout());
+        if !graph.is_discrete() {
+            return Err(DistributionError::Clock {
+                question: "a number of steps",
+                expected: "discrete",
+                found: "continuous",
+                remedy: "ask for times with `at`, or for numbers of marks with `marks`",
+            });
+        }
+        rates::check_theta(theta, self.param_length())?;
+        let rates = rates::rates(layout, graph, theta)?;
+        nonabsorbing(self, &rates)?;
+        let mut loops: Column<f64> = IndexVec::filled(0.0, layout.transient_count());
+        for edge in graph.self_loops() {
+            let terms = edge.parameters.iter().zip(edge.coefficients);
+            let rate = terms.fold(edge.constant, |rate, (&k, c)| rate + c * theta[k as usize]);
+            if !(rate.is_finite() && rate >= 0.0) {
+                return Err(NumericError::InvalidRate {
+                    from: edge.from,
+                    to: edge.to,
+                    rate,
+                }
+                .into());
+            }
+            if let Some(t) = layout.number(edge.from) {
+                loops[t] += rate;
+            }
+        }
+        let weight: Column<f64> = layout
+            .transients()
+            .iter()
+            .map(|t| loops[t] + layout.slots(t).iter().map(|slot| rates[slot]).sum::<f64>())
+            .collect();
+        if graph.clock() == Clock::Steps {
+            for (t, &sum) in weight.iter_enumerated() {
+                if (sum - 1.0).abs() > ROW_TOLERANCE {
+                    let vertex = layout.vertex(t);
+                    return Err(DistributionError::NotStochastic { vertex, sum });
+                }
+            }
+        }
+        let chain = Chain::with_rates(layout, graph, &rates);
+        Ok(DiscretePhaseType {
+            chain: chain.scaled(|t| 1.0 / weight[t]),
+            trace: self.clone(),
+            theta: theta.into(),
+            weight,
+            loops,
+        })
+    }
+}
+
+impl DiscretePhaseType {
+    /// The theta.
+    #[must_use]
+    pub fn theta(&self) -> &[f64] {
+        &self.theta
+    }
+
+    /// The trace.
+    #[must_use]
+    pub fn trace(&self) -> &EliminationTrace {
+        &self.trace
+    }
+
+    /// The number of phases: the vertices that the start reaches and that do not absorb.
+    #[must_use]
+    pub fn phases(&self) -> usize {
+        self.chain.len()
+    }
+
+    pub(crate) fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// By transient vertex, the probability of its self-loop.
+    pub(crate) fn self_loop(&self, t: Transient) -> f64 {
+        self.loops[t] / self.weight[t]
+    }
+
+    /// The probability of no step at all.
+    #[must_use]
+    pub fn mass_at_zero(&self) -> f64 {
+        mass_at_zero(self.trace.graph())
+    }
+
+    /// Checks numbers of steps and walks as far as the largest of them.
+    fn walk(&self, counts: &[u64]) -> Result<Option<Steps<'_>>, DistributionError> {
+        let latest = counts.iter().copied().max().unwrap_or(0);
+        if latest > MOST_STEPS {
+            return Err(DistributionError::TooStiff {
+                vertices: self.phases(),
+                rate: 1.0,
+                time: latest as f64,
+                steps: latest as f64,
+            });
+        }
+        if self.chain.len() == 0 {
+            return Ok(None);
+        }
+        let mut steps = Steps::of_jumps(&self.chain, 1.0);
+        steps.reach(latest as usize);
+        Ok(Some(steps))
+    }
+
+    /// The probabilities of numbers of steps, in any order.
+    ///
+    /// # Errors
+    ///
+    /// [`DistributionError::TooStiff`] for more than 2^30 steps.
+    ///
+    /// # Examples
+    ///
+    /// See [`EliminationTrace::steps_at`].
+    pub fn pmf(&self, counts: &[u64]) -> Result<Vec<f64>, DistributionError> {
+        let steps = self.walk(counts)?;
+        let at_zero = self.mass_at_zero();
+        let pmf = counts.iter().map(|&count| match (&steps, count) {
+            (_, 0) => at_zero,
+            (Some(steps), count) => steps.plain(count as usize - 1, &steps.flow),
+            (None, _) => 0.0,
+        });
+        Ok(pmf.collect())
+    }
+
+    /// The probabilities of at most so many steps, in any order.
+    ///
+    /// # Errors
+    ///
+    /// As for [`pmf`](Self::pmf).
+    pub fn cdf(&self, counts: &[u64]) -> Result<Vec<f64>, DistributionError> {
+        let steps = self.walk(counts)?;
+        let at_zero = self.mass_at_zero();
+        let absorbed = |count: u64| steps.as_ref().map_or(0.0, |s| s.absorbed[count as usize]);
+        Ok(counts
+            .iter()
+            .map(|&count| at_zero + absorbed(count))
+            .collect())
+    }
+
+    /// The probabilities of more than so many steps, in any order.
+    ///
+    /// # Errors
+    ///
+    /// As for [`pmf`](Self::pmf).
+    pub fn survival(&self, counts: &[u64]) -> Result<Vec<f64>, DistributionError> {
+        let steps = self.walk(counts)?;
+        let left = |count: u64| match &steps {
+            Some(steps) => steps.plain(count as usize, &steps.mass),
+            None => 0.0,
+        };
+        Ok(counts.iter().map(|&count| left(count)).collect())
+    }
+
+    /// The smallest numbers of steps that are not exceeded with these probabilities.
+    ///
+    /// # Errors
+    ///
+    /// [`DistributionError::Probability`] for a probability below 0 or from 1 on, and as for [`pmf`](Self::pmf).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph};
+    ///
+    /// let mut builder = Graph::builder(0, 0);
+    /// let (coin, end) = (builder.add_vertex(&[]), builder.add_vertex(&[]));
+    /// builder.discrete().start(coin, 1.0);
+    /// builder.add_constant_edge(coin, coin, 0.5).add_constant_edge(coin, end, 0.5);
+    /// let tosses = EliminationTrace::record(&builder.build()?).steps_at(&[])?;
+    /// assert_eq!(tosses.quantile(&[0.0, 0.5, 0.75, 0.76])?, [0, 1, 2, 3]);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn quantile(&self, probabilities: &[f64]) -> Result<Vec<u64>, DistributionError> {
+        for (index, &value) in probabilities.iter().enumerate() {
+            if !(0.0..1.0).contains(&value) {
+                return Err(DistributionError::Probability { index, value });
+            }
+        }
+        let at_zero = self.mass_at_zero();
+        let mut steps = self.walk(&[])?;
+        let mut quantile = |probability: f64| -> Result<u64, DistributionError> {
+            let Some(steps) = steps.as_mut().filter(|_| probability > at_zero) else {
+                return Ok(0);
+            };
+            // Above one half the survival has more digits; both are monotone in the count.
+            let is_reached = |steps: &Steps<'_>, count: usize| match probability > 0.5 {
+                true => steps.plain(count, &steps.mass) <= 1.0 - probability,
+                false => at_zero + steps.absorbed[count] >= probability,
+            };
+            let mut end = 1;
+            steps.reach(end);
+            while !is_reached(steps, end) {
+                end *= 2;
+                self.walk_is_short(end as u64)?;
+                steps.reach(end);
+            }
+            let mut low = end / 2;
+            while end - low > 1 {
+                let middle = low + (end - low) / 2;
+                match is_reached(steps, middle) {
+                    true => end = middle,
+                    false => low = middle,
+                }
+            }
+            Ok(end as u64)
+        };
+        probabilities.iter().map(|&p| quantile(p)).collect()
+    }
+
+    fn walk_is_short(&self, count: u64) -> Result<(), DistributionError> {
+        match count > MOST_STEPS {
+            true => Err(DistributionError::TooStiff {
+                vertices: self.phases(),
+                rate: 1.0,
+                time: count as f64,
+                steps: count as f64,
+            }),
+            false => Ok(()),
+        }
+    }
+
+    fn system_in<S: Number>(&self) -> System<S> {
+        let rates = S::rates(&self.trace, &self.theta);
+        System::new(&self.trace, rates, None, S::is_zero)
+    }
+
+    /// The expectations after one step, times the weights of rows.
+    fn after_step<S: Number>(&self, system: &System<S>, x: &Column<S>) -> Column<S> {
+        let vertices = system.layout().transients().iter();
+        vertices
+            .map(|t| {
+                let stay = S::from_f64(self.loops[t]) * x[t];
+                let targets = system.targets(t);
+                targets.fold(stay, |sum, (slot, target)| match target {
+                    Some(to) => sum + system.rates[slot] * x[to],
+                    None => sum,
+                })
+            })
+            .collect()
+    }
+
+    fn weights<S: Number>(&self) -> Column<S> {
+        self.weight.iter().map(|&w| S::from_f64(w)).collect()
+    }
+
+    /// `E N (N - 1) .. (N - k + 1)` for k up to an order; `None` where numbers of the kind do not suffice.
+    fn factorial_in<S: Number>(&self, order: usize) -> Option<Vec<S>> {
+        let system = self.system_in::<S>();
+        let mut x = system.solve(&self.weights());
+        let mut is_safe = S::is_safe(&x);
+        let mut moments = vec![system.start_product(&x)];
+        for k in 2..=order {
+            let mut right = self.after_step(&system, &x);
+            for t in system.layout().transients().iter() {
+                right[t] = right[t] * S::from_f64(k as f64);
+            }
+            x = system.solve(&right);
+            is_safe &= S::is_safe(&x);
+            moments.push(system.start_product(&x));
+        }
+        moments.truncate(order);
+        is_safe.then_some(moments)
+    }
+
+    /// The factorial moments `E N`, `E N (N - 1)`, .. up to an order.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph};
+    ///
+    /// let mut builder = Graph::builder(0, 0);
+    /// let (coin, end) = (builder.add_vertex(&[]), builder.add_vertex(&[]));
+    /// builder.discrete().start(coin, 1.0);
+    /// builder.add_constant_edge(coin, coin, 0.5).add_constant_edge(coin, end, 0.5);
+    /// let tosses = EliminationTrace::record(&builder.build()?).steps_at(&[])?;
+    /// assert_eq!(tosses.factorial_moments(3), [2.0, 4.0, 12.0]);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    #[must_use]
+    pub fn factorial_moments(&self, order: usize) -> Vec<f64> {
+        match self.factorial_in::<f64>(order) {
+            Some(moments) => moments,
+            None => {
+                let wide = self.factorial_in::<Extended>(order).unwrap_or_default();
+                wide.into_iter().map(Number::to_f64).collect()
+            }
+        }
+    }
+
+    /// The expected number of steps.
+    #[must_use]
+    pub fn expectation(&self) -> f64 {
+        self.factorial_moments(1)[0]
+    }
+
+    /// The variance of the number of steps.
+    #[must_use]
+    pub fn variance(&self) -> f64 {
+        fn of<S: Number>(moments: &[S]) -> S {
+            let (first, second) = (moments[0], moments[1]);
+            (second + first).minus(first * first)
+        }
+        let close = self.factorial_in::<f64>(2).filter(|moments| {
+            let second = moments[0] + moments[1];
+            of(moments) >= CANCELLATION * second
+        });
+        match close {
+            Some(moments) => of(&moments),
+            None => {
+                let wide = self.factorial_in::<Extended>(2);
+                wide.map_or(0.0, |moments| of(&moments).to_f64())
+            }
+        }
+    }
+
+    /// The expected number of visits to each vertex, counted by the steps out of it; start and absorbing vertices have 0.
+    #[must_use]
+    pub fn visits(&self) -> Vec<f64> {
+        let system = self.system_in::<Extended>();
+        let stays = system.solve_transposed(&system.start());
+        let mut out = vec![0.0; self.trace.graph().vertex_count()];
+        for (t, &stay) in stays.iter_enumerated() {
+            out[system.layout().vertex(t).index()] = stay.to_f64() * self.weight[t];
+        }
+        out
+    }
+
+    /// The generating function `E z^N` at each z of \[0, 1\].
+    ///
+    /// # Errors
+    ///
+    /// [`DistributionError::Number`] for another z.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph};
+    ///
+    /// let mut builder = Graph::builder(0, 0);
+    /// let (coin, end) = (builder.add_vertex(&[]), builder.add_vertex(&[]));
+    /// builder.discrete().start(coin, 1.0);
+    /// builder.add_constant_edge(coin, coin, 0.5).add_constant_edge(coin, end, 0.5);
+    /// let tosses = EliminationTrace::record(&builder.build()?).steps_at(&[])?;
+    /// assert_eq!(tosses.pgf(&[0.0, 1.0])?, [0.0, 1.0]);
+    /// assert!((tosses.pgf(&[0.5])?[0] - 1.0 / 3.0).abs() < 1e-15);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn pgf(&self, at: &[f64]) -> Result<Vec<f64>, DistributionError> {
+        let values = at.iter().enumerate().map(|(index, &z)| {
+            if !(0.0..=1.0).contains(&z) {
+                return Err(DistributionError::Number {
+                    what: "z",
+                    index,
+                    value: z,
+                    condition: "a generating function is asked for in [0, 1]",
+                });
+            }
+            if z == 0.0 {
+                return Ok(self.mass_at_zero());
+            }
+            // I - z T has what a step loses of 1 as a rate of killing, and needs no subtraction either.
+            let mut rates = f64::rates(&self.trace, &self.theta);
+            for slot in rates.span().iter() {
+                rates[slot] *= z;
+            }
+            let killing = self.weight.iter().map(|w| w * (1.0 - z)).collect();
+            let system = System::new(&self.trace, rates, Some(&killing), |rate| rate == 0.0);
+            let x = system.solve(&system.absorption(|_| true));
+            Ok(self.mass_at_zero() + system.start_product(&x))
+        });
+        values.collect()
+    }
+
+    /// Rewards per visit by transient vertex, one column per row.
+    fn rewards(&self, rewards: ArrayView2<'_, f64>) -> Result<Vec<Column<f64>>, NumericError> {
+        let quantity = Quantity::Rewards(rewards.to_owned());
+        let recipe = quantity.recipe(self.trace.graph(), self.trace.symbolic().layout())?;
+        let sides = recipe.right.into_iter();
+        let columns = sides.filter_map(|side| side.reward);
+        Ok(columns.map(|column| (*column).clone()).collect())
+    }
+
+    /// The rewards of one row per visit, by transient vertex.
+    pub(crate) fn reward_column(&self, reward: &[f64]) -> Result<Column<f64>, NumericError> {
+        let mut columns = self.rewards(aview1(reward).insert_axis(ndarray::Axis(0)))?;
+        // There is one row.
+        Ok(columns.remove(0))
+    }
+
+    /// The expectations of rewards per visit, a row of `rewards` for each.
+    ///
+    /// # Errors
+    ///
+    /// [`NumericError::RewardLength`] and [`NumericError::InvalidReward`] for the rewards.
+    pub fn expected_rewards(
+        &self,
+        rewards: ArrayView2<'_, f64>,
+    ) -> Result<Vec<f64>, DistributionError> {
+        self.rewards(rewards)?;
+        let visits = self.visits();
+        let rows = rewards.outer_iter();
+        Ok(rows
+            .map(|row| row.iter().zip(&visits).map(|(r, n)| r * n).sum())
+            .collect())
+    }
+
+    /// The covariance matrix of rewards per visit, a row of `rewards` for each.
+    ///
+    /// # Errors
+    ///
+    /// As for [`expected_rewards`](Self::expected_rewards).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph};
+    ///
+    /// let mut builder = Graph::builder(0, 0);
+    /// let (coin, end) = (builder.add_vertex(&[]), builder.add_vertex(&[]));
+    /// builder.discrete().start(coin, 1.0);
+    /// builder.add_constant_edge(coin, coin, 0.75).add_constant_edge(coin, end, 0.25);
+    /// let tosses = EliminationTrace::record(&builder.build()?).steps_at(&[])?;
+    /// let found = tosses.covariance(ndarray::array![[0.0, 1.0, 0.0], [0.0, 2.0, 0.0]].view())?;
+    /// assert_eq!(found, ndarray::array![[12.0, 24.0], [24.0, 48.0]]);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn covariance(
+        &self,
+        rewards: ArrayView2<'_, f64>,
+    ) -> Result<Array2<f64>, DistributionError> {
+        let rewards = self.rewards(rewards)?;
+        let system = self.system_in::<Extended>();
+        let stays = system.solve_transposed(&system.start());
+        let number = Extended::from_f64;
+        // Expected rewards from each vertex on, and after a step from it.
+        let solved: Vec<(Column<Extended>, Column<Extended>)> = rewards
+            .iter()
+            .map(|reward| {
+                let right = reward.iter().zip(self.weight.iter());
+                let right = right.map(|(&r, &w)| number(r) * number(w)).collect();
+                let x = system.solve(&right);
+                let after = self.after_step(&system, &x);
+                (x, after)
+            })
+            .collect();
+        let means: Vec<Extended> = solved
+            .iter()
+            .map(|(x, _)| system.start_product(x))
+            .collect();
+        let mut out = Array2::zeros((rewards.len(), rewards.len()));
+        for i in 0..rewards.len() {
+            for j in 0..=i {
+                let mut sum = -(means[i] * means[j]);
+                for (t, &stay) in stays.iter_enumerated() {
+                    let [a, b] = [i, j].map(|k| number(rewards[k][t]));
+                    let same = a * b * number(self.weight[t]);
+                    sum = sum + stay * (same + a * solved[j].1[t] + b * solved[i].1[t]);
+                }
+                (out[[i, j]], out[[j, i]]) = (sum.to_f64(), sum.to_f64());
+            }
+        }
+        Ok(out)
+    }
+
+    /// The probability to be absorbed in each vertex in the end; 0 for vertices that do not absorb.
+    #[must_use]
+    pub fn absorption_probabilities(&self) -> Vec<f64> {
+        let visits = self.visits();
+        let mut out = vec![0.0; visits.len()];
+        for &(vertex, probability) in self.chain.absorbed_at_once() {
+            out[vertex.index()] += probability;
+        }
+        for state in 0..self.chain.len() {
+            for flow in self.chain.outer(state) {
+                out[flow.to.index()] += visits[self.chain.vertex(state).index()] * flow.rate;
+            }
+        }
+        out
+    }
+
+    /// The probability to be in each vertex after ascending numbers of steps: a row per number, a column per vertex. Absorbing
+    /// vertices have what was absorbed in them by then.
+    ///
+    /// # Errors
+    ///
+    /// [`DistributionError::Unsorted`] for numbers that do not ascend, and as for [`pmf`](Self::pmf).
+    pub fn state_probabilities(&self, counts: &[u64]) -> Result<Array2<f64>, DistributionError> {
+        let mut out = Array2::zeros((counts.len(), self.trace.graph().vertex_count()));
+        let mut absorbed = vec![0.0; out.ncols()];
+        for &(vertex, probability) in self.chain.absorbed_at_once() {
+            absorbed[vertex.index()] += probability;
+        }
+        if let Some(place) = counts.windows(2).position(|pair| pair[1] < pair[0]) {
+            return Err(DistributionError::Unsorted {
+                index: place + 1,
+                before: counts[place] as f64,
+                value: counts[place + 1] as f64,
+            });
+        }
+        self.walk_is_short(counts.last().copied().unwrap_or(0))?;
+        let mut steps = Steps::of_jumps(&self.chain, 1.0);
+        let mut done = 0;
+        for (&count, mut row) in counts.iter().zip(out.outer_iter_mut()) {
+            while done < count {
+                let mass = steps.plain(done as usize, &steps.mass);
+                for (state, p) in steps.state.iter().enumerate() {
+                    for flow in self.chain.outer(state) {
+                        absorbed[flow.to.index()] += mass * p * flow.rate;
+                    }
+                }
+                steps.step();
+                done += 1;
+            }
+            row.assign(&aview1(&absorbed));
+            let mass = steps.plain(count as usize, &steps.mass);
+            for (state, p) in steps.state.iter().enumerate() {
+                row[self.chain.vertex(state).index()] += mass * p;
+            }
+        }
+        Ok(out)
+    }
+
+    /// The vertex of each state.
+    pub(crate) fn vertex(&self, state: usize) -> VertexId {
+        self.chain.vertex(state)
+    }
+}

@@ -1,0 +1,386 @@
+//! The ladder: the chain over h, 2 h, 4 h, .. by squaring, for rates and times whose product is too large for steps.
+//!
+//! The transition matrix of a short time h is a series of nonnegative terms; it is then squared, and each square is the
+//! matrix of twice the time. Absorption is one more column, so rows sum to 1, and after each squaring they are *scaled* to do so.
+//! Without that the roundings of the rows double from level to level, and after 53 levels no digit is left. With it
+//! what leaves a state is always what arrives somewhere, which is the idea of Grassmann, Taksar and Heyman (1985) in
+//! elimination, and relative accuracy survives 60 levels and more.
+//!
+//! A time is a whole number of h and a rest. The rest is a series too, the whole number goes through the
+//! levels from its lowest bit. So the levels are needed one after the other, and only one matrix is kept.
+
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array1, Array2, ArrayView2, Axis, aview1};
+use rayon::prelude::*;
+
+use crate::phase::distribution::chain::Chain;
+use crate::phase::distribution::slopes::Slope;
+use crate::phase::distribution::steps::{Jump, Values};
+use crate::phase::distribution::tangents::Tangent;
+use crate::phase::distribution::tolerance::UNIT;
+use crate::phase::trace::EliminationTrace;
+
+/// Rows of a product that one task computes. No result depends on it, nor on who computes them.
+const ROWS: usize = 64;
+
+/// Terms of a series over at most one half: the 20th is below 2^-20 / 20!.
+const TERMS: usize = 20;
+
+/// Which part of a mean time between jumps the first level covers.
+const FIRST: f64 = 0.5;
+
+/// A row that sums to less is scaled up, before its entries are below every `f64`.
+const SMALL: f64 = 1e-150;
+
+pub(crate) struct Ladder<'a> {
+    chain: &'a Chain,
+    jump: Jump,
+    /// The time of the first level.
+    unit: f64,
+}
+
+/// Transitions between states, and absorption by state.
+struct Matrix {
+    inner: Array2<f64>,
+    exit: Array1<f64>,
+}
+
+/// The matrix of one level and its derivatives by the parameters.
+struct Rung {
+    matrix: Matrix,
+    slopes: Vec<Matrix>,
+}
+
+/// a b, in tasks of rows.
+fn product(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
+    let mut out = Array2::zeros((a.nrows(), b.ncols()));
+    let tasks: Vec<_> = out
+        .axis_chunks_iter_mut(Axis(0), ROWS)
+        .zip(a.axis_chunks_iter(Axis(0), ROWS))
+        .collect();
+    tasks
+        .into_par_iter()
+        .for_each(|(mut out, a)| general_mat_mul(1.0, &a, &b, 0.0, &mut out));
+    out
+}
+
+impl Matrix {
+    fn zeros(rows: usize, states: usize) -> Self {
+        Self {
+            inner: Array2::zeros((rows, states)),
+            exit: Array1::zeros(rows),
+        }
+    }
+
+    /// Scales each row to sum to this.
+    fn normalize(&mut self, total: f64) {
+        for (mut row, exit) in self.inner.outer_iter_mut().zip(&mut self.exit) {
+            let sum = row.sum() + *exit;
+            if sum > 0.0 {
+                row *= total / sum;
+                *exit *= total / sum;
+            }
+        }
+    }
+
+    /// Takes from each row what it sums to, in proportion to a row that sums to `total`: derivatives of constant sums sum to 0.
+    fn balance(&mut self, of: &Self, total: f64) {
+        let rows = self.inner.outer_iter_mut().zip(&mut self.exit);
+        for ((mut row, exit), (other, other_exit)) in rows.zip(of.inner.outer_iter().zip(&of.exit))
+        {
+            let share = (row.sum() + *exit) / total;
+            row.scaled_add(-share, &other);
+            *exit -= share * other_exit;
+        }
+    }
+
+    /// Rows after one more level.
+    fn then(&self, rung: &Self) -> Self {
+        Self {
+            exit: &self.exit + &self.inner.dot(&rung.exit),
+            inner: product(self.inner.view(), rung.inner.view()),
+        }
+    }
+
+    /// Adds the derivative of [`then`](Self::then) by the second matrix.
+    fn add_then(&mut self, rows: &Self, slope: &Self) {
+        self.exit += &rows.inner.dot(&slope.exit);
+        self.inner += &product(rows.inner.view(), slope.inner.view());
+    }
+
+    fn select(&self, rows: &[usize]) -> Self {
+        Self {
+            inner: self.inner.select(Axis(0), rows),
+            exit: self.exit.select(Axis(0), rows),
+        }
+    }
+
+    fn replace(&mut self, rows: &[usize], by: &Self) {
+        for (&row, (inner, exit)) in rows.iter().zip(by.inner.outer_iter().zip(&by.exit)) {
+            self.inner.row_mut(row).assign(&inner);
+            self.exit[row] = *exit;
+        }
+    }
+}
+
+impl Rung {
+    /// The matrix of twice the time.
+    fn square(&self) -> Self {
+        let mut matrix = self.matrix.then(&self.matrix);
+        matrix.normalize(1.0);
+        let slopes = self.slopes.iter().map(|slope| {
+            let mut next = slope.then(&self.matrix);
+            // `then` has added the old absorption once, whose derivative it is.
+            next.add_then(&self.matrix, slope);
+            next.balance(&matrix, 1.0);
+            next
+        });
+        Self {
+            slopes: slopes.collect(),
+            matrix,
+        }
+    }
+}
+
+/// Rows after their times, with their derivatives by the parameters.
+struct Rows {
+    places: Matrix,
+    slopes: Vec<Matrix>,
+    /// By row, the logarithm of what it is to be multiplied with.
+    log_scale: Vec<f64>,
+}
+
+impl Rows {
+    /// Takes some rows one level further.
+    fn climb(&mut self, rows: &[usize], rung: &Rung, total: f64) {
+        let before = self.places.select(rows);
+        let mut after = before.then(&rung.matrix);
+        for (slope, of) in self.slopes.iter_mut().zip(&rung.slopes) {
+            let mut next = slope.select(rows).then(&rung.matrix);
+            next.add_then(&before, of);
+            slope.replace(rows, &next);
+        }
+        // Absorption is kept beside rows that were scaled up, so it no longer adds up with them.
+        let plain: Vec<bool> = rows.iter().map(|&row| self.log_scale[row] == 0.0).collect();
+        let absorbed = before.exit.clone();
+        let scaled = after.inner.clone();
+        after.normalize(total);
+        for (place, &is_plain) in plain.iter().enumerate() {
+            if !is_plain {
+                after.inner.row_mut(place).assign(&scaled.row(place));
+                after.exit[place] = absorbed[place];
+            }
+        }
+        self.places.replace(rows, &after);
+        if !self.slopes.is_empty() {
+            for (place, &row) in rows.iter().enumerate().filter(|(place, _)| plain[*place]) {
+                let of = after.select(&[place]);
+                for slope in &mut self.slopes {
+                    let mut own = slope.select(&[row]);
+                    own.balance(&of, total);
+                    slope.replace(&[row], &own);
+                }
+            }
+        }
+        for &row in rows {
+            let sum = self.places.inner.row(row).sum();
+            if sum < SMALL && sum > 0.0 {
+                let mut place = self.places.inner.row_mut(row);
+                place /= sum;
+                for slope in &mut self.slopes {
+                    let mut place = slope.inner.row_mut(row);
+                    place /= sum;
+                }
+                self.log_scale[row] += sum.ln();
+            }
+        }
+    }
+}
+
+impl<'a> Ladder<'a> {
+    pub(crate) fn new(chain: &'a Chain) -> Self {
+        let jump = Jump::new(chain, chain.fastest());
+        Self {
+            unit: FIRST / jump.rate,
+            chain,
+            jump,
+        }
+    }
+
+    /// Probabilities of so many jumps, by number, for a mean of at most one half.
+    fn terms(mean: f64) -> [f64; TERMS] {
+        let mut terms = [0.0; TERMS];
+        let mut term = (-mean).exp();
+        for (k, slot) in terms.iter_mut().enumerate() {
+            *slot = term;
+            term *= mean / (k + 1) as f64;
+        }
+        terms
+    }
+
+    /// Rows after short times, each from its own start: absorption beside them, and derivatives.
+    fn short(
+        &self,
+        start: impl Fn(usize) -> Vec<f64> + Sync,
+        means: &[f64],
+        slopes: &[Slope],
+    ) -> (Matrix, Vec<Matrix>) {
+        let states = self.chain.len();
+        let absorb = &self.jump.absorb;
+        let rows: Vec<Vec<(Vec<f64>, f64)>> = means
+            .par_iter()
+            .enumerate()
+            .map(|(row, &mean)| {
+                let mut v = start(row);
+                let mut next = vec![0.0; states];
+                let mut absorbed = 0.0;
+                // The row and its derivatives, each with its absorption.
+                let mut out = vec![(vec![0.0; states], 0.0); slopes.len() + 1];
+                let mut tangents = vec![(vec![0.0; states], 0.0); slopes.len()];
+                for term in Self::terms(mean) {
+                    for ((slope, (row, taken)), out) in
+                        slopes.iter().zip(&mut tangents).zip(&mut out[1..])
+                    {
+                        for (out, d) in out.0.iter_mut().zip(row.iter()) {
+                            *out += term * d;
+                        }
+                        out.1 += term * *taken;
+                        *taken += slope.absorption(&v, row, absorb);
+                        self.jump.forward_signed(row, &mut next);
+                        slope.add(&v, &mut next);
+                        std::mem::swap(row, &mut next);
+                    }
+                    for (out, p) in out[0].0.iter_mut().zip(&v) {
+                        *out += term * p;
+                    }
+                    out[0].1 += term * absorbed;
+                    absorbed += v.iter().zip(absorb).map(|(p, a)| p * a).sum::<f64>();
+                    self.jump.forward(&v, &mut next);
+                    std::mem::swap(&mut v, &mut next);
+                }
+                out
+            })
+            .collect();
+        let matrix = |k: usize| {
+            let mut matrix = Matrix::zeros(means.len(), states);
+            for (row, values) in rows.iter().enumerate() {
+                let (inner, exit) = &values[k];
+                matrix.inner.row_mut(row).assign(&aview1(inner));
+                matrix.exit[row] = *exit;
+            }
+            matrix
+        };
+        (matrix(0), (1..=slopes.len()).map(matrix).collect())
+    }
+
+    /// The first level.
+    fn first(&self, slopes: &[Slope]) -> Rung {
+        let states = self.chain.len();
+        let unit = |row: usize| {
+            let mut v = vec![0.0; states];
+            v[row] = 1.0;
+            v
+        };
+        let (mut matrix, mut slopes) = self.short(unit, &vec![FIRST; states], slopes);
+        matrix.normalize(1.0);
+        for slope in &mut slopes {
+            slope.balance(&matrix, 1.0);
+        }
+        Rung { matrix, slopes }
+    }
+
+    /// Where the chain is at times, and what is absorbed by then.
+    fn run(&self, times: &[f64], slopes: &[Slope]) -> Rows {
+        let wholes: Vec<f64> = times.iter().map(|t| (t / self.unit).floor()).collect();
+        let pairs = times.iter().zip(&wholes);
+        let means: Vec<f64> = pairs
+            .map(|(t, whole)| whole.mul_add(-self.unit, *t).clamp(0.0, self.unit) * self.jump.rate)
+            .collect();
+        let start = self.chain.start();
+        let total: f64 = start.iter().sum();
+        let (mut places, mut tangents) = self.short(|_| start.to_vec(), &means, slopes);
+        places.normalize(total);
+        for slope in &mut tangents {
+            slope.balance(&places, total);
+        }
+        let mut rows = Rows {
+            log_scale: vec![0.0; times.len()],
+            places,
+            slopes: tangents,
+        };
+        let latest = wholes.iter().copied().fold(0.0, f64::max);
+        let mut rung = self.first(slopes);
+        let mut size = 1.0;
+        while size <= latest {
+            let takes: Vec<usize> = (0..times.len())
+                .filter(|&time| (wholes[time] / size).floor() % 2.0 == 1.0)
+                .collect();
+            if !takes.is_empty() {
+                rows.climb(&takes, &rung, total);
+            }
+            size *= 2.0;
+            if size <= latest {
+                rung = rung.square();
+            }
+        }
+        rows
+    }
+
+    /// Where the chain is at ascending times, a row per time.
+    pub(crate) fn places(&self, times: &[f64]) -> Vec<Vec<f64>> {
+        let rows = self.run(times, &[]);
+        let pairs = rows.places.inner.outer_iter().zip(&rows.log_scale);
+        pairs
+            .map(|(row, log_scale)| row.iter().map(|p| p * log_scale.exp()).collect())
+            .collect()
+    }
+
+    fn values_of(&self, rows: &Rows, times: &[f64]) -> Vec<Values> {
+        let row_of = |(row, &time): (usize, &f64)| {
+            let place = rows.places.inner.row(row);
+            let density = place.iter().zip(self.chain.exits());
+            let levels = (time / self.unit).max(1.0).log2();
+            let log_scale = rows.log_scale[row];
+            Values {
+                log_scale,
+                survival: place.sum(),
+                density: density.map(|(p, exit)| p * exit).sum(),
+                absorbed: rows.places.exit[row],
+                relative: UNIT * (64.0 + 8.0 * levels + log_scale.abs()),
+            }
+        };
+        times.iter().enumerate().map(row_of).collect()
+    }
+
+    /// Survival, density and absorption at ascending times.
+    pub(crate) fn values(&self, times: &[f64]) -> Vec<Values> {
+        self.values_of(&self.run(times, &[]), times)
+    }
+
+    /// The same with derivatives by theta.
+    pub(crate) fn tangents(
+        &self,
+        trace: &EliminationTrace,
+        times: &[f64],
+    ) -> Vec<(Values, Tangent)> {
+        let slopes = Slope::all(self.chain, trace, self.jump.rate);
+        let rows = self.run(times, &slopes);
+        let values = self.values_of(&rows, times);
+        let tangent = |(row, values): (usize, Values)| {
+            let place = rows.places.inner.row(row).to_vec();
+            let early = values.log_scale == 0.0 && values.absorbed < values.survival;
+            let mut tangent = Tangent::default();
+            for (slope, matrix) in slopes.iter().zip(&rows.slopes) {
+                let own = matrix.inner.row(row).to_vec();
+                tangent.survival.push(match early {
+                    true => -matrix.exit[row],
+                    false => own.iter().sum(),
+                });
+                let density = slope.absorption(&place, &own, &self.jump.absorb);
+                tangent.density.push(density * self.jump.rate);
+            }
+            (values, tangent)
+        };
+        values.into_iter().enumerate().map(tangent).collect()
+    }
+}

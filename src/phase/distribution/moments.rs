@@ -1,0 +1,660 @@
+//! Moments, covariances and transforms of times and rewards, with gradients.
+//!
+//! Values are computed in `f64` where its range suffices and nothing cancels, and with 106 bits elsewhere; gradients, which
+//! are differences of solutions, always with 106 bits.
+
+use std::sync::Arc;
+
+use ndarray::{Array2, Array3, ArrayView2, aview1};
+
+use crate::phase::distribution::PhaseType;
+use crate::phase::distribution::error::DistributionError;
+use crate::phase::distribution::joint::{Base, Joint, Reward, by_theta};
+use crate::phase::distribution::system::{Column, Number, System};
+use crate::phase::evaluate::quantity::Quantity;
+use crate::phase::graph::VertexId;
+use crate::phase::index::IndexVec;
+use crate::phase::numeric::error::NumericError;
+use crate::phase::numeric::extended::{Extended, Scalar};
+
+/// By how much a covariance may be smaller than the moments it is a difference of, before 106 bits are asked.
+const CANCELLATION: f64 = 1.0 / 32.0;
+
+/// A value for each combination of orders, and its derivatives by theta.
+type ValueAndGradient = (f64, Vec<f64>);
+
+impl PhaseType {
+    /// Rewards by transient vertex, one column per row.
+    pub(crate) fn rewards(
+        &self,
+        rewards: ArrayView2<'_, f64>,
+    ) -> Result<Vec<Reward>, NumericError> {
+        let (trace, quantity) = (self.trace(), Quantity::Rewards(rewards.to_owned()));
+        let recipe = quantity.recipe(trace.graph(), trace.symbolic().layout())?;
+        let sides = recipe.right.into_iter();
+        Ok(sides.filter_map(|side| side.reward).collect())
+    }
+
+    pub(crate) fn reward_column(&self, reward: &[f64]) -> Result<Reward, NumericError> {
+        let mut rewards = self.rewards(aview1(reward).insert_axis(ndarray::Axis(0)))?;
+        // There is one row.
+        Ok(rewards.remove(0))
+    }
+
+    fn ones(&self) -> Reward {
+        let count = self.trace().symbolic().layout().transient_count();
+        Arc::new(IndexVec::filled(1.0, count))
+    }
+
+    fn system_in<S: Number>(&self, killing: Option<&Reward>) -> System<S> {
+        let rates = S::rates(self.trace(), self.theta());
+        let killing: Option<Column<S>> =
+            killing.map(|rates| rates.iter().map(|&rate| S::from_f64(rate)).collect());
+        System::new(self.trace(), rates, killing.as_ref(), S::is_zero)
+    }
+
+    /// Expectations of all tuples of orders; `None` where numbers of the kind do not suffice.
+    fn joint_in<S: Number>(
+        &self,
+        killing: Option<&Reward>,
+        rewards: &[Reward],
+        orders: &[usize],
+        base: Base<'_>,
+    ) -> Option<Vec<S>> {
+        let system = self.system_in::<S>(killing);
+        let joint = Joint::new(&system, rewards, orders, base);
+        let values = || (0..joint.len()).map(|place| joint.expectation(place));
+        (self.is_in_range::<S>() && joint.is_safe()).then(|| values().collect())
+    }
+
+    /// Whether the rates and factors are in the range of a kind of number.
+    fn is_in_range<S: Number>(&self) -> bool {
+        S::HAS_NO_BOUNDS || self.point.is_in_range()
+    }
+
+    fn joint(
+        &self,
+        killing: Option<&Reward>,
+        rewards: &[Reward],
+        orders: &[usize],
+        base: Base<'_>,
+    ) -> Vec<f64> {
+        match self.joint_in::<f64>(killing, rewards, orders, base) {
+            Some(values) => values,
+            None => {
+                let wide = self.joint_in::<Extended>(killing, rewards, orders, base);
+                let values = wide.unwrap_or_default().into_iter();
+                values.map(Number::to_f64).collect()
+            }
+        }
+    }
+
+    /// The gradient of the sum of expectations times seeds, which are made from the expectations.
+    fn joint_gradient(
+        &self,
+        killing: Option<&Reward>,
+        rewards: &[Reward],
+        orders: &[usize],
+        base: Base<'_>,
+        value_and_seeds: impl Fn(&[Extended]) -> (Extended, Vec<Extended>),
+    ) -> ValueAndGradient {
+        let system = self.system_in::<Extended>(killing);
+        let joint = Joint::new(&system, rewards, orders, base);
+        let values: Vec<Extended> = (0..joint.len()).map(|p| joint.expectation(p)).collect();
+        let (value, seeds) = value_and_seeds(&values);
+        let gradient = by_theta(self.trace(), &joint.by_rate(&seeds));
+        (value.to_f64(), gradient)
+    }
+
+    /// The moments of orders 1 to `order` of a reward: the sum of `reward[v]` times the time in v.
+    ///
+    /// # Errors
+    ///
+    /// [`NumericError::RewardLength`] and [`NumericError::InvalidReward`] for the reward.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    ///
+    /// // Three times the second of two phases: an exponential time with mean 3.
+    /// let time = EliminationTrace::record(&models::erlang(2)?).at(&[1.0])?;
+    /// assert_eq!(time.reward_moments(&[0.0, 0.0, 3.0, 0.0], 3)?, [3.0, 18.0, 162.0]);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn reward_moments(
+        &self,
+        reward: &[f64],
+        order: usize,
+    ) -> Result<Vec<f64>, DistributionError> {
+        let rewards = [self.reward_column(reward)?];
+        Ok(self
+            .joint(None, &rewards, &[order], Base::Ones)
+            .split_off(1))
+    }
+
+    /// The moments of a reward and the gradient of each with respect to theta: `[order]` and `[order, parameters]`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`reward_moments`](Self::reward_moments).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    ///
+    /// // 3 / theta and 18 / theta^2.
+    /// let time = EliminationTrace::record(&models::erlang(2)?).at(&[1.0])?;
+    /// let (moments, gradients) = time.reward_moments_and_gradients(&[0.0, 0.0, 3.0, 0.0], 2)?;
+    /// assert_eq!(moments, [3.0, 18.0]);
+    /// assert_eq!(gradients, ndarray::array![[-3.0], [-36.0]]);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn reward_moments_and_gradients(
+        &self,
+        reward: &[f64],
+        order: usize,
+    ) -> Result<(Vec<f64>, Array2<f64>), DistributionError> {
+        let rewards = [self.reward_column(reward)?];
+        let mut gradients = Array2::zeros((order, self.trace().param_length()));
+        let mut moments = Vec::new();
+        for k in 1..=order {
+            let (value, gradient) =
+                self.joint_gradient(None, &rewards, &[k], Base::Ones, |values| {
+                    (values[k], unit_seed(values.len(), k))
+                });
+            moments.push(value);
+            gradients.row_mut(k - 1).assign(&aview1(&gradient));
+        }
+        Ok((moments, gradients))
+    }
+
+    /// The covariance matrix of rewards, a row of `rewards` for each: `[rewards, rewards]`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`reward_moments`](Self::reward_moments).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    ///
+    /// // The time in the first of two phases, and in both.
+    /// let time = EliminationTrace::record(&models::erlang(2)?).at(&[1.0])?;
+    /// let rewards = array![[0.0, 1.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0]];
+    /// assert_eq!(time.covariance(rewards.view())?, array![[1.0, 1.0], [1.0, 2.0]]);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn covariance(
+        &self,
+        rewards: ArrayView2<'_, f64>,
+    ) -> Result<Array2<f64>, DistributionError> {
+        let rewards = self.rewards(rewards)?;
+        let found = self.covariance_in::<f64>(&rewards);
+        Ok(
+            match found.or_else(|| self.covariance_in::<Extended>(&rewards)) {
+                Some(found) => found,
+                None => Array2::zeros((0, 0)),
+            },
+        )
+    }
+
+    /// One solve per reward and one transposed solve; `None` where numbers of the kind do not suffice.
+    fn covariance_in<S: Number>(&self, rewards: &[Reward]) -> Option<Array2<f64>> {
+        let system = self.system_in::<S>(None);
+        let stays = system.solve_transposed(&system.start());
+        let column = |reward: &Reward| reward.iter().map(|&r| S::from_f64(r)).collect();
+        let solutions: Vec<Column<S>> = rewards
+            .iter()
+            .map(|reward| system.solve(&column(reward)))
+            .collect();
+        let is_safe = self.is_in_range::<S>() && solutions.iter().all(S::is_safe);
+        if !is_safe || !S::is_safe(&stays) {
+            return None;
+        }
+        let means: Vec<S> = solutions.iter().map(|x| system.start_product(x)).collect();
+        let mut out = Array2::zeros((rewards.len(), rewards.len()));
+        let mut second = out.clone();
+        for i in 0..rewards.len() {
+            for j in 0..=i {
+                let mut sum = S::ZERO;
+                for (t, &stay) in stays.iter_enumerated() {
+                    let own = S::from_f64(rewards[i][t]) * solutions[j][t];
+                    let other = S::from_f64(rewards[j][t]) * solutions[i][t];
+                    sum = sum + stay * (own + other);
+                }
+                let covariance = sum.minus(means[i] * means[j]).to_f64();
+                (out[[i, j]], out[[j, i]]) = (covariance, covariance);
+                second[[i, j]] = sum.to_f64();
+            }
+        }
+        let deviation = |i: usize| f64::sqrt(f64::max(out[[i, i]], 0.0));
+        let is_certain = (0..rewards.len()).all(|i| {
+            (0..=i).all(|j| {
+                let size = deviation(i) * deviation(j);
+                size >= CANCELLATION * second[[i, j]]
+            })
+        });
+        (S::HAS_NO_BOUNDS || is_certain).then_some(out)
+    }
+
+    /// The correlation matrix of rewards; not a number for a reward that does not vary.
+    ///
+    /// # Errors
+    ///
+    /// As for [`reward_moments`](Self::reward_moments).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    ///
+    /// let time = EliminationTrace::record(&models::erlang(2)?).at(&[1.0])?;
+    /// let found = time.correlation(array![[0.0, 1.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0]].view())?;
+    /// assert!((found[[0, 1]] - 0.5_f64.sqrt()).abs() < 1e-15);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn correlation(
+        &self,
+        rewards: ArrayView2<'_, f64>,
+    ) -> Result<Array2<f64>, DistributionError> {
+        let covariance = self.covariance(rewards)?;
+        let mut out = covariance.clone();
+        for ((i, j), value) in out.indexed_iter_mut() {
+            if i == j && *value > 0.0 {
+                *value = 1.0;
+            } else {
+                *value /= covariance[[i, i]].sqrt() * covariance[[j, j]].sqrt();
+            }
+        }
+        Ok(out)
+    }
+
+    /// The covariance matrix of rewards and its gradients: `[rewards, rewards]` and `[rewards, rewards, parameters]`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`reward_moments`](Self::reward_moments).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    ///
+    /// // The variance is 1 / theta^2.
+    /// let time = EliminationTrace::record(&models::erlang(1)?).at(&[2.0])?;
+    /// let (value, gradient) = time.covariance_and_gradients(array![[0.0, 1.0, 0.0]].view())?;
+    /// assert_eq!((value[[0, 0]], gradient[[0, 0, 0]]), (0.25, -0.25));
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn covariance_and_gradients(
+        &self,
+        rewards: ArrayView2<'_, f64>,
+    ) -> Result<(Array2<f64>, Array3<f64>), DistributionError> {
+        let covariance = self.covariance(rewards)?;
+        let rewards = self.rewards(rewards)?;
+        let count = rewards.len();
+        let mut gradients = Array3::zeros((count, count, self.trace().param_length()));
+        for i in 0..count {
+            for j in 0..=i {
+                let pair = [Arc::clone(&rewards[i]), Arc::clone(&rewards[j])];
+                // By number of the tuple: 1, Y_i, Y_j, Y_i Y_j.
+                let seeds = |values: &[Extended]| {
+                    let one = Extended::from_f64(1.0);
+                    let zero = Extended::ZERO;
+                    (values[3], vec![zero, -values[2], -values[1], one])
+                };
+                let (_, gradient) = self.joint_gradient(None, &pair, &[1, 1], Base::Ones, seeds);
+                for (parameter, value) in gradient.into_iter().enumerate() {
+                    gradients[[i, j, parameter]] = value;
+                    gradients[[j, i, parameter]] = value;
+                }
+            }
+        }
+        Ok((covariance, gradients))
+    }
+
+    /// The expectation of the product of rewards, a row of `rewards` for each. Rows may repeat.
+    ///
+    /// It takes a solve for each combination of orders, so distinct rows are cheaper if they are few.
+    ///
+    /// # Errors
+    ///
+    /// As for [`reward_moments`](Self::reward_moments).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    ///
+    /// let time = EliminationTrace::record(&models::erlang(2)?).at(&[1.0])?;
+    /// let (first, both) = ([0.0, 1.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0]);
+    /// // E X^2 (X + Y) for two independent exponential times.
+    /// assert_eq!(time.joint_moment(array![first, first, both].view())?, 8.0);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn joint_moment(&self, rewards: ArrayView2<'_, f64>) -> Result<f64, DistributionError> {
+        let (rewards, orders) = self.distinct(rewards)?;
+        let values = self.joint(None, &rewards, &orders, Base::Ones);
+        Ok(values.last().copied().unwrap_or(1.0))
+    }
+
+    /// The expectation of the product of rewards, and its gradient with respect to theta.
+    ///
+    /// # Errors
+    ///
+    /// As for [`reward_moments`](Self::reward_moments).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    ///
+    /// // E T^2 = 2 / theta^2.
+    /// let time = EliminationTrace::record(&models::erlang(1)?).at(&[2.0])?;
+    /// let found = time.joint_moment_and_gradient(array![[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]].view())?;
+    /// assert_eq!(found, (0.5, vec![-0.5]));
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn joint_moment_and_gradient(
+        &self,
+        rewards: ArrayView2<'_, f64>,
+    ) -> Result<ValueAndGradient, DistributionError> {
+        let (rewards, orders) = self.distinct(rewards)?;
+        Ok(self.joint_gradient(None, &rewards, &orders, Base::Ones, last_seed))
+    }
+
+    /// Distinct rewards, and how often each occurs.
+    fn distinct(
+        &self,
+        rewards: ArrayView2<'_, f64>,
+    ) -> Result<(Vec<Reward>, Vec<usize>), DistributionError> {
+        let mut distinct: Vec<Reward> = Vec::new();
+        let mut orders: Vec<usize> = Vec::new();
+        for reward in self.rewards(rewards)? {
+            match distinct.iter().position(|known| *known == reward) {
+                Some(place) => orders[place] += 1,
+                None => {
+                    distinct.push(reward);
+                    orders.push(1);
+                }
+            }
+        }
+        Ok((distinct, orders))
+    }
+
+    /// The moments of orders 1 to `order` of the time, given that absorption is in this vertex.
+    ///
+    /// # Errors
+    ///
+    /// [`DistributionError::Vertex`] if the vertex does not absorb, [`DistributionError::Impossible`] if it is never reached.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph};
+    ///
+    /// let mut builder = Graph::builder(0, 0);
+    /// let [a, b, c, d] = [(); 4].map(|()| builder.add_vertex(&[]));
+    /// builder.add_constant_edge(a, b, 1.0).add_constant_edge(a, c, 1.0).add_constant_edge(b, d, 1.0);
+    /// builder.start(a, 1.0);
+    /// let time = EliminationTrace::record(&builder.build()?).at(&[])?;
+    /// // At the rate 2 to c; then at the rate 1 to d.
+    /// assert_eq!(time.moments_given(c, 1)?, [0.5]);
+    /// assert_eq!(time.moments_given(d, 1)?, [1.5]);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn moments_given(
+        &self,
+        vertex: VertexId,
+        order: usize,
+    ) -> Result<Vec<f64>, DistributionError> {
+        let marks = self.absorbing_mark(vertex)?;
+        let values = self.joint(None, &[self.ones()], &[order], Base::Absorption(&marks));
+        let chain = self.chain()?;
+        let at_once = chain.absorbed_at_once().iter();
+        let at_once: f64 = at_once.filter(|of| of.0 == vertex).map(|of| of.1).sum();
+        let probability = values[0] + at_once;
+        if probability == 0.0 {
+            return Err(DistributionError::Impossible { vertex });
+        }
+        Ok(values[1..]
+            .iter()
+            .map(|value| value / probability)
+            .collect())
+    }
+
+    /// Marks an absorbing vertex among all.
+    pub(crate) fn absorbing_mark(&self, vertex: VertexId) -> Result<Vec<bool>, DistributionError> {
+        let graph = self.trace().graph();
+        let problem = match vertex.index() < graph.vertex_count() {
+            false => Some("is not a vertex of the graph"),
+            true if !graph.is_absorbing(vertex) => {
+                Some("does not absorb; name a vertex without edges")
+            }
+            true => None,
+        };
+        match problem {
+            Some(problem) => Err(DistributionError::Vertex { vertex, problem }),
+            None => {
+                let vertices = graph.vertices();
+                Ok(vertices.map(|v| v == vertex).collect())
+            }
+        }
+    }
+
+    /// The Laplace transform `E exp(-u T)` at each u of at least 0; mass at zero counts with 1.
+    ///
+    /// # Errors
+    ///
+    /// [`DistributionError::Number`] for a u that is negative or not finite.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    ///
+    /// let time = EliminationTrace::record(&models::erlang(1)?).at(&[3.0])?;
+    /// assert_eq!(time.laplace(&[0.0, 1.0])?, [1.0, 0.75]);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn laplace(&self, at: &[f64]) -> Result<Vec<f64>, DistributionError> {
+        check_nonnegative("u", at)?;
+        let all = vec![true; self.trace().graph().vertex_count()];
+        let mass = self.mass_at_zero();
+        let values = at.iter().map(|&u| {
+            let killing = self.constant_reward(u);
+            mass + self.joint(Some(&killing), &[], &[], Base::Absorption(&all))[0]
+        });
+        Ok(values.collect())
+    }
+
+    /// The derivatives of orders 1 to `order` of the Laplace transform at each u: `[u, order]`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`laplace`](Self::laplace).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    ///
+    /// // 1 / (1 + u) at 1.
+    /// let time = EliminationTrace::record(&models::erlang(1)?).at(&[1.0])?;
+    /// assert_eq!(time.laplace_derivatives(&[1.0], 2)?, ndarray::array![[-0.25, 0.25]]);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn laplace_derivatives(
+        &self,
+        at: &[f64],
+        order: usize,
+    ) -> Result<Array2<f64>, DistributionError> {
+        check_nonnegative("u", at)?;
+        let all = vec![true; self.trace().graph().vertex_count()];
+        let mut out = Array2::zeros((at.len(), order));
+        for (&u, mut out) in at.iter().zip(out.outer_iter_mut()) {
+            let killing = self.constant_reward(u);
+            let ones = [self.ones()];
+            let values = self.joint(Some(&killing), &ones, &[order], Base::Absorption(&all));
+            for (k, (out, value)) in out.iter_mut().zip(&values[1..]).enumerate() {
+                *out = if k % 2 == 0 { -value } else { *value };
+            }
+        }
+        Ok(out)
+    }
+
+    /// The Laplace transform at each u and its gradient with respect to theta: `[u]` and `[u, parameters]`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`laplace`](Self::laplace).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    ///
+    /// // theta / (theta + u)
+    /// let time = EliminationTrace::record(&models::erlang(1)?).at(&[1.0])?;
+    /// let (value, gradient) = time.laplace_and_gradients(&[1.0])?;
+    /// assert_eq!((value[0], gradient[[0, 0]]), (0.5, 0.25));
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn laplace_and_gradients(
+        &self,
+        at: &[f64],
+    ) -> Result<(Vec<f64>, Array2<f64>), DistributionError> {
+        check_nonnegative("u", at)?;
+        let all = vec![true; self.trace().graph().vertex_count()];
+        let mass = self.mass_at_zero();
+        let mut gradients = Array2::zeros((at.len(), self.trace().param_length()));
+        let mut values = Vec::new();
+        for (&u, mut row) in at.iter().zip(gradients.outer_iter_mut()) {
+            let killing = self.constant_reward(u);
+            let base = Base::Absorption(&all);
+            let (value, gradient) = self.joint_gradient(Some(&killing), &[], &[], base, last_seed);
+            values.push(mass + value);
+            row.assign(&aview1(&gradient));
+        }
+        Ok((values, gradients))
+    }
+
+    /// The joint Laplace transform of rewards, `E exp(-sum of u_k Y_k)`; a row of `rewards` and a u for each.
+    ///
+    /// # Errors
+    ///
+    /// As for [`laplace`](Self::laplace) and [`reward_moments`](Self::reward_moments), and [`DistributionError::Length`] if there is
+    /// not one u per reward.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    ///
+    /// // Two independent exponential times: 1/2 and 1/4.
+    /// let time = EliminationTrace::record(&models::erlang(2)?).at(&[1.0])?;
+    /// let rewards = array![[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]];
+    /// assert_eq!(time.joint_laplace(rewards.view(), &[1.0, 3.0])?, 0.125);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn joint_laplace(
+        &self,
+        rewards: ArrayView2<'_, f64>,
+        at: &[f64],
+    ) -> Result<f64, DistributionError> {
+        let killing = self.joint_killing(rewards, at)?;
+        let all = vec![true; self.trace().graph().vertex_count()];
+        let values = self.joint(Some(&killing), &[], &[], Base::Absorption(&all));
+        Ok(self.mass_at_zero() + values[0])
+    }
+
+    /// The joint Laplace transform of rewards and its gradient with respect to theta.
+    ///
+    /// # Errors
+    ///
+    /// As for [`joint_laplace`](Self::joint_laplace).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    ///
+    /// let time = EliminationTrace::record(&models::erlang(1)?).at(&[1.0])?;
+    /// let found = time.joint_laplace_and_gradient(array![[0.0, 1.0, 0.0]].view(), &[1.0])?;
+    /// assert_eq!(found, (0.5, vec![0.25]));
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn joint_laplace_and_gradient(
+        &self,
+        rewards: ArrayView2<'_, f64>,
+        at: &[f64],
+    ) -> Result<ValueAndGradient, DistributionError> {
+        let killing = self.joint_killing(rewards, at)?;
+        let all = vec![true; self.trace().graph().vertex_count()];
+        let base = Base::Absorption(&all);
+        let (value, gradient) = self.joint_gradient(Some(&killing), &[], &[], base, last_seed);
+        Ok((self.mass_at_zero() + value, gradient))
+    }
+
+    fn constant_reward(&self, value: f64) -> Reward {
+        Arc::new(self.ones().iter().map(|_| value).collect())
+    }
+
+    fn joint_killing(
+        &self,
+        rewards: ArrayView2<'_, f64>,
+        at: &[f64],
+    ) -> Result<Reward, DistributionError> {
+        check_nonnegative("u", at)?;
+        if at.len() != rewards.nrows() {
+            return Err(DistributionError::Length {
+                what: "values of u",
+                expected: rewards.nrows(),
+                found: at.len(),
+                remedy: "give one for each reward",
+            });
+        }
+        let mut killing: IndexVec<_, f64> = self.ones().iter().map(|_| 0.0).collect();
+        for (reward, u) in self.rewards(rewards)?.iter().zip(at) {
+            for (t, &r) in reward.iter_enumerated() {
+                killing[t] += u * r;
+            }
+        }
+        Ok(Arc::new(killing))
+    }
+}
+
+fn unit_seed(count: usize, place: usize) -> Vec<Extended> {
+    let number = |value: f64| Extended::from_f64(value);
+    let seeds = (0..count).map(|p| number(f64::from(u8::from(p == place))));
+    seeds.collect()
+}
+
+fn last_seed(values: &[Extended]) -> (Extended, Vec<Extended>) {
+    let last = values.len() - 1;
+    (values[last], unit_seed(values.len(), last))
+}
+
+/// Checks that numbers are finite and not negative.
+fn check_nonnegative(what: &'static str, values: &[f64]) -> Result<(), DistributionError> {
+    let mut pairs = values.iter().enumerate();
+    match pairs.find(|(_, value)| !(value.is_finite() && **value >= 0.0)) {
+        Some((index, &value)) => Err(DistributionError::Number {
+            what,
+            index,
+            value,
+            condition: "it must be finite and at least 0",
+        }),
+        None => Ok(()),
+    }
+}

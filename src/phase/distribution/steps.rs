@@ -1,0 +1,439 @@
+//! Uniformization: the chain in steps of probabilities, mixed by Poisson's distribution.
+//!
+//! With L at least the largest rate out of a state, the chain at time t is the jump chain `P = I + Q / L` after a Poisson number
+//! of steps with mean L t (Jensen 1953). Everything is a sum of products of nonnegative numbers, so tails keep their relative
+//! accuracy. One pass over the steps serves all times: what is left of the mass, and what is absorbed, are kept by step.
+//!
+//! # Roundings
+//!
+//! The rates out of a state and their sum are rounded apart, so plain steps gain or lose mass at the same relative
+//! rate in each, and after 10^8 steps 8 digits are gone. Therefore the distribution *given survival* is carried, scaled to sum 1 after each step, and
+//! the mass apart from it, by its hazard: the same idea as that of Grassmann, Taksar and Heyman in elimination.
+
+use std::sync::Arc;
+
+use crate::phase::csr::Csr;
+use crate::phase::distribution::chain::Chain;
+use crate::phase::distribution::poisson::{Weights, ln_weight, weight};
+use crate::phase::distribution::tolerance::UNIT;
+use crate::phase::numeric::extended::power_of_two;
+
+/// Below this, the probability of a state given survival counts as zero: it would only make subnormal numbers.
+const NOTHING: f64 = 1e-290;
+
+/// One step of the uniformized chain.
+pub(crate) struct Jump {
+    /// L.
+    pub rate: f64,
+    /// Inflow by state: from which state, with which probability.
+    inflow: Csr<usize, (u32, f64)>,
+    /// By state, the probability to leave it.
+    pub leave: Vec<f64>,
+    /// By state, the probability to be absorbed.
+    pub absorb: Vec<f64>,
+}
+
+impl Jump {
+    /// The chain in steps at this rate, at least as large as the largest rate out of a state.
+    pub(crate) fn new(chain: &Chain, rate: f64) -> Self {
+        let flows = (0..chain.len()).flat_map(|from| {
+            let flows = chain.inner(from).iter();
+            flows.map(move |flow| (flow.to as usize, (from as u32, flow.rate / rate)))
+        });
+        Self {
+            rate,
+            inflow: Csr::from_pairs(chain.len(), flows),
+            leave: chain.outflow().iter().map(|out| out / rate).collect(),
+            absorb: chain.exits().iter().map(|exit| exit / rate).collect(),
+        }
+    }
+
+    /// v P, and its sum.
+    pub(crate) fn forward(&self, v: &[f64], next: &mut [f64]) -> f64 {
+        let mut sum = 0.0;
+        for (to, next) in next.iter_mut().enumerate() {
+            // The difference is not 1 - leave, whose rounding would be the same in each step.
+            let mut value = v[to] - v[to] * self.leave[to];
+            for &(from, probability) in self.inflow.row(to) {
+                value += v[from as usize] * probability;
+            }
+            let value = if value < NOTHING { 0.0 } else { value };
+            *next = value;
+            sum += value;
+        }
+        sum
+    }
+}
+
+impl Jump {
+    /// v P for a row of any signs.
+    pub(crate) fn forward_signed(&self, v: &[f64], next: &mut [f64]) {
+        for (to, next) in next.iter_mut().enumerate() {
+            let mut value = v[to] - v[to] * self.leave[to];
+            for &(from, probability) in self.inflow.row(to) {
+                value += v[from as usize] * probability;
+            }
+            *next = value;
+        }
+    }
+}
+
+/// A mass that decreases by its hazard, with twice the digits.
+#[derive(Clone, Copy)]
+struct Mass {
+    high: f64,
+    low: f64,
+}
+
+impl Mass {
+    /// After a step with this hazard; `left` is the share that is left, computed apart.
+    fn step(self, hazard: f64, left: f64) -> Self {
+        if hazard >= 0.5 {
+            return Self {
+                high: self.high * left,
+                low: self.low * left,
+            };
+        }
+        let loss = self.high * hazard;
+        let high = self.high - loss;
+        let error = (self.high - high) - loss;
+        let low = self.low - self.low * hazard + error;
+        let sum = high + low;
+        Self {
+            high: sum,
+            low: low - (sum - high),
+        }
+    }
+}
+
+/// What a time has: survival, density, and the probability of absorption by then after time 0.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Values {
+    /// Survival and density are to be multiplied by the exponential of this, which is 0 unless they are below every `f64`.
+    pub log_scale: f64,
+    pub survival: f64,
+    pub density: f64,
+    pub absorbed: f64,
+    /// A bound on the relative errors of all three.
+    pub relative: f64,
+}
+
+/// Weights of consecutive steps for one time. They multiply what is kept by step, and the sum the exponential of `log_scale`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Window {
+    pub first: usize,
+    pub weights: Vec<f64>,
+    pub log_scale: f64,
+}
+
+impl Window {
+    pub(crate) fn sum(&self, by_step: &[f64]) -> f64 {
+        let values = self.weights.iter().zip(&by_step[self.first..]);
+        values.map(|(weight, value)| weight * value).sum()
+    }
+}
+
+/// The jump chain, and what was found of it so far.
+pub(crate) struct Steps<'a> {
+    chain: &'a Chain,
+    pub jump: Arc<Jump>,
+    /// The distribution after `mass.len() - 1` steps given survival.
+    pub state: Vec<f64>,
+    next: Vec<f64>,
+    last: Mass,
+    /// By number of steps: the mass that survives, in units of its section.
+    pub mass: Vec<f64>,
+    /// The mass that the following step absorbs, in the same units.
+    pub flow: Vec<f64>,
+    /// The mass absorbed before.
+    pub absorbed: Vec<f64>,
+    rest: f64,
+    /// Where a new section begins: its unit is [`UNIT_OF_SECTIONS`] times that of the one before.
+    pub sections: Vec<usize>,
+}
+
+/// A mass below this begins a new section, whose unit it is; so masses never underflow.
+pub(crate) const UNIT_OF_SECTIONS: f64 = power_of_two(-600);
+
+impl<'a> Steps<'a> {
+    pub(crate) fn new(chain: &'a Chain) -> Self {
+        Self::of_jumps(chain, chain.fastest())
+    }
+
+    /// The chain in steps at this rate; with the rate 1, rates are the probabilities of steps.
+    pub(crate) fn of_jumps(chain: &'a Chain, rate: f64) -> Self {
+        let start = chain.start();
+        let total: f64 = start.iter().sum();
+        let scale = if total > 0.0 { 1.0 / total } else { 0.0 };
+        let mut steps = Self {
+            jump: Arc::new(Jump::new(chain, rate)),
+            chain,
+            state: start.iter().map(|p| p * scale).collect(),
+            next: vec![0.0; start.len()],
+            last: Mass {
+                high: total,
+                low: 0.0,
+            },
+            mass: Vec::new(),
+            flow: Vec::new(),
+            absorbed: Vec::new(),
+            rest: 0.0,
+            sections: Vec::new(),
+        };
+        steps.record(0.0);
+        steps
+    }
+
+    /// The chain from the last step on, without those before it.
+    pub(crate) fn resumed(&self) -> Self {
+        Self {
+            chain: self.chain,
+            jump: Arc::clone(&self.jump),
+            state: self.state.clone(),
+            next: vec![0.0; self.state.len()],
+            last: self.last,
+            mass: self.mass.last().copied().into_iter().collect(),
+            flow: self.flow.last().copied().into_iter().collect(),
+            absorbed: self.absorbed.last().copied().into_iter().collect(),
+            rest: self.rest,
+            sections: Vec::new(),
+        }
+    }
+
+    fn hazard(&self) -> f64 {
+        let states = self.state.iter().zip(&self.jump.absorb);
+        states.map(|(p, absorb)| p * absorb).sum()
+    }
+
+    fn record(&mut self, absorbed: f64) {
+        let mass = self.last.high;
+        self.mass.push(mass);
+        self.flow.push(mass * self.hazard());
+        self.absorbed.push(absorbed);
+    }
+
+    /// Takes one more step.
+    pub(crate) fn step(&mut self) {
+        let place = self.mass.len() - 1;
+        let (mass, flow) = (self.mass[place], self.flow[place]);
+        let sum = self.jump.forward(&self.state, &mut self.next);
+        let hazard = if mass > 0.0 { flow / mass } else { 0.0 };
+        self.last = self.last.step(hazard, sum);
+        let scale = if sum > 0.0 { 1.0 / sum } else { 0.0 };
+        if sum == 0.0 {
+            self.last = Mass {
+                high: 0.0,
+                low: 0.0,
+            };
+        }
+        for (state, next) in self.state.iter_mut().zip(&self.next) {
+            *state = next * scale;
+        }
+        if self.last.high < UNIT_OF_SECTIONS && self.last.high > 0.0 {
+            self.last.high /= UNIT_OF_SECTIONS;
+            self.last.low /= UNIT_OF_SECTIONS;
+            self.sections.push(place + 1);
+        }
+        // Neumaier's sum; what later sections absorb is below its last digit.
+        let flow = if self.section(place) == 0 { flow } else { 0.0 };
+        let before = self.absorbed[place];
+        let after = before + flow;
+        self.rest += if before >= flow {
+            (before - after) + flow
+        } else {
+            (flow - after) + before
+        };
+        let carried = after + self.rest;
+        self.rest -= carried - after;
+        self.record(carried);
+    }
+
+    /// Makes sure that so many steps are known.
+    pub(crate) fn reach(&mut self, count: usize) {
+        while self.mass.len() <= count {
+            self.step();
+        }
+    }
+
+    /// What is kept of a step, zero if it is below every `f64`.
+    pub(crate) fn plain(&self, step: usize, by_step: &[f64]) -> f64 {
+        match self.section(step) {
+            0 => by_step[step],
+            // Sections are many orders of magnitude apart.
+            section => by_step[step] * UNIT_OF_SECTIONS.powi(section as i32),
+        }
+    }
+
+    /// The section of a step, from 0.
+    pub(crate) fn section(&self, step: usize) -> usize {
+        self.sections.partition_point(|&first| first <= step)
+    }
+
+    /// The weights of a time for masses and flows: what they leave out is negligible relative to each of the sums.
+    pub(crate) fn window(&mut self, time: f64) -> Window {
+        /// What is left out of a sum, relative to it.
+        const NEGLIGIBLE: f64 = 1e-18;
+        let mean = self.jump.rate * time;
+        let mode = mean.floor() as usize;
+        self.reach(mode);
+        let at_mode = weight(mode, mean);
+        let (mut survival, mut flow) = (at_mode * self.mass[mode], at_mode * self.flow[mode]);
+        let mut absorbed = at_mode * self.absorbed[mode];
+        let total = self.mass[0];
+        let mut right = Vec::new();
+        let mut value = at_mode;
+        for count in mode + 1.. {
+            value *= mean / count as f64;
+            if value == 0.0 {
+                break;
+            }
+            self.reach(count);
+            right.push(value);
+            let mass = self.mass[count];
+            survival += value * mass;
+            flow += value * self.flow[count];
+            absorbed += value * self.absorbed[count];
+            // What is further right is less than a geometric series; a flow is at most the mass.
+            let next = (count + 1) as f64;
+            let rest = value * mean / (next - mean);
+            let small = NEGLIGIBLE / rest.max(f64::MIN_POSITIVE);
+            if mass <= small * survival && mass <= small * flow && total <= small * absorbed {
+                break;
+            }
+        }
+        if self.section(mode + right.len()) > 0 || self.mass[mode] == 0.0 {
+            return self.far_window(mean, mode + right.len());
+        }
+        let mut left = Vec::new();
+        let mut value = at_mode;
+        for count in (0..mode).rev() {
+            value *= (count + 1) as f64 / mean;
+            if value == 0.0 {
+                break;
+            }
+            left.push(value);
+            survival += value * self.mass[count];
+            flow += value * self.flow[count];
+            let rest = value * count as f64 / (mean - count as f64);
+            let small = NEGLIGIBLE / rest.max(f64::MIN_POSITIVE);
+            if total <= small * survival && total <= small * flow {
+                break;
+            }
+        }
+        let first = mode - left.len();
+        let mut weights = left;
+        weights.reverse();
+        weights.push(at_mode);
+        weights.extend(right);
+        Window {
+            first,
+            weights,
+            log_scale: 0.0,
+        }
+    }
+
+    /// The same where masses are below every `f64`: the steps that count are far from the mode, and are found by logarithms.
+    fn far_window(&self, mean: f64, last: usize) -> Window {
+        let size = |step: usize| {
+            let unit = self.section(step) as f64 * UNIT_OF_SECTIONS.ln();
+            ln_weight(step, mean) + self.mass[step].ln() + unit
+        };
+        let sizes: Vec<f64> = (0..=last).map(size).collect();
+        let largest = sizes.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let counts = |size: &f64| *size > largest - 80.0;
+        let first = sizes.iter().position(counts).unwrap_or(0);
+        let end = sizes.iter().rposition(counts).map_or(0, |last| last + 1);
+        let weights = (first..end).map(|step| {
+            let unit = self.section(step) as f64 * UNIT_OF_SECTIONS.ln();
+            (ln_weight(step, mean) + unit - largest).exp()
+        });
+        Window {
+            first,
+            weights: weights.collect(),
+            log_scale: largest,
+        }
+    }
+
+    /// Survival, density and absorption by what a window holds.
+    pub(crate) fn in_window(&self, window: &Window, time: f64) -> Values {
+        let mean = self.jump.rate * time;
+        let is_far = window.log_scale != 0.0;
+        let absorbed = match is_far {
+            // Nothing is left.
+            true => self.mass[0],
+            false => self.absorbed_in(window),
+        };
+        Values {
+            log_scale: window.log_scale,
+            survival: window.sum(&self.mass),
+            density: window.sum(&self.flow) * self.jump.rate,
+            absorbed,
+            relative: rounding(mean)
+                + if is_far {
+                    1e-16 * window.log_scale.abs()
+                } else {
+                    0.0
+                },
+        }
+    }
+
+    fn absorbed_in(&self, window: &Window) -> f64 {
+        window.sum(&self.absorbed)
+    }
+
+    /// Survival, density and absorption at a time.
+    pub(crate) fn at(&mut self, time: f64) -> Values {
+        let window = self.window(time);
+        self.in_window(&window, time)
+    }
+
+    /// For ascending times, where the chain is, and how long it has been in each state until then; a row per time.
+    pub(crate) fn vectors(&self, times: &[f64]) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
+        let states = self.chain.len();
+        let rate = self.jump.rate;
+        let weights: Vec<Weights> = times.iter().map(|t| Weights::new(rate * t)).collect();
+        let mut places = vec![vec![0.0; states]; times.len()];
+        let mut stays = vec![vec![0.0; states]; times.len()];
+        let last = weights.iter().map(Weights::last).max().unwrap_or(0);
+        let mut walk = Self::new(self.chain);
+        let mut sum = vec![0.0; states];
+        for count in 0..=last {
+            // A later section has masses that do not count beside the first.
+            let mass = if walk.sections.is_empty() {
+                walk.mass[count]
+            } else {
+                0.0
+            };
+            for (time, weights) in weights.iter().enumerate() {
+                if count < weights.first || count > weights.last() {
+                    continue;
+                }
+                let place = count - weights.first;
+                if place == 0 {
+                    stays[time].copy_from_slice(&sum);
+                }
+                let (weight, tail) = (mass * weights.values[place], mass * weights.tails[place]);
+                let rows = places[time].iter_mut().zip(&mut stays[time]);
+                for ((of, stay), p) in rows.zip(&walk.state) {
+                    *of += weight * p;
+                    *stay += tail * p;
+                }
+            }
+            for (sum, p) in sum.iter_mut().zip(&walk.state) {
+                *sum += mass * p;
+            }
+            if count < last {
+                walk.step();
+            }
+        }
+        for stay in stays.iter_mut().flatten() {
+            *stay /= rate;
+        }
+        (places, stays)
+    }
+}
+
+/// A bound on the relative error of uniformization after so many steps.
+pub(crate) fn rounding(steps: f64) -> f64 {
+    UNIT * (32.0 + 4.0 * steps.sqrt())
+}

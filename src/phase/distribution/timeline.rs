@@ -1,0 +1,171 @@
+//! Which method answers a question about times, and the answers with their bounds.
+//!
+//! | method | cost | error |
+//! | --- | --- | --- |
+//! | [uniformization](crate::phase::distribution::steps) | rate x time x rates | relative, grows with the root of rate x time |
+//! | [ladder](crate::phase::distribution::ladder) | states^3 x log2(rate x time) | relative, some units in the last place per level |
+//!
+//! The cheaper one that keeps the tolerance answers.
+
+use crate::phase::distribution::chain::Chain;
+use crate::phase::distribution::error::DistributionError;
+use crate::phase::distribution::ladder::Ladder;
+use crate::phase::distribution::steps::{Steps, Values, rounding};
+use crate::phase::distribution::tangents::{Tangent, Tangents};
+use crate::phase::distribution::tolerance::{Bounded, Tolerance};
+use crate::phase::trace::EliminationTrace;
+
+/// More steps than this are not taken.
+const MOST_STEPS: f64 = 1e9;
+
+/// More states than this have no ladder: its matrices would not fit.
+const MOST_STATES: usize = 2048;
+
+/// By how much a multiply-add of a dense product is cheaper than one of a step.
+const DENSE: f64 = 8.0;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Method {
+    Steps,
+    Ladder,
+}
+
+/// A chain at times.
+pub(crate) struct Timeline<'a> {
+    chain: &'a Chain,
+    tolerance: Tolerance,
+    steps: Option<Steps<'a>>,
+    ladder: Option<Ladder<'a>>,
+}
+
+impl<'a> Timeline<'a> {
+    pub(crate) fn new(chain: &'a Chain, tolerance: Tolerance) -> Self {
+        Self {
+            chain,
+            tolerance,
+            steps: None,
+            ladder: None,
+        }
+    }
+
+    fn choose(&self, latest: f64) -> Result<Method, DistributionError> {
+        let chain = self.chain;
+        let rate = chain.fastest();
+        let count = rate * latest;
+        let states = chain.len() as f64;
+        let steps = (count + 37.0 * count.sqrt() + states) * (chain.flows() as f64 + 3.0 * states);
+        let ladder = states.powi(3) * (count.max(1.0).log2() + 4.0) / DENSE + 64.0 * states.powi(2);
+        let one = Bounded {
+            value: 1.0,
+            error: rounding(count),
+        };
+        let steps_will_do = count <= MOST_STEPS && self.tolerance.allows(one, 1.0);
+        let ladder_will_do = chain.len() <= MOST_STATES && count.is_finite();
+        match (steps_will_do, ladder_will_do) {
+            (true, true) if ladder < steps => Ok(Method::Ladder),
+            (true, _) => Ok(Method::Steps),
+            (false, true) => Ok(Method::Ladder),
+            (false, false) => Err(DistributionError::TooStiff {
+                vertices: chain.len(),
+                rate,
+                time: latest,
+                steps: count,
+            }),
+        }
+    }
+
+    fn steps(&mut self) -> &mut Steps<'a> {
+        let chain = self.chain;
+        self.steps.get_or_insert_with(|| Steps::new(chain))
+    }
+
+    fn ladder(&mut self) -> &mut Ladder<'a> {
+        let chain = self.chain;
+        self.ladder.get_or_insert_with(|| Ladder::new(chain))
+    }
+
+    /// Survival, density and absorption at ascending times.
+    pub(crate) fn values(&mut self, times: &[f64]) -> Result<Vec<Values>, DistributionError> {
+        let Some(&latest) = times.last() else {
+            return Ok(Vec::new());
+        };
+        if self.chain.len() == 0 {
+            return Ok(vec![Values::default(); times.len()]);
+        }
+        match self.choose(latest)? {
+            Method::Steps => {
+                let steps = self.steps();
+                Ok(times.iter().map(|&time| steps.at(time)).collect())
+            }
+            Method::Ladder => Ok(self.ladder().values(times)),
+        }
+    }
+
+    /// Uniformization, if it is the method for these times and there are states.
+    pub(crate) fn steps_for(
+        &mut self,
+        times: &[f64],
+    ) -> Result<Option<&mut Steps<'a>>, DistributionError> {
+        let latest = times.last().copied().unwrap_or(0.0);
+        if self.chain.len() == 0 || self.choose(latest)? == Method::Ladder {
+            return Ok(None);
+        }
+        Ok(Some(self.steps()))
+    }
+
+    /// Values at ascending times with their derivatives by theta.
+    pub(crate) fn tangents(
+        &mut self,
+        trace: &EliminationTrace,
+        times: &[f64],
+    ) -> Result<Vec<(Values, Tangent)>, DistributionError> {
+        let chain = self.chain;
+        if chain.len() == 0 {
+            let zeros = vec![0.0; trace.param_length()];
+            let tangent = Tangent {
+                survival: zeros.clone(),
+                density: zeros,
+            };
+            return Ok(vec![(Values::default(), tangent); times.len()]);
+        }
+        let Some(steps) = self.steps_for(times)? else {
+            return Ok(self.ladder().tangents(trace, times));
+        };
+        let windows: Vec<_> = times.iter().map(|&time| steps.window(time)).collect();
+        let tangents = Tangents::new(chain, trace, steps);
+        let pairs = windows.iter().zip(times);
+        Ok(pairs
+            .map(|(window, &time)| (steps.in_window(window, time), tangents.at(window, steps)))
+            .collect())
+    }
+
+    /// Where the chain is at ascending times, a row per time.
+    pub(crate) fn places(&mut self, times: &[f64]) -> Result<Vec<Vec<f64>>, DistributionError> {
+        let Some(&latest) = times.last() else {
+            return Ok(Vec::new());
+        };
+        if self.chain.len() == 0 {
+            return Ok(vec![Vec::new(); times.len()]);
+        }
+        match self.choose(latest)? {
+            Method::Steps => Ok(self.steps().vectors(times).0),
+            Method::Ladder => Ok(self.ladder().places(times)),
+        }
+    }
+
+    /// How long the chain has been in each state until ascending times, a row per time; nothing where it is cheaper found
+    /// from where the chain is then.
+    pub(crate) fn stays(
+        &mut self,
+        times: &[f64],
+    ) -> Result<Option<Vec<Vec<f64>>>, DistributionError> {
+        let latest = times.last().copied().unwrap_or(0.0);
+        if self.chain.len() == 0 {
+            return Ok(Some(vec![Vec::new(); times.len()]));
+        }
+        match self.choose(latest)? {
+            Method::Steps => Ok(Some(self.steps().vectors(times).1)),
+            Method::Ladder => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Distributions of times and rewards against answers in high precision, closed forms and each other.
+#![allow(clippy::unwrap_used, clippy::float_cmp)]
+
+mod answer;
+mod compare;
+mod reference;
