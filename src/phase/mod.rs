@@ -45,10 +45,12 @@ mod trace;
 
 pub use distribution::PhaseType;
 pub use distribution::curve::Curve;
+pub use distribution::discrete::DiscretePhaseType;
 pub use distribution::error::DistributionError;
 pub use distribution::multivariate::Multivariate;
 pub use distribution::observations::Observations;
 pub use distribution::sample::{SamplePath, Sampler};
+pub use distribution::statistic::Statistic;
 pub use distribution::tolerance::Tolerance;
 pub use eliminator::cache::{
     CacheBuilder, CacheEntry, CacheError, CacheFault, CacheStats, EntryKind, LevelStats, Removed,

@@ -3,7 +3,7 @@
 //! A case is a model with questions; an answer has the form of the case's, with numbers for its decimal strings.
 
 use elimap::phase::{
-    EliminationTrace, Graph, Observations, PhaseError, PhaseType, VertexId,
+    DiscretePhaseType, EliminationTrace, Graph, Observations, PhaseError, PhaseType, VertexId,
 };
 use ndarray::{Array2, ArrayD};
 use serde_json::{Map, Value, json};
@@ -25,6 +25,9 @@ impl<E: Into<PhaseError>> From<E> for NoAnswer {
 /// A model of a case at its theta.
 pub(crate) enum Model {
     Time(PhaseType),
+    Steps(DiscretePhaseType),
+    /// Two graphs at their thetas, for operations.
+    Pair([(Graph, Vec<f64>); 2]),
     Other,
 }
 
@@ -48,7 +51,9 @@ fn matrix(value: &Value) -> Array2<f64> {
 
 fn vertices(value: &Value) -> Vec<VertexId> {
     let indices = numbers(value).into_iter();
-    indices.filter_map(|index| VertexId::new(index as usize)).collect()
+    indices
+        .filter_map(|index| VertexId::new(index as usize))
+        .collect()
 }
 
 /// An array as nested lists.
@@ -56,7 +61,10 @@ fn nested(array: ArrayD<f64>) -> Value {
     if array.ndim() == 0 {
         return json!(array.iter().next().copied());
     }
-    array.outer_iter().map(|row| nested(row.to_owned())).collect()
+    array
+        .outer_iter()
+        .map(|row| nested(row.to_owned()))
+        .collect()
 }
 
 /// Columns of some vertices.
@@ -75,20 +83,36 @@ fn entries(all: &[f64], question: &Map<String, Value>) -> Value {
 
 impl Model {
     pub(crate) fn read(case: &Value) -> Result<Self, String> {
+        let read = |graph: &Value| Graph::from_json(&graph.to_string()).map_err(|e| e.to_string());
+        if let (Some(first), Some(second)) = (case.get("first"), case.get("second")) {
+            return Ok(Self::Pair([
+                (read(first)?, numbers(&case["first_theta"])),
+                (read(second)?, numbers(&case["second_theta"])),
+            ]));
+        }
         let Some(graph) = case.get("graph") else {
             return Ok(Self::Other);
         };
-        let text = graph.to_string();
-        let graph = Graph::from_json(&text).map_err(|e| e.to_string())?;
+        let graph = read(graph)?;
         let theta = numbers(&case["theta"]);
         let trace = EliminationTrace::record(&graph);
+        if graph.is_discrete() {
+            let steps = trace.steps_at(&theta).map_err(|e| e.to_string())?;
+            return Ok(Self::Steps(steps));
+        }
         let time = trace.at(&theta).map_err(|e| e.to_string())?;
         Ok(Self::Time(time))
     }
 
     pub(crate) fn answer(&self, question: &Value) -> Result<Value, NoAnswer> {
-        let (Self::Time(time), Some(question)) = (self, question.as_object()) else {
+        let Some(question) = question.as_object() else {
             return Err(NoAnswer::NotCovered);
+        };
+        let time = match self {
+            Self::Time(time) => time,
+            Self::Steps(steps) => return of_steps(steps, question),
+            Self::Pair(pair) => return of_pair(pair, question),
+            Self::Other => return Err(NoAnswer::NotCovered),
         };
         let ask = question["ask"].as_str().unwrap_or_default();
         let list = |name: &str| question.get(name).map(numbers).unwrap_or_default();
@@ -116,7 +140,10 @@ impl Model {
             "cdf_gradient" => nested(time.cdf_and_gradients(&times)?.1.into_dyn()),
             "loglik" => json!(time.log_likelihood(&observations(question)?)?),
             "loglik_gradient" => {
-                json!(time.log_likelihood_and_gradient(&observations(question)?)?.1)
+                json!(
+                    time.log_likelihood_and_gradient(&observations(question)?)?
+                        .1
+                )
             }
             "interval_loglik" => {
                 let ends = list("interval");
@@ -132,9 +159,9 @@ impl Model {
             "reward_moments" => json!(time.reward_moments(&list("rewards"), order)?),
             "expected_rewards" => {
                 let rewards = rewards();
-                let means = rewards.outer_iter().map(|row| {
-                    Ok::<_, NoAnswer>(time.reward_moments(&row.to_vec(), 1)?[0])
-                });
+                let means = rewards
+                    .outer_iter()
+                    .map(|row| Ok::<_, NoAnswer>(time.reward_moments(&row.to_vec(), 1)?[0]));
                 json!(means.collect::<Result<Vec<f64>, _>>()?)
             }
             "reward_distribution" => {
@@ -160,12 +187,66 @@ impl Model {
     }
 }
 
+fn of_steps(steps: &DiscretePhaseType, question: &Map<String, Value>) -> Result<Value, NoAnswer> {
+    let list = |name: &str| question.get(name).map(numbers).unwrap_or_default();
+    let counts = |name: &str| list(name).iter().map(|&k| k as u64).collect::<Vec<u64>>();
+    let rewards = || matrix(&question["rewards"]);
+    Ok(match question["ask"].as_str().unwrap_or_default() {
+        "pmf" => json!(steps.pmf(&counts("steps"))?),
+        "cdf" => json!(steps.cdf(&counts("steps"))?),
+        "quantile" => json!(steps.quantile(&list("probabilities"))?),
+        "factorial_moments" => {
+            let order = question["order"].as_u64().unwrap_or(0) as usize;
+            json!(steps.factorial_moments(order))
+        }
+        "variance" => json!(steps.variance()),
+        "mass_at_zero" => json!(steps.mass_at_zero()),
+        "visits" => entries(&steps.visits(), question),
+        "absorption_probabilities" => entries(&steps.absorption_probabilities(), question),
+        "pgf" => json!(steps.pgf(&list("at"))?),
+        "expected_rewards" => json!(steps.expected_rewards(rewards().view())?),
+        "covariance" => nested(steps.covariance(rewards().view())?.into_dyn()),
+        "reward_pmf" => json!(steps.reward(&list("rewards"))?.pmf(&counts("at"))?),
+        _ => return Err(NoAnswer::NotCovered),
+    })
+}
+
+fn of_pair(
+    pair: &[(Graph, Vec<f64>); 2],
+    question: &Map<String, Value>,
+) -> Result<Value, NoAnswer> {
+    let [(first, a), (second, b)] = pair;
+    // The parameters of the second graph follow those of the first.
+    let theta = [a.as_slice(), b.as_slice()].concat();
+    let weights = question.get("weights").map(numbers).unwrap_or_default();
+    let graph = match question["ask"].as_str().unwrap_or_default() {
+        "minimum" => first.minimum(second)?,
+        "maximum" => first.maximum(second)?,
+        "sum" => first.sum(second)?,
+        "mixture" => Graph::mixture(&[(weights[0], first), (weights[1], second)])?,
+        _ => return Err(NoAnswer::NotCovered),
+    };
+    let time = EliminationTrace::record(&graph).at(&theta)?;
+    let answer = question["answer"].as_object();
+    let moments = answer.and_then(|answer| answer.get("moments"));
+    let order = moments.and_then(Value::as_array).map_or(1, Vec::len);
+    Ok(json!({
+        "cdf": time.cdf(&numbers(&question["times"]))?,
+        "moments": time.moments(order),
+        "mean": time.expectation(),
+    }))
+}
+
 fn observations(question: &Map<String, Value>) -> Result<Observations, NoAnswer> {
     let mut data = Observations::new();
     for time in numbers(&question["times"]) {
         data = data.exact(time, 1.0)?;
     }
-    for time in question.get("right_censored").map(numbers).unwrap_or_default() {
+    for time in question
+        .get("right_censored")
+        .map(numbers)
+        .unwrap_or_default()
+    {
         data = data.right_censored(time, 1.0)?;
     }
     Ok(data)

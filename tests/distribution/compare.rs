@@ -41,7 +41,10 @@ impl Allowed {
     fn parse(text: &str, answer: &Value, mean: f64) -> Self {
         let mut words = text.split_whitespace();
         let kind = words.next().unwrap_or("exact");
-        let size: f64 = words.next().and_then(|word| word.parse().ok()).unwrap_or(0.0);
+        let size: f64 = words
+            .next()
+            .and_then(|word| word.parse().ok())
+            .unwrap_or(0.0);
         let scale = match text {
             _ if text.contains("x max pdf") => largest(answer),
             _ if text.contains("x mean") => mean,
@@ -71,19 +74,27 @@ impl Allowed {
         match (found, expected) {
             (Value::Array(found), Value::Array(expected)) => {
                 if found.len() != expected.len() {
-                    return Some(format!("{path} has {} entries of {}", found.len(), expected.len()));
+                    return Some(format!(
+                        "{path} has {} entries of {}",
+                        found.len(),
+                        expected.len()
+                    ));
                 }
-                let of = expected.iter().map(|e| if e.is_array() { 0.0 } else { largest(e) });
+                let of = expected
+                    .iter()
+                    .map(|e| if e.is_array() { 0.0 } else { largest(e) });
                 let of = of.fold(0.0, f64::max);
                 let pairs = found.iter().zip(expected).enumerate();
-                pairs.into_iter().find_map(|(i, (f, e))| self.check(f, e, &format!("{path}[{i}]"), of))
+                pairs
+                    .into_iter()
+                    .find_map(|(i, (f, e))| self.check(f, e, &format!("{path}[{i}]"), of))
             }
-            (Value::Object(found), Value::Object(expected)) => expected.iter().find_map(|(name, e)| {
-                match found.get(name) {
+            (Value::Object(found), Value::Object(expected)) => {
+                expected.iter().find_map(|(name, e)| match found.get(name) {
                     Some(f) => self.check(f, e, &format!("{path}.{name}"), of),
                     None => Some(format!("{path}.{name} is missing")),
-                }
-            }),
+                })
+            }
             _ => {
                 let (Some(f), Some(e)) = (number(found), number(expected)) else {
                     return Some(format!("{path} is {found}, not a number"));
@@ -103,7 +114,10 @@ impl Allowed {
 /// Answers the questions of a case and compares; with the answers.
 pub(crate) fn run(case: &Value) -> Vec<(Outcome, Result<Value, String>)> {
     let none = Vec::new();
-    let questions = case.get("questions").and_then(Value::as_array).unwrap_or(&none);
+    let questions = case
+        .get("questions")
+        .and_then(Value::as_array)
+        .unwrap_or(&none);
     let model = match Model::read(case) {
         Ok(model) => model,
         Err(message) => {
@@ -113,7 +127,7 @@ pub(crate) fn run(case: &Value) -> Vec<(Outcome, Result<Value, String>)> {
     };
     let mean = match &model {
         Model::Time(time) => time.expectation(),
-        Model::Other => 1.0,
+        Model::Steps(_) | Model::Pair(_) | Model::Other => 1.0,
     };
     questions
         .iter()

@@ -28,7 +28,12 @@ fn every_question_of_the_cases_is_answered_within_its_tolerance() {
             }
         }
     }
-    assert!(failed.is_empty(), "{} failed:\n{}", failed.len(), failed.join("\n"));
+    assert!(
+        failed.is_empty(),
+        "{} failed:\n{}",
+        failed.len(),
+        failed.join("\n")
+    );
     println!("{passed} passed, not covered: {others:?}");
     assert!(passed > 0);
 }

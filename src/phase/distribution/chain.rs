@@ -59,7 +59,9 @@ pub(crate) fn mass_at_zero(graph: &Graph) -> f64 {
     }
     let missing = sum + error;
     let rounding = f64::EPSILON * graph.start().len() as f64;
-    let started: f64 = absorbed_at_once(graph).map(|(_, probability)| probability).sum();
+    let started: f64 = absorbed_at_once(graph)
+        .map(|(_, probability)| probability)
+        .sum();
     started + if missing <= rounding { 0.0 } else { missing }
 }
 

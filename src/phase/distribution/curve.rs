@@ -205,7 +205,9 @@ impl PhaseType {
     /// ```
     pub fn log_pdf(&self, times: &[f64]) -> Result<Vec<f64>, DistributionError> {
         let scale = self.density_scale();
-        self.each("the density", times, |values| (logarithm(values.density, values), scale))
+        self.each("the density", times, |values| {
+            (logarithm(values.density, values), scale)
+        })
     }
 
     /// The logarithm of the survival.
@@ -224,7 +226,9 @@ impl PhaseType {
     /// # Ok::<(), elimap::phase::PhaseError>(())
     /// ```
     pub fn log_survival(&self, times: &[f64]) -> Result<Vec<f64>, DistributionError> {
-        self.each("the survival", times, |values| (logarithm(values.survival, values), 1.0))
+        self.each("the survival", times, |values| {
+            (logarithm(values.survival, values), 1.0)
+        })
     }
 
     /// The hazard: density divided by survival; not a number where nothing survives.
@@ -285,7 +289,9 @@ impl PhaseType {
             let pdf = bounded(values.plain_density(), values);
             let cdf = bounded(at_zero + values.absorbed, values);
             let survival = bounded(values.plain_survival(), values);
-            curve.pdf.push(self.accept("the density", time, pdf, scale)?);
+            curve
+                .pdf
+                .push(self.accept("the density", time, pdf, scale)?);
             let cdf_error = cdf.error;
             curve
                 .cdf

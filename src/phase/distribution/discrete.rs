@@ -14,9 +14,9 @@ use crate::phase::distribution::system::{Column, Number, System};
 use crate::phase::evaluate::point::nonabsorbing;
 use crate::phase::evaluate::quantity::Quantity;
 use crate::phase::graph::{Clock, VertexId};
-use crate::phase::index::{Index, IndexVec, Transient};
+use crate::phase::index::{IndexVec, Transient};
 use crate::phase::numeric::error::NumericError;
-use crate::phase::numeric::extended::Extended;
+use crate::phase::numeric::extended::{Extended, Scalar};
 use crate::phase::numeric::rates;
 use crate::phase::trace::EliminationTrace;
 
@@ -210,7 +210,10 @@ impl DiscretePhaseType {
         let steps = self.walk(counts)?;
         let at_zero = self.mass_at_zero();
         let absorbed = |count: u64| steps.as_ref().map_or(0.0, |s| s.absorbed[count as usize]);
-        Ok(counts.iter().map(|&count| at_zero + absorbed(count)).collect())
+        Ok(counts
+            .iter()
+            .map(|&count| at_zero + absorbed(count))
+            .collect())
     }
 
     /// The probabilities of more than so many steps, in any order.
@@ -254,7 +257,7 @@ impl DiscretePhaseType {
         }
         let at_zero = self.mass_at_zero();
         let mut steps = self.walk(&[])?;
-        let quantile = |probability: f64| -> Result<u64, DistributionError> {
+        let mut quantile = |probability: f64| -> Result<u64, DistributionError> {
             let Some(steps) = steps.as_mut().filter(|_| probability > at_zero) else {
                 return Ok(0);
             };
@@ -264,6 +267,7 @@ impl DiscretePhaseType {
                 false => at_zero + steps.absorbed[count] >= probability,
             };
             let mut end = 1;
+            steps.reach(end);
             while !is_reached(steps, end) {
                 end *= 2;
                 self.walk_is_short(end as u64)?;
@@ -279,10 +283,6 @@ impl DiscretePhaseType {
             }
             Ok(end as u64)
         };
-        if let Some(steps) = &mut steps {
-            steps.reach(1);
-        }
-        let mut quantile = quantile;
         probabilities.iter().map(|&p| quantile(p)).collect()
     }
 
@@ -511,7 +511,7 @@ impl DiscretePhaseType {
         let rewards = self.rewards(rewards)?;
         let system = self.system_in::<Extended>();
         let stays = system.solve_transposed(&system.start());
-        let number = <Extended as crate::phase::numeric::extended::Scalar>::from_f64;
+        let number = Extended::from_f64;
         // Expected rewards from each vertex on, and after a step from it.
         let solved: Vec<(Column<Extended>, Column<Extended>)> = rewards
             .iter()
@@ -523,7 +523,10 @@ impl DiscretePhaseType {
                 (x, after)
             })
             .collect();
-        let means: Vec<Extended> = solved.iter().map(|(x, _)| system.start_product(x)).collect();
+        let means: Vec<Extended> = solved
+            .iter()
+            .map(|(x, _)| system.start_product(x))
+            .collect();
         let mut out = Array2::zeros((rewards.len(), rewards.len()));
         for i in 0..rewards.len() {
             for j in 0..=i {

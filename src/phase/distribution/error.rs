@@ -92,7 +92,9 @@ pub enum DistributionError {
     },
 
     /// A condition of probability zero.
-    #[error("absorption in {vertex} has the probability 0 at this theta, so there is nothing to condition on")]
+    #[error(
+        "absorption in {vertex} has the probability 0 at this theta, so there is nothing to condition on"
+    )]
     Impossible {
         /// The vertex.
         vertex: VertexId,
@@ -132,7 +134,9 @@ pub enum DistributionError {
     },
 
     /// A continuous question about a discrete graph, or the other way round.
-    #[error("{question} is a question about {expected} graphs, but this graph is {found}; {remedy}")]
+    #[error(
+        "{question} is a question about {expected} graphs, but this graph is {found}; {remedy}"
+    )]
     Clock {
         /// What was asked.
         question: &'static str,

@@ -86,8 +86,7 @@ impl Matrix {
     /// Takes from each row what it sums to, in proportion to a row that sums to `total`: derivatives of constant sums sum to 0.
     fn balance(&mut self, of: &Self, total: f64) {
         let rows = self.inner.outer_iter_mut().zip(&mut self.exit);
-        for ((mut row, exit), (other, other_exit)) in
-            rows.zip(of.inner.outer_iter().zip(&of.exit))
+        for ((mut row, exit), (other, other_exit)) in rows.zip(of.inner.outer_iter().zip(&of.exit))
         {
             let share = (row.sum() + *exit) / total;
             row.scaled_add(-share, &other);

@@ -156,7 +156,10 @@ impl PhaseType {
         times: &[f64],
     ) -> Result<(Vec<f64>, Array2<f64>), DistributionError> {
         let cdf = self.cdf(times)?;
-        Ok((cdf, self.gradients(times, |tangent| &tangent.survival, -1.0)?))
+        Ok((
+            cdf,
+            self.gradients(times, |tangent| &tangent.survival, -1.0)?,
+        ))
     }
 
     fn gradients(
@@ -232,7 +235,12 @@ impl PhaseType {
                 slopes(weight, slope);
             }
         }
-        let scale = data.list.iter().map(|(_, weight)| weight).sum::<f64>().max(1.0);
+        let scale = data
+            .list
+            .iter()
+            .map(|(_, weight)| weight)
+            .sum::<f64>()
+            .max(1.0);
         let answer = Bounded { value: sum, error };
         let latest = times.last().copied().unwrap_or(0.0);
         self.accept("the log-likelihood", latest, answer, scale)

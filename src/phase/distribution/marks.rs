@@ -32,7 +32,10 @@ fn build(
         }
         exits.push((state, last));
     }
-    for vertex in graph.vertices().filter(|&vertex| graph.is_absorbing(vertex)) {
+    for vertex in graph
+        .vertices()
+        .filter(|&vertex| graph.is_absorbing(vertex))
+    {
         let copy = builder.add_vertex(graph.state(vertex));
         entry[reduction.states as usize + vertex.index()] = Some(copy);
     }
@@ -102,7 +105,13 @@ impl DiscretePhaseType {
         reduction.eliminate_all((0..states).filter(|&state| of(state as usize) == 0.0));
         let kept = (0..states).filter(|&state| of(state as usize) > 0.0);
         let kept: Vec<_> = kept
-            .map(|state| (state, chain.vertex(state as usize), of(state as usize) as usize))
+            .map(|state| {
+                (
+                    state,
+                    chain.vertex(state as usize),
+                    of(state as usize) as usize,
+                )
+            })
             .collect();
         build(self.trace().graph(), &reduction, &kept)
     }

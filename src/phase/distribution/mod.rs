@@ -20,12 +20,15 @@
 //! most a factor of n + 1. Where it loses more than a factor of 32 both moments are computed again with 106 bits.
 
 pub(crate) mod backward;
+pub(crate) mod batch;
 pub(crate) mod chain;
 pub(crate) mod curve;
+pub(crate) mod discrete;
 pub(crate) mod error;
 pub(crate) mod joint;
 pub(crate) mod ladder;
 pub(crate) mod likelihood;
+pub(crate) mod marks;
 pub(crate) mod moments;
 pub(crate) mod multivariate;
 pub(crate) mod observations;
@@ -36,6 +39,7 @@ pub(crate) mod reward;
 pub(crate) mod sample;
 pub(crate) mod slopes;
 pub(crate) mod states;
+pub(crate) mod statistic;
 pub(crate) mod steps;
 pub(crate) mod system;
 pub(crate) mod tangents;

@@ -25,7 +25,10 @@ type ValueAndGradient = (f64, Vec<f64>);
 
 impl PhaseType {
     /// Rewards by transient vertex, one column per row.
-    pub(crate) fn rewards(&self, rewards: ArrayView2<'_, f64>) -> Result<Vec<Reward>, NumericError> {
+    pub(crate) fn rewards(
+        &self,
+        rewards: ArrayView2<'_, f64>,
+    ) -> Result<Vec<Reward>, NumericError> {
         let (trace, quantity) = (self.trace(), Quantity::Rewards(rewards.to_owned()));
         let recipe = quantity.recipe(trace.graph(), trace.symbolic().layout())?;
         let sides = recipe.right.into_iter();
@@ -125,7 +128,9 @@ impl PhaseType {
         order: usize,
     ) -> Result<Vec<f64>, DistributionError> {
         let rewards = [self.reward_column(reward)?];
-        Ok(self.joint(None, &rewards, &[order], Base::Ones).split_off(1))
+        Ok(self
+            .joint(None, &rewards, &[order], Base::Ones)
+            .split_off(1))
     }
 
     /// The moments of a reward and the gradient of each with respect to theta: `[order]` and `[order, parameters]`.
@@ -189,10 +194,12 @@ impl PhaseType {
     ) -> Result<Array2<f64>, DistributionError> {
         let rewards = self.rewards(rewards)?;
         let found = self.covariance_in::<f64>(&rewards);
-        Ok(match found.or_else(|| self.covariance_in::<Extended>(&rewards)) {
-            Some(found) => found,
-            None => Array2::zeros((0, 0)),
-        })
+        Ok(
+            match found.or_else(|| self.covariance_in::<Extended>(&rewards)) {
+                Some(found) => found,
+                None => Array2::zeros((0, 0)),
+            },
+        )
     }
 
     /// One solve per reward and one transposed solve; `None` where numbers of the kind do not suffice.
@@ -418,7 +425,10 @@ impl PhaseType {
         if probability == 0.0 {
             return Err(DistributionError::Impossible { vertex });
         }
-        Ok(values[1..].iter().map(|value| value / probability).collect())
+        Ok(values[1..]
+            .iter()
+            .map(|value| value / probability)
+            .collect())
     }
 
     /// Marks an absorbing vertex among all.
@@ -426,7 +436,9 @@ impl PhaseType {
         let graph = self.trace().graph();
         let problem = match vertex.index() < graph.vertex_count() {
             false => Some("is not a vertex of the graph"),
-            true if !graph.is_absorbing(vertex) => Some("does not absorb; name a vertex without edges"),
+            true if !graph.is_absorbing(vertex) => {
+                Some("does not absorb; name a vertex without edges")
+            }
             true => None,
         };
         match problem {
@@ -528,8 +540,7 @@ impl PhaseType {
         for (&u, mut row) in at.iter().zip(gradients.outer_iter_mut()) {
             let killing = self.constant_reward(u);
             let base = Base::Absorption(&all);
-            let (value, gradient) =
-                self.joint_gradient(Some(&killing), &[], &[], base, last_seed);
+            let (value, gradient) = self.joint_gradient(Some(&killing), &[], &[], base, last_seed);
             values.push(mass + value);
             row.assign(&aview1(&gradient));
         }

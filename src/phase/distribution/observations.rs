@@ -54,7 +54,9 @@ impl Observations {
     /// # Ok::<(), elimap::phase::PhaseError>(())
     /// ```
     pub fn of_times(times: &[f64]) -> Result<Self, DistributionError> {
-        times.iter().try_fold(Self::new(), |data, &time| data.exact(time, 1.0))
+        times
+            .iter()
+            .try_fold(Self::new(), |data, &time| data.exact(time, 1.0))
     }
 
     /// How many there are.

@@ -120,7 +120,9 @@ mod tests {
 
     #[test]
     fn weights_have_the_mean_and_variance_they_should() {
-        for mean in [0.0, 1e-9, 0.3, 1.0, 15.9, 16.0, 40.5, 1e3, 12345.6, 1e6, 3e8] {
+        for mean in [
+            0.0, 1e-9, 0.3, 1.0, 15.9, 16.0, 40.5, 1e3, 12345.6, 1e6, 3e8,
+        ] {
             let weights = Weights::new(mean);
             let count = |place: usize| (weights.first + place) as f64;
             let sum: f64 = weights.values.iter().sum();
@@ -130,7 +132,10 @@ mod tests {
                 let terms = terms.map(|(place, w)| w * (count(place) - mean).powi(power));
                 terms.sum::<f64>()
             };
-            assert!(moment(1).abs() <= 1e-12 * mean.max(1.0).sqrt() * 10.0, "{mean}");
+            assert!(
+                moment(1).abs() <= 1e-12 * mean.max(1.0).sqrt() * 10.0,
+                "{mean}"
+            );
             assert!((moment(2) - mean).abs() <= 1e-11 * mean, "{mean}");
             assert!((weights.tails[0] + weights.values[0] - 1.0).abs() < 2e-14);
         }
@@ -147,7 +152,10 @@ mod tests {
             (2, 0.0, 0.0),
         ] {
             let found: f64 = weight(count, mean);
-            assert!((found - expected).abs() <= 4e-15 * expected, "{count}: {found}");
+            assert!(
+                (found - expected).abs() <= 4e-15 * expected,
+                "{count}: {found}"
+            );
         }
     }
 }

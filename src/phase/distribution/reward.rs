@@ -135,7 +135,9 @@ impl Reduction {
             let vertex = builder.add_vertex(graph.state(chain.vertex(state)));
             vertices.insert(state as u32, vertex);
         }
-        let ends = graph.vertices().filter(|&vertex| graph.is_absorbing(vertex));
+        let ends = graph
+            .vertices()
+            .filter(|&vertex| graph.is_absorbing(vertex));
         for vertex in ends {
             let copy = builder.add_vertex(graph.state(vertex));
             vertices.insert(self.states + vertex.as_u32(), copy);
@@ -207,7 +209,9 @@ impl PhaseType {
             |state| reward(state) > 0.0,
             |state| 1.0 / reward(state),
         )?;
-        Ok(EliminationTrace::record(&graph).at(&[])?.within(self.tolerance))
+        Ok(EliminationTrace::record(&graph)
+            .at(&[])?
+            .within(self.tolerance))
     }
 
     /// The distribution of the time given that absorption is in this vertex.

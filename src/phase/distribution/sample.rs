@@ -6,6 +6,8 @@ use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
 use crate::phase::distribution::PhaseType;
+use crate::phase::distribution::chain::Chain;
+use crate::phase::distribution::discrete::DiscretePhaseType;
 use crate::phase::distribution::error::DistributionError;
 use crate::phase::distribution::philox::{AliasTables, Draws};
 use crate::phase::graph::VertexId;
@@ -23,6 +25,76 @@ pub struct Sampler {
     stay: Vec<f64>,
     /// Where to go from each state, and last where to start: states, then vertices above them.
     jumps: AliasTables,
+}
+
+/// Where to go from each state, and last where to start: states, then vertices above them.
+fn tables(chain: &Chain, mass_at_zero: f64) -> AliasTables {
+    let states = chain.len() as u32;
+    let vertex = |vertex: VertexId| states + vertex.as_u32();
+    let mut jumps = AliasTables::new();
+    for state in 0..chain.len() {
+        let inner = chain.inner(state).iter().map(|flow| (flow.to, flow.rate));
+        let outer = chain.outer(state).iter();
+        let outer = outer.map(|flow| (vertex(flow.to), flow.rate));
+        jumps.push(&inner.chain(outer).collect::<Vec<_>>());
+    }
+    let starts = (0..states).zip(chain.start().iter().copied());
+    let at_once = chain.absorbed_at_once().iter();
+    let at_once: Vec<(u32, f64)> = at_once.map(|&(v, p)| (vertex(v), p)).collect();
+    let started: f64 = at_once.iter().map(|(_, p)| p).sum();
+    let missing = (mass_at_zero - started).max(0.0);
+    let starts = starts
+        .chain(at_once)
+        .chain([(vertex(VertexId::START), missing)]);
+    jumps.push(&starts.filter(|(_, p)| *p > 0.0).collect::<Vec<_>>());
+    jumps
+}
+
+fn each<T: Send>(samples: Range<u64>, draw: impl Fn(u64) -> T + Sync) -> Vec<T> {
+    let count = samples.end.saturating_sub(samples.start) as usize;
+    let first = samples.start;
+    (0..count)
+        .into_par_iter()
+        .with_min_len(256)
+        .map(|i| draw(first + i as u64))
+        .collect()
+}
+
+impl DiscretePhaseType {
+    /// Numbers of steps of these samples with a seed. Sample i depends on the seed and i alone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph};
+    ///
+    /// let mut builder = Graph::builder(0, 0);
+    /// let (coin, end) = (builder.add_vertex(&[]), builder.add_vertex(&[]));
+    /// builder.discrete().start(coin, 1.0);
+    /// builder.add_constant_edge(coin, coin, 0.5).add_constant_edge(coin, end, 0.5);
+    /// let tosses = EliminationTrace::record(&builder.build()?).steps_at(&[])?;
+    /// let all = tosses.sample(3, 0..1000);
+    /// assert_eq!(tosses.sample(3, 500..1000), all[500..]);
+    /// assert!((all.iter().sum::<u64>() as f64 - 2000.0).abs() < 5.0 * 2000.0_f64.sqrt());
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    #[must_use]
+    pub fn sample(&self, seed: u64, samples: Range<u64>) -> Vec<u64> {
+        let chain = self.chain();
+        let jumps = tables(chain, self.mass_at_zero());
+        let loops = (0..chain.len()).map(|state| self.self_loop(chain.transient(state)));
+        let loops: Vec<f64> = loops.collect();
+        each(samples, |sample| {
+            let mut draws = Draws::new(seed, sample);
+            let mut place = jumps.draw(loops.len(), &mut draws) as usize;
+            let mut steps = 0;
+            while place < loops.len() {
+                steps += draws.trials(loops[place]) as u64;
+                place = jumps.draw(place, &mut draws) as usize;
+            }
+            steps
+        })
+    }
 }
 
 /// A path: the vertices it visits and when it enters each.
@@ -57,22 +129,7 @@ impl PhaseType {
     /// None for a theta that was accepted.
     pub fn sampler(&self, seed: u64) -> Result<Sampler, DistributionError> {
         let chain = self.chain()?;
-        let states = chain.len() as u32;
-        let vertex = |vertex: VertexId| states + vertex.as_u32();
-        let mut jumps = AliasTables::new();
-        for state in 0..chain.len() {
-            let inner = chain.inner(state).iter().map(|flow| (flow.to, flow.rate));
-            let outer = chain.outer(state).iter();
-            let outer = outer.map(|flow| (vertex(flow.to), flow.rate));
-            jumps.push(&inner.chain(outer).collect::<Vec<_>>());
-        }
-        let starts = (0..states).zip(chain.start().iter().copied());
-        let at_once = chain.absorbed_at_once().iter();
-        let at_once: Vec<(u32, f64)> = at_once.map(|&(v, p)| (vertex(v), p)).collect();
-        let started: f64 = at_once.iter().map(|(_, p)| p).sum();
-        let missing = (self.mass_at_zero() - started).max(0.0);
-        let starts = starts.chain(at_once).chain([(vertex(VertexId::START), missing)]);
-        jumps.push(&starts.filter(|(_, p)| *p > 0.0).collect::<Vec<_>>());
+        let jumps = tables(chain, self.mass_at_zero());
         Ok(Sampler {
             seed,
             vertices: self.trace().graph().vertex_count(),
@@ -100,20 +157,10 @@ impl Sampler {
         VertexId::from_u32((place - states) as u32)
     }
 
-    fn each<T: Send>(&self, samples: Range<u64>, draw: impl Fn(u64) -> T + Sync) -> Vec<T> {
-        let count = samples.end.saturating_sub(samples.start) as usize;
-        let first = samples.start;
-        (0..count)
-            .into_par_iter()
-            .with_min_len(256)
-            .map(|i| draw(first + i as u64))
-            .collect()
-    }
-
     /// Times to absorption of these samples.
     #[must_use]
     pub fn times(&self, samples: Range<u64>) -> Vec<f64> {
-        self.each(samples, |sample| {
+        each(samples, |sample| {
             let mut total = 0.0;
             self.follow(sample, |_, time| {
                 total += time;
@@ -167,7 +214,7 @@ impl Sampler {
                 condition: "it must be finite",
             });
         }
-        let rows = self.each(samples, |sample| {
+        let rows = each(samples, |sample| {
             let mut row = vec![0.0; rewards.nrows()];
             self.follow(sample, |state, time| {
                 let vertex = self.of_state[state].index();
@@ -199,7 +246,7 @@ impl Sampler {
     /// ```
     #[must_use]
     pub fn paths(&self, samples: Range<u64>) -> Vec<SamplePath> {
-        self.each(samples, |sample| {
+        each(samples, |sample| {
             let (mut vertices, mut times, mut now) = (Vec::new(), Vec::new(), 0.0);
             let end = self.follow(sample, |state, time| {
                 vertices.push(self.of_state[state]);
@@ -218,7 +265,7 @@ impl Sampler {
     /// Where these samples end: the absorbing vertex, or the start for mass that is missing from it.
     #[must_use]
     pub fn ends(&self, samples: Range<u64>) -> Vec<VertexId> {
-        self.each(samples, |sample| self.follow(sample, |_, _| true))
+        each(samples, |sample| self.follow(sample, |_, _| true))
     }
 
     /// Where these samples are at a time; absorbing vertices keep what they have absorbed.
@@ -248,7 +295,7 @@ impl Sampler {
                 value: time,
             });
         }
-        Ok(self.each(samples, |sample| {
+        Ok(each(samples, |sample| {
             let mut left = time;
             self.follow(sample, |_, stay| {
                 left -= stay;

@@ -63,4 +63,3 @@ impl Slope {
         known + v.iter().zip(&self.absorb).map(|(p, d)| p * d).sum::<f64>()
     }
 }
-

@@ -194,10 +194,7 @@ impl PhaseType {
     /// assert!((found[at(3)] - 7.0 / 31.0).abs() < 1e-15);
     /// # Ok::<(), elimap::phase::PhaseError>(())
     /// ```
-    pub fn reach_probabilities(
-        &self,
-        targets: &[VertexId],
-    ) -> Result<Vec<f64>, DistributionError> {
+    pub fn reach_probabilities(&self, targets: &[VertexId]) -> Result<Vec<f64>, DistributionError> {
         let (trace, graph) = (self.trace(), self.trace().graph());
         let layout = trace.symbolic().layout();
         let mut is_target = vec![false; graph.vertex_count()];
@@ -232,7 +229,10 @@ impl PhaseType {
             right[t] += end;
         }
         let found = system.solve(&right);
-        let mut out: Vec<f64> = is_target.iter().map(|&is| f64::from(u8::from(is))).collect();
+        let mut out: Vec<f64> = is_target
+            .iter()
+            .map(|&is| f64::from(u8::from(is)))
+            .collect();
         for (t, &probability) in found.iter_enumerated() {
             out[layout.vertex(t).index()] = probability;
         }

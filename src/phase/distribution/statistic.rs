@@ -211,9 +211,7 @@ impl Statistic {
             Self::PdfAndGradients(times) => both(time.pdf_and_gradients(times)?),
             Self::CdfAndGradients(times) => both(time.cdf_and_gradients(times)?),
             Self::LogLikelihood(data) => vec![time.log_likelihood(data)?],
-            Self::LogLikelihoodAndGradient(data) => {
-                joined(time.log_likelihood_and_gradient(data)?)
-            }
+            Self::LogLikelihoodAndGradient(data) => joined(time.log_likelihood_and_gradient(data)?),
             Self::RewardMoments(reward, order) => time.reward_moments(reward, *order)?,
             Self::RewardMomentsAndGradients(reward, order) => {
                 both(time.reward_moments_and_gradients(reward, *order)?)

@@ -368,7 +368,12 @@ impl<'a> Steps<'a> {
             survival: window.sum(&self.mass),
             density: window.sum(&self.flow) * self.jump.rate,
             absorbed,
-            relative: rounding(mean) + if is_far { 1e-16 * window.log_scale.abs() } else { 0.0 },
+            relative: rounding(mean)
+                + if is_far {
+                    1e-16 * window.log_scale.abs()
+                } else {
+                    0.0
+                },
         }
     }
 
@@ -394,7 +399,11 @@ impl<'a> Steps<'a> {
         let mut sum = vec![0.0; states];
         for count in 0..=last {
             // A later section has masses that do not count beside the first.
-            let mass = if walk.sections.is_empty() { walk.mass[count] } else { 0.0 };
+            let mass = if walk.sections.is_empty() {
+                walk.mass[count]
+            } else {
+                0.0
+            };
             for (time, weights) in weights.iter().enumerate() {
                 if count < weights.first || count > weights.last() {
                     continue;

@@ -86,7 +86,12 @@ impl Number for Extended {
 }
 
 /// The vertex that a slot to absorption leads to.
-pub(crate) fn absorbing_target(layout: &Layout, graph: &Graph, t: Transient, slot: Slot) -> VertexId {
+pub(crate) fn absorbing_target(
+    layout: &Layout,
+    graph: &Graph,
+    t: Transient,
+    slot: Slot,
+) -> VertexId {
     let edge = layout.edges(slot)[0] as usize;
     graph.edge_of(layout.vertex(t), edge).to
 }

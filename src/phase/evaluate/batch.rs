@@ -96,6 +96,11 @@ impl Batch {
         self
     }
 
+    /// The trace.
+    pub(crate) fn trace(&self) -> &EliminationTrace {
+        &self.trace
+    }
+
     /// The expected time to absorption at each theta.
     ///
     /// # Errors

@@ -53,7 +53,12 @@ pub struct Part {
 }
 
 impl Part {
-    fn new(name: &'static str, shape: Vec<usize>, element: &'static str, first: usize) -> Self {
+    pub(crate) fn new(
+        name: &'static str,
+        shape: Vec<usize>,
+        element: &'static str,
+        first: usize,
+    ) -> Self {
         Self {
             name,
             shape,
