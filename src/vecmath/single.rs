@@ -146,7 +146,9 @@ pub(crate) fn near_cos(x: f32) -> f32 {
 pub(crate) fn pow(x: f32, y: f32) -> f32 {
     let (x, y) = (f64::from(x), f64::from(y));
     let (k, m) = decompose(x.abs());
-    let (s, p) = exp_parts(clamp(y * assemble(k, m - 1.0), -150.0, 130.0));
+    // Beyond 2^70 every base but 1 over- or underflows.
+    let bounded = clamp(y, -1.2e21, 1.2e21);
+    let (s, p) = exp_parts(clamp(bounded * assemble(k, m - 1.0), -150.0, 130.0));
     power::finish(x, y, s + s * p) as f32
 }
 
