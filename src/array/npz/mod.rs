@@ -181,8 +181,8 @@ impl Array {
                 let name = name.to_owned();
                 return Err(NpzError::Repeated { name });
             }
-            archive.member(&format!("{name}{SUFFIX}"), |mut out| {
-                array.to_npy(&mut out).map_err(|error| match error {
+            archive.member(&format!("{name}{SUFFIX}"), |out| {
+                array.to_npy(out).map_err(|error| match error {
                     NpyError::Io { source } => source,
                     other => io::Error::other(other),
                 })
