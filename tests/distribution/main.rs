@@ -3,4 +3,7 @@
 
 mod answer;
 mod compare;
+mod exact;
+mod inputs;
 mod reference;
+mod samples;

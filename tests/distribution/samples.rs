@@ -1,0 +1,170 @@
+//! Samples against distribution functions, and the same bits on any number of threads.
+
+use elimap::phase::{DiscretePhaseType, EliminationTrace, Graph, PhaseType, models};
+
+/// The largest distance between the distribution function and that of samples, times the root of their number
+/// (Kolmogorov and Smirnov); above 2.0 once in 1500 times.
+fn distance(time: &PhaseType, count: u64) -> f64 {
+    let mut samples = time.sampler(20_261_126).unwrap().times(0..count);
+    samples.sort_by(f64::total_cmp);
+    let cdf = time.cdf(&samples).unwrap();
+    let n = count as f64;
+    let mut largest: f64 = 0.0;
+    for (i, (sample, p)) in samples.iter().zip(cdf).enumerate() {
+        let below = if *sample == 0.0 { p } else { i as f64 / n };
+        let next = samples.get(i + 1);
+        // Ties are mass at zero: only the last of them counts.
+        if next != Some(sample) {
+            largest = largest.max(((i + 1) as f64 / n - p).abs());
+        }
+        largest = largest.max((p - below).abs());
+    }
+    largest * n.sqrt()
+}
+
+fn defective() -> Graph {
+    let mut builder = Graph::builder(0, 2);
+    let [a, b, c, d] = [(); 4].map(|()| builder.add_vertex(&[]));
+    builder
+        .add_edge(a, b, &[1.0, 0.5])
+        .add_edge(b, c, &[0.0, 1.0]);
+    builder
+        .add_edge(c, a, &[2.0, 0.0])
+        .add_edge(c, d, &[0.5, 0.25]);
+    builder
+        .add_edge(a, d, &[0.125, 0.0])
+        .start(a, 0.5)
+        .start(b, 0.25)
+        .start(d, 0.125);
+    builder.build().unwrap()
+}
+
+fn twelve() -> Vec<PhaseType> {
+    let at = |graph: Graph, theta: &[f64]| EliminationTrace::record(&graph).at(theta).unwrap();
+    let kingman = at(models::kingman(6).unwrap(), &[1.0]);
+    let lineages = |time: &PhaseType| -> Vec<f64> {
+        let graph = time.trace().graph();
+        graph.vertices().map(|v| graph.state(v)[0] as f64).collect()
+    };
+    let length = kingman.reward(&lineages(&kingman)).unwrap();
+    let cycle = at(defective(), &[1.0, 0.5]);
+    let partial = cycle.reward(&[0.0, 0.0, 2.0, 0.0, 0.0]).unwrap();
+    vec![
+        length,
+        partial,
+        cycle,
+        kingman,
+        at(models::erlang(1).unwrap(), &[0.5]),
+        at(models::erlang(5).unwrap(), &[2.0]),
+        at(models::erlang(40).unwrap(), &[10.0]),
+        at(models::islands(3).unwrap(), &[1.0, 0.5, 0.3]),
+        at(models::islands(5).unwrap(), &[1.0, 1.0, 2.0]),
+        at(models::birth_death(5).unwrap(), &[0.5, 1.0]),
+        at(models::birth_death(8).unwrap(), &[1.0, 1.0]),
+        at(models::kingman(12).unwrap(), &[2.0]),
+    ]
+}
+
+#[test]
+fn samples_have_the_distribution_function() {
+    for (model, time) in twelve().iter().enumerate().take(5) {
+        let found = distance(time, 10_000);
+        assert!(found < 2.2, "model {model}: {found}");
+    }
+}
+
+/// Takes a minute: `cargo test --release --test distribution -- --ignored`
+#[test]
+#[ignore = "a million samples for each of 12 models"]
+fn a_million_samples_of_twelve_models_have_the_distribution_function() {
+    for (model, time) in twelve().iter().enumerate() {
+        let found = distance(time, 1_000_000);
+        println!("model {model}: {found:.3}");
+        assert!(found < 2.2, "model {model}: {found}");
+    }
+}
+
+fn dice() -> DiscretePhaseType {
+    let mut builder = Graph::builder(0, 0);
+    let [a, b, end] = [(); 3].map(|()| builder.add_vertex(&[]));
+    builder.discrete().start(a, 0.5).start(b, 0.25);
+    builder
+        .add_constant_edge(a, a, 0.25)
+        .add_constant_edge(a, b, 0.5)
+        .add_constant_edge(a, end, 0.25);
+    builder
+        .add_constant_edge(b, a, 0.375)
+        .add_constant_edge(b, b, 0.5)
+        .add_constant_edge(b, end, 0.125);
+    EliminationTrace::record(&builder.build().unwrap())
+        .steps_at(&[])
+        .unwrap()
+}
+
+/// Pearson's statistic over the first 20 numbers of steps and the rest has 20 degrees of freedom: above 52 once in 10^4 times.
+fn chi_square(steps: &DiscretePhaseType, count: u64) -> f64 {
+    let samples = steps.sample(99, 0..count);
+    let last = 20;
+    let mut counts = vec![0.0; last + 1];
+    for sample in samples {
+        counts[(sample as usize).min(last)] += 1.0;
+    }
+    let mut expected = steps.pmf(&(0..last as u64).collect::<Vec<_>>()).unwrap();
+    expected.push(steps.survival(&[last as u64 - 1]).unwrap()[0]);
+    counts
+        .iter()
+        .zip(expected)
+        .map(|(found, p)| {
+            let mean = p * count as f64;
+            (found - mean).powi(2) / mean
+        })
+        .sum()
+}
+
+#[test]
+fn discrete_samples_have_the_probabilities() {
+    let found = chi_square(&dice(), 20_000);
+    assert!(found < 52.0, "{found}");
+}
+
+#[test]
+#[ignore = "a million samples"]
+fn a_million_discrete_samples_have_the_probabilities() {
+    for reward in [
+        [0.0, 1.0, 1.0, 0.0],
+        [0.0, 0.0, 1.0, 0.0],
+        [0.0, 1.0, 3.0, 0.0],
+    ] {
+        let found = chi_square(&dice().reward(&reward).unwrap(), 1_000_000);
+        assert!(found < 52.0, "{found}");
+    }
+}
+
+#[test]
+fn everything_has_the_same_bits_on_any_number_of_threads() {
+    let graph = models::islands(5).unwrap();
+    let trace = EliminationTrace::record(&graph);
+    let stiff = EliminationTrace::record(&models::birth_death(70).unwrap());
+    let answer = || {
+        let time = trace.at(&[1.0, 0.5, 0.3]).unwrap();
+        let samples = time.sampler(1).unwrap().times(0..3000);
+        let curve = time.curve(&[0.5, 1.0, 3.0]).unwrap();
+        // So large that the ladder answers.
+        let slow = stiff.at(&[1.0, 1.5]).unwrap();
+        let mean = slow.expectation();
+        let (ladder, slope) = slow.cdf_and_gradients(&[mean, 1e9 * mean]).unwrap();
+        let thetas = ndarray::array![[1.0, 0.5, 0.3], [1.0, 1.0, 2.0], [0.2, 1.0, 0.1]];
+        let rows = trace.batch().quantile(thetas.view(), &[0.1, 0.9]).unwrap();
+        (samples, curve, ladder, slope, rows)
+    };
+    let pool = |threads: usize| {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap()
+    };
+    let one = pool(1).install(answer);
+    for threads in [2, 8] {
+        assert!(pool(threads).install(answer) == one, "{threads} threads");
+    }
+}
