@@ -220,7 +220,7 @@ def one(rng):
         axes = [("ij"[k], n) for k, n in enumerate(sizes) if rng.random() < 0.4]
         specs = [{"in_axes": [], "out_axes": 0, **({"axis_name": "ij"[k]} if ("ij"[k], n) in axes else {})}
                  for k, n in enumerate(sizes)]
-        inputs, values = [], []
+        inputs, values, ties = [], [], rng.random() < 0.3
         arity = rng.randint(1, 3)
         for n in range(arity):
             dtype = "float64" if n == 0 else rng.choice(["float64"] * 7 + ["float32", "int64", "int32", "bool"])
@@ -236,6 +236,8 @@ def one(rng):
             for spec, axis in zip(reversed(specs), mapped):
                 spec["in_axes"].append(axis)
             inputs.append(array(rng, dtype, shape))
+            if ties and dtype in FLOATS:
+                inputs[-1]["data"] = [rng.choice([-1.0, 0.0, 1.0, 2.0]) for _ in inputs[-1]["data"]]
             values.append(Value(f"a{n}", dtype, lane))
         p = Program(rng, values, axes)
         if rng.random() < 0.4:
