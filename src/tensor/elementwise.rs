@@ -261,7 +261,8 @@ impl Tensor {
 
     /// Elementwise power.
     ///
-    /// An integer literal as exponent multiplies repeatedly; integers to a negative literal power are an error.
+    /// An integer literal as exponent multiplies repeatedly; integers to a negative literal power are an error. Of a
+    /// floating base to an integer power of 0 the derivative is 0, at 0 too, where that to a floating power is NaN.
     #[track_caller]
     #[must_use]
     pub fn pow(&self, exponent: impl Into<Tensor>) -> Tensor {
@@ -272,6 +273,13 @@ impl Tensor {
             && let Ok(y) = i32::try_from(y)
         {
             return apply1(IntegerPow { y }, &[self], location);
+        }
+        let whole = self.ty.dtype.is_float() && exponent.ty.dtype.is_integer();
+        if whole && broadcast_shapes([self.shape(), exponent.shape()]).is_some() {
+            // The power 0 is 1 whatever the base, so it has the derivative 0, at 0 too.
+            let is_zero = binary(BinaryOp::Eq, &exponent, &Tensor::from(0), location);
+            let base = select(&is_zero, &Tensor::from(1.0), self, location);
+            return binary(BinaryOp::Pow, &base, &exponent, location);
         }
         binary(BinaryOp::Pow, self, &exponent, location)
     }

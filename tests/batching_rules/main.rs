@@ -1,7 +1,10 @@
 //! One property per batching rule: mapping an operation equals applying it lane by lane (section 5 of JAX's rules).
+//!
+//! The same table of operations holds derivatives to what they must agree with: see [`derivatives`].
 
 #![allow(clippy::unwrap_used, clippy::erasing_op)]
 
+mod derivatives;
 mod lanes;
 
 /// Property tests from functions that build a rule, and a table of them.
@@ -18,6 +21,19 @@ macro_rules! rules {
                 fn $name(nest in crate::lanes::nest()) {
                     let build: fn(&mut Draw) -> Rule = $build;
                     crate::lanes::check(&nest, build);
+                })*
+            }
+        }
+        mod derivative {
+            use super::*;
+            proptest::proptest! {
+                #![proptest_config(proptest::test_runner::Config {
+                    cases: 30, failure_persistence: None, max_shrink_iters: 500, ..Default::default()
+                })]
+                $(#[test]
+                fn $name(nest in crate::lanes::nest()) {
+                    let build: fn(&mut Draw) -> Rule = $build;
+                    crate::derivatives::check(&nest, build);
                 })*
             }
         }

@@ -1,0 +1,266 @@
+//! What derivatives must agree with, for every operation of the table: mapping the derivative is the derivative of the mapped
+//! function, the linear half of a linearized program is the derivative, its transpose has the same inner products, and the
+//! transpose of that is the linear half again.
+//!
+//! That derivatives are right is seen from differences where their rules are, in `src/ops/derivative/tests.rs`.
+
+use std::collections::BTreeSet;
+
+use elimap::program::Program;
+use elimap::{Array, BatchDim, DType, Error};
+
+use crate::lanes::{Draw, Nest, Rule};
+
+/// Operations without a derivative, or without one backwards.
+const REFUSED: &[&str] = &[
+    "pure_callback",
+    "io_callback",
+    "debug_callback",
+    "custom_vmap_call",
+    "while",
+    "nextafter",
+    "scatter-mul",
+    "scatter",
+    "pmax",
+    "pmin",
+    "polygamma",
+];
+
+fn numbers(array: &Array) -> Vec<f64> {
+    match array.dtype() {
+        DType::F32 => {
+            let values = array.to_vec::<f32>().unwrap();
+            values.into_iter().map(f64::from).collect()
+        }
+        _ => array.to_vec().unwrap(),
+    }
+}
+
+fn array(dtype: DType, shape: &[usize], values: Vec<f64>) -> Array {
+    let shape = shape.iter().copied();
+    match dtype {
+        DType::F32 => Array::from_vec(shape, values.into_iter().map(|x| x as f32).collect()),
+        _ => Array::from_vec(shape, values),
+    }
+    .unwrap()
+}
+
+/// Random numbers in the shape of each.
+fn directions(like: &[&Array], draw: &mut Draw) -> Vec<Array> {
+    let mut one = |x: &&Array| {
+        let count = x.shape().iter().product();
+        let values = (0..count).map(|_| 2.0 * draw.uniform() - 1.0).collect();
+        array(x.dtype(), x.shape(), values)
+    };
+    like.iter().map(&mut one).collect()
+}
+
+fn dot(x: &[Array], y: &[Array]) -> f64 {
+    assert_eq!(x.len(), y.len());
+    let products = x.iter().zip(y).map(|(x, y)| {
+        assert_eq!(x.shape(), y.shape());
+        let pairs = numbers(x).into_iter().zip(numbers(y));
+        pairs.map(|(x, y)| x * y).sum::<f64>()
+    });
+    products.sum()
+}
+
+fn size(x: &[Array]) -> f64 {
+    dot(x, x).sqrt()
+}
+
+fn finite(arrays: &[Array]) -> bool {
+    let floats = arrays.iter().filter(|a| a.dtype().is_float());
+    floats.flat_map(numbers).all(f64::is_finite)
+}
+
+fn assert_close(found: &Array, expected: &Array, tolerance: f64, what: &str) {
+    assert_eq!(found.shape(), expected.shape(), "{what}");
+    assert_eq!(found.dtype(), expected.dtype(), "{what}");
+    let expected = numbers(expected);
+    let largest = expected.iter().fold(0.0, |m: f64, y| m.max(y.abs()));
+    for (x, y) in numbers(found).into_iter().zip(expected) {
+        let same = x == y || (x.is_nan() && y.is_nan());
+        assert!(
+            same || (x - y).abs() <= tolerance * (1.0 + largest),
+            "{what}: {x} is not {y}"
+        );
+    }
+}
+
+fn lane(x: &Array, dim: BatchDim, k: usize) -> Array {
+    match dim {
+        BatchDim::At(axis) => x.index_axis(axis, k).unwrap(),
+        _ => x.clone(),
+    }
+}
+
+/// Whether an error is that of an operation known to have no derivative.
+fn refused(program: &Program, error: &Error) -> bool {
+    let mut names = BTreeSet::new();
+    crate::names(program, &mut names);
+    let listed = names.iter().any(|name| REFUSED.contains(name));
+    assert!(listed, "{error} in {program}");
+    matches!(error.root(), Error::Autodiff(_) | Error::Op(_))
+}
+
+/// Holds the derivatives of a rule's function to each other.
+pub(crate) fn check(nest: &Nest, build: impl Fn(&mut Draw) -> Rule) {
+    let mut draw = nest.draw();
+    let rule = build(&mut draw);
+    let program = rule.program();
+    let args = rule.moderate(&mut draw);
+    let flags: Vec<bool> = args.iter().map(|a| a.dtype().is_float()).collect();
+    let floating: Vec<&Array> = args.iter().filter(|a| a.dtype().is_float()).collect();
+    if floating.is_empty() {
+        return;
+    }
+    let wide = program.types().iter().all(|ty| ty.dtype != DType::F32);
+    let tolerance = if wide { 1e-12 } else { 1e-4 };
+    let tangents = directions(&floating, &mut draw);
+    let (forward, moving) = match program.jvp(&flags) {
+        Ok(found) => found,
+        Err(error) => return assert!(refused(&program, &error), "{error}"),
+    };
+    let given = [args.clone(), tangents.clone()].concat();
+    let found = forward.run(&given).unwrap();
+    let derivative = &found[program.outputs().len()..];
+    check_mapped(&program, &forward, &flags, &given, &mut draw, tolerance);
+
+    let (primal, linear, residuals, pushed) = program.linearize(&flags).unwrap();
+    assert_eq!(pushed, moving);
+    let mut kept = primal.run(&args).unwrap();
+    let kept = kept.split_off(kept.len() - residuals);
+    let push = |tangents: &[Array]| {
+        linear
+            .run(&[kept.clone(), tangents.to_vec()].concat())
+            .unwrap()
+    };
+    let pushed = push(&tangents);
+    for (found, expected) in pushed.iter().zip(derivative) {
+        assert_close(found, expected, tolerance, "the linear half");
+    }
+    let known = vec![false; residuals];
+    let asked = vec![true; tangents.len()];
+    let (back, pulled) = match linear.transpose(&[known.clone(), asked].concat()) {
+        Ok(found) => found,
+        Err(error) => return assert!(refused(&program, &error), "{error}"),
+    };
+    if !finite(&kept) || !finite(&pushed) || pushed.is_empty() {
+        return;
+    }
+    assert_eq!(
+        back.inputs().len(),
+        residuals + pushed.len(),
+        "{linear}\n{back}"
+    );
+    let cotangents = directions(&pushed.iter().collect::<Vec<_>>(), &mut draw);
+    let gradients = back
+        .run(&[kept.clone(), cotangents.clone()].concat())
+        .unwrap();
+    if !finite(&gradients) {
+        return;
+    }
+    let reached: Vec<Array> = tangents
+        .iter()
+        .zip(&pulled)
+        .filter(|(_, p)| **p)
+        .map(|(t, _)| t.clone())
+        .collect();
+    let (left, right) = (dot(&cotangents, &pushed), dot(&gradients, &reached));
+    let scale = 1.0 + size(&cotangents) * size(&pushed) + size(&gradients) * size(&reached);
+    assert!(
+        (left - right).abs() <= tolerance * scale,
+        "{left} is not {right}: {linear}\n{back}"
+    );
+
+    let (again, _) = back
+        .transpose(&[known, vec![true; cotangents.len()]].concat())
+        .unwrap();
+    let twice = again.run(&[kept.clone(), reached].concat()).unwrap();
+    assert_eq!(twice.len(), pushed.len(), "{back}\n{again}");
+    for (found, expected) in twice.iter().zip(&pushed) {
+        assert_close(found, expected, tolerance, "the transpose of the transpose");
+    }
+}
+
+/// That the mapped derivative is the derivative of the mapped program.
+fn check_mapped(
+    program: &Program,
+    forward: &Program,
+    flags: &[bool],
+    given: &[Array],
+    draw: &mut Draw,
+    tolerance: f64,
+) {
+    const LANES: usize = 2;
+    let count = flags.len();
+    let mut dims: Vec<BatchDim> = given[..count]
+        .iter()
+        .map(|x| match draw.below(4) {
+            0 => BatchDim::Unbatched,
+            _ => BatchDim::At(draw.below(x.rank() + 1)),
+        })
+        .collect();
+    if !dims.iter().any(|dim| dim.is_batched()) {
+        dims[0] = BatchDim::At(0);
+    }
+    let moving = dims.iter().zip(flags).filter(|(_, f)| **f).map(|(d, _)| *d);
+    let tangent_dims: Vec<BatchDim> = moving.collect();
+    let all_dims = [dims.clone(), tangent_dims].concat();
+    // Every lane has the same operands but for the tangents, which differ: so lanes cannot be confused.
+    let stacked: Vec<Array> = given
+        .iter()
+        .zip(&all_dims)
+        .enumerate()
+        .map(|(k, (x, dim))| match dim {
+            BatchDim::At(axis) => {
+                let scaled = |by: f64| match k < count {
+                    true => x.clone(),
+                    false => array(
+                        x.dtype(),
+                        x.shape(),
+                        numbers(x).iter().map(|v| v * by).collect(),
+                    ),
+                };
+                let lanes = [
+                    elimap::Tensor::from(scaled(1.0)),
+                    elimap::Tensor::from(scaled(-0.5)),
+                ];
+                let stacked = elimap::stack(&lanes, *axis as isize).unwrap();
+                stacked.to_array().unwrap()
+            }
+            _ => x.clone(),
+        })
+        .collect();
+    let Ok((mapped, mapped_dims)) = forward.vmap(LANES, &all_dims) else {
+        return;
+    };
+    let Ok((wide, wide_dims)) = program.vmap(LANES, &dims) else {
+        return;
+    };
+    let (wide_forward, wide_moving) = wide.jvp(flags).unwrap();
+    let (_, narrow_moving) = program.jvp(flags).unwrap();
+    let one = mapped.run(&stacked).unwrap();
+    let other = wide_forward.run(&stacked).unwrap();
+    let results = program.outputs().len();
+    let (mut a, mut b) = (results, results);
+    for k in 0..results {
+        let (narrow, wide) = (narrow_moving[k], wide_moving[k]);
+        if narrow && wide {
+            for n in 0..LANES {
+                let found = lane(&one[a], mapped_dims[a], n);
+                let expected = lane(&other[b], wide_dims[k], n);
+                assert_close(&found, &expected, tolerance, "the mapped derivative");
+            }
+        } else if narrow || wide {
+            let left = if narrow { &one[a] } else { &other[b] };
+            assert!(
+                numbers(left).iter().all(|&x| x == 0.0),
+                "a tangent in one order only"
+            );
+        }
+        a += usize::from(narrow);
+        b += usize::from(wide);
+    }
+}
