@@ -182,10 +182,7 @@ fn pmap_and_zero_workers_are_refused() {
         "{error}"
     );
     let error = Eliminator::new().workers(0).run(&graph()).unwrap_err();
-    assert!(
-        matches!(error, EliminatorError::Workers { workers: 0, .. }),
-        "{error}"
-    );
+    assert!(matches!(error, EliminatorError::NoWorkers), "{error}");
     assert!(matches!(
         "shard_map".parse::<Strategy>(),
         Err(EliminatorError::UnknownStrategy { name }) if name == "shard_map"

@@ -14,9 +14,7 @@ mod progress;
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use cluster::submit;
 use commands::{cache, model, moments, plan, trace, waiting_times, work};
@@ -63,23 +61,8 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     output::show_warnings();
-    match threads() {
-        Ok(threads) => threads.install(|| run(&cli)),
-        Err(error) => {
-            output::failure(&error);
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// The threads that share the work: one per processor, or as `RAYON_NUM_THREADS` says. Where the system gives no threads, this
-/// one does the work alone.
-fn threads() -> Result<ThreadPool> {
-    let pool = ThreadPoolBuilder::new().build().or_else(|_| {
-        let alone = ThreadPoolBuilder::new().num_threads(1);
-        alone.use_current_thread().build()
-    });
-    pool.context("cannot start the work")
+    elimap::prepare_threads();
+    run(&cli)
 }
 
 fn run(cli: &Cli) -> ExitCode {

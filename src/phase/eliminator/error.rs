@@ -49,16 +49,9 @@ pub enum EliminatorError {
         name: String,
     },
 
-    /// The number of workers is unusable.
-    #[error(
-        "cannot start {workers} workers: {message}; use at least 1 and at most what the machine allows"
-    )]
-    Workers {
-        /// The number asked for.
-        workers: usize,
-        /// What is wrong.
-        message: String,
-    },
+    /// Nobody was to do the work.
+    #[error("0 workers were asked for; use at least 1")]
+    NoWorkers,
 
     /// The strategy `pmap` was asked for.
     #[error(transparent)]

@@ -27,7 +27,8 @@ use crate::phase::symbolic::analysis::Analysis;
 use crate::phase::symbolic::fill::{BlockTrace, eliminate_unit};
 use crate::phase::trace::EliminationTrace;
 use crate::{
-    Array, CallLog, Callback, CallbackError, Element, Error, VmapMethod, pmap, vmap, without_traces,
+    Array, CallLog, Callback, CallbackError, Element, Error, VmapMethod, pmap, prepare_threads,
+    vmap, without_traces,
 };
 
 /// How missing block traces are computed.
@@ -150,7 +151,7 @@ impl Eliminator {
         self
     }
 
-    /// How many threads eliminate; 1 stays on the calling thread.
+    /// How many threads eliminate; 1 stays on the calling thread, and so does work for which the system grants no threads.
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers);
@@ -170,7 +171,7 @@ impl Eliminator {
     ///
     /// # Errors
     ///
-    /// [`EliminatorError::Pmap`] for [`Strategy::Pmap`], [`EliminatorError::Workers`] for an unusable number of workers.
+    /// [`EliminatorError::Pmap`] for [`Strategy::Pmap`], [`EliminatorError::NoWorkers`] for 0 workers.
     pub fn run(&self, graph: &Graph) -> Result<Elimination, EliminatorError> {
         self.refuse_pmap()?;
         let mut tally = CacheStats::default();
@@ -364,19 +365,13 @@ impl FanOut {
     fn new(workers: Option<usize>) -> Result<Self, EliminatorError> {
         match workers {
             None => Ok(FanOut::Global),
-            Some(0) => Err(EliminatorError::Workers {
-                workers: 0,
-                message: "nobody would do the work".to_owned(),
-            }),
+            Some(0) => Err(EliminatorError::NoWorkers),
             Some(1) => Ok(FanOut::Here),
-            Some(workers) => rayon::ThreadPoolBuilder::new()
-                .num_threads(workers)
-                .build()
-                .map(FanOut::Pool)
-                .map_err(|error| EliminatorError::Workers {
-                    workers,
-                    message: error.to_string(),
-                }),
+            // Where the system grants no threads, this one does the work.
+            Some(workers) => {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(workers).build();
+                Ok(pool.map_or(FanOut::Here, FanOut::Pool))
+            }
         }
     }
 
@@ -384,7 +379,10 @@ impl FanOut {
         match self {
             FanOut::Here => tasks.iter().map(f).collect(),
             FanOut::Pool(pool) => pool.install(|| tasks.par_iter().map(&f).collect()),
-            FanOut::Global => tasks.par_iter().map(&f).collect(),
+            FanOut::Global => {
+                prepare_threads();
+                tasks.par_iter().map(&f).collect()
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use ndarray::{Array2, Array3, ArrayD, ArrayView2, s};
 use rayon::prelude::*;
 
+use crate::array::prepare_threads;
 use crate::phase::evaluate::group::{Group, Job};
 use crate::phase::evaluate::quantity::{Quantity, Recipe};
 use crate::phase::numeric::error::NumericError;
@@ -417,6 +418,7 @@ impl Batch {
             Group::<S>::new(&job).answer(&job, 0, thetas, &mut out)?;
             return Ok(out);
         }
+        prepare_threads();
         // Fresh memory costs more than a replay, so workspaces go round: as many as there are threads at work.
         let idle: Mutex<Vec<Group<S>>> = Mutex::new(Vec::new());
         // A task should be long against what it costs to hand it out.
