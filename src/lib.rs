@@ -28,8 +28,8 @@ pub mod prelude;
 pub mod program;
 
 pub use array::{
-    Array, ArrayError, DType, Element, NpyError, NpyHeader, NpyKind, NpyType, Scalar, Shape,
-    TensorType, prepare_threads, promote_types,
+    Array, ArrayError, DType, Element, NpyError, NpyHeader, NpyKind, NpyType, NpzError, Scalar,
+    Shape, TensorType, prepare_threads, promote_types,
 };
 pub use callback::{
     CallLog, CallRecord, Callback, CallbackKind, CancelToken, HostOutput, Progress, RunOptions,

@@ -50,6 +50,20 @@ impl DType {
         DType::F64,
     ];
 
+    /// The type's zero.
+    pub(crate) fn zero(self) -> Scalar {
+        match self {
+            DType::Bool => Scalar::Bool(false),
+            DType::U8 => Scalar::U8(0),
+            DType::U32 => Scalar::U32(0),
+            DType::U64 => Scalar::U64(0),
+            DType::I32 => Scalar::I32(0),
+            DType::I64 => Scalar::I64(0),
+            DType::F32 => Scalar::F32(0.0),
+            DType::F64 => Scalar::F64(0.0),
+        }
+    }
+
     /// The numpy name, such as `float64`.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -33,4 +33,15 @@ pub enum ArrayError {
         /// The number of elements given.
         count: usize,
     },
+    /// Memory does not hold the array.
+    #[error(
+        "an array of {dtype} of shape {} does not fit into memory; check the shape, or make it in parts",
+        ShapeTuple(shape)
+    )]
+    TooLarge {
+        /// The element type.
+        dtype: DType,
+        /// The shape asked for.
+        shape: Shape,
+    },
 }

@@ -27,3 +27,10 @@ pub(crate) fn too_large(types: &[TensorType]) -> Option<&TensorType> {
         refused
     })
 }
+
+/// Whether an array can be made: its axes multiply to an address, and memory has room for it.
+pub(super) fn holds(ty: &TensorType) -> bool {
+    let lengths = ty.shape.iter().filter(|&&length| length > 0);
+    let spanned = lengths.fold(ty.dtype.size(), |size, &length| size.saturating_mul(length));
+    isize::try_from(spanned).is_ok() && too_large(std::slice::from_ref(ty)).is_none()
+}

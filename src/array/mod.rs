@@ -9,6 +9,7 @@ mod dtype;
 mod error;
 pub(crate) mod memory;
 mod npy;
+mod npz;
 mod promote;
 mod threads;
 mod types;
@@ -23,6 +24,7 @@ pub(crate) use copy::{axes_merge, row_major};
 pub use dtype::{DType, Element, Scalar};
 pub use error::ArrayError;
 pub use npy::{NpyError, NpyHeader, NpyKind, NpyType};
+pub use npz::NpzError;
 pub use promote::promote_types;
 pub(crate) use promote::{promote_all, to_inexact};
 pub use threads::prepare_threads;
@@ -141,33 +143,70 @@ impl Array {
     }
 
     /// An array of the given shape filled with one value.
+    ///
+    /// # Panics
+    ///
+    /// Where memory does not hold it; see [`Array::try_full`] for shapes that come from elsewhere.
     #[must_use]
     pub fn full(shape: &[usize], value: Scalar) -> Self {
-        dispatch_dtype!(value.dtype(), T => {
-            let array = value.to_array();
-            match T::unwrap_ref(&array.data).and_then(|a| a.first().copied()) {
-                Some(x) => Array::from(ndarray::Array::<T, IxDyn>::from_elem(IxDyn(shape), x)),
-                None => array,
-            }
+        Array::try_full(shape, value).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// An array of the given shape filled with one value, if memory holds it.
+    ///
+    /// ```
+    /// use elimap::{Array, ArrayError};
+    /// assert_eq!(Array::try_full(&[2], 1.5.into())?, Array::from(vec![1.5, 1.5]));
+    /// let error = Array::try_full(&[1 << 40, 1 << 40], 1.5.into()).unwrap_err();
+    /// assert!(matches!(error, ArrayError::TooLarge { .. }));
+    /// # Ok::<(), ArrayError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ArrayError::TooLarge`] where memory does not hold it.
+    pub fn try_full(shape: &[usize], value: Scalar) -> Result<Self, ArrayError> {
+        fn filled<T: Element>(shape: &[usize], value: T) -> Array {
+            // Zeros are had from the system, which the vector knows.
+            let count = shape.iter().product();
+            Array::from_elements(shape, vec![value; count])
+        }
+        let ty = TensorType::new(value.dtype(), shape.iter().copied());
+        if !memory::holds(&ty) {
+            return Err(ArrayError::TooLarge {
+                dtype: ty.dtype,
+                shape: ty.shape,
+            });
+        }
+        Ok(match value {
+            Scalar::Bool(x) => filled(shape, x),
+            Scalar::U8(x) => filled(shape, x),
+            Scalar::U32(x) => filled(shape, x),
+            Scalar::U64(x) => filled(shape, x),
+            Scalar::I32(x) => filled(shape, x),
+            Scalar::I64(x) => filled(shape, x),
+            Scalar::F32(x) => filled(shape, x),
+            Scalar::F64(x) => filled(shape, x),
         })
     }
 
     /// An array of zeros (`false` for `bool`).
+    ///
+    /// # Panics
+    ///
+    /// Where memory does not hold it; see [`Array::try_zeros`] for shapes that come from elsewhere.
     #[must_use]
     pub fn zeros(dtype: DType, shape: &[usize]) -> Self {
-        match dtype {
-            DType::Bool => Array::from(ndarray::Array::<bool, IxDyn>::from_elem(
-                IxDyn(shape),
-                false,
-            )),
-            DType::U8 => Array::from(ndarray::Array::<u8, IxDyn>::zeros(IxDyn(shape))),
-            DType::U32 => Array::from(ndarray::Array::<u32, IxDyn>::zeros(IxDyn(shape))),
-            DType::U64 => Array::from(ndarray::Array::<u64, IxDyn>::zeros(IxDyn(shape))),
-            DType::I32 => Array::from(ndarray::Array::<i32, IxDyn>::zeros(IxDyn(shape))),
-            DType::I64 => Array::from(ndarray::Array::<i64, IxDyn>::zeros(IxDyn(shape))),
-            DType::F32 => Array::from(ndarray::Array::<f32, IxDyn>::zeros(IxDyn(shape))),
-            DType::F64 => Array::from(ndarray::Array::<f64, IxDyn>::zeros(IxDyn(shape))),
-        }
+        Array::full(shape, dtype.zero())
+    }
+
+    /// An array of zeros (`false` for `bool`), if memory holds it.
+    ///
+    /// # Errors
+    ///
+    /// [`ArrayError::TooLarge`] where memory does not hold it.
+    pub fn try_zeros(dtype: DType, shape: &[usize]) -> Result<Self, ArrayError> {
+        Array::try_full(shape, dtype.zero())
     }
 
     #[doc(hidden)]

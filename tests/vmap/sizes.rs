@@ -1,7 +1,7 @@
 //! Sizes beyond memory, and numbers at the ends of their types, are typed errors.
 
 use elimap::prelude::*;
-use elimap::{OpError, OpErrorKind, Shape, eye, linspace};
+use elimap::{ArrayError, OpError, OpErrorKind, Shape, eye, linspace};
 
 /// Elements of which no machine holds as many.
 const MANY: usize = 1_000_000_000_000;
@@ -39,6 +39,22 @@ fn results_beyond_memory_are_errors() {
     let shared = vmap(|x: Tensor| x + 1.0).in_axes((None,)).axis_size(MANY);
     refused_for_memory(shared.call((1.0,)));
     refused_for_memory(jit(|x: Tensor| x.broadcast_to([MANY])).call((1.0,)));
+}
+
+#[test]
+fn arrays_beyond_memory_are_errors() {
+    for shape in [&[MANY][..], &[1 << 32, 1 << 32], &[1 << 40, 1 << 40, 0]] {
+        let error = Array::try_zeros(DType::F64, shape).unwrap_err();
+        assert!(matches!(&error, ArrayError::TooLarge { shape: found, .. } if found[..] == *shape));
+        assert!(error.to_string().contains("does not fit"), "{error}");
+        assert!(Array::try_full(shape, 1_u8.into()).is_err());
+    }
+    let zeros = Array::try_zeros(DType::I32, &[2]).unwrap();
+    assert_eq!(zeros, Array::from(vec![0_i32, 0]));
+    assert_eq!(
+        Array::try_zeros(DType::I32, &[0, 3]).unwrap().shape(),
+        [0, 3]
+    );
 }
 
 #[test]
