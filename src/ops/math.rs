@@ -205,7 +205,7 @@ pub(crate) fn power_by_squaring<T: Number>(mut base: T, mut exponent: u32) -> T 
 
 /// Conversion between element types (N11): floats saturate and NaN becomes 0, integers keep their low bits, and only
 /// zeros are false.
-pub(crate) trait ConvertFrom<S>: Element {
+pub(crate) trait ConvertFrom<S>: Arith {
     /// The converted value.
     fn convert_from(value: S) -> Self;
 }

@@ -223,7 +223,10 @@ pub(crate) fn apply(
     operands: &[&Tensor],
     location: Caller,
 ) -> Result<Outputs<Tensor>, Error> {
-    let op = op.into();
+    apply_op(op.into(), operands, location)
+}
+
+fn apply_op(op: Op, operands: &[&Tensor], location: Caller) -> Result<Outputs<Tensor>, Error> {
     for operand in operands {
         if let Repr::Poisoned(error) = &operand.repr {
             return Err(Error::Shared(error.clone()));
@@ -270,7 +273,7 @@ pub(crate) fn apply(
 
 /// Applies an operation with one result, keeping an error in the result and in the active trace.
 pub(crate) fn apply1(op: impl Into<Op>, operands: &[&Tensor], location: Caller) -> Tensor {
-    settle(apply(op, operands, location).map(|mut out| out.swap_remove(0)))
+    settle(apply_op(op.into(), operands, location).map(|mut out| out.swap_remove(0)))
 }
 
 /// A result, or a tensor that carries the error on.

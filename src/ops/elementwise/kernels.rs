@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use ndarray::{ArcArray, IxDyn, ShapeBuilder};
 
 use crate::array::{Array, Element, Shape, row_major};
+use crate::ops::math::Arith;
 
 type Typed<T> = ArcArray<T, IxDyn>;
 
@@ -70,12 +71,18 @@ fn operand<T: Element>(array: &Typed<T>) -> (Cow<'_, [T]>, Layout) {
 }
 
 /// Applies a function to every element.
-pub(crate) fn map<T: Element, R: Element>(array: &Typed<T>, f: impl Fn(T) -> R) -> Array {
+///
+/// Loops over slices rather than chains of iterators: those would be compiled anew for every function.
+pub(crate) fn map<T: Element, R: Arith>(array: &Typed<T>, f: impl Fn(T) -> R) -> Array {
     if let (0, Some(&x)) = (array.ndim(), array.first()) {
         return Array::scalar(f(x));
     }
     let (elements, layout) = operand(array);
-    layout.array(elements.iter().map(|&x| f(x)).collect())
+    let mut out = vec![R::ZERO; elements.len()];
+    for (o, &x) in out.iter_mut().zip(&elements[..]) {
+        *o = f(x);
+    }
+    layout.array(out)
 }
 
 /// Which operand of a run is one repeated element.
@@ -268,7 +275,7 @@ fn pair<'a, T: Element>(left: &'a Typed<T>, right: &'a Typed<T>) -> Pair<'a, T> 
 }
 
 /// Applies a function to pairs of elements, broadcasting axes of length 1 and rank-0 operands.
-pub(crate) fn zip<T: Element, R: Element>(
+pub(crate) fn zip<T: Element, R: Arith>(
     left: &Typed<T>,
     right: &Typed<T>,
     f: impl Fn(T, T) -> R,
@@ -283,24 +290,28 @@ pub(crate) fn zip<T: Element, R: Element>(
         layout,
     } = pair(left, right);
     let (run, repeats) = (walk.run, walk.repeats);
-    let mut out = Vec::with_capacity(layout.shape.iter().product());
+    let mut out = vec![R::ZERO; layout.shape.iter().product()];
+    let mut rest = &mut out[..];
     for (i, j) in walk {
+        let (done, after) = rest.split_at_mut(run);
+        rest = after;
         match repeats {
             Repeats::Neither => {
-                out.extend(
-                    left[i..i + run]
-                        .iter()
-                        .zip(&right[j..j + run])
-                        .map(|(&l, &r)| f(l, r)),
-                );
+                for (o, (&l, &r)) in done.iter_mut().zip(left[i..].iter().zip(&right[j..])) {
+                    *o = f(l, r);
+                }
             }
             Repeats::Left => {
                 let l = left[i];
-                out.extend(right[j..j + run].iter().map(|&r| f(l, r)));
+                for (o, &r) in done.iter_mut().zip(&right[j..]) {
+                    *o = f(l, r);
+                }
             }
             Repeats::Right => {
                 let r = right[j];
-                out.extend(left[i..i + run].iter().map(|&l| f(l, r)));
+                for (o, &l) in done.iter_mut().zip(&left[i..]) {
+                    *o = f(l, r);
+                }
             }
         }
     }
@@ -308,18 +319,17 @@ pub(crate) fn zip<T: Element, R: Element>(
 }
 
 /// Applies a function to triples of elements of three arrays of one shape.
-pub(crate) fn zip3<S: Element, T: Element>(
+pub(crate) fn zip3<S: Element, T: Arith>(
     first: &Typed<S>,
     second: &Typed<T>,
     third: &Typed<T>,
     f: impl Fn(S, T, T) -> T,
 ) -> Array {
     let (a, b, c) = (elements(first), elements(second), elements(third));
-    let out = a
-        .iter()
-        .zip(b.iter().zip(c.iter()))
-        .map(|(&a, (&b, &c))| f(a, b, c))
-        .collect();
+    let mut out = vec![T::ZERO; a.len()];
+    for ((o, &a), (&b, &c)) in out.iter_mut().zip(&a[..]).zip(b.iter().zip(&c[..])) {
+        *o = f(a, b, c);
+    }
     Array::from_elements(first.shape(), out)
 }
 

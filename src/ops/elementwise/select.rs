@@ -199,7 +199,7 @@ fn typed<T: Element>(array: &Array) -> &Typed<T> {
 }
 
 /// False picks the first case.
-fn select_two<T: Element>(which: &Typed<bool>, on_false: &Typed<T>, on_true: &Array) -> Array {
+fn select_two<T: Arith>(which: &Typed<bool>, on_false: &Typed<T>, on_true: &Array) -> Array {
     zip3(
         which,
         on_false,
