@@ -6,6 +6,7 @@ use crate::array::Array;
 
 /// One host call: who was called with what.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct CallRecord {
     /// The callback's name.
     pub name: String,

@@ -88,6 +88,7 @@ impl fmt::Display for VmapMethod {
 #[error(
     "unknown vmap method {name:?}; use one of sequential, sequential_unrolled, expand_dims, broadcast_all, legacy_vectorized, parallel"
 )]
+#[non_exhaustive]
 pub struct UnknownVmapMethod {
     /// The name given.
     pub name: String,

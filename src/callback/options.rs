@@ -54,6 +54,7 @@ impl CancelToken {
 
 /// How far a batch of per-lane host calls has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Progress {
     /// Lanes done. Of nested sequential loops, those of the slowest, which is the innermost vmap.
     pub done: usize,

@@ -84,6 +84,7 @@ impl Error {
     /// });
     /// assert!(f.call((Array::from(vec![1.0]),)).is_err());
     /// ```
+    #[must_use]
     pub fn function(error: impl Into<BoxError>) -> Self {
         Error::Function(error.into())
     }

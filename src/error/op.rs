@@ -7,6 +7,7 @@ use crate::array::{DType, Shape, ShapeTuple, TensorType, memory};
 
 /// An operation cannot take its operands; shapes are per lane, as the traced function sees them.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct OpError {
     /// The operation.
     pub op: &'static str,

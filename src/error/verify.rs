@@ -4,6 +4,7 @@ use std::fmt;
 
 /// One broken invariant: where, and what is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Violation {
     /// The position of the equation, `None` for inputs, constants and outputs.
     pub equation: Option<usize>,
@@ -13,6 +14,7 @@ pub struct Violation {
 
 /// All broken invariants of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct VerifyError {
     /// Every violation, in program order.
     pub violations: Vec<Violation>,

@@ -139,6 +139,7 @@ impl fmt::Display for InconsistentSizes<'_> {
 #[error(
     "{requested} is not supported: it compiles a function and distributes it over devices, and a host callback cannot be compiled and distributed (there is 1 device, the host); use vmap(f) with a callback of VmapMethod::ExpandDims, which hands the host the whole batch to spread over threads, or VmapMethod::Parallel, which calls it lane by lane on all threads"
 )]
+#[non_exhaustive]
 pub struct PmapError {
     /// What was asked for.
     pub requested: &'static str,

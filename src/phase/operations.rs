@@ -217,6 +217,7 @@ impl BlockValues {
 
 impl EliminationTrace {
     /// The operations of a replay with the expectation, written out one by one; see [`Operations`].
+    #[must_use]
     pub fn operations(&self) -> Operations<'_> {
         let (graph, symbolic) = (self.graph(), self.symbolic());
         Operations {

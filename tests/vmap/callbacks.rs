@@ -4,7 +4,7 @@ use crate::support::{
     adder, array, callback_error, counting, f64s, named_calls, scalars, shapes, vec1,
 };
 use elimap::prelude::*;
-use elimap::{BoxError, CallbackError, UnknownVmapMethod};
+use elimap::{BoxError, CallbackError};
 
 const PER_LANE: [VmapMethod; 3] = [
     VmapMethod::Sequential,
@@ -131,7 +131,7 @@ fn c8_methods_have_jaxs_names() {
         assert_eq!(method.name().parse::<VmapMethod>(), Ok(method));
     }
     let unknown = "foo".parse::<VmapMethod>().unwrap_err();
-    assert_eq!(unknown, UnknownVmapMethod { name: "foo".into() });
+    assert_eq!(unknown.name, "foo");
     assert_eq!(
         "sequential_unrolled".parse(),
         Ok(VmapMethod::SequentialUnrolled)

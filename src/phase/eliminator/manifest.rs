@@ -54,6 +54,7 @@ pub struct Manifest {
 
 /// Units for one worker.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Shard {
     /// The predicted multiply-adds of all its units.
     pub cost: u64,

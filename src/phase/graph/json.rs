@@ -561,6 +561,7 @@ impl Graph {
     /// Writes the graph in phasic's serialized form; [`Graph::from_json`] gives the same graph back.
     ///
     /// Edges come out grouped by the vertex they leave, in whichever of `edges` and `param_edges` they belong.
+    #[must_use]
     pub fn to_json(&self) -> String {
         // Every number in a graph is finite and every key a string, so there is nothing serialization could refuse.
         serde_json::to_string(self).unwrap_or_default()

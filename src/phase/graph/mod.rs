@@ -24,6 +24,7 @@ use crate::phase::csr::Csr;
 
 /// One edge of a [`Graph`], borrowed: its rate at theta is `constant + sum of c_k theta_k`.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Edge<'g> {
     /// Where it starts.
     pub from: VertexId,
@@ -124,6 +125,7 @@ impl Graph {
     }
 
     /// All vertices in order.
+    #[must_use]
     pub fn vertices(&self) -> impl ExactSizeIterator<Item = VertexId> + use<> {
         (0..self.0.vertices as u32).map(VertexId::from_u32)
     }
@@ -154,6 +156,7 @@ impl Graph {
     }
 
     /// The edges that leave a vertex, in the order given.
+    #[must_use]
     pub fn edges_from(&self, vertex: VertexId) -> impl ExactSizeIterator<Item = Edge<'_>> {
         self.edge_range(vertex)
             .map(move |edge| self.edge_of(vertex, edge))

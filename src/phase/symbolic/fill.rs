@@ -78,6 +78,7 @@ impl BlockTrace {
     }
 
     /// The block's vertices, in local numbering, in order of elimination.
+    #[must_use]
     pub fn order(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
         self.order.iter().map(|vertex| vertex.index())
     }

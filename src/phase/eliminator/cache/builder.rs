@@ -46,6 +46,7 @@ impl Default for CacheBuilder {
 
 impl CacheBuilder {
     /// How many bytes of entries stay in memory; 256 MiB by default.
+    #[must_use]
     pub fn memory_bytes(mut self, bytes: u64) -> Self {
         self.memory_bytes = bytes;
         self
@@ -53,6 +54,7 @@ impl CacheBuilder {
 
     /// How many bytes the folder may hold before the entries used least recently are removed; 2 GiB by default. It is
     /// exceeded by some percent before anybody looks.
+    #[must_use]
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = bytes;
         self
@@ -60,6 +62,7 @@ impl CacheBuilder {
 
     /// From how many vertices on a block or a graph gets an entry on disk; 200 by default. A smaller one is eliminated in
     /// less than a few times what writing a file takes (a sparse block of 50 vertices, phasic's default, in less).
+    #[must_use]
     pub fn min_size(mut self, vertices: usize) -> Self {
         self.min_size = vertices;
         self
@@ -67,6 +70,7 @@ impl CacheBuilder {
 
     /// Whether entries are synced to the device before they get their name; by default they are not: what a power
     /// failure damages is found out by its checksum and computed again.
+    #[must_use]
     pub fn sync(mut self, sync: bool) -> Self {
         self.sync = sync;
         self
@@ -74,6 +78,7 @@ impl CacheBuilder {
 
     /// After how long a file that a killed process left half-written is removed; an hour by default. Make it longer
     /// than the slowest write: younger ones are never removed, somebody may be writing them.
+    #[must_use]
     pub fn temporary_age(mut self, age: Duration) -> Self {
         self.temporary_age = age;
         self
@@ -134,6 +139,7 @@ impl CacheBuilder {
     }
 
     /// A cache in memory only.
+    #[must_use]
     pub fn in_memory(&self) -> TraceCache {
         self.finish(None)
     }

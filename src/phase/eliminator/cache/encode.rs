@@ -53,6 +53,7 @@ impl EntryKind {
     pub const ALL: [EntryKind; 2] = [EntryKind::Block, EntryKind::Graph];
 
     /// The name, which is also the extension of its files.
+    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             EntryKind::Block => "block",

@@ -81,6 +81,7 @@ impl TraceCache {
     /// assert!(cache.entries().is_empty());
     /// # Ok::<(), elimap::phase::PhaseError>(())
     /// ```
+    #[must_use]
     pub fn entries(&self) -> Vec<CacheEntry> {
         let mut found = self.disk().map(Disk::entries).unwrap_or_default();
         found.sort_unstable_by_key(|entry| entry.id);
@@ -88,6 +89,7 @@ impl TraceCache {
     }
 
     /// Reads every entry of the folder, computes it again, and says what is wrong.
+    #[must_use]
     pub fn verify(&self) -> Vec<CacheFault> {
         let mut named = self.disk().map(Disk::named).unwrap_or_default();
         named.sort_unstable_by_key(|found| found.id);

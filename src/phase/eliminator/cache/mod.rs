@@ -118,6 +118,7 @@ impl FoundGraph {
 
 impl TraceCache {
     /// An empty cache that lives as long as its last clone, with the bound of [`CacheBuilder::memory_bytes`].
+    #[must_use]
     pub fn in_memory() -> Self {
         CacheBuilder::default().finish(None)
     }
@@ -142,21 +143,25 @@ impl TraceCache {
     }
 
     /// Options for a cache.
+    #[must_use]
     pub fn builder() -> CacheBuilder {
         CacheBuilder::default()
     }
 
     /// The folder of the disk level, if there is one.
+    #[must_use]
     pub fn folder(&self) -> Option<&Path> {
         self.inner.disk.as_ref().map(|disk| disk.root.as_path())
     }
 
     /// From how many vertices on a block or a graph gets an entry on disk.
+    #[must_use]
     pub fn min_size(&self) -> usize {
         self.inner.min_size
     }
 
     /// The trace of a unit's topology, if it is here.
+    #[must_use]
     pub fn get(&self, unit: &WorkUnit) -> Option<Arc<BlockTrace>> {
         let mut tally = CacheStats::default();
         let found = self.find_block(unit, &mut tally);
@@ -172,21 +177,25 @@ impl TraceCache {
     }
 
     /// How many block traces are in memory.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.memory().blocks()
     }
 
     /// Whether there are none.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// About how many bytes the entries in memory take.
+    #[must_use]
     pub fn memory_bytes(&self) -> u64 {
         self.memory().bytes()
     }
 
     /// What this cache has done so far, all clones together.
+    #[must_use]
     pub fn stats(&self) -> CacheStats {
         *lock(&self.inner.totals)
     }
