@@ -18,12 +18,18 @@ fn main() -> Result<(), Error> {
     let f = vmap(&model).in_axes((0, None));
     let out = f.call((ndarray::array![-3.0, -4.0, -5.0], 2.0))?;
     println!("{}", out.to_array()?);
-    assert_eq!(out.to_array()?.to_vec::<f64>()?[0], -1.0);
+    for (b, shifted) in [-3.0, -4.0, -5.0]
+        .into_iter()
+        .zip(out.to_array()?.to_vec::<f64>()?)
+    {
+        let root = shifted - b;
+        assert!((root * root + b * root + 2.0).abs() < 1e-12);
+    }
 
     // It composes: every b with every c is two vmaps, and still one call.
     let table = vmap(vmap(&model).in_axes((None, 0))).in_axes((0, None));
-    let log = table.trace((f64::spec([3]), f64::spec([2])))?;
-    println!("{log}");
+    let program = table.trace((f64::spec([3]), f64::spec([2])))?;
+    println!("{program}");
     let out = table.call((ndarray::array![-3.0, -4.0, -5.0], ndarray::array![2.0, 1.0]))?;
     assert_eq!(out.shape(), [3, 2]);
     Ok(())

@@ -172,7 +172,7 @@ impl Tensor {
         }))
     }
 
-    /// Inserts axes of length 1 at these positions of the result.
+    /// Inserts axes of length 1, which the result has at the positions `axes`.
     #[track_caller]
     #[must_use]
     pub fn expand_dims(&self, axes: impl AxisList) -> Tensor {
