@@ -8,6 +8,8 @@ pub(crate) mod collective;
 pub(crate) mod control;
 mod cumulative;
 mod custom;
+pub(crate) mod custom_derivative;
+mod derivative;
 mod dot;
 mod elementwise;
 mod gather;
@@ -19,6 +21,7 @@ mod rule;
 pub(crate) mod scatter;
 mod shape;
 mod sort;
+mod stop_gradient;
 #[cfg(test)]
 mod testkit;
 
@@ -34,7 +37,7 @@ use crate::program::text::{Given, Shown};
 use crate::program::*;
 
 pub use rule::BatchDim;
-pub(crate) use rule::{Batched, BatchedBody, Emit, Outputs};
+pub(crate) use rule::{Batched, BatchedBody, Emit, LinearInput, Outputs, Tangents};
 use rule::{ControlRules, DataRules, Effect, Rules, expect_operands};
 
 macro_rules! dispatch_ops {
@@ -154,6 +157,37 @@ pub(crate) fn batch(
     inputs: &[Batched],
 ) -> Result<Outputs<Batched>, Error> {
     op.rules().batch(cx, inputs)
+}
+
+/// The forward rule: emits the tangents of the results of an operation on `primals`; `None` is one that is known to be zero.
+#[allow(dead_code)] // The transform that asks comes with it.
+pub(crate) fn jvp(
+    cx: &mut dyn Tangents,
+    op: &DataOp,
+    primals: &[Atom],
+    results: &[Atom],
+    tangents: &[Option<Atom>],
+) -> Result<Outputs<Option<Atom>>, Error> {
+    if tangents.iter().all(Option::is_none) {
+        return Ok(derivative::all_zero(results.len()));
+    }
+    op.rules().jvp(cx, primals, results, tangents)
+}
+
+/// The reverse rule: emits the cotangents of the linear operands of an operation; `None` is one that is known to be zero, or
+/// is not asked for.
+#[allow(dead_code)] // The transform that asks comes with it.
+pub(crate) fn transpose(
+    cx: &mut dyn Tangents,
+    op: &DataOp,
+    cotangents: &[Option<Atom>],
+    inputs: &[LinearInput],
+) -> Result<Outputs<Option<Atom>>, Error> {
+    let asked = inputs.iter().any(LinearInput::is_linear);
+    if !asked || cotangents.iter().all(Option::is_none) {
+        return Ok(derivative::all_zero(inputs.len()));
+    }
+    op.rules().transpose(cx, cotangents, inputs)
 }
 
 /// An operation's parameters as text shows them.

@@ -17,6 +17,7 @@ macro_rules! named_ops {
                 match self { $($name::$variant => $text),* }
             }
             /// Every name.
+            #[allow(dead_code)] // Not every family is one of operations.
             pub(crate) const NAMES: &'static [&'static str] = &[$($text),*];
             /// The operation with this name.
             #[must_use]
@@ -45,10 +46,18 @@ named_ops! {
     /// Elementwise operations of two operands.
     BinaryOp {
         Add = "add", Sub = "sub", Mul = "mul", Div = "div", Rem = "rem", Pow = "pow", Max = "max", Min = "min",
-        Atan2 = "atan2", Nextafter = "nextafter", And = "and", Or = "or", Xor = "xor",
+        Atan2 = "atan2", Nextafter = "nextafter", Polygamma = "polygamma", And = "and", Or = "or", Xor = "xor",
         ShiftLeft = "shift_left", ShiftRightArithmetic = "shift_right_arithmetic",
         ShiftRightLogical = "shift_right_logical",
         Eq = "eq", Ne = "ne", Lt = "lt", Le = "le", Gt = "gt", Ge = "ge",
+    }
+}
+
+named_ops! {
+    /// Which intermediate values [`checkpoint`](crate::checkpoint) keeps for the backward pass.
+    CheckpointPolicy {
+        EverythingSaveable = "everything_saveable", NothingSaveable = "nothing_saveable",
+        DotsSaveable = "dots_saveable",
     }
 }
 
