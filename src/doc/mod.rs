@@ -5,3 +5,23 @@ pub mod for_jax_users;
 pub mod tutorial_callbacks;
 pub mod tutorial_control_flow;
 pub mod tutorial_vmap;
+
+/// Coming from phasic: its calls, and the calls here.
+#[cfg(feature = "phase")]
+#[doc = include_str!("../../docs/from-phasic.md")]
+pub mod from_phasic {}
+
+/// Coming from PhaseTypeR: its calls, and the calls here.
+#[cfg(feature = "phase")]
+#[doc = include_str!("../../docs/from-phasetyper.md")]
+pub mod from_phasetyper {}
+
+/// Coming from PhaseGen: its calls, and the calls here.
+#[cfg(feature = "phase")]
+#[doc = include_str!("../../docs/from-phasegen.md")]
+pub mod from_phasegen {}
+
+/// Phase-type distributions, a primer.
+#[cfg(feature = "phase")]
+#[doc = include_str!("../../docs/phase-types.md")]
+pub mod phase_types {}

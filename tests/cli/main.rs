@@ -6,6 +6,7 @@
 mod cache;
 mod commands;
 mod convert;
+mod distribution;
 mod model;
 mod submit;
 mod thetas;

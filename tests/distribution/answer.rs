@@ -24,8 +24,8 @@ impl<E: Into<PhaseError>> From<E> for NoAnswer {
 
 /// A model of a case at its theta.
 pub(crate) enum Model {
-    Time(PhaseType),
-    Steps(DiscretePhaseType),
+    Time(Box<PhaseType>),
+    Steps(Box<DiscretePhaseType>),
     /// Two graphs at their thetas, for operations.
     Pair([(Graph, Vec<f64>); 2]),
     Other,
@@ -98,10 +98,10 @@ impl Model {
         let trace = EliminationTrace::record(&graph);
         if graph.is_discrete() {
             let steps = trace.steps_at(&theta).map_err(|e| e.to_string())?;
-            return Ok(Self::Steps(steps));
+            return Ok(Self::Steps(Box::new(steps)));
         }
         let time = trace.at(&theta).map_err(|e| e.to_string())?;
-        Ok(Self::Time(time))
+        Ok(Self::Time(Box::new(time)))
     }
 
     pub(crate) fn answer(&self, question: &Value) -> Result<Value, NoAnswer> {

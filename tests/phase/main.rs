@@ -16,4 +16,5 @@ mod gradient;
 mod gradient_sweeps;
 mod json;
 mod models;
+mod pages;
 mod trace;

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::error::ErrorKind;
 use clap::{ArgGroup, Args};
 use elimap::phase::{
@@ -205,6 +205,17 @@ impl RewardArgs {
             }
         }
         Ok((names, rows))
+    }
+
+    /// The one reward, if there is one.
+    pub(crate) fn one(&self, graph: &Graph) -> Result<Option<Vec<f64>>> {
+        let (_, rows) = self.rows(graph)?;
+        ensure!(
+            rows.nrows() <= 1,
+            "there are {} rewards, and a distribution is that of one; give one --reward",
+            rows.nrows()
+        );
+        Ok(rows.outer_iter().next().map(|row| row.to_vec()))
     }
 }
 

@@ -10,6 +10,7 @@ mod cluster;
 mod commands;
 mod io;
 mod output;
+mod plot;
 mod progress;
 
 use std::process::ExitCode;
@@ -19,7 +20,10 @@ use clap::{Parser, Subcommand};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use cluster::submit;
-use commands::{cache, convert, model, moments, plan, show, trace, waiting_times, work};
+use commands::{
+    cache, convert, covariance, curve, model, moments, plan, sample, show, states, trace,
+    waiting_times, work,
+};
 use io::signals;
 
 /// Exact elimination of phase-type models.
@@ -39,6 +43,8 @@ Examples:
   elimap moments examples/models/island_12.json --thetas thetas.npy --gradient --out moments.npy
   elimap trace examples/models/island_12.json --json
   elimap waiting-times examples/models/island_4.json --theta 1,1,0.5
+  elimap cdf examples/models/island_4.json --theta 1,1,0.5 --times 0.5,1,2
+  elimap plot examples/models/island_4.json --curve --theta 1,1,0.5 --out density.svg
   elimap trace examples/models/island_4.json --ops | head
   elimap model islands 6 | elimap trace -
   elimap submit GRAPH.json --engine slurm --shards 8 -- --time=1:00:00
@@ -55,6 +61,13 @@ enum Command {
     Model(model::Args),
     WaitingTimes(waiting_times::Args),
     Show(show::Args),
+    Pdf(curve::PdfArgs),
+    Cdf(curve::CdfArgs),
+    Quantile(curve::QuantileArgs),
+    Covariance(covariance::Args),
+    States(states::Args),
+    Sample(sample::Args),
+    Plot(commands::plot::Args),
     Convert(convert::Args),
     Plan(plan::Args),
     Work(work::Args),
@@ -91,6 +104,13 @@ fn run(cli: &Cli) -> ExitCode {
         Command::Model(args) => model::run(args),
         Command::WaitingTimes(args) => waiting_times::run(args),
         Command::Show(args) => show::run(args),
+        Command::Pdf(args) => curve::pdf(args),
+        Command::Cdf(args) => curve::cdf(args),
+        Command::Quantile(args) => curve::quantile(args),
+        Command::Covariance(args) => covariance::run(args),
+        Command::States(args) => states::run(args),
+        Command::Sample(args) => sample::run(args),
+        Command::Plot(args) => commands::plot::run(args),
         Command::Convert(args) => convert::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Work(args) => work::run(args),

@@ -4,3 +4,4 @@ pub(crate) mod matrix;
 pub(crate) mod npy;
 pub(crate) mod signals;
 pub(crate) mod stream;
+pub(crate) mod vector;

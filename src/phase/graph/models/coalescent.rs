@@ -208,10 +208,11 @@ pub fn two_locus_arg_sfs(lineages: usize) -> Result<Graph, GraphError> {
     Graph::explore([(first, 1.0)], rule).param_length(2).build()
 }
 
-/// Two islands with samples of both, lineages by descendants in each sample and by where they are: `state[(island * (n1 + 1) + i)
-/// * (n2 + 1) + j]` lineages on an island have `i` descendants in the first sample and `j` in the second. Theta as in
-/// [`islands_sfs`]: coalescence on each island, migration from the first and from the second. The first sample starts on
-/// the first island, the second on the second; absorbed in a single lineage.
+/// Two islands with samples of both, lineages by where they are and by their descendants in each sample.
+///
+/// `state[(island * (n1 + 1) + i) * (n2 + 1) + j]` lineages on an island have `i` descendants in the first sample and `j` in the
+/// second. Theta as in [`islands_sfs`]: coalescence on each island, migration from the first and from the second. The first
+/// sample starts on the first island, the second on the second; absorbed in a single lineage.
 ///
 /// The time spent by lineages of one kind (i, j), on whichever island, makes the joint site-frequency spectrum.
 ///

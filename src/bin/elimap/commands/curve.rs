@@ -1,0 +1,151 @@
+//! `elimap pdf`, `elimap cdf`, `elimap quantile`: the distribution of the time, or of a reward.
+
+use anyhow::{Result, bail};
+
+use crate::args::RewardArgs;
+use crate::commands::answer::{AnswerArgs, Subject, Table, counts};
+use crate::io::vector;
+use crate::output::{Text, numbers};
+
+const TIMES: &str = "A,B|A:B:N|FILE|-";
+
+/// The density of the time until absorption, or of a reward, at times
+///
+/// The density is that of the continuous part; mass at time zero is in the distribution function. Times ascend. JSON has
+/// theta, times, pdf, cdf, survival and error, which bounds the error of each of the three. Of a discrete model the times are
+/// numbers of steps, and the density is their probability.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  elimap pdf examples/models/island_4.json --theta 1,1,0.5 --times 0:10:101 --csv
+  elimap pdf examples/models/kingman_10.json --theta 2 --times 0.5,1 --reward 's0 * (s0 > 1)'
+  elimap pdf examples/models/island_4.json --thetas thetas.npy --times times.npy --out pdf.npy")]
+pub(crate) struct PdfArgs {
+    #[command(flatten)]
+    curve: CurveArgs,
+}
+
+/// The distribution function and survival of the time until absorption, or of a reward, at times
+///
+/// Mass at time zero counts. Times ascend. JSON has theta, times, pdf, cdf, survival and error, which bounds the error of each
+/// of the three.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  elimap cdf examples/models/island_4.json --theta 1,1,0.5 --times 0.5,1,2 --json
+  elimap model k-out-of-n 3 5 | elimap cdf - --theta 0.001,2 --times 1e3,1e4 --tolerance 0 --relative
+  elimap cdf examples/models/island_4.json --thetas thetas.csv --times 0:10:11 --csv")]
+pub(crate) struct CdfArgs {
+    #[command(flatten)]
+    curve: CurveArgs,
+}
+
+#[derive(clap::Args)]
+struct CurveArgs {
+    #[command(flatten)]
+    answer: AnswerArgs,
+    /// The times: numbers, N of them from A to B, or a file of them (.npy, JSON, CSV); `-` for stdin
+    #[arg(long, value_name = TIMES, allow_hyphen_values = true)]
+    times: String,
+    #[command(flatten)]
+    reward: RewardArgs,
+}
+
+/// Quantiles of the time until absorption, or of a reward: the smallest time t with cdf(t) >= p
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  elimap quantile examples/models/island_4.json --theta 1,1,0.5 -p 0.05,0.5,0.95
+  elimap quantile examples/models/queue_grid_6.json --theta 0.8,1,1 --survival -p 1e-3,1e-12 --json")]
+pub(crate) struct QuantileArgs {
+    #[command(flatten)]
+    answer: AnswerArgs,
+    /// The probabilities: numbers, N of them from A to B, or a file of them (.npy, JSON, CSV); `-` for stdin
+    #[arg(short, long, value_name = TIMES, allow_hyphen_values = true)]
+    probabilities: String,
+    /// By the upper tail: the smallest time t with survival(t) <= p, exact for tiny probabilities
+    #[arg(long)]
+    survival: bool,
+    #[command(flatten)]
+    reward: RewardArgs,
+}
+
+impl CurveArgs {
+    fn run(&self, shown: &[&str]) -> Result<Text> {
+        let times = vector::numbers(&self.times)?;
+        self.answer.answer(|subject| {
+            let reward = self.reward.one(subject.trace().graph())?;
+            let curve = match subject.of(reward.as_deref())? {
+                Subject::Time(time) => {
+                    let curve = time.curve(&times)?;
+                    [
+                        curve.times,
+                        curve.pdf,
+                        curve.cdf,
+                        curve.survival,
+                        curve.error,
+                    ]
+                }
+                Subject::Steps(steps) => {
+                    let counts = counts(&times)?;
+                    let error = vec![0.0; counts.len()];
+                    [
+                        times.clone(),
+                        steps.pmf(&counts)?,
+                        steps.cdf(&counts)?,
+                        steps.survival(&counts)?,
+                        error,
+                    ]
+                }
+            };
+            let all = NAMES.iter().copied().zip(curve.iter().map(Vec::as_slice));
+            let columns: Vec<(&str, &[f64])> = all
+                .clone()
+                .filter(|(name, _)| shown.contains(name))
+                .collect();
+            let mut table = Table::of_columns(&columns);
+            for (name, values) in all {
+                table.json.insert(name.to_owned(), numbers(values));
+            }
+            Ok(table)
+        })
+    }
+}
+
+/// What a curve has.
+const NAMES: [&str; 5] = ["times", "pdf", "cdf", "survival", "error"];
+
+pub(crate) fn pdf(args: &PdfArgs) -> Result<Text> {
+    args.curve.run(&["times", "pdf", "error"])
+}
+
+pub(crate) fn cdf(args: &CdfArgs) -> Result<Text> {
+    args.curve.run(&["times", "cdf", "survival", "error"])
+}
+
+pub(crate) fn quantile(args: &QuantileArgs) -> Result<Text> {
+    let probabilities = vector::numbers(&args.probabilities)?;
+    args.answer.answer(|subject| {
+        let reward = args.reward.one(subject.trace().graph())?;
+        let quantiles = match (subject.of(reward.as_deref())?, args.survival) {
+            (Subject::Time(time), true) => time.survival_quantile(&probabilities)?,
+            (Subject::Time(time), false) => time.quantile(&probabilities)?,
+            (Subject::Steps(steps), false) => {
+                let found = steps.quantile(&probabilities)?;
+                found.into_iter().map(|count| count as f64).collect()
+            }
+            (Subject::Steps(_), true) => bail!(
+                "--survival is for times; for the steps of a discrete model ask for 1 - p without it"
+            ),
+        };
+        let name = if args.survival {
+            "survival"
+        } else {
+            "probabilities"
+        };
+        Ok(Table::of_columns(&[
+            (name, &probabilities),
+            ("quantiles", &quantiles),
+        ]))
+    })
+}

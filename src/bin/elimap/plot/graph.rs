@@ -1,0 +1,296 @@
+//! A graph: its vertices in layers of blocks, its edges as arrows with their rates.
+
+use anyhow::{Result, ensure};
+use elimap::phase::{Graph, VertexId};
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use crate::commands::show::formula;
+use crate::plot::layout::{Layout, Point, arrows, layout};
+use crate::plot::{BLUE, GREY, ORANGE, Picture, SANS, failed};
+
+/// More vertices than this make no picture that anybody reads.
+const MOST_VERTICES: usize = 300;
+/// With more edges than this their rates are left out.
+const MOST_LABELS: usize = 40;
+const MARGIN: f64 = 46.0;
+const TITLE: f64 = 44.0;
+const LETTER: f64 = 9.2;
+const NODE_HEIGHT: f64 = 34.0;
+
+/// A graph that is laid out.
+pub(crate) struct GraphPicture<'g> {
+    graph: &'g Graph,
+    title: String,
+    layout: Layout,
+    node_width: f64,
+    labels: Vec<String>,
+}
+
+impl<'g> GraphPicture<'g> {
+    pub(crate) fn new(graph: &'g Graph, title: String) -> Result<GraphPicture<'g>> {
+        let count = graph.vertex_count();
+        ensure!(
+            count <= MOST_VERTICES,
+            "{count} vertices make no picture that can be read, {MOST_VERTICES} are the most; plot a smaller size of the model, list it with `elimap show`, or draw it with Graphviz from `elimap convert --to dot`"
+        );
+        let state = |vertex: VertexId| -> String {
+            let entries: Vec<String> = graph
+                .state(vertex)
+                .iter()
+                .map(ToString::to_string)
+                .collect();
+            entries.join(",")
+        };
+        let mut labels: Vec<String> = graph.vertices().map(state).collect();
+        // Long states, as those of spectra, are told by `elimap show`.
+        let long = labels
+            .iter()
+            .map(|label| label.chars().count())
+            .max()
+            .unwrap_or(0)
+            > 12;
+        if long || graph.state_length() == 0 {
+            labels = graph
+                .vertices()
+                .map(|vertex| format!("v{}", vertex.index()))
+                .collect();
+        }
+        labels[0] = "start".to_owned();
+        let widest = labels
+            .iter()
+            .map(|label| label.chars().count())
+            .max()
+            .unwrap_or(0);
+        let node_width = widest as f64 * LETTER + 24.0;
+        Ok(GraphPicture {
+            layout: layout(graph, node_width),
+            graph,
+            title,
+            node_width,
+            labels,
+        })
+    }
+
+    fn place(&self, vertex: VertexId) -> Point {
+        let (x, y) = self.layout.places[vertex.index()];
+        (x + MARGIN, y + MARGIN + TITLE)
+    }
+}
+
+/// A quadratic curve from a to b that bends by so much to its left.
+struct Bend {
+    a: Point,
+    c: Point,
+    b: Point,
+}
+
+impl Bend {
+    fn new(a: Point, b: Point, bend: f64) -> Bend {
+        let (dx, dy) = (b.0 - a.0, b.1 - a.1);
+        let length = dx.hypot(dy).max(1e-9);
+        let middle = ((a.0 + b.0) / 2.0, (a.1 + b.1) / 2.0);
+        let c = (
+            middle.0 + 2.0 * bend * dy / length,
+            middle.1 - 2.0 * bend * dx / length,
+        );
+        Bend { a, c, b }
+    }
+
+    fn at(&self, t: f64) -> Point {
+        let (u, v, w) = ((1.0 - t) * (1.0 - t), 2.0 * t * (1.0 - t), t * t);
+        (
+            u * self.a.0 + v * self.c.0 + w * self.b.0,
+            u * self.a.1 + v * self.c.1 + w * self.b.1,
+        )
+    }
+}
+
+impl Picture for GraphPicture<'_> {
+    fn size(&self) -> (u32, u32) {
+        let width =
+            (self.layout.width + 2.0 * MARGIN).max(self.title.chars().count() as f64 * 12.0 + 40.0);
+        let height = self.layout.height + 2.0 * MARGIN + TITLE;
+        (width.ceil() as u32, height.ceil() as u32)
+    }
+
+    fn paint<DB: DrawingBackend>(&self, area: &DrawingArea<DB, Shift>, scale: u32) -> Result<()> {
+        let unit = f64::from(scale);
+        let pixel = |(x, y): Point| ((x * unit).round() as i32, (y * unit).round() as i32);
+        let font = |size: f64, color: &'static RGBColor| {
+            let centre = Pos::new(HPos::Center, VPos::Center);
+            TextStyle::from((SANS, size * unit).into_font())
+                .color(color)
+                .pos(centre)
+        };
+        let middle = f64::from(self.size().0) / 2.0;
+        let title = Text::new(
+            self.title.clone(),
+            pixel((middle, TITLE * 0.6)),
+            font(22.0, &BLACK),
+        );
+        area.draw(&title).map_err(failed)?;
+        for &((x, y), radius) in &self.layout.circles {
+            let centre = pixel((x + MARGIN, y + MARGIN + TITLE));
+            let size = ((radius + self.node_width / 2.0 + 8.0) * unit) as i32;
+            let disc = Circle::new(centre, size, RGBColor(240, 244, 249).filled());
+            area.draw(&disc).map_err(failed)?;
+        }
+        let all = arrows(self.graph);
+        let rates: Vec<(VertexId, VertexId, String)> = self
+            .graph
+            .start()
+            .iter()
+            .map(|(to, probability)| (VertexId::START, *to, probability.to_string()))
+            .chain(
+                self.graph
+                    .edges()
+                    .map(|e| (e.from, e.to, formula(self.graph, &e))),
+            )
+            .collect();
+        let mut labels = Vec::new();
+        for (from, to, rate) in &rates {
+            let color = if *from == VertexId::START {
+                ORANGE
+            } else {
+                GREY
+            };
+            let curve = self.bend(*from, *to, &all);
+            let points: Vec<(i32, i32)> = (0..=24)
+                .map(|k| pixel(curve.at(f64::from(k) / 24.0)))
+                .collect();
+            let style = color.stroke_width(scale + scale / 2);
+            area.draw(&PathElement::new(points, style))
+                .map_err(failed)?;
+            area.draw(&Polygon::new(
+                head(&curve).map(pixel).to_vec(),
+                color.filled(),
+            ))
+            .map_err(failed)?;
+            labels.push((curve.at(0.42), rate.clone()));
+        }
+        if rates.len() <= MOST_LABELS {
+            for (at, rate) in spread(labels) {
+                let half = (rate.chars().count() as f64 * 7.4 / 2.0 + 3.0, 10.0);
+                let corners = [
+                    pixel((at.0 - half.0, at.1 - half.1)),
+                    pixel((at.0 + half.0, at.1 + half.1)),
+                ];
+                area.draw(&Rectangle::new(corners, WHITE.mix(0.85).filled()))
+                    .map_err(failed)?;
+                area.draw(&Text::new(rate, pixel(at), font(13.0, &BLACK)))
+                    .map_err(failed)?;
+            }
+        }
+        for vertex in self.graph.vertices() {
+            let (x, y) = self.place(vertex);
+            let (fill, line) = match (vertex == VertexId::START, self.graph.is_absorbing(vertex)) {
+                (true, _) => (RGBColor(253, 238, 224), ORANGE),
+                (_, true) => (RGBColor(228, 228, 228), GREY),
+                _ => (RGBColor(222, 234, 247), BLUE),
+            };
+            let half = (self.node_width / 2.0, NODE_HEIGHT / 2.0);
+            let corners = [
+                pixel((x - half.0, y - half.1)),
+                pixel((x + half.0, y + half.1)),
+            ];
+            area.draw(&Rectangle::new(corners, fill.filled()))
+                .map_err(failed)?;
+            let width = if self.graph.is_absorbing(vertex) {
+                3
+            } else {
+                2
+            };
+            let border = Rectangle::new(corners, line.stroke_width(width * scale / 2 + scale / 2));
+            area.draw(&border).map_err(failed)?;
+            let label = self.labels[vertex.index()].clone();
+            area.draw(&Text::new(label, pixel((x, y)), font(15.0, &BLACK)))
+                .map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+impl GraphPicture<'_> {
+    /// The arrow between two vertices, from border to border.
+    fn bend(&self, from: VertexId, to: VertexId, all: &[(VertexId, VertexId)]) -> Bend {
+        let (a, b) = (self.place(from), self.place(to));
+        let distance = (b.0 - a.0).hypot(b.1 - a.1);
+        let bend = if all.contains(&(to, from)) {
+            // There and back side by side.
+            (0.12 * distance).clamp(9.0, 26.0)
+        } else if self.passes(a, b, from, to) {
+            0.16 * distance
+        } else {
+            0.0
+        };
+        let whole = Bend::new(a, b, bend);
+        let is_inside = |p: Point, centre: Point| {
+            (p.0 - centre.0).abs() < self.node_width / 2.0 + 2.0
+                && (p.1 - centre.1).abs() < NODE_HEIGHT / 2.0 + 2.0
+        };
+        let steps = 200;
+        let at = |k: i32| whole.at(f64::from(k) / f64::from(steps));
+        let first = (0..steps).find(|&k| !is_inside(at(k), a)).unwrap_or(0);
+        let last = (0..steps)
+            .rev()
+            .find(|&k| !is_inside(at(k), b))
+            .unwrap_or(steps);
+        let (start, end) = (at(first), at(last.max(first)));
+        let bend = bend * f64::from((last - first).max(0)) / f64::from(steps);
+        Bend::new(start, end, bend)
+    }
+
+    /// Whether a straight line would pass through another vertex.
+    fn passes(&self, a: Point, b: Point, from: VertexId, to: VertexId) -> bool {
+        let others = self.graph.vertices().filter(|&v| v != from && v != to);
+        others.into_iter().any(|vertex| {
+            let p = self.place(vertex);
+            (1..20).any(|k| {
+                let t = f64::from(k) / 20.0;
+                let (x, y) = (a.0 + t * (b.0 - a.0), a.1 + t * (b.1 - a.1));
+                (x - p.0).abs() < self.node_width / 2.0 && (y - p.1).abs() < NODE_HEIGHT / 2.0
+            })
+        })
+    }
+}
+
+/// The corners of an arrow's head.
+fn head(curve: &Bend) -> [Point; 3] {
+    let (tip, before) = (curve.at(1.0), curve.at(0.9));
+    let (dx, dy) = (tip.0 - before.0, tip.1 - before.1);
+    let length = dx.hypot(dy).max(1e-9);
+    let (dx, dy) = (dx / length, dy / length);
+    let base = (tip.0 - 11.0 * dx, tip.1 - 11.0 * dy);
+    [
+        tip,
+        (base.0 - 4.5 * dy, base.1 + 4.5 * dx),
+        (base.0 + 4.5 * dy, base.1 - 4.5 * dx),
+    ]
+}
+
+/// Moves labels that cover each other apart, up and down.
+fn spread(mut labels: Vec<(Point, String)>) -> Vec<(Point, String)> {
+    for _ in 0..40 {
+        let mut moved = false;
+        for i in 0..labels.len() {
+            for j in 0..i {
+                let room = |k: usize| labels[k].1.chars().count() as f64 * 3.7 + 4.0;
+                let (p, q) = (labels[i].0, labels[j].0);
+                let (dx, dy) = ((p.0 - q.0).abs(), p.1 - q.1);
+                if dx < room(i) + room(j) && dy.abs() < 21.0 {
+                    let shift = (21.0 - dy.abs()) / 2.0 + 0.5;
+                    let sign = if dy >= 0.0 { 1.0 } else { -1.0 };
+                    labels[i].0.1 += sign * shift;
+                    labels[j].0.1 -= sign * shift;
+                    moved = true;
+                }
+            }
+        }
+        if !moved {
+            break;
+        }
+    }
+    labels
+}
