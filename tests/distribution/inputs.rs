@@ -40,9 +40,9 @@ fn tolerances_that_cannot_be_had_are_refused() {
         );
     }
     let strict = erlang().within(Tolerance::relative(2e-14).unwrap());
-    // That many steps are not certain to 2e-14.
+    // The quotient of two numbers that far below every f64 is not certain to 2e-14.
     assert!(matches!(
-        strict.survival(&[1e7]).unwrap_err(),
+        strict.hazard(&[1e7]).unwrap_err(),
         DistributionError::NotReached { .. }
     ));
 }

@@ -11,8 +11,8 @@ use crate::phase::distribution::tolerance::Bounded;
 /// Rounds after which every bracket is as narrow as its two neighbouring numbers.
 const ROUNDS: usize = 200;
 
-/// A step that moves a time by less than this share of it is the last.
-const CLOSE: f64 = 1e-14;
+/// A step that moves a time by less than this share of it is the last: what remains is of the order of its square.
+const CLOSE: f64 = 1e-10;
 
 /// The tail that is solved for.
 #[derive(Clone, Copy, Debug)]
@@ -37,11 +37,15 @@ impl Search {
     /// Takes in what the time has; whether another round is needed.
     fn advance(&mut self, values: Values) {
         self.values = values;
-        let (found, excess) = match self.goal {
-            Goal::Absorbed(goal) => (values.absorbed, -(values.absorbed / goal).ln()),
+        // How far the logarithm of the tail is from its goal, and its slope.
+        let (excess, slope) = match self.goal {
+            Goal::Absorbed(goal) => {
+                let slope = values.plain_density() / values.absorbed;
+                (-(values.absorbed / goal).ln(), slope)
+            }
             Goal::Survival(goal) => {
                 let excess = (values.survival / goal).ln() + values.log_scale;
-                (values.plain_survival(), excess)
+                (excess, values.density / values.survival)
             }
         };
         // Whether the quantile is later.
@@ -50,11 +54,7 @@ impl Search {
             true => self.low = self.time,
             false => self.high = self.time,
         }
-        let hazard = match values.log_scale {
-            0.0 => values.density / found,
-            _ => values.density / values.survival,
-        };
-        let step = excess / hazard;
+        let step = excess / slope;
         let mut next = self.time + step;
         let is_inside = next > self.low && next < self.high;
         if is_inside && step.abs() <= CLOSE * self.time {

@@ -358,14 +358,15 @@ impl<'a> Steps<'a> {
     pub(crate) fn in_window(&self, window: &Window, time: f64) -> Values {
         let mean = self.jump.rate * time;
         let is_far = window.log_scale != 0.0;
+        let survival = window.sum(&self.mass);
         let absorbed = match is_far {
-            // Nothing is left.
-            true => self.mass[0],
-            false => self.absorbed_in(window),
+            // Less than half is left here, so the difference keeps its digits.
+            true => self.mass[0] - survival * window.log_scale.exp(),
+            false => window.sum(&self.absorbed),
         };
         Values {
             log_scale: window.log_scale,
-            survival: window.sum(&self.mass),
+            survival,
             density: window.sum(&self.flow) * self.jump.rate,
             absorbed,
             relative: rounding(mean)
@@ -375,10 +376,6 @@ impl<'a> Steps<'a> {
                     0.0
                 },
         }
-    }
-
-    fn absorbed_in(&self, window: &Window) -> f64 {
-        window.sum(&self.absorbed)
     }
 
     /// Survival, density and absorption at a time.

@@ -24,6 +24,9 @@ const MOST_STATES: usize = 2048;
 /// By how much a multiply-add of a dense product is cheaper than one of a step.
 const DENSE: f64 = 8.0;
 
+/// What a ladder costs before its first product.
+const SET_UP: f64 = 2e5;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Method {
     Steps,
@@ -54,7 +57,8 @@ impl<'a> Timeline<'a> {
         let count = rate * latest;
         let states = chain.len() as f64;
         let steps = (count + 37.0 * count.sqrt() + states) * (chain.flows() as f64 + 3.0 * states);
-        let ladder = states.powi(3) * (count.max(1.0).log2() + 4.0) / DENSE + 64.0 * states.powi(2);
+        let levels = count.max(1.0).log2() + 4.0;
+        let ladder = SET_UP + states.powi(3) * levels / DENSE + 64.0 * states.powi(2);
         let one = Bounded {
             value: 1.0,
             error: rounding(count),
