@@ -5,6 +5,7 @@
 //! [`binary_takes`]; evaluation relies on it.
 
 mod batch;
+mod block;
 mod kernels;
 mod select;
 #[cfg(test)]
@@ -23,6 +24,9 @@ use crate::ops::shape::addressable;
 use crate::program::text::{Given, Shown};
 use crate::program::{Binary, BinaryOp, ConvertElementType, IntegerPow, Op, Unary, UnaryOp};
 
+pub(crate) use block::{
+    Elementwise, Operand, ThenAdd, compare, convert, is_finite, multiply_add, select,
+};
 pub(crate) use kernels::elements;
 
 type Typed<T> = ArcArray<T, IxDyn>;
@@ -103,7 +107,8 @@ fn binary_takes(kind: BinaryOp) -> Takes {
     }
 }
 
-fn is_comparison(kind: BinaryOp) -> bool {
+/// Whether the results are truth values.
+pub(crate) fn is_comparison(kind: BinaryOp) -> bool {
     use BinaryOp as B;
     matches!(kind, B::Eq | B::Ne | B::Lt | B::Le | B::Gt | B::Ge)
 }

@@ -33,6 +33,10 @@ use crate::program::text::{Given, Shown};
 #[allow(clippy::wildcard_imports)] // Every row of the table.
 use crate::program::*;
 
+pub(crate) use elementwise::{
+    Elementwise, Operand, ThenAdd, compare, convert, is_comparison, is_finite, multiply_add, select,
+};
+pub(crate) use reduce::{BLOCK, Fold};
 pub use rule::BatchDim;
 pub(crate) use rule::{Batched, BatchedBody, Emit, Outputs};
 use rule::{ControlRules, DataRules, Effect, Rules, expect_operands};
