@@ -64,7 +64,9 @@ impl Memories {
         memories.pop().unwrap_or_default()
     }
 
-    pub(super) fn give_back(&self, memory: Memory) {
+    pub(super) fn give_back(&self, mut memory: Memory) {
+        // A run that failed leaves values, which are not to be held on to.
+        memory.values.clear();
         let mut memories = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         memories.push(memory);
     }

@@ -73,7 +73,7 @@ pub(super) enum ElementsMut<'a> {
 }
 
 /// An element type of instructions: where its elements are among those of others.
-pub(super) trait Value: Elementwise {
+pub(super) trait Value: Elementwise + Fold {
     fn slots(arena: &Arena) -> &Slots<Self>;
     fn slots_mut(arena: &mut Arena) -> &mut Slots<Self>;
     fn view(elements: &[Self]) -> Elements<'_>;

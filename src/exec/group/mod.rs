@@ -272,22 +272,26 @@ impl Blocks {
     }
 
     fn block(&self, index: usize) -> Block {
-        if self.pieces > 0 {
-            let (row, piece) = (index / self.pieces, index % self.pieces);
-            return Block {
-                start: row * self.length + piece * BLOCK,
-                elements: BLOCK.min(self.length - piece * BLOCK),
-                row: index,
-                rows: 1,
-            };
-        }
-        let row = index * self.per_block;
-        let rows = self.per_block.min(self.rows - row);
-        Block {
-            start: row * self.length,
-            elements: rows * self.length,
-            row,
-            rows,
+        match self.pieces {
+            0 => {
+                let row = index * self.per_block;
+                let rows = self.per_block.min(self.rows - row);
+                Block {
+                    start: row * self.length,
+                    elements: rows * self.length,
+                    row,
+                    rows,
+                }
+            }
+            pieces => {
+                let (row, piece) = (index / pieces, index % pieces);
+                Block {
+                    start: row * self.length + piece * BLOCK,
+                    elements: BLOCK.min(self.length - piece * BLOCK),
+                    row: index,
+                    rows: 1,
+                }
+            }
         }
     }
 

@@ -6,7 +6,6 @@
 use super::{excluded, less, less_or_equal};
 use crate::array::{DType, Element, Pass, on_widest};
 use crate::ops::math::{Arith, Bits, ConvertFrom, Float, Integer, Number, square};
-use crate::ops::reduce::Fold;
 use crate::program::{BinaryOp, UnaryOp};
 
 /// An operand of a block.
@@ -89,7 +88,7 @@ fn zip<T: Copy, R: Copy>(
 }
 
 /// An element type with its elementwise operations; those that the type rules exclude end in [`excluded`].
-pub(crate) trait Elementwise: Fold {
+pub(crate) trait Elementwise: Arith {
     fn unary(kind: UnaryOp, x: &[Self], out: &mut [Self]);
 
     /// Not for comparisons; see [`compare`].
