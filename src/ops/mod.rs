@@ -36,6 +36,7 @@ use crate::program::*;
 pub(crate) use elementwise::{
     Elementwise, Operand, ThenAdd, compare, convert, is_comparison, is_finite, multiply_add, select,
 };
+pub(crate) use math::{Arith, Number};
 pub(crate) use reduce::{BLOCK, Fold};
 pub use rule::BatchDim;
 pub(crate) use rule::{Batched, BatchedBody, Emit, Outputs};

@@ -200,11 +200,11 @@ fn check(tape: &[u8], sizes: Sizes) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn fused_programs_have_the_bits_of_single_operations(
-        tape in prop::collection::vec(any::<u8>(), 5..120),
+        tape in prop::collection::vec(any::<u8>(), 5..80),
         rows in prop::sample::select(vec![0, 1, 2, 3, 17, 40]),
         columns in prop::sample::select(vec![0, 1, 2, 3, 8, 33, 511, 512, 513]),
     ) {

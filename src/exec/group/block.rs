@@ -1,6 +1,7 @@
 //! One block: operands are copied where they have to be, then instruction follows instruction.
 
 use super::load::Walk;
+use super::register::Register;
 use super::{Arg, Block, Code, Group, Instruction, Level, Target};
 use crate::array::{DType, Scalar, dispatch_dtype};
 use crate::ops::{Elementwise, Fold, Operand, compare, convert, is_finite, multiply_add, select};
@@ -16,6 +17,7 @@ pub(in crate::exec) struct Arena {
     i64: Slots<i64>,
     f32: Slots<f32>,
     f64: Slots<f64>,
+    pub(super) registers: Vec<Register>,
 }
 
 /// The slots of one element type, from a cache line's start on.

@@ -1,5 +1,6 @@
 //! From a draft to a group: what nobody reads goes, products meet their sums, and values get slots.
 
+use super::small::Small;
 use super::{Arg, Blocks, Code, Draft, Group, Instruction, Level, Output, Target};
 use crate::array::{DType, TensorType};
 use crate::ops::ThenAdd;
@@ -82,10 +83,15 @@ impl Draft<'_> {
             instructions,
             outputs,
             sizes: [0; DType::ALL.len()],
+            small: None,
             work,
         };
         drop_unused_inputs(&mut group);
         place(&mut group, program, uses.len());
+        group.small = Small::new(&group);
+        if group.small.is_some() {
+            group.instructions = Vec::new();
+        }
         group.instructions.shrink_to_fit();
         Some(group)
     }

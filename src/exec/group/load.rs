@@ -26,6 +26,11 @@ impl Walk {
         }
     }
 
+    /// The number of elements.
+    pub(super) fn count(&self) -> usize {
+        self.axes.iter().map(|axis| axis.0).product()
+    }
+
     /// Where the first element lies, if the others follow it.
     pub(super) fn in_order(&self) -> Option<usize> {
         matches!(self.axes[..], [] | [(_, 1)]).then_some(self.offset)

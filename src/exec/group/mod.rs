@@ -11,13 +11,15 @@
 //! run. Which block runs when, and on which thread, changes nothing: no block reads what another has written.
 //!
 //! [`draft`] makes instructions of equations, [`compile`] gives them slots, [`run`] binds arrays and spreads blocks over threads, and
-//! [`block`] runs the instructions on one.
+//! [`block`] runs the instructions on one. [`small`] does all that for a handful of elements.
 
 mod block;
 mod compile;
 mod draft;
 mod load;
+mod register;
 mod run;
+mod small;
 
 use smallvec::SmallVec;
 
@@ -213,6 +215,8 @@ pub(super) struct Group {
     pub(super) outputs: Vec<Output>,
     /// Elements of each type that slots take.
     sizes: [u32; DType::ALL.len()],
+    /// The same for registers, where it is such a group.
+    small: Option<small::Small>,
     /// What a call costs, about, in elementary operations on elements.
     work: usize,
 }

@@ -37,6 +37,14 @@ impl Group {
             .zip(given)
             .map(|(input, array)| self.bind(input, array))
             .collect();
+        if let Some(small) = &self.small {
+            if arenas.is_empty() {
+                arenas.push(Arena::default());
+            }
+            let outputs = outputs.iter_mut().map(elements_mut);
+            small.run(&mut arenas[0].registers, &bound, outputs);
+            return;
+        }
         // Rows that are cut into blocks leave a result for each block first.
         let mut partial: SmallVec<[Option<Array>; 2]> = self
             .outputs
