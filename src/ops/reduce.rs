@@ -4,6 +4,7 @@
 //! remove neighbouring axes: seen as `(outer, reduced, inner)`, a step reduces contiguous runs where `inner` is 1 and whole
 //! rows otherwise. The order of operations, which [`fold`] lays down, depends on the shape alone.
 
+mod derivative;
 mod fold;
 #[cfg(test)]
 mod tests;
