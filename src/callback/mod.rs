@@ -6,6 +6,7 @@
 //! declared, of the declared dtypes and (batched) shapes. Whatever goes wrong on the host's side, an error, a panic or a wrong
 //! result, arrives as a [`CallbackError`](crate::CallbackError) that names the callback and, for per-lane methods, the lane.
 
+mod derivative;
 mod host;
 mod log;
 mod options;
@@ -16,6 +17,8 @@ use std::sync::Arc;
 use crate::array::{Array, TensorType};
 use crate::error::BoxError;
 
+pub(crate) use derivative::HostDerivative;
+pub use derivative::Residuals;
 pub use host::HostOutput;
 pub use log::{CallLog, CallRecord};
 pub use options::{CancelToken, Progress, RunOptions};
@@ -176,6 +179,7 @@ pub struct Callback {
     method: Option<VmapMethod>,
     kind: CallbackKind,
     log: Option<CallLog>,
+    derivative: Option<Arc<HostDerivative>>,
 }
 
 impl Callback {
@@ -195,6 +199,7 @@ impl Callback {
             method: None,
             kind: CallbackKind::Pure,
             log: None,
+            derivative: None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Guides: for those who come from JAX, and tutorials whose code is tested.
 
+pub mod differentiation;
 pub mod for_jax_users;
 pub mod tutorial_callbacks;
 pub mod tutorial_control_flow;

@@ -114,6 +114,7 @@ impl Fuser<'_> {
             | DataOp::Binary(_)
             | DataOp::IntegerPow(_)
             | DataOp::ConvertElementType(_)
+            | DataOp::StopGradient(_)
             | DataOp::Clamp(_) => Kind::Elementwise,
             DataOp::SelectN(_) => {
                 let which = self.program.atom_type(&equation.inputs[0]).dtype;

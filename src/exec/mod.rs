@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 
 use crate::array::Array;
 use crate::callback::RunOptions;
-use crate::error::{Error, OpError, OpErrorKind};
+use crate::error::{AutodiffError, Error, OpError, OpErrorKind};
 use crate::ops::{self, Outputs};
 use crate::program::{HostCall, Op, Program};
 
@@ -154,6 +154,10 @@ impl Plan {
             Action::Scan(plan) => control::run_scan(plan, operands, cx)?,
             Action::ScatterApply { op, update } => control::run_scatter(op, update, &operands, cx)?,
             Action::Unbound(error) => return Err(error.clone().into()),
+            Action::ForwardOnly(name) => {
+                let name = name.to_string();
+                return Err(AutodiffError::ForwardCustomVjp { name }.into());
+            }
         };
         put(step, outputs, memory);
         Ok(())

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::panic::Location;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -17,8 +18,9 @@ use crate::error::{OpError, OpErrorKind};
 use crate::passes::dead::dead_code;
 use crate::passes::hoist;
 use crate::program::{
-    Atom, AxisName, BroadcastInDim, Call, Cond, ControlOp, CustomVmapCall, DataOp, HostCall, Op,
-    Program, ProgramBuilder, ScatterApply, SelectN, Var, While,
+    Atom, AxisName, BroadcastInDim, Call, Checkpoint, Cond, ControlOp, CustomJvpCall, CustomLin,
+    CustomVjpCall, CustomVmapCall, DataOp, HostCall, Op, Program, ProgramBuilder, ScatterApply,
+    SelectN, Var, While,
 };
 
 /// A compiled program.
@@ -90,6 +92,8 @@ pub(super) enum Action {
     },
     /// A collective whose axis no vmap bound.
     Unbound(OpError),
+    /// A tangent of a function that has a reverse derivative only.
+    ForwardOnly(Arc<str>),
 }
 
 #[derive(Debug)]
@@ -455,9 +459,11 @@ impl Action {
                 }
             }
             ControlOp::Call(Call { program, .. })
-            | ControlOp::CustomVmapCall(CustomVmapCall { program, .. }) => {
-                Action::Call(Plan::new(program))
-            }
+            | ControlOp::CustomVmapCall(CustomVmapCall { program, .. })
+            | ControlOp::CustomJvpCall(CustomJvpCall { program, .. })
+            | ControlOp::CustomVjpCall(CustomVjpCall { program, .. })
+            | ControlOp::Checkpoint(Checkpoint { program, .. }) => Action::Call(Plan::new(program)),
+            ControlOp::CustomLin(CustomLin { name, .. }) => Action::ForwardOnly(name.clone()),
             ControlOp::Cond(Cond { branches }) => {
                 Action::Cond(branches.iter().map(|b| Plan::new(&swept(b))).collect())
             }

@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 pub(crate) struct Case {
     pub(crate) id: String,
     #[serde(default)]
+    pub(crate) group: String,
+    #[serde(default)]
     pub(crate) mode: String,
     pub(crate) inputs: Vec<Value>,
     pub(crate) fun: Function,

@@ -120,6 +120,7 @@ impl<'a> Draft<'a> {
                     self.push(Code::Convert(op.dtype), dtype, level, &[x])
                 }
             }
+            DataOp::StopGradient(_) => self.arg(&equation.inputs[0], level),
             DataOp::SelectN(_) => {
                 let dtype = self.program.atom_type(&equation.inputs[1]).dtype;
                 let args = [0, 1, 2].map(|i| self.arg(&equation.inputs[i], level));
@@ -350,6 +351,7 @@ fn moves(program: &Program, equation: &Equation) -> Option<SmallVec<[Option<Move
         | DataOp::Binary(_)
         | DataOp::IntegerPow(_)
         | DataOp::ConvertElementType(_)
+        | DataOp::StopGradient(_)
         | DataOp::SelectN(_)
         | DataOp::Clamp(_)
         | DataOp::Concatenate(_)
