@@ -13,6 +13,7 @@ mod npz;
 mod promote;
 mod threads;
 mod types;
+mod widest;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -30,6 +31,7 @@ pub(crate) use promote::{promote_all, to_inexact};
 pub use threads::prepare_threads;
 pub use types::{Shape, TensorType};
 pub(crate) use types::{ShapeTuple, broadcast_shapes, resolve_axis};
+pub(crate) use widest::{Pass, on_widest};
 
 /// The buffer of an [`Array`]: one shared ndarray per element type.
 #[doc(hidden)]

@@ -2,12 +2,12 @@
 
 use smallvec::{SmallVec, smallvec};
 
+use super::RunContext;
 use super::plan::{Plan, ScanPlan, WhilePlan};
-use super::{RunContext, Table};
 use crate::array::{Array, Data, Element, TensorType, dispatch_dtype};
 use crate::error::{Error, OpError, OpErrorKind};
 use crate::ops::{self, Outputs};
-use crate::program::{ScatterApply, SelectN};
+use crate::program::ScatterApply;
 
 pub(super) fn run_cond(
     branches: &[Plan],
@@ -22,7 +22,10 @@ pub(super) fn run_cond(
 
 fn any(pred: &Array) -> bool {
     match pred.data() {
-        Data::Bool(a) => a.iter().any(|&b| b),
+        Data::Bool(a) => match a.as_slice_memory_order() {
+            Some(lanes) => lanes.contains(&true),
+            None => a.iter().any(|&b| b),
+        },
         _ => false,
     }
 }
@@ -33,50 +36,46 @@ pub(super) fn run_while(
     cx: &mut RunContext,
 ) -> Result<Outputs<Array>, Error> {
     let consts = plan.cond_consts + plan.body_consts;
-    let (cond_consts, body_consts) = operands[..consts].split_at(plan.cond_consts);
     let mut carry: Outputs<Array> = operands[consts..].iter().cloned().collect();
-    let predicate = |carry: &[Array], cx: &mut RunContext| -> Result<Array, Error> {
-        let args = cond_consts.iter().chain(carry).cloned();
-        Ok(plan.cond.run(args, cx)?.swap_remove(0))
-    };
-    let mut body_consts = body_consts.to_vec();
+    let cond_consts = &operands[..plan.cond_consts];
+    let args = cond_consts.iter().chain(&carry).cloned();
+    let mut predicate = plan.cond.run(args, cx)?.swap_remove(0);
+    let mut consts: Vec<Array> = operands[..consts].to_vec();
+    drop(operands);
     let mut first = true;
-    let mut table = Table::new();
-    while any(&predicate(&carry, cx)?) {
+    let mut memory = plan.step.memories.take();
+    while any(&predicate) {
         // Only a loop that takes a step calls the host.
         if let (true, Some(invariant)) = (first, &plan.invariant) {
-            let found = invariant.run(body_consts.iter().cloned(), cx)?;
-            body_consts.extend(found);
+            let body_consts = consts[plan.cond_consts..].iter().cloned();
+            let found = invariant.run(body_consts, cx)?;
+            consts.extend(found);
         }
         first = false;
         cx.options.check()?;
-        let args = body_consts.iter().chain(&carry).cloned();
-        let next = plan.body.run_in(&mut table, args, cx)?;
-        if plan.masked {
-            // A second look at the predicate masks the update, so finished lanes keep their carry (rules C33 and C34).
-            let keep_going = predicate(&carry, cx)?;
-            for (old, new) in carry.iter_mut().zip(next) {
-                let which = keep_going
-                    .broadcast_in_dim(old.shape(), &(0..keep_going.rank()).collect::<Vec<_>>());
-                *old = ops::eval(&SelectN.into(), &[which, old.clone(), new]).swap_remove(0);
-            }
-        } else {
-            carry = next;
-        }
+        let mask = plan.masked.then_some(predicate);
+        let args = consts.iter().cloned().chain(mask).chain(carry.drain(..));
+        let mut next = plan.step.run_in(&mut memory, args, cx)?;
+        // A step answers with the carry and, behind it, its predicate.
+        predicate = next.pop().unwrap_or_else(|| Array::scalar(false));
+        carry = next;
     }
+    plan.step.memories.give_back(memory);
     Ok(carry)
 }
 
 pub(super) fn run_scan(
     plan: &ScanPlan,
-    operands: SmallVec<[Array; 4]>,
+    mut operands: SmallVec<[Array; 4]>,
     cx: &mut RunContext,
 ) -> Result<Outputs<Array>, Error> {
     let fixed = plan.num_consts + plan.num_carry;
     let mut consts: Vec<Array> = operands[..plan.num_consts].to_vec();
     let mut carry: Outputs<Array> = operands[plan.num_consts..fixed].iter().cloned().collect();
-    let mut table = Table::new();
-    let xs = &operands[fixed..];
+    let mut memory = plan.body.memories.take();
+    let xs: SmallVec<[Array; 4]> = operands.drain(fixed..).collect();
+    drop(operands);
+    let xs = &xs[..];
     OpErrorKind::check_memory(&plan.ys).map_err(|kind| OpError::at("scan", kind, None))?;
     let mut ys: Vec<Stack> = plan.ys.iter().map(Stack::new).collect();
     if plan.length > 0
@@ -99,18 +98,21 @@ pub(super) fn run_scan(
             cx.lanes.push(i);
         }
         cx.options.check()?;
-        let mut out = plan.body.run_in(&mut table, args, cx)?;
+        let mut out = plan.body.run_in(&mut memory, args, cx)?;
         if plan.lanes {
             cx.lanes.pop();
             if cx.lanes.is_empty() {
                 cx.options.report(step + 1, plan.length);
             }
         }
-        for (stack, y) in ys.iter_mut().zip(out.drain(plan.num_carry..)) {
+        for (k, (stack, y)) in ys.iter_mut().zip(out.drain(plan.num_carry..)).enumerate() {
             stack.put(i, &y);
+            plan.body
+                .give_back_result(plan.num_carry + k, y, &mut memory);
         }
         carry = out;
     }
+    plan.body.memories.give_back(memory);
     Ok(carry
         .into_iter()
         .chain(ys.into_iter().map(Stack::finish))
@@ -124,7 +126,7 @@ pub(super) fn run_scatter(
     operands: &[Array],
     cx: &mut RunContext,
 ) -> Result<Outputs<Array>, Error> {
-    let mut table = Table::new();
+    let mut memory = update.memories.take();
     let mut failed = None;
     let out = dispatch_dtype!(operands[0].dtype(), T => {
         ops::scatter::eval_with::<T>(&op.dims, op.mode, operands, |target, updates| {
@@ -134,7 +136,7 @@ pub(super) fn run_scatter(
                 }
                 let args = [Array::scalar(*element), Array::scalar(update_element)];
                 let found = update
-                    .run_in(&mut table, args, cx)
+                    .run_in(&mut memory, args, cx)
                     .and_then(|out| Ok(out[0].item::<T>()?));
                 match found {
                     Ok(found) => *element = found,
@@ -143,6 +145,7 @@ pub(super) fn run_scatter(
             }
         })
     });
+    update.memories.give_back(memory);
     match failed {
         Some(error) => Err(error),
         None => Ok(smallvec![out]),

@@ -1,11 +1,14 @@
 //! Running programs.
 //!
-//! A [`Program`] is compiled once into a [`Plan`]: variables become slots of a table, each slot is dropped after its last
-//! use, and sub-programs become plans of their own. A run fills the table step by step on the calling thread;
-//! only [`VmapMethod::Parallel`](crate::VmapMethod::Parallel) callbacks use other threads. Steps run in program order, so host
-//! calls do too (rule C15).
+//! A [`Program`] is compiled once into a [`Plan`]: what [`fuse`] puts together becomes one step, a [`group`], every other equation one of its
+//! own; variables become slots of a table, each slot is emptied after its last use, and sub-programs become plans of
+//! their own. A run fills the table step by step on the calling thread; large groups and
+//! [`VmapMethod::Parallel`](crate::VmapMethod::Parallel) callbacks use other threads. Host calls run in program order (rule C15).
 
 mod control;
+mod fuse;
+mod group;
+mod memory;
 mod plan;
 
 use smallvec::SmallVec;
@@ -16,8 +19,9 @@ use crate::error::{AutodiffError, Error, OpError, OpErrorKind};
 use crate::ops::{self, Outputs};
 use crate::program::{HostCall, Op, Program};
 
+use memory::Memory;
 pub(crate) use plan::Plan;
-use plan::{Action, Operand, Step};
+use plan::{Action, Fused, Operand, Step};
 
 /// What a run carries along: which lanes of per-lane callbacks it is in, innermost last.
 #[derive(Debug)]
@@ -82,90 +86,158 @@ impl Plan {
         args: impl IntoIterator<Item = Array>,
         cx: &mut RunContext,
     ) -> Result<Outputs<Array>, Error> {
-        self.run_in(&mut Table::new(), args, cx)
+        let mut memory = self.memories.take();
+        let results = self.run_in(&mut memory, args, cx);
+        self.memories.give_back(memory);
+        results
     }
 
-    /// Runs the plan in a table that a loop keeps from step to step.
+    /// Runs the plan in memory that a loop keeps from step to step.
     fn run_in(
         &self,
-        table: &mut Table,
+        memory: &mut Memory,
         args: impl IntoIterator<Item = Array>,
         cx: &mut RunContext,
     ) -> Result<Outputs<Array>, Error> {
-        table.clear();
-        table.resize(self.slots, None);
+        memory.clear(self.slots);
         for (slot, array) in &self.constants {
-            table[*slot as usize] = Some(array.clone());
+            memory.values[*slot as usize] = Some(array.clone());
         }
         for (slot, array) in self.inputs.iter().zip(args) {
-            table[*slot as usize] = Some(array);
-        }
-        for slot in &self.unused_inputs {
-            table[*slot as usize] = None;
-        }
-        for step in &self.steps {
-            let operands: SmallVec<[Array; 4]> = step
-                .inputs
-                .iter()
-                .map(|o| read(table, o))
-                .collect::<Result<_, _>>()?;
-            let outputs = self.step(step, operands, cx)?;
-            for (slot, array) in step.outputs.iter().zip(outputs) {
-                if let Some(slot) = slot {
-                    table[*slot as usize] = Some(array);
-                }
+            if let Some(slot) = slot {
+                memory.values[*slot as usize] = Some(array);
             }
         }
-        self.outputs.iter().map(|o| read(table, o)).collect()
+        for step in &self.steps {
+            self.step(step, memory, cx)?;
+        }
+        let outputs = self.outputs.iter().map(|o| read(memory, o)).collect();
+        // Nothing that was given is held on to.
+        memory.values.clear();
+        outputs
     }
 
-    fn step(
-        &self,
-        step: &Step,
-        operands: SmallVec<[Array; 4]>,
-        cx: &mut RunContext,
-    ) -> Result<Outputs<Array>, Error> {
-        match &step.action {
-            Action::Data(op) => Ok(ops::eval(op, &operands)),
+    fn step(&self, step: &Step, memory: &mut Memory, cx: &mut RunContext) -> Result<(), Error> {
+        if let Action::Fused(fused) = &step.action {
+            return self.fused(fused, step, memory);
+        }
+        let operands: SmallVec<[Array; 4]> = step
+            .inputs
+            .iter()
+            .map(|o| read(memory, o))
+            .collect::<Result<_, _>>()?;
+        let outputs = match &step.action {
+            Action::Fused(_) => Outputs::new(),
+            Action::Data(op) => {
+                let outputs = ops::eval(op, &operands);
+                self.give_back(step, operands, memory);
+                outputs
+            }
             Action::LargeData(op, types, location) => {
                 let name = Op::from(op.clone()).name();
                 OpErrorKind::check_memory(types)
                     .map_err(|kind| OpError::at(name, kind, *location))?;
-                Ok(ops::eval(op, &operands))
+                ops::eval(op, &operands)
             }
-            Action::Empty(results) => Ok(results
+            Action::Empty(results) => results
                 .iter()
                 .map(|ty| Array::zeros(ty.dtype, &ty.shape))
-                .collect()),
-            Action::HostCall(call) => call_host(call, &operands, cx),
-            Action::Call(plan) => plan.run(operands, cx),
-            Action::Cond(branches) => control::run_cond(branches, operands, cx),
-            Action::While(plan) => control::run_while(plan, operands, cx),
-            Action::Scan(plan) => control::run_scan(plan, operands, cx),
-            Action::ScatterApply { op, update } => control::run_scatter(op, update, &operands, cx),
-            Action::Unbound(error) => Err(error.clone().into()),
-            Action::ForwardOnly(name) => Err(AutodiffError::ForwardCustomVjp {
-                name: name.to_string(),
+                .collect(),
+            Action::HostCall(call) => {
+                let outputs = call_host(call, &operands, cx)?;
+                self.give_back(step, operands, memory);
+                outputs
             }
-            .into()),
+            Action::Call(plan) => plan.run(operands, cx)?,
+            Action::Cond(branches) => control::run_cond(branches, operands, cx)?,
+            Action::While(plan) => control::run_while(plan, operands, cx)?,
+            Action::Scan(plan) => control::run_scan(plan, operands, cx)?,
+            Action::ScatterApply { op, update } => control::run_scatter(op, update, &operands, cx)?,
+            Action::Unbound(error) => return Err(error.clone().into()),
+            Action::ForwardOnly(name) => {
+                let name = name.to_string();
+                return Err(AutodiffError::ForwardCustomVjp { name }.into());
+            }
+        };
+        put(step, outputs, memory);
+        Ok(())
+    }
+
+    /// Runs a group on the arrays where they are.
+    fn fused(&self, fused: &Fused, step: &Step, memory: &mut Memory) -> Result<(), Error> {
+        if let Some((types, name, location)) = &fused.large {
+            OpErrorKind::check_memory(types).map_err(|kind| OpError::at(name, kind, *location))?;
+        }
+        let kinds = fused.kinds.iter();
+        let mut outputs: Outputs<Array> = kinds
+            .map(|&k| memory.take(k, &self.kinds[k as usize]))
+            .collect();
+        let Memory { values, arenas, .. } = memory;
+        let inputs: SmallVec<[&Array; 8]> = step
+            .inputs
+            .iter()
+            .map(|operand| match operand {
+                Operand::Literal(array) => Ok(&**array),
+                Operand::Slot(slot) | Operand::Last(slot, _) => {
+                    let value = values.get(*slot as usize).and_then(Option::as_ref);
+                    value.ok_or_else(undefined)
+                }
+            })
+            .collect::<Result<_, _>>()?;
+        fused.group.run(&inputs, &mut outputs, arenas);
+        drop(inputs);
+        for operand in &step.inputs {
+            if let Operand::Last(slot, kind) = operand
+                && let Some(array) = memory.values[*slot as usize].take()
+                && let Some(kind) = kind
+            {
+                memory.give_back(*kind, &self.kinds[*kind as usize], array);
+            }
+        }
+        put(step, outputs, memory);
+        Ok(())
+    }
+
+    /// Keeps the buffer of result number `k` of an earlier step, which the loop has done with.
+    fn give_back_result(&self, k: usize, result: Array, memory: &mut Memory) {
+        if let Some(kind) = self.output_kinds[k] {
+            memory.give_back(kind, &self.kinds[kind as usize], result);
+        }
+    }
+
+    /// Keeps the buffers of operands that have died.
+    fn give_back(&self, step: &Step, operands: SmallVec<[Array; 4]>, memory: &mut Memory) {
+        for (operand, array) in step.inputs.iter().zip(operands) {
+            if let Operand::Last(_, Some(kind)) = operand {
+                memory.give_back(*kind, &self.kinds[*kind as usize], array);
+            }
         }
     }
 }
 
-/// The values of a plan's variables while it runs.
-type Table = Vec<Option<Array>>;
+/// Puts a step's results where they are looked for.
+fn put(step: &Step, outputs: Outputs<Array>, memory: &mut Memory) {
+    for (slot, array) in step.outputs.iter().zip(outputs) {
+        if let Some(slot) = slot {
+            memory.values[*slot as usize] = Some(array);
+        }
+    }
+}
 
-fn read(table: &mut Table, operand: &Operand) -> Result<Array, Error> {
+fn read(memory: &mut Memory, operand: &Operand) -> Result<Array, Error> {
     let found = match operand {
-        Operand::Literal(array) => return Ok(array.clone()),
-        Operand::Slot(slot) => table[*slot as usize].clone(),
-        Operand::Last(slot) => table[*slot as usize].take(),
+        Operand::Literal(array) => return Ok((**array).clone()),
+        Operand::Slot(slot) => memory.values.get(*slot as usize).cloned().flatten(),
+        Operand::Last(slot, _) => memory.values[*slot as usize].take(),
     };
-    // A verified program defines every variable before its use.
-    found.ok_or_else(|| {
-        let detail = "a variable is used before it is defined; verify() the program".to_owned();
-        OpError::at("program", OpErrorKind::InvalidParameter { detail }, None).into()
-    })
+    found.ok_or_else(undefined)
+}
+
+/// A verified program defines every variable before its use.
+#[cold]
+fn undefined() -> Error {
+    let detail = "a variable is used before it is defined; verify() the program".to_owned();
+    OpError::at("program", OpErrorKind::InvalidParameter { detail }, None).into()
 }
 
 /// One host call, or one per lane.

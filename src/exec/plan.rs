@@ -1,18 +1,26 @@
 //! Compiling a program into steps over a table of slots.
+//!
+//! Equations that [`fuse`](super::fuse) puts together become one step. A variable has a slot from the step that defines it to the
+//! last that reads it, so the table is as long as values are alive side by side.
 
+use std::collections::HashMap;
 use std::panic::Location;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::array::{Array, DType, TensorType, memory};
+use super::fuse::{self, Unit};
+use super::group::{Draft, Group};
+use super::memory::{Kind, Memories};
+use crate::array::{Array, DType, Shape, TensorType, memory};
 use crate::callback::CallbackKind;
 use crate::error::{OpError, OpErrorKind};
 use crate::passes::dead::dead_code;
 use crate::passes::hoist;
 use crate::program::{
-    Atom, AxisName, Call, Checkpoint, Cond, ControlOp, CustomJvpCall, CustomLin, CustomVjpCall,
-    CustomVmapCall, DataOp, HostCall, Op, Program, ScatterApply,
+    Atom, AxisName, BroadcastInDim, Call, Checkpoint, Cond, ControlOp, CustomJvpCall, CustomLin,
+    CustomVjpCall, CustomVmapCall, DataOp, HostCall, Op, Program, ProgramBuilder, ScatterApply,
+    SelectN, Var, While,
 };
 
 /// A compiled program.
@@ -20,34 +28,54 @@ use crate::program::{
 pub(crate) struct Plan {
     pub(super) slots: usize,
     pub(super) constants: Vec<(u32, Array)>,
-    pub(super) inputs: Vec<u32>,
-    /// Inputs nothing reads; dropped at once.
-    pub(super) unused_inputs: Vec<u32>,
+    /// By input, its slot, where anything reads it.
+    pub(super) inputs: Vec<Option<u32>>,
     pub(super) steps: Vec<Step>,
     pub(super) outputs: Vec<Operand>,
+    /// By result, its kind of buffer, where groups write such.
+    pub(super) output_kinds: Vec<Option<u32>>,
+    /// The types of what groups write.
+    pub(super) kinds: Vec<Kind>,
+    pub(super) memories: Memories,
 }
 
 /// Where a step finds an operand.
 #[derive(Debug)]
 pub(super) enum Operand {
     Slot(u32),
-    /// The slot's last use: it is emptied, so that an operation finds itself the only holder of the buffer.
-    Last(u32),
-    Literal(Array),
+    /// The slot's last use: it is emptied, so that an operation finds itself the only holder of the buffer. The second number is
+    /// the kind of buffer, where groups write such.
+    Last(u32, Option<u32>),
+    Literal(Box<Array>),
 }
 
-/// One equation, ready to run.
+/// What is run as one, ready to run.
 #[derive(Debug)]
 pub(super) struct Step {
     pub(super) action: Action,
-    pub(super) inputs: SmallVec<[Operand; 4]>,
+    pub(super) inputs: Box<[Operand]>,
     /// The slot of each result, `None` where nothing uses it.
     pub(super) outputs: SmallVec<[Option<u32>; 2]>,
+}
+
+/// A group of equations as a step.
+#[derive(Debug)]
+pub(super) struct Fused {
+    pub(super) group: Group,
+    /// The kind of each result.
+    pub(super) kinds: Box<[u32]>,
+    /// The results' types where memory has to be asked for first.
+    pub(super) large: Option<(
+        Vec<TensorType>,
+        &'static str,
+        Option<&'static Location<'static>>,
+    )>,
 }
 
 /// What a step does.
 #[derive(Debug)]
 pub(super) enum Action {
+    Fused(Box<Fused>),
     Data(DataOp),
     /// One whose results are so large that memory is asked for first.
     LargeData(DataOp, Vec<TensorType>, Option<&'static Location<'static>>),
@@ -56,8 +84,8 @@ pub(super) enum Action {
     Empty(SmallVec<[TensorType; 2]>),
     Call(Plan),
     Cond(Vec<Plan>),
-    While(WhilePlan),
-    Scan(ScanPlan),
+    While(Box<WhilePlan>),
+    Scan(Box<ScanPlan>),
     ScatterApply {
         op: ScatterApply,
         update: Plan,
@@ -74,7 +102,9 @@ pub(super) struct WhilePlan {
     pub(super) cond_consts: usize,
     /// What depends on the body's constants alone: run once, before the first step (rule C20).
     pub(super) invariant: Option<Plan>,
-    pub(super) body: Plan,
+    /// From the predicate's constants, the body's (with what is invariant), the predicate where it masks, and the carry to the next
+    /// carry and its predicate.
+    pub(super) step: Plan,
     pub(super) body_consts: usize,
     /// Whether the predicate is one bool per lane, so that finished lanes keep their carry.
     pub(super) masked: bool,
@@ -94,11 +124,19 @@ pub(super) struct ScanPlan {
     pub(super) ys: Vec<TensorType>,
 }
 
+/// A step before variables have slots.
+struct Draught {
+    action: Action,
+    inputs: Vec<Atom>,
+    outputs: SmallVec<[Var; 2]>,
+}
+
 impl Plan {
     pub(crate) fn new(program: &Program) -> Self {
+        let steps = draughts(program);
         let mut last_use: Vec<Option<usize>> = vec![None; program.types.len()];
-        for (i, equation) in program.equations.iter().enumerate() {
-            for atom in &equation.inputs {
+        for (i, step) in steps.iter().enumerate() {
+            for atom in &step.inputs {
                 if let Atom::Var(var) = atom {
                     last_use[var.index()] = Some(i);
                 }
@@ -109,37 +147,197 @@ impl Plan {
                 last_use[var.index()] = Some(usize::MAX);
             }
         }
-        let steps = program
-            .equations
-            .iter()
-            .enumerate()
-            .map(|(i, equation)| Step {
-                action: Action::new(&equation.op, program, &equation.outputs, equation.location),
-                inputs: operands(&equation.inputs, |v| last_use[v] == Some(i)).collect(),
-                outputs: equation
-                    .outputs
-                    .iter()
-                    .map(|v| last_use[v.index()].is_some().then_some(v.0))
-                    .collect(),
-            })
-            .collect();
-        Plan {
-            slots: program.types.len(),
-            constants: program
-                .constants
-                .iter()
-                .map(|(v, a)| (v.0, a.clone()))
-                .collect(),
-            inputs: program.inputs.iter().map(|v| v.0).collect(),
-            unused_inputs: program
-                .inputs
-                .iter()
-                .filter(|v| last_use[v.index()].is_none())
-                .map(|v| v.0)
-                .collect(),
-            steps,
-            outputs: operands(&program.outputs, |_| true).collect(),
+        let mut slots = Slots {
+            program,
+            by_variable: vec![None; program.types.len()],
+            free: Vec::new(),
+            count: 0,
+            numbers: HashMap::new(),
+            kinds: Vec::new(),
+        };
+        // What is written decides which dead buffers are worth keeping.
+        for step in &steps {
+            if let Action::Fused(_) = step.action {
+                for &var in &step.outputs {
+                    slots.new_kind(var);
+                }
+            }
         }
+        let constants = program.constants.iter();
+        let constants = constants
+            .filter(|(v, _)| last_use[v.index()].is_some())
+            .map(|(v, a)| (slots.take(*v), a.clone()))
+            .collect();
+        let inputs = program.inputs.iter();
+        let inputs = inputs
+            .map(|v| last_use[v.index()].map(|_| slots.take(*v)))
+            .collect();
+        let mut compiled = Vec::with_capacity(steps.len());
+        for (i, step) in steps.into_iter().enumerate() {
+            let inputs = slots.operands(&step.inputs, |v| last_use[v.index()] == Some(i));
+            let outputs = step.outputs.iter();
+            let outputs: SmallVec<_> = outputs
+                .map(|&v| last_use[v.index()].map(|_| slots.take(v)))
+                .collect();
+            let mut action = step.action;
+            if let Action::Fused(fused) = &mut action {
+                let kinds = step.outputs.iter().filter_map(|&v| slots.kind(v));
+                fused.kinds = kinds.collect();
+            }
+            compiled.push(Step {
+                action,
+                inputs,
+                outputs,
+            });
+        }
+        let outputs = slots.operands(&program.outputs, |_| true).into_vec();
+        let output_kinds = program.outputs.iter().map(|atom| match atom {
+            Atom::Var(var) => slots.kind(*var),
+            Atom::Literal(..) => None,
+        });
+        let output_kinds = output_kinds.collect();
+        Plan {
+            slots: slots.count as usize,
+            constants,
+            inputs,
+            steps: compiled,
+            outputs,
+            output_kinds,
+            kinds: slots.kinds,
+            memories: Memories::default(),
+        }
+    }
+}
+
+/// The steps of a program in order, without what only moves elements for groups, which read the source with other strides.
+fn draughts(program: &Program) -> Vec<Draught> {
+    let mut definitions = vec![None; program.types.len()];
+    for (i, equation) in program.equations.iter().enumerate() {
+        for var in &equation.outputs {
+            definitions[var.index()] = Some(i as u32);
+        }
+    }
+    let mut needed = vec![false; program.types.len()];
+    let need = |needed: &mut Vec<bool>, atoms: &[Atom]| {
+        for atom in atoms {
+            if let Atom::Var(var) = atom {
+                needed[var.index()] = true;
+            }
+        }
+    };
+    need(&mut needed, &program.outputs);
+    let mut steps = Vec::new();
+    for unit in fuse::units(program).into_iter().rev() {
+        let step = match unit {
+            Unit::One(i) => {
+                let equation = &program.equations[i];
+                let unread = equation.outputs.iter().all(|v| !needed[v.index()]);
+                if unread && fuse::is_view(&equation.op) {
+                    continue;
+                }
+                Draught {
+                    action: Action::new(
+                        &equation.op,
+                        program,
+                        &equation.outputs,
+                        equation.location,
+                    ),
+                    inputs: equation.inputs.to_vec(),
+                    outputs: equation.outputs.clone(),
+                }
+            }
+            Unit::Group(members, space) => {
+                let last = members.last().map(|&i| &program.equations[i]);
+                let draft = Draft::new(program, &definitions, &members, space);
+                let Some(group) = draft.finish(program, |v| needed[v.index()]) else {
+                    continue;
+                };
+                let outputs: SmallVec<[Var; 2]> =
+                    group.outputs.iter().map(|o| Var(o.var)).collect();
+                let types: Vec<TensorType> = outputs
+                    .iter()
+                    .map(|&v| program.var_type(v).clone())
+                    .collect();
+                let large = memory::are_large(&types).then(|| {
+                    let name = last.map_or("program", |e| e.op.name());
+                    (types, name, last.and_then(|e| e.location))
+                });
+                Draught {
+                    inputs: group.sources().map(|v| Atom::Var(Var(v))).collect(),
+                    outputs,
+                    action: Action::Fused(Box::new(Fused {
+                        group,
+                        kinds: Box::default(),
+                        large,
+                    })),
+                }
+            }
+        };
+        need(&mut needed, &step.inputs);
+        steps.push(step);
+    }
+    steps.reverse();
+    steps
+}
+
+/// Which variables have which slots.
+struct Slots<'a> {
+    program: &'a Program,
+    by_variable: Vec<Option<u32>>,
+    free: Vec<u32>,
+    count: u32,
+    numbers: HashMap<(DType, Shape), u32>,
+    kinds: Vec<Kind>,
+}
+
+impl Slots<'_> {
+    fn take(&mut self, var: Var) -> u32 {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.count += 1;
+            self.count - 1
+        });
+        self.by_variable[var.index()] = Some(slot);
+        slot
+    }
+
+    fn new_kind(&mut self, var: Var) {
+        let TensorType { dtype, shape, .. } = self.program.var_type(var);
+        let kinds = &mut self.kinds;
+        self.numbers
+            .entry((*dtype, shape.clone()))
+            .or_insert_with(|| {
+                kinds.push(Kind {
+                    dtype: *dtype,
+                    shape: shape.clone(),
+                });
+                kinds.len() as u32 - 1
+            });
+    }
+
+    fn kind(&self, var: Var) -> Option<u32> {
+        let TensorType { dtype, shape, .. } = self.program.var_type(var);
+        self.numbers.get(&(*dtype, shape.clone())).copied()
+    }
+
+    /// Where to find the atoms; `last` says of a variable whether these are the last to read it.
+    fn operands(&mut self, atoms: &[Atom], last: impl Fn(Var) -> bool) -> Box<[Operand]> {
+        let mut found = Vec::with_capacity(atoms.len());
+        for (k, atom) in atoms.iter().enumerate() {
+            found.push(match atom {
+                Atom::Literal(value, _) => Operand::Literal(Box::new(value.to_array())),
+                Atom::Var(var) => {
+                    // A verified program defines every variable before its use; a slot beyond all others says otherwise.
+                    let slot = self.by_variable[var.index()].unwrap_or(u32::MAX);
+                    if last(*var) && !atoms[k + 1..].contains(atom) && slot != u32::MAX {
+                        self.free.push(slot);
+                        Operand::Last(slot, self.kind(*var))
+                    } else {
+                        Operand::Slot(slot)
+                    }
+                }
+            });
+        }
+        found.into()
     }
 }
 
@@ -150,26 +348,85 @@ fn swept(program: &Program) -> Program {
 }
 
 /// A loop's body, and what is run once before the first step, where there is such.
-fn hoisted(body: &Program, num_consts: usize) -> (Option<Plan>, Plan) {
+fn hoisted(body: &Program, num_consts: usize) -> (Option<Plan>, Program) {
     let body = swept(body);
     match hoist::invariant(&body, num_consts) {
-        Some((first, rest)) => (Some(Plan::new(&first)), Plan::new(&rest)),
-        None => (None, Plan::new(&body)),
+        Some((first, rest)) => (Some(Plan::new(&first)), rest),
+        None => (None, body),
     }
 }
 
-/// Where to find the atoms; `last` says of a variable whether these are the last to read it.
-fn operands<'a>(
-    atoms: &'a [Atom],
-    last: impl Fn(usize) -> bool + 'a,
-) -> impl Iterator<Item = Operand> + 'a {
-    atoms.iter().enumerate().map(move |(k, atom)| match atom {
-        Atom::Var(var) if last(var.index()) && !atoms[k + 1..].contains(atom) => {
-            Operand::Last(var.0)
+impl WhilePlan {
+    fn new(op: &While) -> Self {
+        let cond = swept(&op.cond);
+        let (invariant, body) = hoisted(&op.body, op.body_consts);
+        let predicate = cond.output_types().into_iter().next();
+        let predicate = predicate.filter(|ty| ty.dtype == DType::Bool && ty.rank() > 0);
+        WhilePlan {
+            step: Plan::new(&while_step(
+                &cond,
+                op.cond_consts,
+                &body,
+                predicate.as_ref(),
+            )),
+            cond: Plan::new(&cond),
+            cond_consts: op.cond_consts,
+            invariant,
+            body_consts: op.body_consts,
+            masked: predicate.is_some(),
         }
-        Atom::Var(var) => Operand::Slot(var.0),
-        Atom::Literal(value, _) => Operand::Literal(value.to_array()),
-    })
+    }
+}
+
+/// A step of a loop and the predicate after it as one program. Where the predicate is one bool per lane it comes in too, and finished
+/// lanes keep their carry (rules C33 and C34); a predicate that calls the host is asked again for that.
+fn while_step(
+    cond: &Program,
+    cond_consts: usize,
+    body: &Program,
+    predicate: Option<&TensorType>,
+) -> Program {
+    let mut builder = ProgramBuilder::new();
+    let cond_types = cond.input_types();
+    let (cond_types, carry_types) = cond_types.split_at(cond_consts);
+    let body_types = body.input_types();
+    let body_consts = &body_types[..body_types.len() - carry_types.len()];
+    let mut inputs = |types: &[TensorType]| -> Vec<Atom> {
+        types
+            .iter()
+            .map(|ty| builder.input(ty.clone()).into())
+            .collect()
+    };
+    let cond_consts = inputs(cond_types);
+    let body_consts = inputs(body_consts);
+    let keep_going = inputs(predicate.map_or(&[], std::slice::from_ref));
+    let carry = inputs(carry_types);
+    let args: Vec<Atom> = body_consts.iter().chain(&carry).copied().collect();
+    let mut next = body.inline(&mut builder, &args);
+    if let (Some(ty), Some(&given)) = (predicate, keep_going.first()) {
+        let asks_host = cond.equations().iter().any(|e| e.op.calls_host());
+        let which = if asks_host {
+            let args: Vec<Atom> = cond_consts.iter().chain(&carry).copied().collect();
+            cond.inline(&mut builder, &args)[0]
+        } else {
+            given
+        };
+        for (old, new) in carry.iter().zip(&mut next) {
+            let full = builder.atom_type(old);
+            let mut emit = |op: Op, inputs: &[Atom], ty: TensorType| {
+                Atom::Var(builder.push(op, inputs.into(), [ty], None)[0])
+            };
+            let spread = BroadcastInDim {
+                shape: full.shape.clone(),
+                dims: (0..ty.rank()).collect(),
+            };
+            let choice = emit(spread.into(), &[which], full.with_dtype(DType::Bool));
+            *new = emit(SelectN.into(), &[choice, *old, *new], full);
+        }
+    }
+    let args: Vec<Atom> = cond_consts.iter().chain(&next).copied().collect();
+    next.extend(cond.inline(&mut builder, &args));
+    builder.finish(next)
 }
 
 impl Action {
@@ -210,26 +467,12 @@ impl Action {
             ControlOp::Cond(Cond { branches }) => {
                 Action::Cond(branches.iter().map(|b| Plan::new(&swept(b))).collect())
             }
-            ControlOp::While(op) => {
-                let (invariant, body) = hoisted(&op.body, op.body_consts);
-                Action::While(WhilePlan {
-                    cond: Plan::new(&swept(&op.cond)),
-                    cond_consts: op.cond_consts,
-                    invariant,
-                    body,
-                    body_consts: op.body_consts,
-                    masked: op
-                        .cond
-                        .output_types()
-                        .first()
-                        .is_some_and(|ty| ty.dtype == DType::Bool && ty.rank() > 0),
-                })
-            }
+            ControlOp::While(op) => Action::While(Box::new(WhilePlan::new(op))),
             ControlOp::Scan(op) => {
                 let (invariant, body) = hoisted(&op.body, op.num_consts);
-                Action::Scan(ScanPlan {
+                Action::Scan(Box::new(ScanPlan {
                     invariant,
-                    body,
+                    body: Plan::new(&body),
                     length: op.length,
                     num_consts: op.num_consts,
                     num_carry: op.num_carry,
@@ -239,7 +482,7 @@ impl Action {
                         .iter()
                         .map(|&v| program.var_type(v).clone())
                         .collect(),
-                })
+                }))
             }
             ControlOp::ScatterApply(op) => Action::ScatterApply {
                 op: op.clone(),

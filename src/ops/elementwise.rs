@@ -5,6 +5,7 @@
 //! [`binary_takes`]; evaluation relies on it.
 
 mod batch;
+mod block;
 mod derivative;
 mod kernels;
 mod select;
@@ -26,6 +27,9 @@ use crate::ops::shape::addressable;
 use crate::program::text::{Given, Shown};
 use crate::program::{Binary, BinaryOp, ConvertElementType, IntegerPow, Op, Unary, UnaryOp};
 
+pub(crate) use block::{
+    Elementwise, Operand, ThenAdd, compare, convert, is_finite, multiply_add, select,
+};
 pub(crate) use derivative::share_of;
 pub(crate) use kernels::elements;
 
@@ -107,7 +111,8 @@ fn binary_takes(kind: BinaryOp) -> Takes {
     }
 }
 
-fn is_comparison(kind: BinaryOp) -> bool {
+/// Whether the results are truth values.
+pub(crate) fn is_comparison(kind: BinaryOp) -> bool {
     use BinaryOp as B;
     matches!(kind, B::Eq | B::Ne | B::Lt | B::Le | B::Gt | B::Ge)
 }

@@ -36,6 +36,11 @@ use crate::program::text::{Given, Shown};
 #[allow(clippy::wildcard_imports)] // Every row of the table.
 use crate::program::*;
 
+pub(crate) use elementwise::{
+    Elementwise, Operand, ThenAdd, compare, convert, is_comparison, is_finite, multiply_add, select,
+};
+pub(crate) use math::{Arith, Number};
+pub(crate) use reduce::{BLOCK, Fold};
 pub use rule::BatchDim;
 pub(crate) use rule::{Batched, BatchedBody, Emit, LinearInput, Outputs, Tangents};
 use rule::{ControlRules, DataRules, Effect, Rules, expect_operands};

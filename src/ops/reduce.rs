@@ -1,12 +1,11 @@
 //! Reductions over axes, and positions of extremes.
 //!
 //! An array without gaps is reduced in memory order, whatever the order of its axes, as a sequence of steps that each
-//! remove neighbouring axes: seen as `(outer, reduced, inner)`, a step folds contiguous runs where `inner` is 1 and
-//! adds up whole rows otherwise. Both are vector loops, and both split long axes in halves, so that the rounding
-//! error of a sum grows with the logarithm of its length (Higham, Accuracy and Stability of Numerical Algorithms,
-//! section 4.2). The order of operations depends on the shape alone.
+//! remove neighbouring axes: seen as `(outer, reduced, inner)`, a step reduces contiguous runs where `inner` is 1 and whole
+//! rows otherwise. The order of operations, which [`fold`] lays down, depends on the shape alone.
 
 mod derivative;
+mod fold;
 #[cfg(test)]
 mod tests;
 
@@ -15,16 +14,18 @@ use std::borrow::Cow;
 
 use ndarray::{ArcArray, IxDyn};
 
-use crate::array::{Array, DType, Data, Shape, TensorType, dispatch, dispatch_dtype};
+use crate::array::{Array, DType, Shape, TensorType, dispatch, dispatch_dtype};
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::elementwise::elements;
-use crate::ops::math::{Arith, Bits, ConvertFrom, Number};
+use crate::ops::math::{Arith, ConvertFrom};
 use crate::ops::rule::{
     Batched, DataRules, Emit, Outputs, Rules, all_past, expect_operands, past, unary_batch,
 };
 use crate::program::text::python::tuple;
 use crate::program::text::{Given, Shown};
 use crate::program::{ArgReduce, ArgReduceOp, Op, Reduce, ReduceOp};
+
+pub(crate) use fold::{BLOCK, Fold};
 
 type Typed<T> = ArcArray<T, IxDyn>;
 
@@ -115,103 +116,55 @@ fn reduce(kind: ReduceOp, axes: &[usize], x: &Array) -> Array {
     if axes.is_empty() {
         return x.clone();
     }
-    match kind {
-        ReduceOp::Sum | ReduceOp::Prod => match x.data() {
-            Data::Bool(_) => unreachable!("the type rule of {} does not admit bool", kind.name()),
-            Data::U8(a) => reduce_number(kind, a, axes),
-            Data::U32(a) => reduce_number(kind, a, axes),
-            Data::U64(a) => reduce_number(kind, a, axes),
-            Data::I32(a) => reduce_number(kind, a, axes),
-            Data::I64(a) => reduce_number(kind, a, axes),
-            Data::F32(a) => reduce_number(kind, a, axes),
-            Data::F64(a) => reduce_number(kind, a, axes),
-        },
-        ReduceOp::Max => dispatch!(x.data(), a => fold(a, axes, Arith::LEAST, Arith::max)),
-        ReduceOp::Min => dispatch!(x.data(), a => fold(a, axes, Arith::GREATEST, Arith::min)),
-        ReduceOp::And | ReduceOp::Or | ReduceOp::Xor => match x.data() {
-            Data::Bool(a) => reduce_bits(kind, a, axes),
-            Data::U8(a) => reduce_bits(kind, a, axes),
-            Data::U32(a) => reduce_bits(kind, a, axes),
-            Data::U64(a) => reduce_bits(kind, a, axes),
-            Data::I32(a) => reduce_bits(kind, a, axes),
-            Data::I64(a) => reduce_bits(kind, a, axes),
-            Data::F32(_) | Data::F64(_) => {
-                unreachable!("the type rule of {} does not admit floats", kind.name())
-            }
-        },
-    }
-}
-
-fn reduce_number<T: Number>(kind: ReduceOp, a: &Typed<T>, axes: &[usize]) -> Array {
-    if kind == ReduceOp::Prod {
-        fold(a, axes, T::ONE, T::mul)
-    } else {
-        fold(a, axes, T::ZERO, T::add)
-    }
-}
-
-fn reduce_bits<T: Bits>(kind: ReduceOp, a: &Typed<T>, axes: &[usize]) -> Array {
-    match kind {
-        ReduceOp::And => fold(a, axes, T::ALL_ONES, T::and),
-        ReduceOp::Xor => fold(a, axes, T::ZERO, T::xor),
-        _ => fold(a, axes, T::ZERO, T::or),
-    }
+    dispatch!(x.data(), a => fold(kind, a, axes))
 }
 
 /// How to reduce axes of an array step by step.
 struct Plan {
-    /// The axes from the outermost in memory to the innermost.
-    order: SmallVec<[usize; 4]>,
     /// Lengths of `(outer, reduced, inner)`, each step taking the result of the one before.
     steps: SmallVec<[[usize; 3]; 2]>,
-    /// The result's lengths, in `order`.
+    /// The result's lengths, in the order of the elements.
     lengths: SmallVec<[usize; 4]>,
     /// Which axis of the last step's result each result axis is, where they differ.
     permutation: Option<SmallVec<[usize; 4]>>,
 }
 
 impl Plan {
-    fn new(shape: &[usize], order: SmallVec<[usize; 4]>, axes: &[usize]) -> Self {
+    /// The plan for elements that lie with the axes in this order. None where axes that are reduced as one do not lie as one.
+    ///
+    /// Neighbouring axes of the operand are reduced as one, the last ones first, wherever they lie: the order of a sum
+    /// depends on the shape alone.
+    fn new(shape: &[usize], order: &[usize], axes: &[usize]) -> Option<Self> {
+        // Alike for neighbours and greater for those that come later.
+        let group = |axis: &usize| axes.iter().position(|a| a == axis).map(|i| axis - i);
         let mut lengths: SmallVec<[usize; 4]> = order.iter().map(|&a| shape[a]).collect();
-        let mut reduced: SmallVec<[bool; 4]> = order.iter().map(|a| axes.contains(a)).collect();
+        let mut left: SmallVec<[usize; 4]> = order.iter().copied().collect();
         let mut steps = SmallVec::new();
-        // The innermost group of reduced axes goes first, which leaves the least for the next.
-        while let Some(last) = reduced.iter().rposition(|&r| r) {
-            let first = reduced[..last]
-                .iter()
-                .rposition(|&r| !r)
-                .map_or(0, |kept| kept + 1);
+        while let Some(last) = left.iter().filter_map(group).max() {
+            let mine = |a: &usize| group(a) == Some(last);
+            let first = left.iter().position(mine)?;
+            let count = left.iter().filter(|a| mine(a)).count();
+            let together = &left[first..first + count];
+            if !together.iter().all(mine) || !together.is_sorted() {
+                return None;
+            }
             let product = |lengths: &[usize]| lengths.iter().product();
             steps.push([
                 product(&lengths[..first]),
-                product(&lengths[first..=last]),
-                product(&lengths[last + 1..]),
+                product(&lengths[first..first + count]),
+                product(&lengths[first + count..]),
             ]);
-            lengths.drain(first..=last);
-            reduced.drain(first..=last);
+            lengths.drain(first..first + count);
+            left.drain(first..first + count);
         }
         // Where each kept axis of the operand came to lie.
-        let kept: SmallVec<[usize; 4]> = order
-            .iter()
-            .copied()
-            .filter(|a| !axes.contains(a))
-            .collect();
-        let mut permutation: SmallVec<[usize; 4]> = (0..kept.len()).collect();
-        permutation.sort_by_key(|&i| kept[i]);
-        let permutation = (!kept.is_sorted()).then_some(permutation);
-        Plan {
-            order,
+        let mut permutation: SmallVec<[usize; 4]> = (0..left.len()).collect();
+        permutation.sort_by_key(|&i| left[i]);
+        Some(Plan {
             steps,
             lengths,
-            permutation,
-        }
-    }
-
-    /// The plan for a layout; the order is that of memory, stable for axes of equal stride.
-    fn in_memory_order(shape: &[usize], strides: &[isize], axes: &[usize]) -> Self {
-        let mut order: SmallVec<[usize; 4]> = (0..shape.len()).collect();
-        order.sort_by_key(|&a| std::cmp::Reverse(strides[a]));
-        Plan::new(shape, order, axes)
+            permutation: (!left.is_sorted()).then_some(permutation),
+        })
     }
 
     fn finish<T: Arith>(&self, elements: Vec<T>) -> Array {
@@ -223,118 +176,48 @@ impl Plan {
     }
 }
 
-/// The array's elements in the order of a plan, and the plan.
-fn prepare<'a, T: Arith>(array: &'a Typed<T>, axes: &[usize]) -> (Cow<'a, [T]>, Plan) {
-    let plan = Plan::in_memory_order(array.shape(), array.strides(), axes);
-    let in_memory_order = array.view().permuted_axes(IxDyn(&plan.order));
-    match in_memory_order.to_slice() {
-        Some(elements) => (Cow::Borrowed(elements), plan),
-        None => (
-            elements(array),
-            Plan::new(array.shape(), (0..array.ndim()).collect(), axes),
-        ),
+/// The array's elements and the plan for their order: that of memory where it can be, else row-major.
+fn prepare<'a, T: Arith>(array: &'a Typed<T>, axes: &[usize]) -> Option<(Cow<'a, [T]>, Plan)> {
+    // Stable for axes of equal stride.
+    let mut order: SmallVec<[usize; 4]> = (0..array.ndim()).collect();
+    order.sort_by_key(|&a| std::cmp::Reverse(array.strides()[a]));
+    let in_memory_order = array.view().permuted_axes(IxDyn(&order));
+    if let (Some(elements), Some(plan)) = (
+        in_memory_order.to_slice(),
+        Plan::new(array.shape(), &order, axes),
+    ) {
+        return Some((Cow::Borrowed(elements), plan));
     }
+    order.sort_unstable();
+    Plan::new(array.shape(), &order, axes).map(|plan| (elements(array), plan))
 }
 
-/// Reduces `axes` of an array with an associative and commutative function and its neutral element.
-fn fold<T: Arith>(
-    array: &Typed<T>,
-    axes: &[usize],
-    neutral: T,
-    f: impl Fn(T, T) -> T + Copy,
-) -> Array {
-    let (mut elements, plan) = prepare(array, axes);
+/// Reduces `axes` of an array.
+fn fold<T: Fold>(kind: ReduceOp, array: &Typed<T>, axes: &[usize]) -> Array {
+    let (mut elements, plan) =
+        prepare(array, axes).expect("in row-major order, neighbouring axes lie as one");
     for &step in &plan.steps {
-        elements = Cow::Owned(fold_middle(&elements, step, neutral, f));
+        elements = Cow::Owned(fold_middle(kind, &elements, step));
     }
     plan.finish(elements.into_owned())
 }
 
 /// Reduces the middle axis of `(outer, count, inner)`.
-fn fold_middle<T: Copy>(
+fn fold_middle<T: Fold>(
+    kind: ReduceOp,
     elements: &[T],
     [outer, count, inner]: [usize; 3],
-    neutral: T,
-    f: impl Fn(T, T) -> T + Copy,
 ) -> Vec<T> {
-    if count == 0 || outer * inner == 0 {
-        return vec![neutral; outer * inner];
-    }
-    let mut out = vec![neutral; outer * inner];
-    if inner == 1 {
-        for (run, out) in elements.chunks_exact(count).zip(&mut out) {
-            *out = fold_run(run, neutral, f);
-        }
-    } else {
-        for (block, row) in elements
-            .chunks_exact(count * inner)
-            .zip(out.chunks_exact_mut(inner))
-        {
-            fold_rows(block, row, neutral, f);
+    let mut out = vec![T::ZERO; outer * inner];
+    if inner == 1 || count == 0 {
+        T::fold_runs(kind, elements, count, &mut out);
+    } else if inner > 0 {
+        let blocks = elements.chunks_exact(count * inner);
+        for (block, row) in blocks.zip(out.chunks_exact_mut(inner)) {
+            T::fold_rows(kind, block, row);
         }
     }
     out
-}
-
-/// How many elements of a run are folded before halves are combined.
-const RUN: usize = 256;
-/// How many partial results a run keeps: enough for the vector units' width and latency.
-const LANES: usize = 16;
-
-/// Folds a contiguous run.
-fn fold_run<T: Copy>(run: &[T], neutral: T, f: impl Fn(T, T) -> T + Copy) -> T {
-    if run.len() > RUN {
-        // Halves of whole blocks; the depth is the logarithm of the length.
-        let (left, right) = run.split_at((run.len() / 2).next_multiple_of(RUN));
-        return f(fold_run(left, neutral, f), fold_run(right, neutral, f));
-    }
-    let mut total = neutral;
-    let mut rest = run;
-    if run.len() >= LANES {
-        let mut partial = [neutral; LANES];
-        while let Some((chunk, tail)) = rest.split_first_chunk::<LANES>() {
-            for i in 0..LANES {
-                partial[i] = f(partial[i], chunk[i]);
-            }
-            rest = tail;
-        }
-        let mut width = LANES / 2;
-        while width > 0 {
-            for i in 0..width {
-                partial[i] = f(partial[i], partial[i + width]);
-            }
-            width /= 2;
-        }
-        total = partial[0];
-    }
-    for &x in rest {
-        total = f(total, x);
-    }
-    total
-}
-
-/// How many rows are folded one after another before halves are combined.
-const ROWS: usize = 64;
-
-/// Folds the rows of a block, each of `out`'s length, into `out`.
-fn fold_rows<T: Copy>(block: &[T], out: &mut [T], neutral: T, f: impl Fn(T, T) -> T + Copy) {
-    let fold_row = |out: &mut [T], row: &[T]| {
-        for (o, &x) in out.iter_mut().zip(row) {
-            *o = f(*o, x);
-        }
-    };
-    let rows = block.len() / out.len();
-    if rows <= ROWS {
-        for row in block.chunks_exact(out.len()) {
-            fold_row(out, row);
-        }
-        return;
-    }
-    let (left, right) = block.split_at((rows / 2).next_multiple_of(ROWS) * out.len());
-    let mut folded_right = vec![neutral; out.len()];
-    fold_rows(left, out, neutral, f);
-    fold_rows(right, &mut folded_right, neutral, f);
-    fold_row(out, &folded_right);
 }
 
 impl Rules for ArgReduce {

@@ -3,6 +3,7 @@
 //! Host calls are never merged (rule C17) nor moved; a pure one whose results nothing needs is dropped (rule C18).
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -39,8 +40,8 @@ struct Pass {
     builder: ProgramBuilder,
     /// Variables whose value is known now.
     known: HashMap<u32, Array>,
-    /// What was computed, by operation, operands and result types, and where.
-    seen: HashMap<(DataOp, Atoms, Vec<TensorType>), SmallVec<[Atom; 2]>>,
+    /// What was computed: equations by the hash of operation, operands and result types.
+    seen: HashMap<u64, SmallVec<[u32; 2]>>,
 }
 
 impl Pass {
@@ -77,14 +78,24 @@ impl Pass {
         if let Some(found) = self.fold(op, &inputs, &types) {
             return found;
         }
-        let key = (op.clone(), inputs, types);
-        if let Some(found) = self.seen.get(&key) {
-            return found.clone();
+        let mut hasher = DefaultHasher::new();
+        (op, &inputs, &types).hash(&mut hasher);
+        let hash = hasher.finish();
+        let program = self.builder.program();
+        let alike = self.seen.get(&hash).into_iter().flatten();
+        let found = alike
+            .map(|&i| &program.equations()[i as usize])
+            .find(|known| {
+                let same = matches!(&known.op, Op::Data(known) if known == op);
+                let results = known.outputs.iter().map(|&v| program.var_type(v));
+                same && known.inputs == inputs && results.eq(&types)
+            });
+        if let Some(known) = found {
+            return known.outputs.iter().map(|&v| Atom::Var(v)).collect();
         }
-        let (_, inputs, types) = key.clone();
-        let outputs = self.push(equation.op.clone(), equation, inputs, types);
-        self.seen.insert(key, outputs.clone());
-        outputs
+        let number = program.equations().len() as u32;
+        self.seen.entry(hash).or_default().push(number);
+        self.push(equation.op.clone(), equation, inputs, types)
     }
 
     /// An operation that runs programs or the host: calls are inlined, the programs of the others simplified.

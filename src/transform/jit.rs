@@ -40,7 +40,8 @@ struct Compiled {
 /// Compiles a function: traced once per input types, without what its results do not need.
 ///
 /// The difference to calling the function itself that a user can see: a pure callback whose result is not used is
-/// not called (rule C18), and the function runs only when it meets new types.
+/// not called (rule C18), and the function runs only when it meets new types. Operations are fused where they can be, which changes
+/// no bit of the results; buffers of intermediate values are kept for the next call.
 ///
 /// ```
 /// use elimap::prelude::*;

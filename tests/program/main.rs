@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod compatibility;
+mod fused;
 mod layering;
 mod meaning;
 mod parse;

@@ -1,0 +1,476 @@
+//! One block: operands are copied where they have to be, then instruction follows instruction.
+
+use super::load::Walk;
+use super::register::Register;
+use super::{Arg, Block, Code, Group, Instruction, Level, Target};
+use crate::array::{DType, Scalar, dispatch_dtype};
+use crate::ops::{Elementwise, Fold, Operand, compare, convert, is_finite, multiply_add, select};
+
+/// Memory that instructions hand values to each other in: slots by element type.
+#[derive(Debug, Default)]
+pub(in crate::exec) struct Arena {
+    bool: Slots<bool>,
+    u8: Slots<u8>,
+    u32: Slots<u32>,
+    u64: Slots<u64>,
+    i32: Slots<i32>,
+    i64: Slots<i64>,
+    f32: Slots<f32>,
+    f64: Slots<f64>,
+    pub(super) registers: Vec<Register>,
+}
+
+/// The slots of one element type, from a cache line's start on.
+#[derive(Debug)]
+pub(super) struct Slots<T> {
+    data: Vec<T>,
+    first: usize,
+}
+
+impl<T> Default for Slots<T> {
+    fn default() -> Self {
+        Slots {
+            data: Vec::new(),
+            first: 0,
+        }
+    }
+}
+
+impl<T: Copy + Default> Slots<T> {
+    /// Makes room for as many elements.
+    fn reserve(&mut self, size: usize) {
+        let line = 64 / size_of::<T>();
+        if self.data.len() < size + line {
+            self.data = vec![T::default(); size + line];
+            // Anything is right, and the start of a cache line is fast.
+            self.first = self.data.as_ptr().align_offset(64).min(line);
+        }
+    }
+}
+
+/// The elements of an operand from outside.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Elements<'a> {
+    Bool(&'a [bool]),
+    U8(&'a [u8]),
+    U32(&'a [u32]),
+    U64(&'a [u64]),
+    I32(&'a [i32]),
+    I64(&'a [i64]),
+    F32(&'a [f32]),
+    F64(&'a [f64]),
+}
+
+/// The elements of a result.
+#[derive(Debug)]
+pub(super) enum ElementsMut<'a> {
+    Bool(&'a mut [bool]),
+    U8(&'a mut [u8]),
+    U32(&'a mut [u32]),
+    U64(&'a mut [u64]),
+    I32(&'a mut [i32]),
+    I64(&'a mut [i64]),
+    F32(&'a mut [f32]),
+    F64(&'a mut [f64]),
+}
+
+/// An element type of instructions: where its elements are among those of others.
+pub(super) trait Value: Elementwise + Fold {
+    fn slots(arena: &Arena) -> &Slots<Self>;
+    fn slots_mut(arena: &mut Arena) -> &mut Slots<Self>;
+    fn view(elements: &[Self]) -> Elements<'_>;
+    fn elements<'a>(elements: &Elements<'a>) -> &'a [Self];
+    fn view_mut(elements: &mut [Self]) -> ElementsMut<'_>;
+    fn elements_mut<'b>(elements: &'b mut ElementsMut<'_>) -> &'b mut [Self];
+    fn constant(value: Scalar) -> Self;
+}
+
+/// Instructions have the types that the equations have.
+#[cold]
+fn mistyped() -> ! {
+    unreachable!("an instruction reads values of its own type")
+}
+
+macro_rules! values {
+    ($($variant:ident $ty:ident),*) => {
+        $(impl Value for $ty {
+            #[inline]
+            fn slots(arena: &Arena) -> &Slots<Self> {
+                &arena.$ty
+            }
+            #[inline]
+            fn slots_mut(arena: &mut Arena) -> &mut Slots<Self> {
+                &mut arena.$ty
+            }
+            fn view(elements: &[Self]) -> Elements<'_> {
+                Elements::$variant(elements)
+            }
+            #[inline]
+            fn elements<'a>(elements: &Elements<'a>) -> &'a [Self] {
+                if let Elements::$variant(x) = elements { x } else { mistyped() }
+            }
+            fn view_mut(elements: &mut [Self]) -> ElementsMut<'_> {
+                ElementsMut::$variant(elements)
+            }
+            #[inline]
+            fn elements_mut<'b>(elements: &'b mut ElementsMut<'_>) -> &'b mut [Self] {
+                if let ElementsMut::$variant(x) = elements { x } else { mistyped() }
+            }
+            #[inline]
+            fn constant(value: Scalar) -> Self {
+                if let Scalar::$variant(x) = value { x } else { mistyped() }
+            }
+        })*
+
+        impl Arena {
+            /// Makes room for so many elements of each type.
+            pub(super) fn reserve(&mut self, sizes: &[u32; DType::ALL.len()]) {
+                $(self.$ty.reserve(sizes[DType::$variant as usize] as usize);)*
+            }
+        }
+
+        impl<'a> ElementsMut<'a> {
+            /// Those before `at`, and the others.
+            pub(super) fn split_at(self, at: usize) -> (ElementsMut<'a>, ElementsMut<'a>) {
+                match self {
+                    $(ElementsMut::$variant(x) => {
+                        let (a, b) = x.split_at_mut(at);
+                        (ElementsMut::$variant(a), ElementsMut::$variant(b))
+                    })*
+                }
+            }
+        }
+    };
+}
+values!(Bool bool, U8 u8, U32 u32, U64 u64, I32 i32, I64 i64, F32 f32, F64 f64);
+
+/// An operand of a call.
+#[derive(Debug)]
+pub(super) struct Bound<'a> {
+    pub(super) elements: Elements<'a>,
+    pub(super) place: Place,
+}
+
+/// Where instructions find an operand of a call.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// In the operand itself, from this element on.
+    Here(usize),
+    /// One element for all.
+    Same(usize),
+    /// In a slot. Whether every block finds the same there is said, too.
+    Slot(Walk, bool),
+}
+
+/// A result of a call, or a part of it.
+#[derive(Debug)]
+pub(super) struct Part<'a> {
+    pub(super) elements: ElementsMut<'a>,
+    /// The number of its first element in the whole.
+    pub(super) first: usize,
+}
+
+/// What the instructions of a block work on.
+pub(super) struct Frame<'f, 'i, 'o> {
+    pub(super) group: &'f Group,
+    pub(super) inputs: &'f [Bound<'i>],
+    pub(super) outputs: &'f mut [Part<'o>],
+    pub(super) arena: &'f mut Arena,
+}
+
+impl Block {
+    /// The number of elements of a level, and the number of the first.
+    fn span(&self, level: Level) -> (usize, usize) {
+        match level {
+            Level::Each => (self.elements, self.start),
+            Level::Row => (self.rows, self.row),
+        }
+    }
+}
+
+/// What an instruction reads: everything in the slots but its own target.
+struct Read<'r, 'a, T> {
+    group: &'r Group,
+    inputs: &'r [Bound<'a>],
+    block: &'r Block,
+    below: &'r [T],
+    above: &'r [T],
+    /// Where `above` starts.
+    from: usize,
+}
+
+impl<'r, T: Value> Read<'r, '_, T> {
+    #[inline]
+    fn slot(&self, at: u32, count: usize) -> &'r [T] {
+        let at = at as usize;
+        if at < self.from {
+            &self.below[at..at + count]
+        } else {
+            &self.above[at - self.from..][..count]
+        }
+    }
+
+    #[inline]
+    fn operand(&self, arg: Arg, level: Level) -> Operand<'r, T> {
+        let (count, first) = self.block.span(level);
+        match arg {
+            Arg::Value(slot) => Operand::Each(self.slot(slot, count)),
+            Arg::Constant(k) => Operand::Same(T::constant(self.group.constants[k as usize])),
+            Arg::Input(k) => {
+                let input = &self.inputs[k as usize];
+                match input.place {
+                    Place::Here(at) => {
+                        Operand::Each(&T::elements(&input.elements)[at + first..][..count])
+                    }
+                    Place::Same(at) => Operand::Same(T::elements(&input.elements)[at]),
+                    Place::Slot(..) => {
+                        Operand::Each(self.slot(self.group.places[k as usize].1, count))
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Applies a function of slices to an operand; of one element where that is all there is.
+#[inline]
+fn each<T: Copy, R: Copy>(x: Operand<'_, T>, out: &mut [R], f: impl FnOnce(&[T], &mut [R])) {
+    match x {
+        Operand::Each(x) => f(x, out),
+        Operand::Same(x) => {
+            if let Some((first, rest)) = out.split_first_mut() {
+                f(&[x], std::slice::from_mut(first));
+                rest.fill(*first);
+            }
+        }
+    }
+}
+
+impl Frame<'_, '_, '_> {
+    /// Copies the operands of a block that are read from slots; those that are the same for every block only where this is
+    /// the `first` block that the arena sees.
+    pub(super) fn load(&mut self, block: &Block, first: bool) {
+        for (k, input) in self.inputs.iter().enumerate() {
+            let Place::Slot(walk, fixed) = &input.place else {
+                continue;
+            };
+            if *fixed && !first {
+                continue;
+            }
+            let (dtype, slot) = self.group.places[k];
+            let (count, start) = block.span(self.group.inputs[k].level);
+            dispatch_dtype!(dtype, T => {
+                let slots = T::slots_mut(self.arena);
+                let from = slots.first + slot as usize;
+                walk.load(T::elements(&input.elements), start, &mut slots.data[from..from + count]);
+            });
+        }
+    }
+
+    /// Runs the instructions on a block.
+    pub(super) fn run(&mut self, block: &Block) {
+        let group = self.group;
+        for instruction in &group.instructions {
+            let (level, [x, y, z]) = (instruction.level, instruction.args);
+            match instruction.code {
+                Code::Unary(kind) => dispatch_dtype!(instruction.dtype, T => {
+                    self.within::<T>(instruction, block, |read, out| {
+                        each(read.operand(x, level), out, |x, out| T::unary(kind, x, out));
+                    });
+                }),
+                Code::Binary(kind) => dispatch_dtype!(instruction.dtype, T => {
+                    self.within::<T>(instruction, block, |read, out| {
+                        T::binary(kind, read.operand(x, level), read.operand(y, level), out);
+                    });
+                }),
+                Code::MultiplyAdd(then) => {
+                    macro_rules! run {
+                        ($ty:ty) => {
+                            self.within::<$ty>(instruction, block, |read, out| {
+                                let [x, a, b] = [x, y, z].map(|arg| read.operand(arg, level));
+                                multiply_add(then, x, a, b, out);
+                            })
+                        };
+                    }
+                    match instruction.dtype {
+                        DType::F32 => run!(f32),
+                        DType::F64 => run!(f64),
+                        DType::Bool
+                        | DType::U8
+                        | DType::U32
+                        | DType::U64
+                        | DType::I32
+                        | DType::I64 => mistyped(),
+                    }
+                }
+                Code::IntegerPow(power) => dispatch_dtype!(instruction.dtype, T => {
+                    self.within::<T>(instruction, block, |read, out| {
+                        each(read.operand(x, level), out, |x, out| T::integer_pow(power, x, out));
+                    });
+                }),
+                Code::Select => self.select(instruction, block),
+                Code::Compare(kind) => {
+                    if instruction.dtype == DType::Bool {
+                        self.within::<bool>(instruction, block, |read, out| {
+                            compare(kind, read.operand(x, level), read.operand(y, level), out);
+                        });
+                        continue;
+                    }
+                    dispatch_dtype!(instruction.dtype, T => {
+                        self.between::<T, bool>(instruction, block, |read, out| {
+                            compare(kind, read.operand(x, level), read.operand(y, level), out);
+                        });
+                    });
+                }
+                Code::IsFinite => {
+                    if instruction.dtype == DType::F32 {
+                        self.between::<f32, bool>(instruction, block, |read, out| {
+                            each(read.operand(x, level), out, is_finite);
+                        });
+                    } else {
+                        self.between::<f64, bool>(instruction, block, |read, out| {
+                            each(read.operand(x, level), out, is_finite);
+                        });
+                    }
+                }
+                Code::Convert(dtype) => dispatch_dtype!(instruction.dtype, S => {
+                    dispatch_dtype!(dtype, T => {
+                        self.between::<S, T>(instruction, block, |read, out| {
+                            each(read.operand(x, level), out, convert);
+                        });
+                    });
+                }),
+                Code::Reduce(kind) => dispatch_dtype!(instruction.dtype, T => {
+                    let length = block.elements / block.rows;
+                    self.within::<T>(instruction, block, |read, out| {
+                        each(read.operand(x, Level::Each), out, |x, out| {
+                            T::fold_runs(kind, x, length, out);
+                        });
+                    });
+                }),
+                Code::Spread => dispatch_dtype!(instruction.dtype, T => {
+                    let length = block.elements / block.rows;
+                    self.within::<T>(instruction, block, |read, out| {
+                        match read.operand(x, Level::Row) {
+                            Operand::Same(x) => out.fill(x),
+                            Operand::Each(rows) => {
+                                for (out, &x) in out.chunks_exact_mut(length).zip(rows) {
+                                    out.fill(x);
+                                }
+                            }
+                        }
+                    });
+                }),
+                Code::Copy => dispatch_dtype!(instruction.dtype, T => {
+                    self.within::<T>(instruction, block, |read, out| {
+                        match read.operand(x, level) {
+                            Operand::Same(x) => out.fill(x),
+                            Operand::Each(x) => out.copy_from_slice(x),
+                        }
+                    });
+                }),
+            }
+        }
+    }
+
+    /// Runs an instruction whose result has the type of its operands.
+    #[inline]
+    fn within<T: Value>(
+        &mut self,
+        instruction: &Instruction,
+        block: &Block,
+        f: impl FnOnce(&Read<'_, '_, T>, &mut [T]),
+    ) {
+        let (count, first) = block.span(instruction.level);
+        let (group, inputs) = (self.group, self.inputs);
+        match instruction.target {
+            Target::Value(at) => {
+                let slots = T::slots_mut(self.arena);
+                let (below, rest) = slots.data[slots.first..].split_at_mut(at as usize);
+                let (out, above) = rest.split_at_mut(count);
+                let from = at as usize + count;
+                let read = Read {
+                    group,
+                    inputs,
+                    block,
+                    below,
+                    above,
+                    from,
+                };
+                f(&read, out);
+            }
+            Target::Output(k) => {
+                let slots = T::slots(self.arena);
+                let part = &mut self.outputs[k as usize];
+                let out = &mut T::elements_mut(&mut part.elements)[first - part.first..][..count];
+                let read = Read {
+                    group,
+                    inputs,
+                    block,
+                    below: &slots.data[slots.first..],
+                    above: &[],
+                    from: usize::MAX,
+                };
+                f(&read, out);
+            }
+        }
+    }
+
+    /// Runs an instruction whose result has another type than its operands.
+    #[inline]
+    fn between<S: Value, T: Value>(
+        &mut self,
+        instruction: &Instruction,
+        block: &Block,
+        f: impl FnOnce(&Read<'_, '_, S>, &mut [T]),
+    ) {
+        let (count, first) = block.span(instruction.level);
+        let mut slots = std::mem::take(T::slots_mut(self.arena));
+        let source = S::slots(self.arena);
+        let read = Read {
+            group: self.group,
+            inputs: self.inputs,
+            block,
+            below: source.data.get(source.first..).unwrap_or(&[]),
+            above: &[],
+            from: usize::MAX,
+        };
+        let out = match instruction.target {
+            Target::Value(at) => &mut slots.data[slots.first + at as usize..][..count],
+            Target::Output(k) => {
+                let part = &mut self.outputs[k as usize];
+                &mut T::elements_mut(&mut part.elements)[first - part.first..][..count]
+            }
+        };
+        f(&read, out);
+        *T::slots_mut(self.arena) = slots;
+    }
+
+    /// Chooses by truth values, which are of another type than the cases, as a rule.
+    fn select(&mut self, instruction: &Instruction, block: &Block) {
+        let (level, [which, on_false, on_true]) = (instruction.level, instruction.args);
+        if instruction.dtype == DType::Bool {
+            self.within::<bool>(instruction, block, |read, out| {
+                let [w, f, t] = [which, on_false, on_true].map(|arg| read.operand(arg, level));
+                select(w, f, t, out);
+            });
+            return;
+        }
+        let choices = std::mem::take(bool::slots_mut(self.arena));
+        let read_choices = Read {
+            group: self.group,
+            inputs: self.inputs,
+            block,
+            below: &choices.data[choices.first..],
+            above: &[],
+            from: usize::MAX,
+        };
+        let which = read_choices.operand(which, level);
+        dispatch_dtype!(instruction.dtype, T => {
+            self.within::<T>(instruction, block, |read, out| {
+                select(which, read.operand(on_false, level), read.operand(on_true, level), out);
+            });
+        });
+        *bool::slots_mut(self.arena) = choices;
+    }
+}

@@ -1,0 +1,442 @@
+//! Elementwise operations on blocks: slices so short that what goes in and what comes out stays in the first cache.
+//!
+//! The functions applied are those of [`math`](crate::ops::math), as in the kernels of whole arrays, so both have the same bits.
+//! Each call is one loop on the widest vector unit.
+
+use super::{excluded, less, less_or_equal};
+use crate::array::{DType, Element, Pass, on_widest};
+use crate::ops::math::{Arith, Bits, ConvertFrom, Float, Integer, Number, square};
+use crate::program::{BinaryOp, UnaryOp};
+
+/// An operand of a block.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Operand<'a, T> {
+    /// One element for each of the result.
+    Each(&'a [T]),
+    /// One element for all.
+    Same(T),
+}
+
+/// What becomes of a product, rounded before, and a third operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ThenAdd {
+    /// `a * x + b`.
+    Plus,
+    /// `a * x - b`.
+    Minus,
+    /// `b - a * x`.
+    From,
+}
+
+struct Map<'a, T, R, F> {
+    x: &'a [T],
+    out: &'a mut [R],
+    f: F,
+}
+
+impl<T: Copy, R, F: Fn(T) -> R> Pass for Map<'_, T, R, F> {
+    #[inline(always)]
+    fn run(self) {
+        for (out, &x) in self.out.iter_mut().zip(self.x) {
+            *out = (self.f)(x);
+        }
+    }
+}
+
+fn map<T: Copy, R>(x: &[T], out: &mut [R], f: impl Fn(T) -> R) {
+    on_widest(Map { x, out, f });
+}
+
+struct Zip<'a, T, R, F> {
+    x: Operand<'a, T>,
+    y: Operand<'a, T>,
+    out: &'a mut [R],
+    f: F,
+}
+
+impl<T: Copy, R: Copy, F: Fn(T, T) -> R> Pass for Zip<'_, T, R, F> {
+    #[inline(always)]
+    fn run(self) {
+        match (self.x, self.y) {
+            (Operand::Each(x), Operand::Each(y)) => {
+                for ((out, &x), &y) in self.out.iter_mut().zip(x).zip(y) {
+                    *out = (self.f)(x, y);
+                }
+            }
+            (Operand::Each(x), Operand::Same(y)) => {
+                for (out, &x) in self.out.iter_mut().zip(x) {
+                    *out = (self.f)(x, y);
+                }
+            }
+            (Operand::Same(x), Operand::Each(y)) => {
+                for (out, &y) in self.out.iter_mut().zip(y) {
+                    *out = (self.f)(x, y);
+                }
+            }
+            (Operand::Same(x), Operand::Same(y)) => self.out.fill((self.f)(x, y)),
+        }
+    }
+}
+
+fn zip<T: Copy, R: Copy>(
+    x: Operand<'_, T>,
+    y: Operand<'_, T>,
+    out: &mut [R],
+    f: impl Fn(T, T) -> R,
+) {
+    on_widest(Zip { x, y, out, f });
+}
+
+/// An element type with its elementwise operations; those that the type rules exclude end in [`excluded`].
+pub(crate) trait Elementwise: Arith {
+    fn unary(kind: UnaryOp, x: &[Self], out: &mut [Self]);
+
+    /// Not for comparisons; see [`compare`].
+    fn binary(kind: BinaryOp, x: Operand<'_, Self>, y: Operand<'_, Self>, out: &mut [Self]);
+
+    fn integer_pow(y: i32, x: &[Self], out: &mut [Self]);
+}
+
+impl Elementwise for bool {
+    fn unary(kind: UnaryOp, x: &[Self], out: &mut [Self]) {
+        match kind {
+            UnaryOp::Not => map(x, out, Bits::not),
+            _ => excluded(kind.name(), DType::Bool),
+        }
+    }
+
+    fn binary(kind: BinaryOp, x: Operand<'_, Self>, y: Operand<'_, Self>, out: &mut [Self]) {
+        match kind {
+            BinaryOp::Add => zip(x, y, out, Arith::add),
+            BinaryOp::Mul => zip(x, y, out, Arith::mul),
+            BinaryOp::Max => zip(x, y, out, Arith::max),
+            BinaryOp::Min => zip(x, y, out, Arith::min),
+            BinaryOp::And => zip(x, y, out, Bits::and),
+            BinaryOp::Or => zip(x, y, out, Bits::or),
+            BinaryOp::Xor => zip(x, y, out, Bits::xor),
+            _ => excluded(kind.name(), DType::Bool),
+        }
+    }
+
+    fn integer_pow(_: i32, _: &[Self], _: &mut [Self]) {
+        excluded("integer_pow", DType::Bool)
+    }
+}
+
+macro_rules! integer_blocks {
+    ($($ty:ty),*) => {$(
+        impl Elementwise for $ty {
+            fn unary(kind: UnaryOp, x: &[Self], out: &mut [Self]) {
+                match kind {
+                    UnaryOp::Neg => map(x, out, <$ty as Number>::neg),
+                    UnaryOp::Abs => map(x, out, <$ty as Number>::abs),
+                    UnaryOp::Sign => map(x, out, <$ty as Number>::sign),
+                    UnaryOp::Square => map(x, out, square::<$ty>),
+                    UnaryOp::Not => map(x, out, <$ty as Bits>::not),
+                    UnaryOp::PopulationCount => map(x, out, <$ty as Integer>::population_count),
+                    UnaryOp::Clz => map(x, out, <$ty as Integer>::clz),
+                    _ => excluded(kind.name(), <$ty as Element>::DTYPE),
+                }
+            }
+
+            fn binary(kind: BinaryOp, x: Operand<'_, Self>, y: Operand<'_, Self>, out: &mut [Self]) {
+                use BinaryOp as B;
+                match kind {
+                    B::Add => zip(x, y, out, <$ty as Arith>::add),
+                    B::Mul => zip(x, y, out, <$ty as Arith>::mul),
+                    B::Max => zip(x, y, out, <$ty as Arith>::max),
+                    B::Min => zip(x, y, out, <$ty as Arith>::min),
+                    B::Sub => zip(x, y, out, <$ty as Number>::sub),
+                    B::Div => zip(x, y, out, <$ty as Number>::div),
+                    B::Rem => zip(x, y, out, <$ty as Number>::rem),
+                    B::Pow => zip(x, y, out, <$ty as Number>::pow),
+                    B::And => zip(x, y, out, <$ty as Bits>::and),
+                    B::Or => zip(x, y, out, <$ty as Bits>::or),
+                    B::Xor => zip(x, y, out, <$ty as Bits>::xor),
+                    B::ShiftLeft => zip(x, y, out, <$ty as Integer>::shift_left),
+                    B::ShiftRightArithmetic => zip(x, y, out, <$ty as Integer>::shift_right_arithmetic),
+                    B::ShiftRightLogical => zip(x, y, out, <$ty as Integer>::shift_right_logical),
+                    B::Atan2 | B::Nextafter | B::Polygamma | B::Eq | B::Ne | B::Lt | B::Le | B::Gt | B::Ge => {
+                        excluded(kind.name(), <$ty as Element>::DTYPE)
+                    }
+                }
+            }
+
+            fn integer_pow(y: i32, x: &[Self], out: &mut [Self]) {
+                power(y, x, out);
+            }
+        }
+    )*};
+}
+integer_blocks!(u8, u32, u64, i32, i64);
+
+macro_rules! float_blocks {
+    ($($ty:ty),*) => {$(
+        impl Elementwise for $ty {
+            fn unary(kind: UnaryOp, x: &[Self], out: &mut [Self]) {
+                float_unary(kind, x, out);
+            }
+
+            fn binary(kind: BinaryOp, x: Operand<'_, Self>, y: Operand<'_, Self>, out: &mut [Self]) {
+                use BinaryOp as B;
+                match kind {
+                    B::Add => zip(x, y, out, <$ty as Arith>::add),
+                    B::Mul => zip(x, y, out, <$ty as Arith>::mul),
+                    B::Max => zip(x, y, out, <$ty as Arith>::max),
+                    B::Min => zip(x, y, out, <$ty as Arith>::min),
+                    B::Sub => zip(x, y, out, <$ty as Number>::sub),
+                    B::Div => zip(x, y, out, <$ty as Number>::div),
+                    B::Rem => zip(x, y, out, <$ty as Number>::rem),
+                    B::Pow => zip(x, y, out, <$ty as Number>::pow),
+                    B::Atan2 => zip(x, y, out, <$ty as Float>::atan2),
+                    B::Nextafter => zip(x, y, out, <$ty as Float>::nextafter),
+                    B::Polygamma => zip(x, y, out, <$ty as Float>::polygamma),
+                    B::And | B::Or | B::Xor | B::ShiftLeft | B::ShiftRightArithmetic | B::ShiftRightLogical
+                    | B::Eq | B::Ne | B::Lt | B::Le | B::Gt | B::Ge => {
+                        excluded(kind.name(), <$ty as Element>::DTYPE)
+                    }
+                }
+            }
+
+            fn integer_pow(y: i32, x: &[Self], out: &mut [Self]) {
+                power(y, x, out);
+            }
+        }
+    )*};
+}
+float_blocks!(f32, f64);
+
+fn float_unary<T: Float>(kind: UnaryOp, x: &[T], out: &mut [T]) {
+    use UnaryOp as U;
+    match kind {
+        U::Neg => map(x, out, T::neg),
+        U::Abs => map(x, out, T::abs),
+        U::Sign => map(x, out, T::sign),
+        U::Floor => map(x, out, T::floor),
+        U::Ceil => map(x, out, T::ceil),
+        U::RoundHalfAway => map(x, out, T::round_half_away),
+        U::RoundHalfEven => map(x, out, T::round_half_even),
+        U::Exp => map(x, out, T::exp),
+        U::Exp2 => map(x, out, T::exp2),
+        U::Log => map(x, out, T::log),
+        U::Log1p => map(x, out, T::log1p),
+        U::Expm1 => map(x, out, T::expm1),
+        U::Sin => map(x, out, T::sin),
+        U::Cos => map(x, out, T::cos),
+        U::Tan => map(x, out, T::tan),
+        U::Asin => map(x, out, T::asin),
+        U::Acos => map(x, out, T::acos),
+        U::Atan => map(x, out, T::atan),
+        U::Sinh => map(x, out, T::sinh),
+        U::Cosh => map(x, out, T::cosh),
+        U::Tanh => map(x, out, T::tanh),
+        U::Asinh => map(x, out, T::asinh),
+        U::Acosh => map(x, out, T::acosh),
+        U::Atanh => map(x, out, T::atanh),
+        U::Logistic => map(x, out, T::logistic),
+        U::Sqrt => map(x, out, T::sqrt),
+        U::Rsqrt => map(x, out, T::rsqrt),
+        U::Cbrt => map(x, out, T::cbrt),
+        U::Square => map(x, out, square),
+        U::Erf => map(x, out, T::erf),
+        U::Erfc => map(x, out, T::erfc),
+        U::ErfInv => map(x, out, T::erf_inv),
+        U::Lgamma => map(x, out, T::lgamma),
+        U::Digamma => map(x, out, T::digamma),
+        U::IsFinite | U::Not | U::PopulationCount | U::Clz => excluded(kind.name(), T::DTYPE),
+    }
+}
+
+fn power<T: Number>(y: i32, x: &[T], out: &mut [T]) {
+    // Exponents known to the compiler leave a loop without inner loop, which becomes vector code.
+    match y {
+        2 => map(x, out, square),
+        3 => map(x, out, |x| x.integer_pow(3)),
+        4 => map(x, out, |x| x.integer_pow(4)),
+        -1 => map(x, out, |x| x.integer_pow(-1)),
+        _ => map(x, out, |x| x.integer_pow(y)),
+    }
+}
+
+/// Whether elements are finite.
+pub(crate) fn is_finite<T: Float>(x: &[T], out: &mut [bool]) {
+    map(x, out, T::is_finite);
+}
+
+/// Compares; no other operation has truth values for results.
+pub(crate) fn compare<T: Arith>(
+    kind: BinaryOp,
+    x: Operand<'_, T>,
+    y: Operand<'_, T>,
+    out: &mut [bool],
+) {
+    use BinaryOp as B;
+    match kind {
+        B::Eq => zip(x, y, out, |x, y| x == y),
+        B::Ne => zip(x, y, out, |x, y| x != y),
+        B::Lt => zip(x, y, out, less),
+        B::Le => zip(x, y, out, less_or_equal),
+        B::Gt => zip(y, x, out, less),
+        B::Ge => zip(y, x, out, less_or_equal),
+        B::Add
+        | B::Sub
+        | B::Mul
+        | B::Div
+        | B::Rem
+        | B::Pow
+        | B::Max
+        | B::Min
+        | B::Atan2
+        | B::Nextafter
+        | B::Polygamma
+        | B::And
+        | B::Or
+        | B::Xor
+        | B::ShiftLeft
+        | B::ShiftRightArithmetic
+        | B::ShiftRightLogical => unreachable!("{} does not compare", kind.name()),
+    }
+}
+
+/// Converts between element types.
+pub(crate) fn convert<S: Copy, T: ConvertFrom<S>>(x: &[S], out: &mut [T]) {
+    map(x, out, T::convert_from);
+}
+
+struct Select<'a, T> {
+    which: &'a [bool],
+    on_false: Operand<'a, T>,
+    on_true: Operand<'a, T>,
+    out: &'a mut [T],
+}
+
+impl<T: Copy> Pass for Select<'_, T> {
+    #[inline(always)]
+    fn run(self) {
+        let choices = self.out.iter_mut().zip(self.which);
+        match (self.on_false, self.on_true) {
+            (Operand::Each(f), Operand::Each(t)) => {
+                for ((out, &w), (&f, &t)) in choices.zip(f.iter().zip(t)) {
+                    *out = if w { t } else { f };
+                }
+            }
+            (Operand::Each(f), Operand::Same(t)) => {
+                for ((out, &w), &f) in choices.zip(f) {
+                    *out = if w { t } else { f };
+                }
+            }
+            (Operand::Same(f), Operand::Each(t)) => {
+                for ((out, &w), &t) in choices.zip(t) {
+                    *out = if w { t } else { f };
+                }
+            }
+            (Operand::Same(f), Operand::Same(t)) => {
+                for (out, &w) in choices {
+                    *out = if w { t } else { f };
+                }
+            }
+        }
+    }
+}
+
+/// Chooses the second case where `which` is true.
+pub(crate) fn select<T: Copy>(
+    which: Operand<'_, bool>,
+    on_false: Operand<'_, T>,
+    on_true: Operand<'_, T>,
+    out: &mut [T],
+) {
+    match which {
+        Operand::Each(which) => on_widest(Select {
+            which,
+            on_false,
+            on_true,
+            out,
+        }),
+        Operand::Same(which) => match if which { on_true } else { on_false } {
+            Operand::Each(x) => out.copy_from_slice(x),
+            Operand::Same(x) => out.fill(x),
+        },
+    }
+}
+
+struct MultiplyAdd<'a, T, F> {
+    x: &'a [T],
+    a: Operand<'a, T>,
+    b: Operand<'a, T>,
+    out: &'a mut [T],
+    then: F,
+}
+
+impl<T: Number, F: Fn(T, T) -> T> Pass for MultiplyAdd<'_, T, F> {
+    #[inline(always)]
+    fn run(self) {
+        let elements = self.out.iter_mut().zip(self.x);
+        match (self.a, self.b) {
+            (Operand::Each(a), Operand::Each(b)) => {
+                for ((out, &x), (&a, &b)) in elements.zip(a.iter().zip(b)) {
+                    *out = (self.then)(a.mul(x), b);
+                }
+            }
+            (Operand::Each(a), Operand::Same(b)) => {
+                for ((out, &x), &a) in elements.zip(a) {
+                    *out = (self.then)(a.mul(x), b);
+                }
+            }
+            (Operand::Same(a), Operand::Each(b)) => {
+                for ((out, &x), &b) in elements.zip(b) {
+                    *out = (self.then)(a.mul(x), b);
+                }
+            }
+            (Operand::Same(a), Operand::Same(b)) => {
+                for (out, &x) in elements {
+                    *out = (self.then)(a.mul(x), b);
+                }
+            }
+        }
+    }
+}
+
+/// A product and a sum or difference, each rounded: two operations in one loop.
+pub(crate) fn multiply_add<T: Elementwise + Number>(
+    then: ThenAdd,
+    x: Operand<'_, T>,
+    a: Operand<'_, T>,
+    b: Operand<'_, T>,
+    out: &mut [T],
+) {
+    let (x, a) = match (x, a) {
+        (Operand::Each(x), a) | (a, Operand::Each(x)) => (x, a),
+        (Operand::Same(x), Operand::Same(a)) => {
+            let product = Operand::Same(a.mul(x));
+            return match then {
+                ThenAdd::Plus => T::binary(BinaryOp::Add, product, b, out),
+                ThenAdd::Minus => T::binary(BinaryOp::Sub, product, b, out),
+                ThenAdd::From => T::binary(BinaryOp::Sub, b, product, out),
+            };
+        }
+    };
+    match then {
+        ThenAdd::Plus => on_widest(MultiplyAdd {
+            x,
+            a,
+            b,
+            out,
+            then: T::add,
+        }),
+        ThenAdd::Minus => on_widest(MultiplyAdd {
+            x,
+            a,
+            b,
+            out,
+            then: T::sub,
+        }),
+        ThenAdd::From => on_widest(MultiplyAdd {
+            x,
+            a,
+            b,
+            out,
+            then: |p, b: T| b.sub(p),
+        }),
+    }
+}

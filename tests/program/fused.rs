@@ -1,0 +1,237 @@
+//! A compiled program has the bits of its operations one by one, on any number of threads, whatever is fused.
+
+use elimap::prelude::*;
+use elimap::{DType, Element, Slicing, where_};
+use proptest::prelude::*;
+
+/// Decisions read from a tape, so that proptest can shrink them.
+struct Tape<'t>(std::slice::Iter<'t, u8>);
+
+impl Tape<'_> {
+    fn below(&mut self, n: usize) -> usize {
+        usize::from(self.0.next().copied().unwrap_or(0)) % n
+    }
+}
+
+/// Rows and columns.
+type Sizes = (usize, usize);
+
+/// Numbers that repeat in no simple pattern, edges among them.
+fn numbers(count: usize, seed: usize) -> Vec<f64> {
+    let edges = [
+        0.0,
+        -0.0,
+        f64::NAN,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        1e300,
+        -1e-310,
+    ];
+    let number = |i: usize| {
+        let x = ((i * 7919 + seed * 104_729) % 100_003) as f64 / 25_000.0 - 2.0;
+        if i % 211 == seed % 211 {
+            edges[i % 7]
+        } else {
+            x
+        }
+    };
+    (0..count).map(number).collect()
+}
+
+fn array(shape: &[usize], seed: usize) -> Array {
+    let count = shape.iter().product();
+    Array::from_vec(shape.iter().copied(), numbers(count, seed)).unwrap()
+}
+
+/// Arguments whose shapes all broadcast against rows and columns, or do when transposed or cut.
+fn arguments((rows, columns): Sizes) -> Vec<Array> {
+    let shapes: [&[usize]; 7] = [
+        &[rows, columns],
+        &[rows, columns],
+        &[columns],
+        &[rows, 1],
+        &[],
+        &[columns, rows],
+        &[rows + 1, 2 * columns + 1],
+    ];
+    let arrays = shapes.iter().enumerate();
+    arrays.map(|(seed, shape)| array(shape, seed)).collect()
+}
+
+/// A program: every step makes a value of earlier ones.
+fn program(tape: &[u8], args: Vec<Tensor>, (rows, columns): Sizes) -> Vec<Tensor> {
+    let mut tape = Tape(tape.iter());
+    let mut values = args;
+    let turned = values[5].t();
+    let cut = Slicing::new([1, 0], [rows + 1, 2 * columns]).strides([1, 2]);
+    let cut = values[6].slice(cut);
+    values.truncate(5);
+    values.extend([turned, cut]);
+    while tape.0.len() > 0 {
+        let pick = |tape: &mut Tape<'_>, values: &[Tensor]| {
+            // Mostly what was made last, so that chains form.
+            let any = tape.below(3) == 0;
+            let back = tape.below(if any { values.len() } else { 3 });
+            values[values.len() - 1 - back].clone()
+        };
+        let (x, y) = (pick(&mut tape, &values), pick(&mut tape, &values));
+        let number = |x: &Tensor| {
+            if x.dtype() == DType::Bool {
+                x.astype(DType::I32)
+            } else {
+                x.clone()
+            }
+        };
+        let (a, b) = (number(&x), number(&y));
+        let float = |x: &Tensor| {
+            if x.dtype().is_float() {
+                x.clone()
+            } else {
+                x.astype(DType::F64)
+            }
+        };
+        let made = match tape.below(30) {
+            0 => a + b,
+            1 => a - b,
+            2 => a * b,
+            3 => float(&a) / float(&b),
+            4 => a * 1.5 + b,
+            5 => a - b * 0.25,
+            6 => a.maximum(b),
+            7 => a.minimum(b),
+            8 => float(&a).exp(),
+            9 => float(&a).tanh(),
+            10 => float(&a).sin(),
+            11 => float(&a).abs().sqrt(),
+            12 => a.square(),
+            13 => a.integer_pow(3),
+            14 => -a,
+            15 => x.less(y),
+            16 => x.greater_equal(y),
+            17 => where_(x.equal(&y), a, b),
+            18 => where_(a.less(0.5), b, 2.0),
+            19 => float(&a).clamp(-1.0, 1.0),
+            20 => x.astype([DType::F32, DType::I64, DType::U8, DType::Bool][tape.below(4)]),
+            21 => float(&a).is_finite(),
+            22..=27 if a.rank() == 0 || a.shape()[a.rank() - 1] == 0 => a,
+            22 => a.sum(-1),
+            23 => a.max(-1),
+            24 => float(&a).softmax(-1),
+            25 => a.min(..),
+            26 => float(&a).logsumexp(-1),
+            27 => a.sum(..),
+            28 => a.astype(DType::U32),
+            _ => a.sign(),
+        };
+        // Rows that were reduced stand beside their elements.
+        let rows_of = made.rank() == 1 && made.shape()[0] == rows && rows != columns;
+        values.push(if rows_of { made.expand_dims(1) } else { made });
+    }
+    values.split_off(7)
+}
+
+fn bits(array: &Array) -> Vec<u64> {
+    fn of<T: Element>(array: &Array, bits: impl Fn(T) -> u64) -> Vec<u64> {
+        array.to_vec::<T>().unwrap().into_iter().map(bits).collect()
+    }
+    match array.dtype() {
+        DType::Bool => of(array, |x: bool| x.into()),
+        DType::U8 => of(array, |x: u8| x.into()),
+        DType::U32 => of(array, |x: u32| x.into()),
+        DType::U64 => of(array, |x: u64| x),
+        DType::I32 => of(array, |x: i32| x as u64),
+        DType::I64 => of(array, |x: i64| x as u64),
+        DType::F32 => of(array, |x: f32| {
+            if x.is_nan() {
+                u64::MAX
+            } else {
+                x.to_bits().into()
+            }
+        }),
+        DType::F64 => of(
+            array,
+            |x: f64| if x.is_nan() { u64::MAX } else { x.to_bits() },
+        ),
+        other => unreachable!("{other}"),
+    }
+}
+
+fn same(want: &[Tensor], got: &[Tensor], what: &str) {
+    assert_eq!(want.len(), got.len());
+    for (i, (want, got)) in want.iter().zip(got).enumerate() {
+        let (want, got) = (want.to_array().unwrap(), got.to_array().unwrap());
+        assert_eq!(want.ty(), got.ty(), "{what}: value {i}");
+        assert_eq!(bits(&want), bits(&got), "{what}: value {i}");
+    }
+}
+
+fn check(tape: &[u8], sizes: Sizes) {
+    let args: Vec<Tensor> = arguments(sizes).into_iter().map(Tensor::from).collect();
+    let want = program(tape, args.clone(), sizes);
+    // All that is made, and the last value alone, whose program fuses most.
+    let all = jit(|args: Vec<Tensor>| program(tape, args, sizes));
+    let last = jit(|args: Vec<Tensor>| program(tape, args, sizes).pop().unwrap());
+    for threads in [1, 2, 3, 8] {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        let what = format!("{threads} threads, {sizes:?}");
+        // Tensors stay on their thread, so arrays go in and out.
+        let arrays: Vec<Array> = args.iter().map(|t| t.to_array().unwrap()).collect();
+        let run = || {
+            let args: Vec<Tensor> = arrays.iter().cloned().map(Tensor::from).collect();
+            let all = all.call((&args,)).unwrap();
+            // The second call finds the buffers of the first.
+            let again = last
+                .call((&args,))
+                .and_then(|_| last.call((&args,)))
+                .unwrap();
+            let arrays = all.iter().map(|t| t.to_array().unwrap());
+            (arrays.collect::<Vec<_>>(), again.to_array().unwrap())
+        };
+        let (got, again) = pool.install(run);
+        let got: Vec<Tensor> = got.into_iter().map(Tensor::from).collect();
+        same(&want, &got, &what);
+        if let Some(want) = want.last() {
+            same(std::slice::from_ref(want), &[Tensor::from(again)], &what);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn fused_programs_have_the_bits_of_single_operations(
+        tape in prop::collection::vec(any::<u8>(), 5..80),
+        rows in prop::sample::select(vec![0, 1, 2, 3, 17, 40]),
+        columns in prop::sample::select(vec![0, 1, 2, 3, 8, 33, 511, 512, 513]),
+    ) {
+        check(&tape, (rows, columns));
+    }
+}
+
+#[test]
+fn long_rows_and_many_elements_have_the_bits_of_single_operations() {
+    let mut state = 1_u32;
+    let mut byte = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    for sizes in [(3, 5000), (1, 70_000), (70_000, 1), (300, 700), (2, 4097)] {
+        for length in [20, 60] {
+            let tape: Vec<u8> = (0..length).map(|_| byte()).collect();
+            check(&tape, sizes);
+        }
+    }
+}
+
+#[test]
+fn sums_do_not_depend_on_the_layout() {
+    let x = array(&[700, 90], 3);
+    let turned = Tensor::from(x.clone()).t();
+    let columns = turned.sum(-1).to_array().unwrap();
+    let rows = Tensor::from(x).sum(0).to_array().unwrap();
+    assert_eq!(bits(&rows), bits(&columns));
+}
