@@ -193,7 +193,15 @@ pub(super) fn polygamma(m: f64, x: f64) -> f64 {
     }
     let fraction = x - x.round();
     let size = fraction.abs();
-    let above = factorial_zeta(s, size) + sign * factorial_zeta(s, 1.0 - size);
+    let (near, far) = (factorial_zeta(s, size), factorial_zeta(s, 1.0 - size));
+    // `near` is the greater one; where both are infinite their difference is no NaN.
+    let above = if odd && size == 0.5 {
+        0.0
+    } else if near == f64::INFINITY {
+        near
+    } else {
+        near + sign * far
+    };
     let all = if fraction < 0.0 { sign * above } else { above };
     sign * (all - sign * factorial_zeta(s, 1.0 - x))
 }
@@ -217,32 +225,30 @@ fn factorial_zeta(s: f64, q: f64) -> f64 {
     // Everything is relative to the first term.
     let mut sum = 0.0;
     let mut a = q;
-    while a < 10.0 + s {
+    let mut converged = false;
+    while a < 10.0 + s && !converged {
         let term = double::pow(q / a, s);
         sum += term;
-        if term < f64::EPSILON * 1e-4 {
-            break;
-        }
+        // The rest is then less than the rounding of the sum; the series below, which needs a large `a`, says nothing of it.
+        converged = term < f64::EPSILON * 1e-4;
         a += 1.0;
     }
-    let mut tail = a / (s - 1.0) + 0.5;
-    let mut rising = s / a;
-    for (j, coefficient) in COEFFICIENTS.iter().enumerate() {
-        tail += coefficient * rising;
-        let next = s + 2.0 * j as f64 + 1.0;
-        rising *= next * (next + 1.0) / (a * a);
+    if !converged {
+        let mut tail = a / (s - 1.0) + 0.5;
+        let mut rising = s / a;
+        for (j, coefficient) in COEFFICIENTS.iter().enumerate() {
+            tail += coefficient * rising;
+            let next = s + 2.0 * j as f64 + 1.0;
+            rising *= next * (next + 1.0) / (a * a);
+        }
+        sum += double::pow(q / a, s) * tail;
     }
-    sum += double::pow(q / a, s) * tail;
-    let mut factorial = 1.0;
-    let mut k = 2.0;
-    while k < s && factorial < f64::INFINITY {
-        factorial *= k;
+    // (s - 1)! and q^s may be out of range where their quotient is not.
+    let mut value = sum / q;
+    let mut k = 1.0;
+    while k < s {
+        value *= k / q;
         k += 1.0;
     }
-    let value = factorial * double::pow(q, -s) * sum;
-    if value.is_finite() && value != 0.0 {
-        return value;
-    }
-    // The factors are out of range, the product need not be.
-    double::exp(libm::lgamma(s) - s * double::log(q)) * sum
+    value
 }
