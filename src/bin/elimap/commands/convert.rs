@@ -83,7 +83,7 @@ fn matrix(rows: Vec<Vec<f64>>) -> Result<Array2<f64>> {
 fn read(args: &Args) -> Result<Graph> {
     let (name, text) = read_text(&args.model)?;
     let is_matrices = serde_json::from_str::<Value>(&text)
-        .is_ok_and(|value| value.get("alpha").is_some() && value.get("states").is_none());
+        .is_ok_and(|value| value.get("alpha").is_some() && value.get("edges").is_none());
     if !is_matrices {
         return Graph::from_json(&text).context(name);
     }

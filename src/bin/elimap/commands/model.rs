@@ -201,8 +201,9 @@ const MODELS: [Entry; 18] = [
 ///
 ///   erlang PHASES, hypoexponential PHASES,
 ///   kingman LINEAGES, coalescent-sfs LINEAGES, islands LINEAGES, islands-sfs LINEAGES,
-///   two-locus-arg LINEAGES, two-locus-arg-sfs LINEAGES, joint-sfs FIRST SECOND, two-locus-heights LINEAGES,
-///   k-out-of-n NEEDED PARTS, birth-death LEVELS, queue CAPACITY, tandem-queue CAPACITY, grid-walk ROWS COLUMNS,
+///   two-locus-arg LINEAGES, two-locus-arg-sfs LINEAGES, two-locus-heights LINEAGES,
+///   joint-sfs FIRST SECOND, k-out-of-n NEEDED PARTS,
+///   birth-death LEVELS, queue CAPACITY, tandem-queue CAPACITY, grid-walk ROWS COLUMNS,
 ///   random-block VERTICES DEGREE, block-chain BLOCKS VERTICES DEGREE TOPOLOGIES, dense VERTICES
 #[derive(clap::Args)]
 #[command(

@@ -18,12 +18,13 @@ pub(crate) struct Curves {
 
 impl Picture for Curves {
     fn size(&self) -> (u32, u32) {
-        (860, 720)
+        (860, 740)
     }
 
     fn paint<DB: DrawingBackend>(&self, area: &DrawingArea<DB, Shift>, scale: u32) -> Result<()> {
         let unit = scale as i32;
         let title = (SANS, 24 * unit).into_font();
+        let area = area.margin(14 * unit, 0, 0, 0);
         let area = area.titled(&self.title, title).map_err(failed)?;
         let (upper, lower) = area.split_vertically(345 * unit);
         let density = Panel {

@@ -17,6 +17,8 @@ const MOST_LABELS: usize = 40;
 const MARGIN: f64 = 46.0;
 const TITLE: f64 = 44.0;
 const LETTER: f64 = 9.2;
+/// The same in the label of an arrow.
+const SMALL_LETTER: f64 = 6.6;
 const NODE_HEIGHT: f64 = 34.0;
 
 /// A graph that is laid out.
@@ -64,8 +66,12 @@ impl<'g> GraphPicture<'g> {
             .max()
             .unwrap_or(0);
         let node_width = widest as f64 * LETTER + 24.0;
+        let rates = graph.edges().map(|edge| formula(graph, &edge));
+        let longest = rates.map(|rate| rate.chars().count()).max().unwrap_or(0);
+        let arrows = graph.edge_count() + graph.start().len();
+        let label = if arrows > MOST_LABELS { 0 } else { longest };
         Ok(GraphPicture {
-            layout: layout(graph, node_width),
+            layout: layout(graph, node_width, label as f64 * SMALL_LETTER),
             graph,
             title,
             node_width,
@@ -168,11 +174,11 @@ impl Picture for GraphPicture<'_> {
                 color.filled(),
             ))
             .map_err(failed)?;
-            labels.push((curve.at(0.42), rate.clone()));
+            labels.push((curve.at(0.5), rate.clone()));
         }
         if rates.len() <= MOST_LABELS {
             for (at, rate) in spread(labels) {
-                let half = (rate.chars().count() as f64 * 7.4 / 2.0 + 3.0, 10.0);
+                let half = (rate.chars().count() as f64 * SMALL_LETTER / 2.0 + 1.0, 8.0);
                 let corners = [
                     pixel((at.0 - half.0, at.1 - half.1)),
                     pixel((at.0 + half.0, at.1 + half.1)),
@@ -219,7 +225,7 @@ impl GraphPicture<'_> {
         let distance = (b.0 - a.0).hypot(b.1 - a.1);
         let bend = if all.contains(&(to, from)) {
             // There and back side by side.
-            (0.12 * distance).clamp(9.0, 26.0)
+            (0.09 * distance).clamp(14.0, 26.0)
         } else if self.passes(a, b, from, to) {
             0.16 * distance
         } else {

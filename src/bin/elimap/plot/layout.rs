@@ -7,10 +7,11 @@
 
 use elimap::phase::{Graph, VertexId};
 
-/// Room that a vertex takes, beside its label.
+/// Height that a vertex takes.
 const ROOM: f64 = 64.0;
-const BETWEEN_LAYERS: f64 = 96.0;
-const BETWEEN_BLOCKS: f64 = 28.0;
+/// What an arrow needs beside its label.
+const ARROW: f64 = 44.0;
+const BETWEEN_BLOCKS: f64 = 36.0;
 
 /// A place in the picture.
 pub(super) type Point = (f64, f64);
@@ -32,8 +33,8 @@ pub(super) fn arrows(graph: &Graph) -> Vec<(VertexId, VertexId)> {
         .collect()
 }
 
-/// Places for vertices whose labels are so wide.
-pub(super) fn layout(graph: &Graph, label_width: f64) -> Layout {
+/// Places for vertices that are so wide, with room for arrows whose labels are so wide.
+pub(super) fn layout(graph: &Graph, node: f64, label: f64) -> Layout {
     let blocks = graph.blocks();
     let mut block_of = vec![0; graph.vertex_count()];
     for (block, members) in blocks.iter().enumerate() {
@@ -57,10 +58,10 @@ pub(super) fn layout(graph: &Graph, label_width: f64) -> Layout {
     for (block, &at) in layer.iter().enumerate() {
         layers[at].push(block);
     }
-    let step = label_width.max(ROOM);
+    let between_layers = (label + ARROW).max(80.0);
     let radius: Vec<f64> = blocks
         .iter()
-        .map(|members| radius(members.len(), step))
+        .map(|members| radius(members.len(), node + label + ARROW))
         .collect();
     order(&mut layers, &between, &radius);
 
@@ -72,7 +73,7 @@ pub(super) fn layout(graph: &Graph, label_width: f64) -> Layout {
     let mut left = 0.0;
     for layer in &layers {
         let widest = layer.iter().map(|&block| radius[block]).fold(0.0, f64::max);
-        let x = left + widest + step / 2.0;
+        let x = left + widest + node / 2.0;
         let mut y = (height - total(layer)) / 2.0;
         for &block in layer {
             let centre = (x, y + height_of(block) / 2.0);
@@ -88,22 +89,21 @@ pub(super) fn layout(graph: &Graph, label_width: f64) -> Layout {
                 places[vertex.index()] = (centre.0 + r * cos, centre.1 - r * sin);
             }
         }
-        left = x + widest + step / 2.0 + BETWEEN_LAYERS;
+        left = x + widest + node / 2.0 + between_layers;
     }
     Layout {
         places,
         circles,
-        width: left - BETWEEN_LAYERS,
+        width: left - between_layers,
         height,
     }
 }
 
-/// The circle on which so many labels stand apart.
-fn radius(count: usize, step: f64) -> f64 {
+/// The circle on which so many vertices stand so far apart.
+fn radius(count: usize, apart: f64) -> f64 {
     match count {
         0 | 1 => 0.0,
-        2 => step * 0.75,
-        count => (1.15 * step + 14.0) * count as f64 / std::f64::consts::TAU,
+        count => apart / (2.0 * (std::f64::consts::PI / count as f64).sin()),
     }
 }
 
