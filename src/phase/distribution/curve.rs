@@ -41,20 +41,33 @@ pub(crate) fn check_times(times: &[f64]) -> Result<(), DistributionError> {
     Ok(())
 }
 
-/// A sum of products of nonnegative numbers with its bound.
-pub(crate) fn bounded(value: f64, values: &Values) -> Bounded {
+/// A probability, or a density of this natural size, with its bound: in a far tail the roundings of rates count as often as the
+/// logarithm says.
+pub(crate) fn bounded(value: f64, values: &Values, scale: f64) -> Bounded {
     Bounded {
         value,
-        error: value * values.relative,
+        error: match value > 0.0 {
+            true => value * values.relative * depth((value / scale).ln()),
+            false => 0.0,
+        },
     }
+}
+
+/// By how much the relative error of a tail exceeds that of its bulk.
+pub(crate) fn depth(log: f64) -> f64 {
+    1.0 + 0.5 * log.abs()
 }
 
 /// The logarithm of a sum with its bound.
 pub(crate) fn logarithm(value: f64, values: &Values) -> Bounded {
+    let log = value.ln() + values.log_scale;
     Bounded {
-        value: value.ln() + values.log_scale,
+        value: log,
         // The relative error of the number is the absolute one of its logarithm.
-        error: if value > 0.0 { values.relative } else { 0.0 },
+        error: match value > 0.0 {
+            true => values.relative * depth(log),
+            false => 0.0,
+        },
     }
 }
 
@@ -137,7 +150,7 @@ impl PhaseType {
     pub fn pdf(&self, times: &[f64]) -> Result<Vec<f64>, DistributionError> {
         let scale = self.density_scale();
         self.each("the density", times, |values| {
-            (bounded(values.plain_density(), values), scale)
+            (bounded(values.plain_density(), values, scale), scale)
         })
     }
 
@@ -160,7 +173,7 @@ impl PhaseType {
     pub fn cdf(&self, times: &[f64]) -> Result<Vec<f64>, DistributionError> {
         let at_zero = self.mass_at_zero();
         self.each("the distribution function", times, |values| {
-            (bounded(at_zero + values.absorbed, values), 1.0)
+            (bounded(at_zero + values.absorbed, values, 1.0), 1.0)
         })
     }
 
@@ -184,7 +197,7 @@ impl PhaseType {
     /// ```
     pub fn survival(&self, times: &[f64]) -> Result<Vec<f64>, DistributionError> {
         self.each("the survival", times, |values| {
-            (bounded(values.plain_survival(), values), 1.0)
+            (bounded(values.plain_survival(), values, 1.0), 1.0)
         })
     }
 
@@ -250,7 +263,8 @@ impl PhaseType {
         let scale = self.density_scale();
         self.each("the hazard", times, |values| {
             let hazard = values.density / values.survival;
-            let error = 2.0 * values.relative * hazard;
+            let log = values.survival.ln() + values.log_scale;
+            let error = 2.0 * values.relative * hazard * depth(log);
             let value = Bounded {
                 value: hazard,
                 // Without survivors there is no hazard, and no doubt about it.
@@ -286,9 +300,9 @@ impl PhaseType {
             ..Curve::default()
         };
         for (&time, values) in times.iter().zip(&values) {
-            let pdf = bounded(values.plain_density(), values);
-            let cdf = bounded(at_zero + values.absorbed, values);
-            let survival = bounded(values.plain_survival(), values);
+            let pdf = bounded(values.plain_density(), values, scale);
+            let cdf = bounded(at_zero + values.absorbed, values, 1.0);
+            let survival = bounded(values.plain_survival(), values, 1.0);
             curve
                 .pdf
                 .push(self.accept("the density", time, pdf, scale)?);

@@ -4,7 +4,7 @@ use ndarray::{Array2, aview1};
 
 use crate::phase::distribution::PhaseType;
 use crate::phase::distribution::backward::{Coefficients, gradient};
-use crate::phase::distribution::curve::check_times;
+use crate::phase::distribution::curve::{check_times, depth, logarithm};
 use crate::phase::distribution::error::DistributionError;
 use crate::phase::distribution::observations::{Observation, Observations};
 use crate::phase::distribution::steps::Values;
@@ -51,10 +51,7 @@ fn term(observation: Observation, at_zero: f64, times: &[f64], values: &[Values]
                 ..Slope::default()
             };
             Term {
-                log: Bounded {
-                    value: v.density.ln() + v.log_scale,
-                    error: v.relative,
-                },
+                log: logarithm(v.density, v),
                 slopes: [Some(slope), None],
             }
         }
@@ -66,10 +63,7 @@ fn term(observation: Observation, at_zero: f64, times: &[f64], values: &[Values]
                 ..Slope::default()
             };
             Term {
-                log: Bounded {
-                    value: v.survival.ln() + v.log_scale,
-                    error: v.relative,
-                },
+                log: logarithm(v.survival, v),
                 slopes: [Some(slope), None],
             }
         }
@@ -91,7 +85,8 @@ fn term(observation: Observation, at_zero: f64, times: &[f64], values: &[Values]
                     density: 0.0,
                 })
             };
-            let error = (size * (a.relative + b.relative)) / probability;
+            let relative = (a.relative + b.relative) * depth(size.ln() + a.log_scale);
+            let error = size * relative / probability;
             Term {
                 log: Bounded {
                     value: probability.ln() + a.log_scale,

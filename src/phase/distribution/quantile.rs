@@ -3,6 +3,7 @@
 //! All quantiles asked for advance together, so that each round is one pass over the times they have got to.
 
 use crate::phase::distribution::PhaseType;
+use crate::phase::distribution::curve::depth;
 use crate::phase::distribution::error::DistributionError;
 use crate::phase::distribution::steps::Values;
 use crate::phase::distribution::timeline::Timeline;
@@ -200,7 +201,7 @@ impl PhaseType {
         let tail = match search.goal {
             Goal::Absorbed(goal) | Goal::Survival(goal) => goal,
         };
-        let doubt = tail * values.relative / values.plain_density();
+        let doubt = tail * values.relative * depth(tail.ln()) / values.plain_density();
         let answer = Bounded {
             value: search.time,
             error: doubt.max(4.0 * f64::EPSILON * search.time),
