@@ -96,13 +96,23 @@ impl<'a> Timeline<'a> {
         if self.chain.len() == 0 {
             return Ok(vec![Values::default(); times.len()]);
         }
-        match self.choose(latest)? {
-            Method::Steps => {
-                let steps = self.steps();
-                Ok(times.iter().map(|&time| steps.at(time)).collect())
-            }
-            Method::Ladder => Ok(self.ladder().values(times)),
+        self.choose(latest)?;
+        let (near, far) = times.split_at(self.near(times));
+        let mut values: Vec<Values> = Vec::with_capacity(times.len());
+        if !near.is_empty() {
+            let steps = self.steps();
+            values.extend(near.iter().map(|&time| steps.at(time)));
         }
+        if !far.is_empty() {
+            values.extend(self.ladder().values(far));
+        }
+        Ok(values)
+    }
+
+    /// How many of ascending times are for steps: small times keep more digits there.
+    fn near(&self, times: &[f64]) -> usize {
+        let is_near = |time: &f64| matches!(self.choose(*time), Ok(Method::Steps));
+        times.iter().take_while(|time| is_near(time)).count()
     }
 
     /// Uniformization, if it is the method for these times and there are states.
@@ -132,15 +142,28 @@ impl<'a> Timeline<'a> {
             };
             return Ok(vec![(Values::default(), tangent); times.len()]);
         }
-        let Some(steps) = self.steps_for(times)? else {
-            return Ok(self.ladder().tangents(trace, times));
-        };
+        let latest = times.last().copied().unwrap_or(0.0);
+        self.choose(latest)?;
+        let (near, far) = times.split_at(self.near(times));
+        let mut found = Vec::with_capacity(times.len());
+        if !near.is_empty() {
+            found = self.near_tangents(trace, near);
+        }
+        if !far.is_empty() {
+            found.extend(self.ladder().tangents(trace, far));
+        }
+        Ok(found)
+    }
+
+    fn near_tangents(&mut self, trace: &EliminationTrace, times: &[f64]) -> Vec<(Values, Tangent)> {
+        let chain = self.chain;
+        let steps = self.steps();
         let windows: Vec<_> = times.iter().map(|&time| steps.window(time)).collect();
         let tangents = Tangents::new(chain, trace, steps);
         let pairs = windows.iter().zip(times);
-        Ok(pairs
+        pairs
             .map(|(window, &time)| (steps.in_window(window, time), tangents.at(window, steps)))
-            .collect())
+            .collect()
     }
 
     /// Where the chain is at ascending times, a row per time.
