@@ -36,7 +36,8 @@ pub(super) fn run_while(
     cx: &mut RunContext,
 ) -> Result<Outputs<Array>, Error> {
     let consts = plan.cond_consts + plan.body_consts;
-    let mut carry: Outputs<Array> = operands[consts..].iter().cloned().collect();
+    let mut carry: Vec<Array> = operands[consts..].to_vec();
+    let mut next = Vec::with_capacity(carry.len() + 1);
     let cond_consts = &operands[..plan.cond_consts];
     let args = cond_consts.iter().chain(&carry).cloned();
     let mut predicate = plan.cond.run(args, cx)?.swap_remove(0);
@@ -55,13 +56,13 @@ pub(super) fn run_while(
         cx.options.check()?;
         let mask = plan.masked.then_some(predicate);
         let args = consts.iter().cloned().chain(mask).chain(carry.drain(..));
-        let mut next = plan.step.run_in(&mut memory, args, cx)?;
+        plan.step.run_in(&mut memory, args, &mut next, cx)?;
         // A step answers with the carry and, behind it, its predicate.
         predicate = next.pop().unwrap_or_else(|| Array::scalar(false));
-        carry = next;
+        std::mem::swap(&mut carry, &mut next);
     }
     plan.step.memories.give_back(memory);
-    Ok(carry)
+    Ok(carry.into())
 }
 
 pub(super) fn run_scan(
@@ -71,7 +72,8 @@ pub(super) fn run_scan(
 ) -> Result<Outputs<Array>, Error> {
     let fixed = plan.num_consts + plan.num_carry;
     let mut consts: Vec<Array> = operands[..plan.num_consts].to_vec();
-    let mut carry: Outputs<Array> = operands[plan.num_consts..fixed].iter().cloned().collect();
+    let mut carry: Vec<Array> = operands[plan.num_consts..fixed].to_vec();
+    let mut out = Vec::with_capacity(carry.len() + plan.ys.len());
     let mut memory = plan.body.memories.take();
     let xs: SmallVec<[Array; 4]> = operands.drain(fixed..).collect();
     drop(operands);
@@ -98,7 +100,7 @@ pub(super) fn run_scan(
             cx.lanes.push(i);
         }
         cx.options.check()?;
-        let mut out = plan.body.run_in(&mut memory, args, cx)?;
+        plan.body.run_in(&mut memory, args, &mut out, cx)?;
         if plan.lanes {
             cx.lanes.pop();
             if cx.lanes.is_empty() {
@@ -110,7 +112,7 @@ pub(super) fn run_scan(
             plan.body
                 .give_back_result(plan.num_carry + k, y, &mut memory);
         }
-        carry = out;
+        std::mem::swap(&mut carry, &mut out);
     }
     plan.body.memories.give_back(memory);
     Ok(carry
@@ -127,17 +129,19 @@ pub(super) fn run_scatter(
     cx: &mut RunContext,
 ) -> Result<Outputs<Array>, Error> {
     let mut memory = update.memories.take();
+    let mut out = Vec::with_capacity(1);
     let mut failed = None;
-    let out = dispatch_dtype!(operands[0].dtype(), T => {
+    let scattered = dispatch_dtype!(operands[0].dtype(), T => {
         ops::scatter::eval_with::<T>(&op.dims, op.mode, operands, |target, updates| {
             for (element, &update_element) in target.iter_mut().zip(updates) {
                 if failed.is_some() {
                     return;
                 }
                 let args = [Array::scalar(*element), Array::scalar(update_element)];
+                out.clear();
                 let found = update
-                    .run_in(&mut memory, args, cx)
-                    .and_then(|out| Ok(out[0].item::<T>()?));
+                    .run_in(&mut memory, args, &mut out, cx)
+                    .and_then(|()| Ok(out[0].item::<T>()?));
                 match found {
                     Ok(found) => *element = found,
                     Err(error) => failed = Some(error),
@@ -148,7 +152,7 @@ pub(super) fn run_scatter(
     update.memories.give_back(memory);
     match failed {
         Some(error) => Err(error),
-        None => Ok(smallvec![out]),
+        None => Ok(smallvec![scattered]),
     }
 }
 

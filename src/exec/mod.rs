@@ -87,18 +87,20 @@ impl Plan {
         cx: &mut RunContext,
     ) -> Result<Outputs<Array>, Error> {
         let mut memory = self.memories.take();
-        let results = self.run_in(&mut memory, args, cx);
+        let mut results = Outputs::new();
+        let done = self.run_in(&mut memory, args, &mut results, cx);
         self.memories.give_back(memory);
-        results
+        done.map(|()| results)
     }
 
-    /// Runs the plan in memory that a loop keeps from step to step.
+    /// Runs the plan in memory that a loop keeps from step to step, and adds the results to those there.
     fn run_in(
         &self,
         memory: &mut Memory,
         args: impl IntoIterator<Item = Array>,
+        results: &mut impl Extend<Array>,
         cx: &mut RunContext,
-    ) -> Result<Outputs<Array>, Error> {
+    ) -> Result<(), Error> {
         memory.clear(self.slots);
         for (slot, array) in &self.constants {
             memory.values[*slot as usize] = Some(array.clone());
@@ -111,10 +113,12 @@ impl Plan {
         for step in &self.steps {
             self.step(step, memory, cx)?;
         }
-        let outputs = self.outputs.iter().map(|o| read(memory, o)).collect();
+        for output in &self.outputs {
+            results.extend([read(memory, output)?]);
+        }
         // Nothing that was given is held on to.
         memory.values.clear();
-        outputs
+        Ok(())
     }
 
     fn step(&self, step: &Step, memory: &mut Memory, cx: &mut RunContext) -> Result<(), Error> {

@@ -79,7 +79,7 @@ fn longer_programs_allocate_no_more() {
             }
             y
         });
-        cost(|| drop(f.call((&x,)).unwrap()))
+        cost(|| drop(f.call((&x,)).unwrap())).0
     };
     assert_eq!(program(2), program(40));
 }
@@ -92,7 +92,7 @@ fn longer_loops_allocate_no_more() {
             let step = |y: Tensor| Ok::<_, Error>((y * 0.75).tanh() + 0.125);
             fori_loop(0, steps as i64, move |_: Tensor, y: Tensor| step(y), x)
         });
-        cost(|| drop(f.call((&x,)).unwrap()))
+        cost(|| drop(f.call((&x,)).unwrap())).0
     };
     assert_eq!(program(3), program(300));
 }

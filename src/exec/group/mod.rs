@@ -257,9 +257,9 @@ impl Blocks {
             };
         }
         // Whole repetitions of what broadcasts along the outer axes, where they are short enough, so that it is copied once.
-        let mut period = 1;
+        let mut period: usize = 1;
         for n in space.axes(Level::Row).iter().rev() {
-            if period * n * length > BLOCK || *n == 0 {
+            if *n == 0 || period.saturating_mul(*n).saturating_mul(length) > BLOCK {
                 break;
             }
             period *= n;
