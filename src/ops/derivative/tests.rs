@@ -238,7 +238,7 @@ fn choices_and_conversions() {
     check(
         ConvertElementType {
             dtype: DType::F64,
-            weak: true,
+            weak: false,
         },
         &[x.clone()],
     );
