@@ -5,6 +5,8 @@
 //! ([`unbroadcast`](dyn Tangents::unbroadcast)).
 
 #[cfg(test)]
+mod testkit;
+#[cfg(test)]
 mod tests;
 
 use smallvec::smallvec;

@@ -3,7 +3,7 @@
     python jax_runner.py CASES.json ANSWERED.json        record what JAX does; cases JAX refuses are left out and counted
     python jax_runner.py --check ANSWERED.json           run again and compare
 
-Needs: pip install "jax==0.10.2". An answer is the result and the log of host calls. Equations are as in generate.py:
+Needs: pip install "jax==0.10.2". An answer is the result and the log of host calls. Equations are as in generate.py and derive.py:
 `{"op", "args", "out", ...}`; a name, an array `{"dtype", "shape", "data"}` or a bare number is an operand.
 """
 import json
@@ -39,6 +39,8 @@ def from_array(value):
 
 
 def answer_tree(value):
+    if value is None:
+        return None
     if isinstance(value, (tuple, list)):
         return [answer_tree(x) for x in value]
     return from_array(value)
@@ -56,7 +58,22 @@ HOST = {
     "outer": lambda x, y: np.einsum("...i,...j->...ij", x, y),
     "minmax_last": lambda x: (np.min(x, axis=-1), np.max(x, axis=-1)),
     "matvec": lambda m, x: np.matmul(m, x[..., None])[..., 0],
+    "sin": np.sin,
+    # Derivatives: of the arguments and their tangents, or of the arguments and the result's cotangent.
+    "affine_jvp": lambda x, t: 3 * t + 0 * x,
+    "affine_vjp": lambda x, c: 3 * c + 0 * x,
+    "sin_jvp": lambda x, t: np.cos(x) * t,
+    "sin_vjp": lambda x, c: np.cos(x) * c,
+    "mul_jvp": lambda x, y, s, t: s * y + x * t,
+    "mul_vjp": lambda x, y, c: tuple(np.array(z) for z in np.broadcast_arrays(y * c, x * c)),
+    "sum_last_jvp": lambda x, t: np.sum(t + 0 * x, axis=-1, dtype=x.dtype),
+    "sum_last_vjp": lambda x, c: c[..., None] + 0 * x,
+    "cumsum_last_jvp": lambda x, t: np.cumsum(t + 0 * x, axis=-1, dtype=x.dtype),
+    "cumsum_last_vjp": lambda x, c: np.flip(np.cumsum(np.flip(c + 0 * x, -1), axis=-1, dtype=x.dtype), -1),
+    "sort_last_jvp": lambda x, t: moved_last(t + 0 * x, np.argsort(x + 0 * t, axis=-1, kind="stable")),
+    "sort_last_vjp": lambda x, c: moved_last(c + 0 * x, np.argsort(np.argsort(x + 0 * c, axis=-1, kind="stable"), axis=-1)),
 }
+moved_last = lambda x, i: np.take_along_axis(x, i, axis=-1)  # noqa: E731
 
 SAME_NAME = {  # operations that lax calls the same and that take nothing but operands
     name: getattr(lax, name) for name in
@@ -144,6 +161,91 @@ for _name in ("cumsum", "cumprod", "cummax", "cummin", "cumlogsumexp"):
     ARRAY[_name] = lambda e, x, f=getattr(lax, _name): f(x, axis=e["axis"], reverse=e["reverse"])
 
 
+# -- derivatives ----------------------------------------------------------------------------------
+
+
+def floats(x):
+    return jnp.result_type(x).kind == "f"
+
+
+def without_float0(tree):
+    """The tangent of an integer or a bool is null."""
+    return jax.tree.map(lambda x: None if getattr(x, "dtype", None) == jax.dtypes.float0 else x, tree)
+
+
+def tangents(primals, given):
+    return tuple(np.zeros(jnp.shape(x), jax.dtypes.float0) if t is None else t for x, t in zip(primals, given))
+
+
+def of_arguments(op):
+    def derivative(e, fun, operand, args):
+        argnums = tuple(e["argnums"]) if isinstance(e["argnums"], list) else e["argnums"]
+        return getattr(jax, op)(fun("fun"), argnums=argnums)(*args)
+    return derivative
+
+
+def forward(e, fun, operand, args):
+    primals = operand(e["primals"])
+    return jax.jvp(fun("fun"), primals, tangents(primals, operand(e["tangents"])))
+
+
+def linearized(e, fun, operand, args):
+    primals = operand(e["primals"])
+    value, push = jax.linearize(fun("fun"), *primals)
+    return (value, *(push(*tangents(primals, operand(t))) for t in e["tangents"]))
+
+
+def backward(e, fun, operand, args):
+    value, pull = jax.vjp(fun("fun"), *operand(e["primals"]))
+    return (value, *(pull(operand(c)) for c in e["cotangents"]))
+
+
+def checkpointed(e, fun, operand, args):
+    policy = getattr(jax.checkpoint_policies, e["policy"]) if "policy" in e else None
+    return jax.checkpoint(fun("fun"), policy=policy)(*args)
+
+
+def forward_rule(e, fun, operand, args):
+    f, rule = jax.custom_jvp(fun("fun")), fun("jvp")
+    f.defjvp(lambda primals, dots: rule(*primals, *dots))
+    return f(*args)
+
+
+def backward_rule(e, fun, operand, args):
+    f = jax.custom_vjp(fun("fun"))
+    f.defvjp(fun("fwd"), fun("bwd"))
+    return f(*args)
+
+
+DERIVATIVES = {op: of_arguments(op) for op in ("grad", "value_and_grad", "jacfwd", "jacrev", "hessian")} | {
+    "jvp": forward, "vjp": backward, "linearize": linearized, "checkpoint": checkpointed, "custom_jvp": forward_rule,
+    "custom_vjp": backward_rule, "stop_gradient": lambda e, fun, operand, args: lax.stop_gradient(args[0])}
+
+
+def with_rule(runner, e, method, types):
+    """A host function, with its derivative where the equation gives one: a host function too."""
+    def call(*args):
+        return jax.pure_callback(runner.host(e["fn"]), types, *args, vmap_method=method)
+
+    if "jvp" in e:
+        rule, f = e["jvp"], jax.custom_jvp(call)
+
+        @f.defjvp
+        def forward_rule_of_host(primals, dots):
+            dots = [t for x, t in zip(primals, dots) if floats(x)]
+            return f(*primals), with_rule(runner, rule, rule.get("method", method), types)(*primals, *dots)
+        return f
+    if "vjp" in e:
+        rule, f = e["vjp"], jax.custom_vjp(call)
+
+        def back(args, cotangents):
+            wanted = tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in args)
+            return with_rule(runner, rule, rule.get("method", method), wanted)(*args, *cotangents)
+        f.defvjp(lambda *args: (f(*args), args), back)
+        return f
+    return call
+
+
 def named(e):
     return tuple(e["axis_name"]) if isinstance(e["axis_name"], list) else e["axis_name"]
 
@@ -169,13 +271,24 @@ class Runner:
                     names[e["out"]] = found
                 else:
                     names.update(zip(e["out"], found))
-            wanted = spec["return"]
-            return names[wanted] if isinstance(wanted, str) else tuple(names[n] for n in wanted)
+            return self.tree(spec["return"], names)
         return run
+
+    def tree(self, x, names):
+        """Names, paths such as `d/1/0` into results that are trees, arrays, numbers, and tuples of them."""
+        if isinstance(x, str):
+            head, *path = x.split("/")
+            value = names[head]
+            for step in path:
+                value = value[int(step)]
+            return value
+        if isinstance(x, list):
+            return tuple(self.tree(y, names) for y in x)
+        return jnp.asarray(to_array(x)) if isinstance(x, dict) else x
 
     def equation(self, e, names):
         def operand(x):
-            return names[x] if isinstance(x, str) else jnp.asarray(to_array(x)) if isinstance(x, dict) else x
+            return self.tree(x, names)
 
         op, args = e["op"], [operand(x) for x in e.get("args", [])]
         fun = lambda key: self.function(e[key], names)  # noqa: E731
@@ -190,7 +303,7 @@ class Runner:
         if op in ("callback", "io_callback"):
             types = tuple(jax.ShapeDtypeStruct(tuple(r["shape"]), np.dtype(r["dtype"])) for r in e["result"])
             if op == "callback":
-                return jax.pure_callback(self.host(e["fn"]), types, *args, vmap_method=e["method"])
+                return with_rule(self, e, e["method"], types)(*args)
             return io_callback(self.host(e["fn"]), types, *args, ordered=e["ordered"])
         if op == "debug_callback":
             return jax.debug.callback(self.host("identity"), *args) or ()
@@ -221,6 +334,8 @@ class Runner:
         if op == "map":
             body = fun("fun")
             return lax.map(lambda x: body(*x), tuple(args), batch_size=e.get("batch_size"))
+        if op in DERIVATIVES:
+            return without_float0(DERIVATIVES[op](e, fun, operand, args))
         raise KeyError(op)
 
     def custom(self, e):
@@ -237,12 +352,16 @@ class Runner:
         return g
 
 
+def axes(spec):
+    return tuple(spec) if isinstance(spec, list) else spec
+
+
 def answer(case):
     runner = Runner()
     f = runner.function(case["fun"], {})
     for level in reversed(case["vmap"]):
         named_axis = {"axis_name": level["axis_name"]} if "axis_name" in level else {}
-        f = jax.vmap(f, in_axes=tuple(level["in_axes"]), out_axes=tuple(level["out_axes"]), **named_axis)
+        f = jax.vmap(f, in_axes=tuple(level["in_axes"]), out_axes=axes(level["out_axes"]), **named_axis)
     if case["mode"] == "jit":
         f = jax.jit(f)
     out = jax.block_until_ready(f(*[jnp.asarray(to_array(x)) for x in case["inputs"]]))
