@@ -82,7 +82,7 @@ impl Derivative for Scatter {
             ScatterOp::Add => {
                 answer[0] = inputs[0].is_linear().then_some(cotangent);
                 if inputs[2].is_linear() {
-                    let read = self.mirrored(cx.rank(cotangent), &update_type);
+                    let read = self.mirrored(&cx.shape(cotangent), &update_type);
                     answer[2] = Some(cx.emit1(read, smallvec![cotangent, indices])?);
                 }
             }
@@ -93,7 +93,7 @@ impl Derivative for Scatter {
                     answer[0] = Some(cx.emit1(self.clone(), atoms)?);
                 }
                 if inputs[2].is_linear() {
-                    let read = self.mirrored(cx.rank(cotangent), &update_type);
+                    let read = self.mirrored(&cx.shape(cotangent), &update_type);
                     let read = cx.emit1(read, smallvec![cotangent, indices])?;
                     let operand = cx.shape(cotangent);
                     answer[2] = Some(self.where_last(cx, read, &operand, indices)?);
@@ -136,7 +136,10 @@ impl Scatter {
     }
 
     /// The gather that reads where this writes; it reads zeros where nothing is written.
-    fn mirrored(&self, rank: usize, updates: &TensorType) -> Gather {
+    fn mirrored(&self, operand: &[usize], updates: &TensorType) -> Gather {
+        // A scatter to an empty axis writes nothing, but a gather's window must lie inside.
+        let sizes = window_sizes(&self.dims, operand.len(), &updates.shape);
+        let slice_sizes = sizes.iter().zip(operand).map(|(&n, &m)| n.min(m));
         Gather {
             dims: GatherDims {
                 offset_dims: self.dims.update_window_dims.clone(),
@@ -145,7 +148,7 @@ impl Scatter {
                 operand_batching_dims: self.dims.operand_batching_dims.clone(),
                 start_indices_batching_dims: self.dims.scatter_indices_batching_dims.clone(),
             },
-            slice_sizes: window_sizes(&self.dims, rank, &updates.shape),
+            slice_sizes: slice_sizes.collect(),
             mode: self.mode,
             fill: zero_fill(self.mode, updates.dtype),
         }
@@ -176,7 +179,7 @@ impl Scatter {
         let ty = cx.atom_type(&numbers);
         let zeros = cx.zeros(&ty.with_shape(operand.iter().copied()))?;
         let winners = cx.emit1(self.clone(), smallvec![zeros, indices, numbers])?;
-        let read_back = self.mirrored(operand.len(), &ty);
+        let read_back = self.mirrored(operand, &ty);
         let winners = cx.emit1(read_back, smallvec![winners, indices])?;
         let won = cx.binary(BinaryOp::Eq, numbers, winners)?;
         let zero = cx.number(read, 0.0);
@@ -194,7 +197,7 @@ impl Scatter {
         let (operand, indices, updates) = (primals[0], primals[1], primals[2]);
         let (ty, update_type) = (cx.atom_type(&operand), cx.atom_type(&updates));
         let add = self.with_kind(ScatterOp::Add);
-        let reader = self.mirrored(ty.rank(), &update_type);
+        let reader = self.mirrored(&ty.shape, &update_type);
         let read = |cx: &mut dyn Tangents, x| cx.emit1(reader.clone(), smallvec![x, indices]);
         let (zero, one) = (cx.number(updates, 0.0), cx.number(updates, 1.0));
 

@@ -95,7 +95,7 @@ impl Weights {
         values.push(at_mode);
         let mut value = at_mode;
         for count in mode + 1.. {
-            value = if (count - mode) % Self::RUN == 0 {
+            value = if (count - mode).is_multiple_of(Self::RUN) {
                 weight(count, mean)
             } else {
                 value * (mean / count as f64)
@@ -106,8 +106,17 @@ impl Weights {
             values.push(value);
         }
         let mut tails = vec![0.0; values.len()];
+        // Neumaier's sum.
+        let (mut sum, mut lost) = (0.0_f64, 0.0);
         for place in (1..values.len()).rev() {
-            tails[place - 1] = tails[place] + values[place];
+            let value = values[place];
+            let next = sum + value;
+            lost += match sum >= value {
+                true => (sum - next) + value,
+                false => (value - next) + sum,
+            };
+            sum = next;
+            tails[place - 1] = sum + lost;
         }
         Self {
             first,
@@ -135,7 +144,9 @@ mod tests {
         ] {
             let weights = Weights::new(mean);
             let count = |place: usize| (weights.first + place) as f64;
-            let sum: f64 = weights.values.iter().sum();
+            // In runs, because the roundings of a long sum are more than those of its terms.
+            let runs = weights.values.chunks(1024);
+            let sum: f64 = runs.map(|run| run.iter().sum::<f64>()).sum();
             assert!((sum - 1.0).abs() < 2e-14, "{mean}: {sum}");
             let moment = |power: i32| {
                 let terms = weights.values.iter().enumerate();
