@@ -67,6 +67,21 @@ fn nested(array: ArrayD<f64>) -> Value {
         .collect()
 }
 
+/// Answers at times in any order.
+fn ordered<E>(
+    times: &[f64],
+    answer: impl Fn(&[f64]) -> Result<Vec<f64>, E>,
+) -> Result<Vec<f64>, E> {
+    let mut order: Vec<usize> = (0..times.len()).collect();
+    order.sort_by(|&a, &b| times[a].total_cmp(&times[b]));
+    let sorted: Vec<f64> = order.iter().map(|&place| times[place]).collect();
+    let mut out = vec![0.0; times.len()];
+    for (place, value) in order.into_iter().zip(answer(&sorted)?) {
+        out[place] = value;
+    }
+    Ok(out)
+}
+
 /// Columns of some vertices.
 fn columns(all: &Array2<f64>, question: &Map<String, Value>) -> Value {
     let picked: Vec<usize> = vertices(&question["vertices"])
@@ -120,10 +135,10 @@ impl Model {
         let order = question.get("order").and_then(Value::as_u64).unwrap_or(0) as usize;
         let rewards = || matrix(&question["rewards"]);
         Ok(match ask {
-            "pdf" => json!(time.pdf(&times)?),
-            "cdf" => json!(time.cdf(&times)?),
-            "survival" => json!(time.survival(&times)?),
-            "hazard" => json!(time.hazard(&times)?),
+            "pdf" => json!(ordered(&times, |times| time.pdf(times))?),
+            "cdf" => json!(ordered(&times, |times| time.cdf(times))?),
+            "survival" => json!(ordered(&times, |times| time.survival(times))?),
+            "hazard" => json!(ordered(&times, |times| time.hazard(times))?),
             "quantile" => json!(time.quantile(&list("probabilities"))?),
             "moments" => json!(time.moments(order)),
             "variance" => json!(time.variance()),

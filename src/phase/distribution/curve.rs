@@ -58,6 +58,14 @@ pub(crate) fn depth(log: f64) -> f64 {
     1.0 + 0.5 * log.abs()
 }
 
+/// The error of what has no value because a number is zero: none if it is, any if it is below every `f64`.
+fn without(values: &Values) -> f64 {
+    match values.is_lost {
+        true => f64::INFINITY,
+        false => 0.0,
+    }
+}
+
 /// The logarithm of a sum with its bound.
 pub(crate) fn logarithm(value: f64, values: &Values) -> Bounded {
     let log = value.ln() + values.log_scale;
@@ -66,7 +74,7 @@ pub(crate) fn logarithm(value: f64, values: &Values) -> Bounded {
         // The relative error of the number is the absolute one of its logarithm.
         error: match value > 0.0 {
             true => values.relative * depth(log),
-            false => 0.0,
+            false => without(values),
         },
     }
 }
@@ -268,7 +276,10 @@ impl PhaseType {
             let value = Bounded {
                 value: hazard,
                 // Without survivors there is no hazard, and no doubt about it.
-                error: if error.is_nan() { 0.0 } else { error },
+                error: match values.survival > 0.0 {
+                    true => error,
+                    false => without(values),
+                },
             };
             (value, scale)
         })

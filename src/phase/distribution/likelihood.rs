@@ -279,13 +279,16 @@ impl PhaseType {
             let sum = self.add_up(data, &times, &values, |weight, slope| {
                 let window = &windows[place(&times, slope.time)];
                 let early = is_early(window, steps);
-                let range = window.first..window.first + window.weights.len();
-                for (step, of) in range.zip(&window.weights) {
-                    let of = weight * of;
-                    coefficients.flow[step] += of * slope.density * rate;
-                    match early {
-                        true => coefficients.absorbed[step] -= of * slope.survival,
-                        false => coefficients.mass[step] += of * slope.survival,
+                for (place, of) in window.weights.iter().enumerate() {
+                    let (step, of) = (window.first + place, weight * of);
+                    if early {
+                        coefficients.absorbed[step] -= of * slope.survival;
+                    }
+                    if place < window.counted {
+                        coefficients.flow[step] += of * slope.density * rate;
+                        if !early {
+                            coefficients.mass[step] += of * slope.survival;
+                        }
                     }
                 }
             })?;

@@ -116,6 +116,8 @@ pub(crate) struct Values {
     pub absorbed: f64,
     /// A bound on the relative errors of all three.
     pub relative: f64,
+    /// Whether survival and density are not zero but below what the method can tell from it.
+    pub is_lost: bool,
 }
 
 /// Weights of consecutive steps for one time. They multiply what is kept by step, and the sum the exponential of `log_scale`.
@@ -123,11 +125,21 @@ pub(crate) struct Values {
 pub(crate) struct Window {
     pub first: usize,
     pub weights: Vec<f64>,
+    /// How many of them count for masses and flows: further on these are negligible, and in other units.
+    pub counted: usize,
     pub log_scale: f64,
 }
 
 impl Window {
+    /// The sum of masses or flows.
     pub(crate) fn sum(&self, by_step: &[f64]) -> f64 {
+        let weights = &self.weights[..self.counted];
+        let values = weights.iter().zip(&by_step[self.first..]);
+        values.map(|(weight, value)| weight * value).sum()
+    }
+
+    /// The sum of what was absorbed before.
+    pub(crate) fn sum_absorbed(&self, by_step: &[f64]) -> f64 {
         let values = self.weights.iter().zip(&by_step[self.first..]);
         values.map(|(weight, value)| weight * value).sum()
     }
@@ -152,12 +164,19 @@ pub(crate) struct Steps<'a> {
     pub sections: Vec<usize>,
 }
 
+/// A mass that is less than this share of all at the mode of the steps is found by logarithms.
+const FAR: f64 = 1e-100;
+
+/// By how much steps are more frequent than the fastest jumps: so some of every state's mass stays, and no mass, whose derivative
+/// may not be zero, ever is.
+const MORE: f64 = 17.0 / 16.0;
+
 /// A mass below this begins a new section, whose unit it is; so masses never underflow.
 pub(crate) const UNIT_OF_SECTIONS: f64 = power_of_two(-600);
 
 impl<'a> Steps<'a> {
     pub(crate) fn new(chain: &'a Chain) -> Self {
-        Self::of_jumps(chain, chain.fastest())
+        Self::of_jumps(chain, chain.fastest() * MORE)
     }
 
     /// The chain in steps at this rate; with the rate 1, rates are the probabilities of steps.
@@ -276,11 +295,17 @@ impl<'a> Steps<'a> {
         let mean = self.jump.rate * time;
         let mode = mean.floor() as usize;
         self.reach(mode);
+        let total = self.mass[0];
+        if self.section(mode) > 0 || self.mass[mode] < FAR * total {
+            let last = mode + (14.0 * mean.sqrt()) as usize + 20;
+            self.reach(last);
+            return self.far_window(mean, last);
+        }
         let at_mode = weight(mode, mean);
         let (mut survival, mut flow) = (at_mode * self.mass[mode], at_mode * self.flow[mode]);
         let mut absorbed = at_mode * self.absorbed[mode];
-        let total = self.mass[0];
         let mut right = Vec::new();
+        let mut counted = 0;
         let mut value = at_mode;
         for count in mode + 1.. {
             value *= mean / count as f64;
@@ -289,9 +314,15 @@ impl<'a> Steps<'a> {
             }
             self.reach(count);
             right.push(value);
-            let mass = self.mass[count];
-            survival += value * mass;
-            flow += value * self.flow[count];
+            let mass = match self.section(count) {
+                0 => self.mass[count],
+                _ => 0.0,
+            };
+            if mass > 0.0 {
+                counted = right.len();
+                survival += value * mass;
+                flow += value * self.flow[count];
+            }
             absorbed += value * self.absorbed[count];
             // What is further right is less than a geometric series; a flow is at most the mass.
             let next = (count + 1) as f64;
@@ -300,9 +331,6 @@ impl<'a> Steps<'a> {
             if mass <= small * survival && mass <= small * flow && total <= small * absorbed {
                 break;
             }
-        }
-        if self.section(mode + right.len()) > 0 || self.mass[mode] == 0.0 {
-            return self.far_window(mean, mode + right.len());
         }
         let mut left = Vec::new();
         let mut value = at_mode;
@@ -321,6 +349,7 @@ impl<'a> Steps<'a> {
             }
         }
         let first = mode - left.len();
+        let counted = left.len() + 1 + counted;
         let mut weights = left;
         weights.reverse();
         weights.push(at_mode);
@@ -328,6 +357,7 @@ impl<'a> Steps<'a> {
         Window {
             first,
             weights,
+            counted,
             log_scale: 0.0,
         }
     }
@@ -350,6 +380,7 @@ impl<'a> Steps<'a> {
         Window {
             first,
             weights: weights.collect(),
+            counted: end - first,
             log_scale: largest,
         }
     }
@@ -360,15 +391,16 @@ impl<'a> Steps<'a> {
         let is_far = window.log_scale != 0.0;
         let survival = window.sum(&self.mass);
         let absorbed = match is_far {
-            // Less than half is left here, so the difference keeps its digits.
+            // Next to nothing is left here, so the difference keeps its digits.
             true => self.mass[0] - survival * window.log_scale.exp(),
-            false => window.sum(&self.absorbed),
+            false => window.sum_absorbed(&self.absorbed),
         };
         Values {
             log_scale: window.log_scale,
             survival,
             density: window.sum(&self.flow) * self.jump.rate,
             absorbed,
+            is_lost: false,
             relative: rounding(mean)
                 + if is_far {
                     1e-16 * window.log_scale.abs()

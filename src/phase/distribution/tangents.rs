@@ -77,7 +77,7 @@ impl Tangents {
     pub(crate) fn at(&self, window: &Window, steps: &Steps<'_>) -> Tangent {
         let early = is_early(window, steps);
         let survival = |line: &Line| match early {
-            true => -window.sum(&line.absorbed),
+            true => -window.sum_absorbed(&line.absorbed),
             false => window.sum(&line.mass),
         };
         Tangent {
@@ -91,5 +91,5 @@ impl Tangents {
 
 /// Whether less is absorbed than not.
 pub(crate) fn is_early(window: &Window, steps: &Steps<'_>) -> bool {
-    window.log_scale == 0.0 && window.sum(&steps.absorbed) < window.sum(&steps.mass)
+    window.log_scale == 0.0 && window.sum_absorbed(&steps.absorbed) < window.sum(&steps.mass)
 }

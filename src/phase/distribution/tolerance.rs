@@ -74,7 +74,7 @@ impl Tolerance {
     pub(crate) fn allows(self, answer: Bounded, scale: f64) -> bool {
         // An answer far above its natural size has the absolute tolerance of its own size.
         let absolute = self.absolute * scale.max(answer.value.abs());
-        answer.error <= absolute.max(self.relative * answer.value.abs())
+        answer.error.is_finite() && answer.error <= absolute.max(self.relative * answer.value.abs())
     }
 }
 
