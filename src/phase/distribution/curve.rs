@@ -60,9 +60,9 @@ pub(crate) fn depth(log: f64) -> f64 {
 
 /// The error of what has no value because a number is zero: none if it is, any if it is below every `f64`.
 fn without(values: &Values) -> f64 {
-    match values.relative.is_finite() {
-        true => 0.0,
-        false => f64::INFINITY,
+    match values.is_lost {
+        true => f64::INFINITY,
+        false => 0.0,
     }
 }
 

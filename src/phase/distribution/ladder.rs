@@ -342,17 +342,14 @@ impl<'a> Ladder<'a> {
             let levels = (time / self.unit).max(1.0).log2();
             let log_scale = rows.log_scale[row];
             let survival = place.sum();
-            let bound = match survival > 0.0 {
-                true => UNIT * (64.0 + 8.0 * levels + log_scale.abs()),
-                // A square was below every `f64`.
-                false => f64::INFINITY,
-            };
             Values {
                 log_scale,
                 survival,
                 density: density.map(|(p, exit)| p * exit).sum(),
                 absorbed: rows.places.exit[row],
-                relative: bound,
+                relative: UNIT * (64.0 + 8.0 * levels + log_scale.abs()),
+                // A square was below every `f64`.
+                is_lost: survival == 0.0,
             }
         };
         times.iter().enumerate().map(row_of).collect()

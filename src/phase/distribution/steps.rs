@@ -116,6 +116,8 @@ pub(crate) struct Values {
     pub absorbed: f64,
     /// A bound on the relative errors of all three.
     pub relative: f64,
+    /// Whether survival and density are not zero but below what the method can tell from it.
+    pub is_lost: bool,
 }
 
 /// Weights of consecutive steps for one time. They multiply what is kept by step, and the sum the exponential of `log_scale`.
@@ -398,6 +400,7 @@ impl<'a> Steps<'a> {
             survival,
             density: window.sum(&self.flow) * self.jump.rate,
             absorbed,
+            is_lost: false,
             relative: rounding(mean)
                 + if is_far {
                     1e-16 * window.log_scale.abs()
