@@ -1,5 +1,6 @@
 //! Transforms: programs to programs, and the functions users call them by.
 
+mod call_batched;
 mod custom;
 mod jit;
 mod map;

@@ -198,7 +198,7 @@ impl Equation<'_> {
             }
         };
         elimap::custom_vmap(f)
-            .def_vmap::<(TreeValue,), _, _>(rule)
+            .def_vmap::<(TreeValue,), _, _, _>(rule)
             .call(args)
     }
 }

@@ -96,7 +96,7 @@ fn spaces_and_identities() {
     assert_eq!(all(&linspace(2.0, 3.0, 1)), [2.0]);
     assert_eq!(linspace(2.0, 3.0, 0).shape(), [0]);
     assert_eq!(
-        all(&eye(DType::F64, 3, 2, -1)),
+        all(&eye(3, 2, -1, DType::F64)),
         [0.0, 0.0, 1.0, 0.0, 0.0, 1.0]
     );
     let hot = one_hot(Array::from(vec![-1, 0, 5]), 2, DType::F64);
