@@ -146,6 +146,17 @@ pub enum OpErrorKind {
         /// The other branch's type.
         actual: String,
     },
+    /// A transposition with respect to something that the operation is not linear in.
+    #[error(
+        "not linear in operand {operand}, so it has no transpose there; transpose linear functions only, such as those that linearize gives"
+    )]
+    NotLinear {
+        /// The operand, counted from 0.
+        operand: usize,
+    },
+    /// A derivative of something that has none.
+    #[error("has no derivative; keep it out of what is differentiated, such as by stop_gradient")]
+    NotDifferentiable,
     /// An effectful callback in a place where its calls cannot be given a meaning.
     #[error("{detail}")]
     UnsupportedEffect {

@@ -45,6 +45,60 @@ pub(crate) trait DataRules: Rules {
     fn eval(&self, inputs: &[Array]) -> Outputs<Array>;
 }
 
+/// What is known of one operand of an operation that is transposed.
+#[derive(Clone, Debug)]
+#[allow(dead_code)] // Its first implementations follow.
+pub(crate) enum LinearInput {
+    /// A value that does not depend on what the program is linear in.
+    Known(Atom),
+    /// A value that does; only its type is known, and its cotangent is asked for.
+    Linear(TensorType),
+}
+
+/// The derivative of an operation whose results depend on nothing but its operands.
+///
+/// `None` is a tangent or cotangent that is known to be zero, and costs nothing; for integers and booleans there is no other
+/// (JAX's `float0`). Every other one has the element type and shape of its value, with nothing broadcast. The
+/// numerical conventions (ties, kinks, zeros) are JAX's.
+#[allow(dead_code)] // Its first implementations follow.
+pub(crate) trait Derivative {
+    /// Forward mode: emits the tangents of the results, one each.
+    ///
+    /// `results` are what the operation made of `primals`, for rules that use them again. At least one tangent is given.
+    fn jvp(
+        &self,
+        cx: &mut dyn Tangents,
+        primals: &[Atom],
+        results: &[Atom],
+        tangents: &[Option<Atom>],
+    ) -> Result<Outputs<Option<Atom>>, Error>;
+
+    /// Reverse mode of an operation that is linear in its `Linear` operands taken together: emits their cotangents, one for each
+    /// operand, of which those of known ones are `None`.
+    ///
+    /// At least one cotangent is given, and at least one operand is linear. [`OpErrorKind::NotLinear`] where the operation
+    /// is not linear in what it is asked about.
+    fn transpose(
+        &self,
+        cx: &mut dyn Tangents,
+        cotangents: &[Option<Atom>],
+        inputs: &[LinearInput],
+    ) -> Result<Outputs<Option<Atom>>, Error>;
+}
+
+/// Where a derivative's rule emits its equations.
+#[allow(dead_code)] // Its first implementations follow.
+pub(crate) trait Tangents {
+    /// Where the equation being differentiated was traced.
+    fn location(&self) -> Option<&'static Location<'static>>;
+
+    /// The type of a value.
+    fn atom_type(&self, atom: &Atom) -> TensorType;
+
+    /// Emits an operation and returns its results.
+    fn push(&mut self, op: Op, inputs: Atoms) -> Result<Outputs<Atom>, Error>;
+}
+
 /// What an operation means that runs programs or the host, or speaks of named axes.
 pub(crate) trait ControlRules: Rules {
     /// The programs it runs.
