@@ -201,7 +201,7 @@ compositions! {
     fn cross(a, b;) {
         let length = |x: &Tensor| x.shape().last().copied().unwrap_or(0);
         let part = |x: &Tensor, k: usize| -> Tensor {
-            if k < length(x) { x.index(-1, k as isize) } else { x.index(-1, 0) * 0 }
+            if k < length(x) { x.index(-1, k as isize) } else { crate::zeros_like(x.index(-1, 0)) }
         };
         match (length(&a), length(&b)) {
             (2, 2) => Ok(part(&a, 0) * part(&b, 1) - part(&a, 1) * part(&b, 0)),

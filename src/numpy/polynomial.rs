@@ -28,7 +28,7 @@ compositions! {
     [polyval(vec![1, 0, -1], vec![2, 3]) => i32 [3, 8]]
     fn polyval(p, x;) {
         let p = atleast_1d(&p).check()?;
-        let mut y = &x * 0 + p.index(0, 0) * 0;
+        let mut y = crate::zeros_like(&x * p.index(0, 0));
         for k in 0..p.shape()[0] {
             y = y * &x + p.index(0, k as isize);
         }

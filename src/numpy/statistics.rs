@@ -233,7 +233,8 @@ compositions! {
     fn corrcoef(rows;) {
         let c = cov(rows, 1).check()?;
         if c.rank() == 0 {
-            return Ok(&c / &c);
+            let same = c.clone();
+            return Ok(c / same);
         }
         let deviation = super::diagonal(&c, 0, 0, 1).sqrt();
         let out = c / deviation.expand_dims(1) / deviation.expand_dims(0);

@@ -45,7 +45,7 @@ impl Key {
             let high = match seed.dtype() {
                 DType::I64 | DType::U64 => wide.shift_right_logical(32),
                 // A seed of 32 bits has no upper half, not even a sign's.
-                _ => &wide * 0,
+                _ => crate::zeros_like(&wide),
             };
             let low = wide & Tensor::from(u64::from(u32::MAX));
             crate::stack([high.astype(DType::U32), low.astype(DType::U32)], 0)
@@ -219,7 +219,7 @@ pub fn fold_in(key: &Key, number: impl Into<Tensor>) -> Key {
     let data = composed(std::panic::Location::caller(), || {
         let low = number.astype(DType::I64).astype(DType::U64) & Tensor::from(u64::from(u32::MAX));
         let low = low.astype(DType::U32);
-        crate::stack(threefry(&key.words(), [&low * 0, low]), -1)
+        crate::stack(threefry(&key.words(), [crate::zeros_like(&low), low]), -1)
     });
     Key { data }
 }

@@ -14,6 +14,8 @@ use crate::host;
 mod structured;
 #[path = "vocabulary.rs"]
 mod vocabulary;
+#[path = "wide/mod.rs"]
+mod wide;
 
 type Scope = Rc<HashMap<String, TreeValue>>;
 type Fun = Rc<dyn Fn(TreeValue) -> Result<TreeValue, Error>>;
@@ -33,8 +35,16 @@ fn unsupported(message: impl Into<String>) -> Error {
     Error::function(Unsupported(message.into()))
 }
 
+/// What all functions of a case share: where host calls are written down, and whether its operations are those of the wide
+/// vocabulary.
+#[derive(Clone)]
+pub(crate) struct Session {
+    pub(crate) calls: CallLog,
+    pub(crate) wide: bool,
+}
+
 /// A case's function: takes a tuple of arguments.
-pub(crate) fn function(spec: &Function, scope: &Scope, log: &CallLog) -> Fun {
+pub(crate) fn function(spec: &Function, scope: &Scope, log: &Session) -> Fun {
     let (spec, scope, log) = (Rc::new(spec.clone()), scope.clone(), log.clone());
     Rc::new(move |args| {
         let mut scope: HashMap<String, TreeValue> = (*scope).clone();
@@ -152,7 +162,7 @@ impl AxisNames for &Names {
 struct Equation<'a> {
     json: &'a Value,
     scope: &'a HashMap<String, TreeValue>,
-    log: &'a CallLog,
+    log: &'a Session,
 }
 
 impl Equation<'_> {
@@ -239,6 +249,11 @@ impl Equation<'_> {
         let op = self.json["op"].as_str().unwrap_or("");
         if let Some(results) = self.structured(op)? {
             return Ok(results);
+        }
+        if self.log.wide
+            && let Some(results) = wide::run(self, op)?
+        {
+            return Ok(results.into_iter().map(TreeValue::from).collect());
         }
         let a = self.tensors("args")?;
         let result = match (self.elementwise(op, &a)?, a.first()) {

@@ -43,7 +43,7 @@ impl Equation<'_> {
                     true => Ok(Vec::new()),
                     false => host(args),
                 };
-                let mut callback = Callback::new(name, results, host).log(self.log);
+                let mut callback = Callback::new(name, results, host).log(&self.log.calls);
                 if looks {
                     callback = callback.debug();
                 } else if op == "io_callback" {
