@@ -22,6 +22,7 @@ mod transform;
 mod tree;
 
 pub mod doc;
+pub mod linalg;
 pub mod nn;
 pub mod numpy;
 #[cfg(feature = "phase")]
@@ -31,6 +32,7 @@ pub mod program;
 pub mod random;
 pub mod special;
 pub mod stats;
+pub mod tree_util;
 
 /// The arrays that values come from and go to; this is the version whose types [`Array`] converts.
 pub use ndarray;

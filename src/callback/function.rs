@@ -188,6 +188,16 @@ impl<T: Element, D: Dimension> HostArgument for ArcArray<T, D> {
     }
 }
 
+impl<T: Element> HostArgument for Vec<T> {
+    type Item<'a> = Vec<T>;
+    fn accepts() -> Accepts {
+        Accepts::Rank(T::DTYPE, 1)
+    }
+    fn read(array: &Array) -> Result<Vec<T>, BoxError> {
+        Ok(array.to_vec()?)
+    }
+}
+
 impl HostArgument for Array {
     type Item<'a> = Array;
     fn accepts() -> Accepts {

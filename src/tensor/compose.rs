@@ -14,7 +14,7 @@ macro_rules! compositions {
         ///
         /// ```
         /// # #[allow(unused_imports)]
-        /// use elimap::{nn, numpy, prelude::*, special, stats};
+        /// use elimap::{linalg, nn, numpy, prelude::*, special, stats};
         #[doc = concat!("let y = ", stringify!($module), "::", stringify!($example), ";")]
         #[doc = concat!("let wanted: &[", stringify!($ty), "] = &", stringify!($out), ";")]
         #[doc = "assert_eq!(y.to_vec::<_>()?, wanted);"]

@@ -100,6 +100,12 @@ macro_rules! numbers {
                 Index::Range(Some(range.start as isize), Some(range.end as isize), 1)
             }
         }
+        impl From<($ty, $ty)> for Index {
+            /// From and to; as a range, but what lints take `1..-1` for an empty one.
+            fn from((from, to): ($ty, $ty)) -> Index {
+                Index::Range(Some(from as isize), Some(to as isize), 1)
+            }
+        }
         impl From<RangeInclusive<$ty>> for Index {
             fn from(range: RangeInclusive<$ty>) -> Index {
                 Index::Range(Some(*range.start() as isize), after(*range.end() as isize), 1)
@@ -154,6 +160,8 @@ impl Tensor {
     /// [`Tensor::take`] does). Negative numbers and bounds count from the end; bounds are clipped, and a number
     /// outside reads the nearest element, as in JAX.
     ///
+    /// Clippy takes `1..-1` for an empty range; write `(1, -1)` in a place for it.
+    ///
     /// Poisoned ([`OpErrorKind::InvalidParameter`]) for more places than axes, two ellipses, a step of 0, or several tensors, which numpy
     /// would broadcast together.
     ///
@@ -162,6 +170,7 @@ impl Tensor {
     /// let x = arange(24).reshape([2, 3, 4]);
     /// assert_eq!(x.i((1, .., -1)).to_vec::<i64>()?, [15, 19, 23]);
     /// assert_eq!(x.i((.., ..-1, 1..3)).shape(), [2, 2, 2]);
+    /// assert_eq!(x.i((0, 0, (1, -1))).to_vec::<i64>()?, [1, 2]);
     /// assert_eq!(x.i((ELLIPSIS, 0, NEW_AXIS)).shape(), [2, 3, 1]);
     /// assert_eq!(x.i((0, 0, 2..100)).to_vec::<i64>()?, [2, 3]);
     /// let picked = x.i((0, Tensor::from(vec![2, 0]), 0));

@@ -18,6 +18,7 @@ mod debug;
 mod einsum;
 mod elementwise;
 mod elementwise_host;
+mod eval;
 mod func;
 mod index;
 mod indexing;

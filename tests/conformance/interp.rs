@@ -41,6 +41,8 @@ fn unsupported(message: impl Into<String>) -> Error {
 pub(crate) struct Session {
     pub(crate) calls: CallLog,
     pub(crate) wide: bool,
+    /// Whether types of 64 bits are off, so that new arrays are of 32.
+    pub(crate) narrow: bool,
 }
 
 /// A case's function: takes a tuple of arguments.

@@ -1,6 +1,8 @@
 //! The wide vocabulary: functions by JAX's names, keywords and defaults.
 
 mod lax;
+mod linalg;
+mod names;
 mod numpy;
 mod random;
 mod reductions;
@@ -28,6 +30,7 @@ pub(super) fn run(equation: &Equation<'_>, op: &str) -> Result<Option<Vec<Tensor
         reductions::run,
         numpy::run,
         lax::run,
+        linalg::run,
         random::run,
         scipy::run,
     ] {
@@ -161,6 +164,20 @@ impl Call<'_> {
                 .map(Some)
                 .ok_or_else(|| unsupported(format!("unknown dtype {name:?}"))),
         }
+    }
+
+    /// The type of new arrays where none is asked for.
+    fn dtype_or(&self, key: &str, default: DType) -> Result<DType, Error> {
+        let dtype = self.dtype(key)?.unwrap_or(default);
+        if !self.equation.log.narrow {
+            return Ok(dtype);
+        }
+        Ok(match dtype {
+            DType::F64 => DType::F32,
+            DType::I64 => DType::I32,
+            DType::U64 => DType::U32,
+            other => other,
+        })
     }
 
     fn mode(&self) -> TakeMode {

@@ -6,117 +6,8 @@ use elimap::{Error, nn, tensordot};
 use serde_json::Value;
 
 use super::super::unsupported;
+use super::names::{binary, unary};
 use super::{Call, one};
-
-type Unary = fn(&Tensor) -> Tensor;
-type Binary = fn(&Tensor, &Tensor) -> Tensor;
-
-fn unary(op: &str) -> Option<Unary> {
-    Some(match op {
-        "arccos" => |x| x.acos(),
-        "arccosh" | "lax.acosh" => |x| x.acosh(),
-        "arcsin" => |x| x.asin(),
-        "arcsinh" | "lax.asinh" => |x| x.asinh(),
-        "arctan" => |x| x.atan(),
-        "arctanh" | "lax.atanh" => |x| x.atanh(),
-        "fabs" => |x| (x / 1.0).abs(),
-        "bitwise_count" => |x| x.population_count().astype(DType::U8),
-        "cosh" => Tensor::cosh,
-        "sinh" => Tensor::sinh,
-        "exp2" | "lax.exp2" => Tensor::exp2,
-        "cbrt" | "lax.cbrt" => Tensor::cbrt,
-        "rint" => |x| (x / 1.0).round(),
-        "invert" => |x| !x,
-        "positive" | "nn.identity" | "copy" | "lax.stop_gradient" => Tensor::clone,
-        "isnan" => |x| jnp::isnan(x),
-        "isinf" => |x| jnp::isinf(x),
-        "isfinite" => |x| jnp::isfinite(x),
-        "isposinf" => |x| jnp::isposinf(x),
-        "isneginf" => |x| jnp::isneginf(x),
-        "signbit" => |x| jnp::signbit(x),
-        "log2" => |x| jnp::log2(x),
-        "log10" => |x| jnp::log10(x),
-        "deg2rad" | "radians" => |x| jnp::deg2rad(x),
-        "rad2deg" | "degrees" => |x| jnp::rad2deg(x),
-        "sinc" => |x| jnp::sinc(x),
-        "trunc" => |x| jnp::trunc(x),
-        "reciprocal" => |x| jnp::reciprocal(x),
-        "logical_not" => |x| jnp::logical_not(x),
-        "i0" => |x| elimap::special::i0(x),
-        "ravel" => |x| jnp::ravel(x),
-        "matrix_transpose" => |x| jnp::matrix_transpose(x),
-        "fliplr" => |x| jnp::fliplr(x),
-        "flipud" => |x| jnp::flipud(x),
-        "ediff1d" => |x| jnp::ediff1d(x),
-        "atleast_1d" => |x| jnp::atleast_1d(x),
-        "atleast_2d" => |x| jnp::atleast_2d(x),
-        "atleast_3d" => |x| jnp::atleast_3d(x),
-        "zeros_like" => |x| elimap::zeros_like(x),
-        "ones_like" => |x| elimap::ones_like(x),
-        "tan" => Tensor::tan,
-        "log1p" => Tensor::log1p,
-        "expm1" => Tensor::expm1,
-        "nn.relu" => |x| nn::relu(x),
-        "nn.relu6" => |x| nn::relu6(x),
-        "nn.sigmoid" | "scipy.special.expit" => |x| nn::sigmoid(x),
-        "nn.softplus" => |x| nn::softplus(x),
-        "nn.sparse_plus" => |x| nn::sparse_plus(x),
-        "nn.sparse_sigmoid" => |x| nn::sparse_sigmoid(x),
-        "nn.soft_sign" => |x| nn::soft_sign(x),
-        "nn.silu" => |x| nn::silu(x),
-        "nn.mish" => |x| nn::mish(x),
-        "nn.log_sigmoid" => |x| nn::log_sigmoid(x),
-        "nn.log1mexp" => |x| nn::log1mexp(x),
-        "nn.selu" => |x| nn::selu(x),
-        "nn.hard_tanh" => |x| nn::hard_tanh(x),
-        "nn.hard_sigmoid" => |x| nn::hard_sigmoid(x),
-        "nn.hard_silu" => |x| nn::hard_silu(x),
-        _ => return None,
-    })
-}
-
-fn binary(op: &str) -> Option<Binary> {
-    Some(match op {
-        "multiply" => |x, y| x * y,
-        "subtract" => |x, y| x - y,
-        "true_divide" => |x, y| x / y,
-        "maximum" => |x, y| x.maximum(y),
-        "minimum" => |x, y| x.minimum(y),
-        "mod" | "remainder" => |x, y| jnp::remainder(x, y),
-        "fmod" => |x, y| jnp::fmod(x, y),
-        "copysign" => |x, y| jnp::copysign(x, y),
-        "fmax" => |x, y| jnp::fmax(x, y),
-        "fmin" => |x, y| jnp::fmin(x, y),
-        "float_power" => |x, y| jnp::float_power(x, y),
-        "ldexp" => |x, y| jnp::ldexp(x, y),
-        "heaviside" => |x, y| jnp::heaviside(x, y),
-        "hypot" => |x, y| jnp::hypot(x, y),
-        "logaddexp" => |x, y| jnp::logaddexp(x, y),
-        "logaddexp2" => |x, y| jnp::logaddexp2(x, y),
-        "arctan2" => |x, y| x.atan2(y),
-        "gcd" => |x, y| jnp::gcd(x, y),
-        "lcm" => |x, y| jnp::lcm(x, y),
-        "logical_and" => |x, y| jnp::logical_and(x, y),
-        "logical_or" => |x, y| jnp::logical_or(x, y),
-        "logical_xor" => |x, y| jnp::logical_xor(x, y),
-        "left_shift" => |x, y| x.shift_left(y),
-        "right_shift" => |x, y| x.shift_right_arithmetic(y),
-        "nextafter" | "lax.nextafter" => |x, y| x.nextafter(y),
-        "array_equal" => |x, y| jnp::array_equal(x, y),
-        "array_equiv" => |x, y| jnp::array_equiv(x, y),
-        "kron" => |x, y| jnp::kron(x, y),
-        "inner" => |x, y| jnp::inner(x, y),
-        "dot" => |x, y| elimap::dot(x, y),
-        "vdot" => |x, y| elimap::vdot(x, y),
-        "outer" | "linalg.outer" => |x, y| elimap::outer(x, y),
-        "polyval" => |x, y| jnp::polyval(x, y),
-        "polyadd" => |x, y| jnp::polyadd(x, y),
-        "polysub" => |x, y| jnp::polysub(x, y),
-        "polymul" => |x, y| jnp::polymul(x, y),
-        "full_like" => |x, y| elimap::full_like(x, y),
-        _ => return None,
-    })
-}
 
 fn scalar(json: &Value) -> Tensor {
     match json.as_i64() {
@@ -775,11 +666,11 @@ pub(super) fn run(call: &Call<'_>, op: &str) -> Result<Option<Vec<Tensor>>, Erro
             }
         }
         "arange" => {
-            let get = |key| &call.json[key];
+            let get = |key: &str| &call.json[key];
             let whole = ["start", "stop", "step"]
-                .iter()
+                .into_iter()
                 .all(|k| get(k).is_null() || get(k).is_i64());
-            let at = |key, default: f64| get(key).as_f64().unwrap_or(default);
+            let at = |key: &str, default: f64| get(key).as_f64().unwrap_or(default);
             let (start, stop) = if get("stop").is_null() {
                 (0.0, at("start", 0.0))
             } else {
@@ -864,14 +755,14 @@ fn one_slice(x: &Tensor, axis: isize) -> Vec<usize> {
 
 /// Edges given as an array, or by number and range.
 fn edges(call: &Call<'_>, x: &Tensor) -> Result<Tensor, Error> {
-    if let Some(bins) = call.maybe(1)? {
-        if bins.rank() == 1 {
-            return Ok(if x.dtype().is_float() {
-                bins.astype(x.dtype())
-            } else {
-                bins
-            });
-        }
+    if let Some(bins) = call.maybe(1)?
+        && bins.rank() == 1
+    {
+        return Ok(if x.dtype().is_float() {
+            bins.astype(x.dtype())
+        } else {
+            bins
+        });
     }
     let range = match &call.json["range"] {
         Value::Array(r) => Some((r[0].as_f64().unwrap_or(0.0), r[1].as_f64().unwrap_or(1.0))),

@@ -21,8 +21,8 @@ pub(super) fn run(call: &Call<'_>, op: &str) -> Result<Option<Vec<Tensor>>, Erro
     let key = &key;
     let shape: Shape = call.sizes("shape").into_iter().collect();
     let given = || call.json["shape"].is_array().then(|| shape.clone());
-    let whole = || -> Result<DType, Error> { Ok(call.dtype("dtype")?.unwrap_or(DType::I64)) };
-    let dtype = || -> Result<DType, Error> { Ok(call.dtype("dtype")?.unwrap_or(DType::F64)) };
+    let whole = || call.dtype_or("dtype", DType::I64);
+    let dtype = || call.dtype_or("dtype", DType::F64);
     let p = |k: usize, name: &str, default: f64| call.or_named(k, name, default);
     one(match name {
         "split" => {
@@ -31,7 +31,7 @@ pub(super) fn run(call: &Call<'_>, op: &str) -> Result<Option<Vec<Tensor>>, Erro
             random::split(key, shape).data().clone()
         }
         "fold_in" => random::fold_in(key, call.arg(1)?).data().clone(),
-        "bits" => random::bits(key, &shape, call.dtype("dtype")?.unwrap_or(DType::U64)),
+        "bits" => random::bits(key, &shape, call.dtype_or("dtype", DType::U64)?),
         "uniform" => {
             let bound = |key: &str, default: f64| call.number(key).unwrap_or(default);
             let (low, high) = (
