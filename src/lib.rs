@@ -22,6 +22,7 @@ mod transform;
 mod tree;
 
 pub mod doc;
+pub mod lax;
 pub mod linalg;
 pub mod nn;
 pub mod numpy;

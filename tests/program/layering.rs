@@ -17,7 +17,7 @@ const FLOORS: [&[&str]; 12] = [
     &["transform"],
     &["numpy"],
     &["random", "special"],
-    &["linalg", "nn", "stats"],
+    &["lax", "linalg", "nn", "stats"],
 ];
 
 fn sources(dir: &Path) -> Vec<PathBuf> {

@@ -7,6 +7,7 @@ mod numpy;
 mod random;
 mod reductions;
 mod scipy;
+mod windows;
 
 use elimap::prelude::*;
 use elimap::{Error, TakeMode};
@@ -33,6 +34,7 @@ pub(super) fn run(equation: &Equation<'_>, op: &str) -> Result<Option<Vec<Tensor
         linalg::run,
         random::run,
         scipy::run,
+        windows::run,
     ] {
         if let Some(found) = family(&call, op)? {
             return found
@@ -205,7 +207,7 @@ impl Call<'_> {
     fn fun(
         &self,
         json: &Value,
-    ) -> Result<impl Fn(Vec<Tensor>) -> Result<Vec<Tensor>, Error> + Clone, Error> {
+    ) -> Result<impl Fn(Vec<Tensor>) -> Result<Vec<Tensor>, Error> + Clone + use<>, Error> {
         let f = self.equation.function_from(json)?;
         Ok(move |args: Vec<Tensor>| {
             let args = args.into_iter().map(TreeValue::from).collect();
