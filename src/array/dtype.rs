@@ -240,6 +240,25 @@ impl Scalar {
         scalar_dispatch!(self, x => of(x))
     }
 
+    /// A number of an element type, converted as Rust's `as` does; of bool, whether it is not 0.
+    pub(crate) fn number(dtype: DType, value: f64) -> Scalar {
+        match dtype {
+            DType::Bool => Scalar::Bool(value != 0.0),
+            DType::U8 => Scalar::U8(value as u8),
+            DType::U32 => Scalar::U32(value as u32),
+            DType::U64 => Scalar::U64(value as u64),
+            DType::I32 => Scalar::I32(value as i32),
+            DType::I64 => Scalar::I64(value as i64),
+            DType::F32 => Scalar::F32(value as f32),
+            DType::F64 => Scalar::F64(value),
+        }
+    }
+
+    /// The zero of an element type.
+    pub(crate) fn zero(dtype: DType) -> Scalar {
+        Scalar::number(dtype, 0.0)
+    }
+
     /// The value as a rank-0 array.
     #[must_use]
     pub fn to_array(self) -> Array {

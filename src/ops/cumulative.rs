@@ -1,5 +1,6 @@
 //! Running reductions along an axis: sums, products, extremes, and sums in log space.
 
+mod derivative;
 #[cfg(test)]
 mod tests;
 

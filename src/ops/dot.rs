@@ -4,6 +4,7 @@
 //! axes, which copies only what strides cannot express. Large products of floats go to ndarray's blocked kernel;
 //! small ones, products with vectors and integers are plain loops over contiguous rows.
 
+mod derivative;
 #[cfg(test)]
 mod tests;
 

@@ -5,6 +5,7 @@
 //! [`binary_takes`]; evaluation relies on it.
 
 mod batch;
+mod derivative;
 mod kernels;
 mod select;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use crate::ops::shape::addressable;
 use crate::program::text::{Given, Shown};
 use crate::program::{Binary, BinaryOp, ConvertElementType, IntegerPow, Op, Unary, UnaryOp};
 
+pub(crate) use derivative::share_of;
 pub(crate) use kernels::elements;
 
 type Typed<T> = ArcArray<T, IxDyn>;
@@ -97,7 +99,7 @@ fn binary_takes(kind: BinaryOp) -> Takes {
             Takes::Any
         }
         B::Sub | B::Div | B::Rem | B::Pow => Takes::Numbers,
-        B::Atan2 | B::Nextafter => Takes::Floats,
+        B::Atan2 | B::Nextafter | B::Polygamma => Takes::Floats,
         B::And | B::Or | B::Xor => Takes::Bits,
         B::ShiftLeft | B::ShiftRightArithmetic | B::ShiftRightLogical => Takes::Integers,
     }
@@ -419,7 +421,7 @@ fn binary_common<T: Arith>(kind: BinaryOp, a: &Typed<T>, b: &Typed<T>) -> Option
         // The same loops with the operands exchanged.
         B::Gt => zip(b, a, less),
         B::Ge => zip(b, a, less_or_equal),
-        B::Sub | B::Div | B::Rem | B::Pow | B::Atan2 | B::Nextafter => return None,
+        B::Sub | B::Div | B::Rem | B::Pow | B::Atan2 | B::Nextafter | B::Polygamma => return None,
         B::And | B::Or | B::Xor | B::ShiftLeft | B::ShiftRightArithmetic | B::ShiftRightLogical => {
             return None;
         }
@@ -471,6 +473,7 @@ fn binary_float<T: Float>(kind: BinaryOp, a: &Typed<T>, b: &Typed<T>) -> Array {
     match kind {
         BinaryOp::Atan2 => zip(a, b, T::atan2),
         BinaryOp::Nextafter => zip(a, b, T::nextafter),
+        BinaryOp::Polygamma => zip(a, b, T::polygamma),
         _ => binary_common(kind, a, b)
             .or_else(|| binary_number(kind, a, b))
             .unwrap_or_else(|| excluded(kind.name(), T::DTYPE)),

@@ -3,6 +3,7 @@
 //! Dimension numbers are XLA's; the batching rule is JAX's (its semantics, section 5, item 9). A window outside the
 //! bounds is filled with the element type's out-of-band value (rule N22) or moved inside.
 
+mod derivative;
 pub(super) mod window;
 
 use smallvec::{SmallVec, smallvec};
@@ -10,6 +11,7 @@ use std::borrow::Cow;
 
 use ndarray::{ArcArray, IxDyn};
 
+pub(super) use derivative::zero_fill;
 use window::{Addressing, Windows, row_major_strides};
 
 use crate::array::{
@@ -20,7 +22,7 @@ use crate::ops::rule::{
     Batched, DataRules, Emit, Outputs, Rules, all_past, batched_at, expect_operands,
 };
 use crate::ops::shape::{addressable, check_axes, check_increasing};
-use crate::program::text::python::{record, scalar, tuple};
+use crate::program::text::python::{read_scalar, record, scalar, tuple};
 use crate::program::text::{Given, Shown, python};
 use crate::program::{Gather, GatherDims, IndexMode, Op};
 
@@ -30,6 +32,13 @@ impl Rules for Gather {
             dims, slice_sizes, ..
         } = self;
         expect_operands(inputs, 2)?;
+        if self
+            .fill
+            .is_some_and(|fill| fill.dtype() != inputs[0].dtype)
+        {
+            let detail = "the fill value must have the operand's element type; convert it first";
+            return Err(OpErrorKind::dtypes(&inputs[..1], detail));
+        }
         let (operand, indices) = (&inputs[0], &inputs[1]);
         let addressing = Addressing {
             flat: ("collapsed_slice_dims", &dims.collapsed_slice_dims),
@@ -99,8 +108,9 @@ impl Rules for Gather {
             dims,
             slice_sizes,
             mode,
+            fill,
         } = self;
-        let mode = *mode;
+        let (mode, fill) = (*mode, *fill);
         let operand = cx.batch_to_front(&inputs[0])?;
         let indices = cx.batch_to_front(&inputs[1])?;
         let (operand_batched, indices_batched) =
@@ -135,6 +145,7 @@ impl Rules for Gather {
                 dims,
                 slice_sizes,
                 mode,
+                fill,
             },
             smallvec![operand, indices],
         )?;
@@ -153,7 +164,10 @@ impl Rules for Gather {
                 &dims.start_indices_batching_dims,
             ),
         ];
-        let fill = fill_value(self.mode, shown.results);
+        let fill = match self.fill {
+            Some(fill) if self.mode == IndexMode::FillOrDrop => scalar(fill),
+            _ => fill_value(self.mode, shown.results),
+        };
         shown
             .show(
                 "dimension_numbers",
@@ -182,7 +196,7 @@ impl Rules for Gather {
             start_indices_batching_dims,
         ] = given.record("dimension_numbers", "GatherDimensionNumbers", fields)?;
         let mode = read_mode(given)?;
-        given.fixed("fill_value", &fill_value(mode, given.results))?;
+        let fill = read_fill(mode, given)?;
         // Hints for compilers.
         given.optional("indices_are_sorted");
         given.optional("unique_indices");
@@ -197,6 +211,7 @@ impl Rules for Gather {
             dims,
             slice_sizes: given.shape("slice_sizes")?,
             mode,
+            fill,
         }
         .into())
     }
@@ -209,12 +224,15 @@ impl DataRules for Gather {
                 dims,
                 slice_sizes,
                 mode,
+                fill,
             },
             operand,
             indices,
         ) = (self, &inputs[0], &inputs[1]);
-        let mode = *mode;
-        smallvec![dispatch!(operand.data(), a => eval_typed(dims, slice_sizes, mode, a, indices))]
+        let (mode, fill) = (*mode, *fill);
+        smallvec![
+            dispatch!(operand.data(), a => eval_typed(dims, slice_sizes, (mode, fill), a, indices))
+        ]
     }
 }
 
@@ -232,6 +250,27 @@ fn fill_value(mode: IndexMode, results: &[TensorType]) -> String {
         DType::I64 => scalar(Scalar::I64(i64::MIN)),
         DType::F32 | DType::F64 => python::float(f64::NAN),
     }
+}
+
+/// The fill value that text gives, where it is not the one of the mode.
+fn read_fill(mode: IndexMode, given: &mut Given<'_>) -> Result<Option<Scalar>, ParseError> {
+    let usual = fill_value(mode, given.results);
+    let dtype = given.results.first().map(|result| result.dtype);
+    let Some((value, at)) = given.optional("fill_value") else {
+        return Ok(None);
+    };
+    let text = value.to_string();
+    if text == usual {
+        return Ok(None);
+    }
+    let number = match (mode, dtype) {
+        (IndexMode::FillOrDrop, Some(dtype)) => read_scalar(dtype, &text),
+        (IndexMode::Clip | IndexMode::FillOrDrop, _) => None,
+    };
+    number.map(Some).ok_or_else(|| {
+        let expected = format!("`{usual}` or a number of the result's type for `fill_value`");
+        ParseError::unexpected(at, expected, format!("`{value}`"))
+    })
 }
 
 /// How text calls a mode.
@@ -342,10 +381,14 @@ impl<'a, T: Element> Source<'a, T> {
 fn eval_typed<T: Fill>(
     dims: &GatherDims,
     slice_sizes: &[usize],
-    mode: IndexMode,
+    (mode, fill): (IndexMode, Option<Scalar>),
     operand: &ArcArray<T, IxDyn>,
     indices: &Array,
 ) -> Array {
+    let fill = match fill {
+        Some(fill) => fill.to_array().elements::<T>()[0],
+        None => T::FILL,
+    };
     let source = Source::new(operand);
     let windows = Windows {
         operand: operand.shape(),
@@ -369,7 +412,7 @@ fn eval_typed<T: Fill>(
                 out.extend_from_slice(&source.elements[from..from + run]);
             }
         }
-        None => out.extend(std::iter::repeat_n(T::FILL, window_size)),
+        None => out.extend(std::iter::repeat_n(fill, window_size)),
     });
     // The grid leads in memory; the dimension numbers say where its axes are in the result.
     let (mut next_grid, mut next_offset) = (0, grid.len());

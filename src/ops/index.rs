@@ -5,6 +5,8 @@
 //! a gather or a scatter that moves windows inside (its semantics, section 5, item 10); those do not count from the
 //! end, so the starts are resolved first.
 
+mod derivative;
+
 use ndarray::{Axis, Slice};
 use smallvec::{SmallVec, smallvec};
 
@@ -120,6 +122,7 @@ impl Rules for DynamicSlice {
             dims,
             slice_sizes: sizes.clone(),
             mode: IndexMode::Clip,
+            fill: None,
         }
         .batch(cx, &[operand, indices])
     }

@@ -4,6 +4,8 @@
 //! gives NaN or infinity so do these, in that matrix alone (rule N19). The kernels are nalgebra's; matrices are
 //! independent of each other, so they are shared out over threads without any effect on the results.
 
+mod derivative;
+
 use nalgebra::{DMatrix, LU, RealField};
 use rayon::prelude::*;
 use smallvec::smallvec;

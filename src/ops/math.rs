@@ -170,6 +170,8 @@ pub(crate) trait Float: Number {
     fn lgamma(self) -> Self;
     /// The logarithmic derivative of the gamma function; NaN at its poles.
     fn digamma(self) -> Self;
+    /// The `self`-th derivative of [`digamma`](Self::digamma).
+    fn polygamma(self, x: Self) -> Self;
     /// `log(exp(a) + exp(b))` without overflow; NaN where either is NaN.
     fn log_add_exp(self, other: Self) -> Self;
     /// The neighbouring value in the direction of `target`.

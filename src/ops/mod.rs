@@ -8,6 +8,7 @@ pub(crate) mod collective;
 pub(crate) mod control;
 mod cumulative;
 mod custom;
+mod derivative;
 mod dot;
 mod elementwise;
 mod gather;
@@ -34,7 +35,7 @@ use crate::program::text::{Given, Shown};
 use crate::program::*;
 
 pub use rule::BatchDim;
-pub(crate) use rule::{Batched, BatchedBody, Emit, Outputs};
+pub(crate) use rule::{Batched, BatchedBody, Emit, LinearInput, Outputs, Tangents};
 use rule::{ControlRules, DataRules, Effect, Rules, expect_operands};
 
 macro_rules! dispatch_ops {
@@ -154,6 +155,37 @@ pub(crate) fn batch(
     inputs: &[Batched],
 ) -> Result<Outputs<Batched>, Error> {
     op.rules().batch(cx, inputs)
+}
+
+/// The forward rule: emits the tangents of the results of an operation on `primals`; `None` is one that is known to be zero.
+#[allow(dead_code)] // The transform that asks comes with it.
+pub(crate) fn jvp(
+    cx: &mut dyn Tangents,
+    op: &DataOp,
+    primals: &[Atom],
+    results: &[Atom],
+    tangents: &[Option<Atom>],
+) -> Result<Outputs<Option<Atom>>, Error> {
+    if tangents.iter().all(Option::is_none) {
+        return Ok(derivative::all_zero(results.len()));
+    }
+    op.rules().jvp(cx, primals, results, tangents)
+}
+
+/// The reverse rule: emits the cotangents of the linear operands of an operation; `None` is one that is known to be zero, or
+/// is not asked for.
+#[allow(dead_code)] // The transform that asks comes with it.
+pub(crate) fn transpose(
+    cx: &mut dyn Tangents,
+    op: &DataOp,
+    cotangents: &[Option<Atom>],
+    inputs: &[LinearInput],
+) -> Result<Outputs<Option<Atom>>, Error> {
+    let asked = inputs.iter().any(LinearInput::is_linear);
+    if !asked || cotangents.iter().all(Option::is_none) {
+        return Ok(derivative::all_zero(inputs.len()));
+    }
+    op.rules().transpose(cx, cotangents, inputs)
 }
 
 /// An operation's parameters as text shows them.

@@ -6,6 +6,7 @@
 //! error of a sum grows with the logarithm of its length (Higham, Accuracy and Stability of Numerical Algorithms,
 //! section 4.2). The order of operations depends on the shape alone.
 
+mod derivative;
 #[cfg(test)]
 mod tests;
 

@@ -40,14 +40,14 @@ pub(crate) trait Rules {
 }
 
 /// What an operation means whose results depend on nothing but its operands.
-pub(crate) trait DataRules: Rules {
+pub(crate) trait DataRules: Rules + Derivative {
     /// The results, for operands of types that [`Rules::infer`] accepts.
     fn eval(&self, inputs: &[Array]) -> Outputs<Array>;
 }
 
 /// What is known of one operand of an operation that is transposed.
 #[derive(Clone, Debug)]
-#[allow(dead_code)] // Its first implementations follow.
+#[allow(dead_code)] // The transform that asks comes with it.
 pub(crate) enum LinearInput {
     /// A value that does not depend on what the program is linear in.
     Known(Atom),
@@ -60,7 +60,6 @@ pub(crate) enum LinearInput {
 /// `None` is a tangent or cotangent that is known to be zero, and costs nothing; for integers and booleans there is no other
 /// (JAX's `float0`). Every other one has the element type and shape of its value, with nothing broadcast. The
 /// numerical conventions (ties, kinks, zeros) are JAX's.
-#[allow(dead_code)] // Its first implementations follow.
 pub(crate) trait Derivative {
     /// Forward mode: emits the tangents of the results, one each.
     ///
@@ -87,7 +86,6 @@ pub(crate) trait Derivative {
 }
 
 /// Where a derivative's rule emits its equations.
-#[allow(dead_code)] // Its first implementations follow.
 pub(crate) trait Tangents {
     /// Where the equation being differentiated was traced.
     fn location(&self) -> Option<&'static Location<'static>>;

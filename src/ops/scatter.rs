@@ -4,6 +4,8 @@
 //! the row-major order of the grid of windows, so the last one written to an element wins, and sums of floats come out
 //! the same each time (rule N23).
 
+mod derivative;
+
 use crate::array::{Array, Element, Shape, ShapeTuple, TensorType, dispatch_dtype};
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::gather::window::{Addressing, Windows, row_major_strides};

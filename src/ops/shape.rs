@@ -5,6 +5,7 @@
 //! Under batching an axis parameter keeps its meaning by counting past the batch axis ([`past`](super::rule::past)).
 
 mod broadcast;
+mod derivative;
 mod join;
 mod pad;
 mod reshape;

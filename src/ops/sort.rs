@@ -3,6 +3,8 @@
 //! Elements are compared by a key that turns every element type into `u64`: NaN is the greatest whatever its sign, and
 //! `-0.0` equals `0.0` (rule N13). So one comparison serves all types, and stability decides what is left.
 
+mod derivative;
+
 use smallvec::{SmallVec, smallvec};
 use std::cmp::{Ordering, Reverse};
 

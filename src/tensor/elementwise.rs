@@ -77,7 +77,10 @@ pub(super) fn binary(op: BinaryOp, a: &Tensor, b: &Tensor, location: Caller) -> 
         }
     }
     let mut to = promote_all([&a.ty, &b.ty]);
-    if matches!(op, BinaryOp::Div | BinaryOp::Atan2 | BinaryOp::Nextafter) {
+    if matches!(
+        op,
+        BinaryOp::Div | BinaryOp::Atan2 | BinaryOp::Nextafter | BinaryOp::Polygamma
+    ) {
         to = to_inexact(to);
     }
     let operands = [convert(a, to, location), convert(b, to, location)];
@@ -236,6 +239,7 @@ binary_methods! {
     minimum Min "2.0" "3.0" "2.0" "Elementwise minimum; a NaN on either side is the result.",
     atan2 Atan2 "1.0" "2.0" "1_f64.atan2(2.0)" "Elementwise angle of the point `(other, self)`.",
     nextafter Nextafter "1.0" "2.0" "(1.0 + f64::EPSILON)" "Elementwise next representable number towards `other`.",
+    polygamma Polygamma "1.0" "1.0" "(std::f64::consts::PI.powi(2) / 6.0)" "Elementwise derivative of [`digamma`](Tensor::digamma) of order `self` at `other`; NaN unless the order is a whole number.",
     shift_left ShiftLeft "3" "2" "12.0" "Elementwise left shift; shifts of the width or more give 0.",
     shift_right_arithmetic ShiftRightArithmetic "-8" "1" "-4.0" "Elementwise right shift that keeps the sign.",
     shift_right_logical ShiftRightLogical "8" "1" "4.0" "Elementwise right shift that fills with zeros.",

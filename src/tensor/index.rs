@@ -90,6 +90,7 @@ impl Tensor {
                 dims,
                 slice_sizes,
                 mode,
+                fill: None,
             },
             &[&x, &indices],
             location,
@@ -110,6 +111,7 @@ impl Tensor {
             dims,
             slice_sizes: slice_sizes.into_iter().collect(),
             mode,
+            fill: None,
         };
         apply1(op, &[self, &indices.into()], Location::caller())
     }

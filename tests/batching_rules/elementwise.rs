@@ -104,6 +104,12 @@ rules! {
     minimum => |d| binary(d, DType::ALL.as_slice(), |x, y| x.minimum(y));
     atan2 => |d| binary(d, FLOATS, |x, y| x.atan2(y));
     nextafter => |d| binary(d, FLOATS, |x, y| x.nextafter(y));
+    polygamma => |d| {
+        let (dtype, shape) = (d.pick(FLOATS), d.shape(0..=3));
+        let other = partner(d, &shape);
+        let args = vec![between(dtype, &shape, 0.0, 4.0), any(dtype, &other)];
+        Rule::new(args, |x| x[0].floor().polygamma(&x[1]))
+    };
     bit_and => |d| binary(d, BITS, |x, y| x & y);
     bit_or => |d| binary(d, BITS, |x, y| x | y);
     bit_xor => |d| binary(d, BITS, |x, y| x ^ y);

@@ -303,7 +303,7 @@ impl Equation<'_> {
             "ne" => |x, y| x.not_equal(y), "lt" => |x, y| x.less(y), "le" => |x, y| x.less_equal(y),
             "gt" => |x, y| x.greater(y), "ge" => |x, y| x.greater_equal(y), "and" => |x, y| x & y,
             "or" => |x, y| x | y, "xor" => |x, y| x ^ y, "floor_div" => |x, y| x.floor_divide(y),
-            "nextafter" => |x, y| x.nextafter(y), "shift_left" => |x, y| x.shift_left(y),
+            "nextafter" => |x, y| x.nextafter(y), "polygamma" => |x, y| x.polygamma(y), "shift_left" => |x, y| x.shift_left(y),
             "shift_right_arithmetic" => |x, y| x.shift_right_arithmetic(y),
             "shift_right_logical" => |x, y| x.shift_right_logical(y), "outer" => |x, y| elimap::outer(x, y),
         }

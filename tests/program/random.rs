@@ -161,6 +161,7 @@ impl Tape<'_> {
                 },
                 slice_sizes: dims(self),
                 mode: self.pick(&[IndexMode::Clip, IndexMode::FillOrDrop]),
+                fill: None,
             }),
             18 => Op::from(Scatter {
                 kind: self.pick(ScatterOp::ALL),

@@ -14,6 +14,7 @@ fn op(dims: &GatherDims, slice_sizes: &[usize], mode: IndexMode) -> Op {
         dims: dims.clone(),
         slice_sizes: s(slice_sizes),
         mode,
+        fill: None,
     })
 }
 

@@ -205,6 +205,10 @@ macro_rules! floats {
                 special::digamma(f64::from(self)) as $ty
             }
             #[inline]
+            fn polygamma(self, x: $ty) -> $ty {
+                special::polygamma(f64::from(self), f64::from(x)) as $ty
+            }
+            #[inline]
             fn log_add_exp(self, other: $ty) -> $ty {
                 let top = Arith::max(self, other);
                 // Two infinities of one sign, and any NaN, have no finite distance and are their own sum.

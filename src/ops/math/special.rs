@@ -165,3 +165,82 @@ fn positive_digamma(mut x: f64) -> f64 {
     let inverse_square = 1.0 / (x * x);
     x.ln() - 0.5 / x - inverse_square * polynomial(inverse_square, &BERNOULLI) - shift
 }
+
+/// The `m`-th derivative of [`digamma`]; NaN where `m` is not a natural number up to 1000, and at the poles 0, -1, -2, ... of even
+/// `m` (infinite at those of odd ones, where both sides agree).
+///
+/// It is `(-1)^(m+1) m!` times Hurwitz' zeta function `sum (x + k)^-(m+1)`. Left of 0 the sum over all integers, which has
+/// period 1 up to its sign, is taken apart into sums over positive numbers.
+pub(super) fn polygamma(m: f64, x: f64) -> f64 {
+    // The recurrence takes that many steps.
+    const MOST: f64 = 1000.0;
+    if m == 0.0 {
+        return digamma(x);
+    }
+    if !(0.0..=MOST).contains(&m) || m != m.floor() || x.is_nan() {
+        return f64::NAN;
+    }
+    let s = m + 1.0;
+    let odd = s % 2.0 != 0.0;
+    let sign = if odd { -1.0 } else { 1.0 };
+    if x > 0.0 {
+        return sign * factorial_zeta(s, x);
+    }
+    if x == x.floor() {
+        return if odd { f64::NAN } else { f64::INFINITY };
+    }
+    let fraction = x - x.round();
+    let size = fraction.abs();
+    let above = factorial_zeta(s, size) + sign * factorial_zeta(s, 1.0 - size);
+    let all = if fraction < 0.0 { sign * above } else { above };
+    sign * (all - sign * factorial_zeta(s, 1.0 - x))
+}
+
+/// `(s - 1)!` times the sum of `(q + k)^-s` over `k >= 0`, by Euler and Maclaurin, for a whole `s > 1` and `q > 0`.
+fn factorial_zeta(s: f64, q: f64) -> f64 {
+    // B_2j / (2j)!, which fall by (2 pi)^2 each.
+    const COEFFICIENTS: [f64; 8] = [
+        1.0 / 12.0,
+        -1.0 / 720.0,
+        1.0 / 30_240.0,
+        -1.0 / 1_209_600.0,
+        1.0 / 47_900_160.0,
+        -691.0 / 1_307_674_368_000.0,
+        1.0 / 74_724_249_600.0,
+        -3617.0 / 10_670_622_842_880_000.0,
+    ];
+    if q == f64::INFINITY {
+        return 0.0;
+    }
+    // Everything is relative to the first term.
+    let mut sum = 0.0;
+    let mut a = q;
+    while a < 10.0 + s {
+        let term = (q / a).powf(s);
+        sum += term;
+        if term < f64::EPSILON * 1e-4 {
+            break;
+        }
+        a += 1.0;
+    }
+    let mut tail = a / (s - 1.0) + 0.5;
+    let mut rising = s / a;
+    for (j, coefficient) in COEFFICIENTS.iter().enumerate() {
+        tail += coefficient * rising;
+        let next = s + 2.0 * j as f64 + 1.0;
+        rising *= next * (next + 1.0) / (a * a);
+    }
+    sum += (q / a).powf(s) * tail;
+    let mut factorial = 1.0;
+    let mut k = 2.0;
+    while k < s && factorial < f64::INFINITY {
+        factorial *= k;
+        k += 1.0;
+    }
+    let value = factorial * q.powf(-s) * sum;
+    if value.is_finite() && value != 0.0 {
+        return value;
+    }
+    // The factors are out of range, the product need not be.
+    (libm::lgamma(s) - s * q.ln()).exp() * sum
+}

@@ -3,7 +3,7 @@
 use ndarray::{Axis, IxDyn, Slice};
 use smallvec::{SmallVec, smallvec};
 
-use crate::array::{Array, DType, Scalar, Shape, TensorType, dispatch};
+use crate::array::{Array, Scalar, Shape, TensorType, dispatch};
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::rule::{Batched, DataRules, Emit, Outputs, Rules, batched_at, expect_operands};
 use crate::ops::shape::{addressable, all_weak, check_entries};
@@ -61,7 +61,7 @@ impl Rules for Pad {
         }
         // One primitive takes one value: pad with zeros, and put each lane's value where no element went.
         let ty = cx.atom_type(&operand);
-        let zero = Atom::Literal(zero(ty.dtype), false);
+        let zero = Atom::Literal(Scalar::zero(ty.dtype), false);
         let padded = cx.emit1(
             Pad {
                 config: config.clone(),
@@ -158,20 +158,6 @@ impl PadRun {
             step: if count > 1 { narrow(step) } else { 1 },
             length: narrow(length),
         }
-    }
-}
-
-/// The zero of an element type.
-fn zero(dtype: DType) -> Scalar {
-    match dtype {
-        DType::Bool => Scalar::Bool(false),
-        DType::U8 => Scalar::U8(0),
-        DType::U32 => Scalar::U32(0),
-        DType::U64 => Scalar::U64(0),
-        DType::I32 => Scalar::I32(0),
-        DType::I64 => Scalar::I64(0),
-        DType::F32 => Scalar::F32(0.0),
-        DType::F64 => Scalar::F64(0.0),
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     ArgReduceOp, BinaryOp, CumulativeOp, DotDims, GatherDims, IndexMode, PadAxis, ReduceOp,
     ScatterDims, ScatterOp, UnaryOp,
 };
-use crate::array::{DType, Shape};
+use crate::array::{DType, Scalar, Shape};
 
 /// Elementwise, one operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -177,6 +177,8 @@ pub struct Gather {
     pub slice_sizes: Shape,
     /// What an index outside the bounds means.
     pub mode: IndexMode,
+    /// What is read there under [`IndexMode::FillOrDrop`], of the operand's element type, rather than what the mode says.
+    pub fill: Option<Scalar>,
 }
 
 /// `scatter(operand, indices, updates)`.

@@ -45,7 +45,7 @@ named_ops! {
     /// Elementwise operations of two operands.
     BinaryOp {
         Add = "add", Sub = "sub", Mul = "mul", Div = "div", Rem = "rem", Pow = "pow", Max = "max", Min = "min",
-        Atan2 = "atan2", Nextafter = "nextafter", And = "and", Or = "or", Xor = "xor",
+        Atan2 = "atan2", Nextafter = "nextafter", Polygamma = "polygamma", And = "and", Or = "or", Xor = "xor",
         ShiftLeft = "shift_left", ShiftRightArithmetic = "shift_right_arithmetic",
         ShiftRightLogical = "shift_right_logical",
         Eq = "eq", Ne = "ne", Lt = "lt", Le = "le", Gt = "gt", Ge = "ge",

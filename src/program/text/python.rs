@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::array::{Scalar, Shape, TensorType};
+use crate::array::{DType, Scalar, Shape, TensorType};
 
 /// `()`, `(3,)`, `(2, 3)`.
 pub(crate) fn tuple<T: Display>(items: impl IntoIterator<Item = T>) -> String {
@@ -53,6 +53,24 @@ pub(crate) fn scalar(value: Scalar) -> String {
         Scalar::I64(x) => x.to_string(),
         Scalar::F32(x) => float(f64::from(x)),
         Scalar::F64(x) => float(x),
+    }
+}
+
+/// The value of an element type that [`scalar`] shows so.
+pub(crate) fn read_scalar(dtype: DType, text: &str) -> Option<Scalar> {
+    match dtype {
+        DType::Bool => match text {
+            "True" => Some(Scalar::Bool(true)),
+            "False" => Some(Scalar::Bool(false)),
+            _ => None,
+        },
+        DType::U8 => text.parse().ok().map(Scalar::U8),
+        DType::U32 => text.parse().ok().map(Scalar::U32),
+        DType::U64 => text.parse().ok().map(Scalar::U64),
+        DType::I32 => text.parse().ok().map(Scalar::I32),
+        DType::I64 => text.parse().ok().map(Scalar::I64),
+        DType::F32 => text.parse().ok().map(Scalar::F32),
+        DType::F64 => text.parse().ok().map(Scalar::F64),
     }
 }
 

@@ -14,10 +14,11 @@ use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::array::{Array, DType, Scalar, Shape, TensorType};
+use crate::array::{Array, DType, Shape, TensorType};
 use crate::callback::Callback;
 use crate::error::{At, ParseError};
 use crate::ops;
+use crate::program::text::python::read_scalar;
 use crate::program::text::{Given, Known, Value};
 use crate::program::{
     Atom, Atoms, ConvertElementType, CustomRule, DataOp, Op, Program, ProgramBuilder, SubProgram,
@@ -460,20 +461,7 @@ impl<'t> Parser<'_, 't> {
                 &ty,
             ));
         }
-        let value = match ty.dtype {
-            DType::Bool => match text {
-                "True" => Some(Scalar::Bool(true)),
-                "False" => Some(Scalar::Bool(false)),
-                _ => None,
-            },
-            DType::U8 => text.parse().ok().map(Scalar::U8),
-            DType::U32 => text.parse().ok().map(Scalar::U32),
-            DType::U64 => text.parse().ok().map(Scalar::U64),
-            DType::I32 => text.parse().ok().map(Scalar::I32),
-            DType::I64 => text.parse().ok().map(Scalar::I64),
-            DType::F32 => text.parse().ok().map(Scalar::F32),
-            DType::F64 => text.parse().ok().map(Scalar::F64),
-        };
+        let value = read_scalar(ty.dtype, text);
         let value = value.ok_or_else(|| {
             ParseError::unexpected(
                 at,
