@@ -97,7 +97,7 @@ fn every(x: &Tensor, axis: usize, from: usize, to: usize, step: usize) -> Tensor
     }
     let n = part.shape()[axis];
     let at: Vec<i64> = (0..n.div_ceil(step)).map(|k| (k * step) as i64).collect();
-    part.take(at, axis as isize, crate::TakeMode::Clip)
+    part.take(at, axis as isize, crate::tensor::TakeMode::Clip)
 }
 
 /// Pairs of neighbours are scanned first; what stands between them follows from one more step.
@@ -131,7 +131,7 @@ fn halved(f: &Joining<'_>, x: &[Tensor], axis: usize) -> Result<Vec<Tensor>, Err
         };
         // Even and odd places in turn: side by side on a new axis, which is then folded in.
         let (m, extra) = (odd[k].shape()[axis], n % 2);
-        let pair = crate::stack(
+        let pair = crate::tensor::stack(
             [every(&even, axis, 0, m, 1), odd[k].clone()],
             axis as isize + 1,
         )?;

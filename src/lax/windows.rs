@@ -170,7 +170,7 @@ fn worst(dtype: DType, greatest: bool) -> Tensor {
 /// as many as there are elements where a window has none.
 fn chosen(operand: &Tensor, greatest: bool, windows: &Windows) -> Result<Tensor, Error> {
     let total = operand.ty().size() as i64;
-    let positions = crate::iota(DType::I64, operand.ty().size(), 0);
+    let positions = crate::tensor::iota(DType::I64, operand.ty().size(), 0);
     let positions = positions.reshape(operand.shape().iter().map(|&n| n as isize));
     let values = windows.places(&windows.padded(operand, &worst(operand.dtype(), greatest))?);
     let places = windows.places(&windows.padded(&positions, &Tensor::from(total))?);
@@ -215,8 +215,8 @@ pub fn select_and_gather_add(
     windows.check("select_and_gather_add", operand.rank())?;
     let at = chosen(&operand, greatest, windows)?;
     let none = Tensor::from(0).astype(tangents.dtype()).reshape([1]);
-    let flat = crate::concatenate([tangents.reshape([-1]), none], 0)?;
-    flat.take(at, 0, crate::TakeMode::Clip).check()
+    let flat = crate::tensor::concatenate([tangents.reshape([-1]), none], 0)?;
+    flat.take(at, 0, crate::tensor::TakeMode::Clip).check()
 }
 
 /// The elements of `source`, one for each window, added up where `operand` has the window's greatest (or smallest).
@@ -241,7 +241,7 @@ pub fn select_and_scatter_add(
     let (source, operand) = (source.into().check()?, operand.into().check()?);
     windows.check("select_and_scatter_add", operand.rank())?;
     let at = chosen(&operand, greatest, windows)?;
-    let sums = crate::zeros(operand.ty().size(), source.dtype());
+    let sums = crate::tensor::zeros(operand.ty().size(), source.dtype());
     let sums = sums.at(at.reshape([-1])).add(source.reshape([-1]));
     sums.reshape(operand.shape().iter().map(|&n| n as isize))
         .check()

@@ -75,9 +75,9 @@ fn one_lu(a: Tensor) -> Result<Vec<Tensor>, Error> {
         pivots.push(pivot.astype(DType::I32));
     }
     let pivots = if pivots.is_empty() {
-        crate::zeros(0, DType::I32)
+        crate::tensor::zeros(0, DType::I32)
     } else {
-        crate::stack(pivots, 0)?
+        crate::tensor::stack(pivots, 0)?
     };
     Ok(vec![a.check()?, pivots, order.astype(DType::I32)])
 }
@@ -152,7 +152,7 @@ pub fn qr(a: impl Into<Tensor>, complete: bool) -> Result<(Tensor, Tensor), Erro
 fn one_qr(a: Tensor, complete: bool) -> Result<Vec<Tensor>, Error> {
     let (n, m) = (a.shape()[0], a.shape()[1]);
     let rows = arange(n);
-    let mut q = crate::eye(n, n, 0, a.dtype());
+    let mut q = crate::tensor::eye(n, n, 0, a.dtype());
     let mut a = a;
     for k in 0..n.min(m) {
         let at = k as i64;

@@ -65,7 +65,7 @@ pub fn eigh(a: impl Into<Tensor>) -> Result<(Tensor, Tensor), Error> {
 fn one_eigh(a: Tensor) -> Result<Vec<Tensor>, Error> {
     let n = square("eigh", &a)?;
     let a = (&a + a.t()) * 0.5;
-    let vectors = crate::eye(n, n, 0, a.dtype());
+    let vectors = crate::tensor::eye(n, n, 0, a.dtype());
     if n < 2 {
         return Ok(vec![a.reshape([-1]), vectors]);
     }
@@ -135,7 +135,7 @@ fn tall_svd(a: Tensor, full: bool) -> Result<[Tensor; 3], Error> {
     let (n, m) = (a.shape()[0], a.shape()[1]);
     // Columns lie as rows, which are turned in pairs until all are orthogonal.
     let mut rows = a.t();
-    let mut vectors = crate::eye(m, m, 0, a.dtype());
+    let mut vectors = crate::tensor::eye(m, m, 0, a.dtype());
     if m > 1 {
         let [left, right] = pairs(m);
         let count = m * (m - 1) / 2;
@@ -168,7 +168,7 @@ fn tall_svd(a: Tensor, full: bool) -> Result<[Tensor; 3], Error> {
     let signs = crate::numpy::diagonal(r, 0, 0, 1);
     let signs = where_(signs.less(0.0), -1.0, 1.0).astype(s.dtype());
     let signs = if full && n > m {
-        crate::concatenate([signs, crate::ones(n - m, s.dtype())], 0)?
+        crate::tensor::concatenate([signs, crate::tensor::ones(n - m, s.dtype())], 0)?
     } else {
         signs
     };

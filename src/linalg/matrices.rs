@@ -46,7 +46,7 @@ compositions! {
     fn inv(a;) {
         let a = float(&a);
         let n = square("inv", &a)?;
-        Ok(a.solve(crate::eye(n, n, 0, a.dtype()).broadcast_to(a.shape())))
+        Ok(a.solve(crate::tensor::eye(n, n, 0, a.dtype()).broadcast_to(a.shape())))
     }
     /// The product of a matrix with itself `n` times, of its inverse where `n` is negative.
     [matrix_power(ndarray::array![[1.0, 1.0], [0.0, 1.0]], 5) => f64 [1.0, 5.0, 0.0, 1.0]]
@@ -62,7 +62,7 @@ compositions! {
             base = base.matmul(&base);
             left >>= 1;
         }
-        Ok(out.unwrap_or_else(|| crate::eye(size, size, 0, a.dtype()).broadcast_to(a.shape())))
+        Ok(out.unwrap_or_else(|| crate::tensor::eye(size, size, 0, a.dtype()).broadcast_to(a.shape())))
     }
     /// The exponential, by a rational approximation of a scaled matrix, squared back (Higham 2005).
     [expm(ndarray::array![[0.0, 1.0], [0.0, 0.0]]) => f64 [1.0, 1.0, 0.0, 1.0]]
@@ -77,9 +77,9 @@ compositions! {
         // Each matrix is halved until its norm is small, at most 64 times; halving more than needed does no harm.
         let norm = a.abs().sum(-2).max(-1);
         let halvings = where_(norm.greater(5.37), crate::numpy::log2(&norm / 5.37).ceil(), 0.0).clip(0.0, 64.0);
-        let scale = crate::numpy::ldexp(crate::ones_like(&norm), -halvings.astype(crate::DType::I64));
+        let scale = crate::numpy::ldexp(crate::tensor::ones_like(&norm), -halvings.astype(crate::array::DType::I64));
         let a = &a * scale.astype(a.dtype()).expand_dims([-2, -1]);
-        let one = crate::eye(n, n, 0, a.dtype()).broadcast_to(a.shape());
+        let one = crate::tensor::eye(n, n, 0, a.dtype()).broadcast_to(a.shape());
         let a2 = a.matmul(&a);
         let a4 = a2.matmul(&a2);
         let a6 = a4.matmul(&a2);
@@ -91,7 +91,7 @@ compositions! {
             Ok(known) => known as i64,
             Err(_) => 64,
         };
-        let (_, out): (Tensor, Tensor) = crate::fori_loop(
+        let (_, out): (Tensor, Tensor) = crate::tensor::fori_loop(
             0_i64,
             most,
             |k: Tensor, (left, x): (Tensor, Tensor)| {
@@ -138,9 +138,9 @@ compositions! {
     [toeplitz(vec![1, 2], vec![1, 3, 4]) => i32 [1, 3, 4, 2, 1, 3]]
     fn toeplitz(column, row;) {
         let (n, m) = (column.shape()[0], row.shape()[0]);
-        let values = crate::concatenate([column.flip(0), row.i(1..)], 0)?;
-        let at = (n as i64 - 1 - crate::arange(n)).expand_dims(1) + crate::arange(m);
-        Ok(values.take(at, 0, crate::TakeMode::Clip))
+        let values = crate::tensor::concatenate([column.flip(0), row.i(1..)], 0)?;
+        let at = (n as i64 - 1 - crate::tensor::arange(n)).expand_dims(1) + crate::tensor::arange(m);
+        Ok(values.take(at, 0, crate::tensor::TakeMode::Clip))
     }
     /// Solves tridiagonal systems: `lower`, `diagonal` and `upper` along the last axis, the first of `lower` and the last of `upper`
     /// unused, and one column of `b` for each right-hand side.
@@ -151,9 +151,9 @@ compositions! {
         let b = b.moveaxis(-2, 0);
         let (l, d, u) = (front(&lower), front(&diagonal), front(&upper));
         type Row = (Tensor, Tensor);
-        let zero = crate::zeros_like(d.index(0, 0));
-        let start = (zero, crate::zeros_like(b.index(0, 0)));
-        let (_, (c, y)): (Row, Row) = crate::scan(
+        let zero = crate::tensor::zeros_like(d.index(0, 0));
+        let start = (zero, crate::tensor::zeros_like(b.index(0, 0)));
+        let (_, (c, y)): (Row, Row) = crate::tensor::scan(
             |(c, y): Row, (l, d, u, b): (Tensor, Tensor, Tensor, Tensor)| {
                 let pivot = d - &l * c;
                 let c = u / &pivot;
@@ -162,16 +162,16 @@ compositions! {
             },
             start,
             (l, d, u, b),
-            crate::ScanOptions::default(),
+            crate::tensor::ScanOptions::default(),
         )?;
-        let (_, x): (Tensor, Tensor) = crate::scan(
+        let (_, x): (Tensor, Tensor) = crate::tensor::scan(
             |x: Tensor, (c, y): Row| {
                 let x = y - c.expand_dims(-1) * x;
                 (x.clone(), x)
             },
-            crate::zeros_like(y.index(0, 0)),
+            crate::tensor::zeros_like(y.index(0, 0)),
             (c, y),
-            crate::ScanOptions::default().reverse(true),
+            crate::tensor::ScanOptions::default().reverse(true),
         )?;
         Ok(x.moveaxis(0, -2))
     }
@@ -248,5 +248,5 @@ pub fn block_diag<T: Into<Tensor>>(matrices: impl IntoIterator<Item = T>) -> Res
         rows.push(block.pad(0, [(0, 0, 0), (before as i64, after as i64, 0)]));
         before += block.shape()[1];
     }
-    crate::concatenate(rows, 0)
+    crate::tensor::concatenate(rows, 0)
 }

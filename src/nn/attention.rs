@@ -43,9 +43,9 @@ pub fn dot_product_attention(
                 scores.shape()[scores.rank() - 2],
                 scores.shape()[scores.rank() - 1],
             );
-            let seen = crate::arange(t)
+            let seen = crate::tensor::arange(t)
                 .expand_dims(1)
-                .greater_equal(crate::arange(s));
+                .greater_equal(crate::tensor::arange(s));
             where_(seen, &scores, f64::NEG_INFINITY)
         } else {
             scores

@@ -132,7 +132,7 @@ compositions! {
         let size = n + off;
         let at = arange(n);
         let (row, col) = if k < 0 { (&at + off as i64, at.clone()) } else { (at.clone(), &at + off as i64) };
-        let zeros = crate::zeros(size * size, x.dtype());
+        let zeros = crate::tensor::zeros(size * size, x.dtype());
         Ok(zeros.at(row * size as i64 + col).set(x).reshape([size as isize, size as isize]))
     }
     /// Elements of `x`, chosen and wrapped as often as the shape needs.
@@ -141,7 +141,7 @@ compositions! {
         let shape = shape.into_shape();
         let (n, size) = (x.ty().size(), shape.iter().product::<usize>());
         if n == 0 {
-            return Ok(crate::zeros(shape, x.dtype()));
+            return Ok(crate::tensor::zeros(shape, x.dtype()));
         }
         let at: Vec<i64> = (0..size).map(|k| (k % n) as i64).collect();
         let signed = shape.iter().map(|&n| n as isize).collect::<Vec<_>>();
@@ -201,13 +201,13 @@ compositions! {
     fn cross(a, b;) {
         let length = |x: &Tensor| x.shape().last().copied().unwrap_or(0);
         let part = |x: &Tensor, k: usize| -> Tensor {
-            if k < length(x) { x.index(-1, k as isize) } else { crate::zeros_like(x.index(-1, 0)) }
+            if k < length(x) { x.index(-1, k as isize) } else { crate::tensor::zeros_like(x.index(-1, 0)) }
         };
         match (length(&a), length(&b)) {
             (2, 2) => Ok(part(&a, 0) * part(&b, 1) - part(&a, 1) * part(&b, 0)),
             (2 | 3, 2 | 3) => {
                 let of = |i: usize, j: usize| part(&a, i) * part(&b, j) - part(&a, j) * part(&b, i);
-                crate::stack([of(1, 2), of(2, 0), of(0, 1)], -1)
+                crate::tensor::stack([of(1, 2), of(2, 0), of(0, 1)], -1)
             }
             _ => Err(refuse("cross", format!("takes last axes of length 2 or 3, got {} and {}", a.ty(), b.ty()))),
         }
@@ -218,7 +218,7 @@ compositions! {
         if a.rank() == 0 || b.rank() == 0 {
             return Ok(a * b);
         }
-        Ok(crate::tensordot(a, b, &[-1], &[-1]))
+        Ok(crate::tensor::tensordot(a, b, &[-1], &[-1]))
     }
     /// Sums of products along an axis of both, which broadcast.
     [vecdot(vec![1, 2], vec![3, 4], -1) => i32 [11]]
@@ -315,8 +315,8 @@ pub fn meshgrid<T: Into<Tensor>>(
 pub fn indices(shape: impl IntoShape) -> Tensor {
     let shape = shape.into_shape();
     crate::tensor::composed(std::panic::Location::caller(), || {
-        let along = (0..shape.len()).map(|d| crate::iota(DType::I64, &shape, d));
-        crate::stack(along, 0)
+        let along = (0..shape.len()).map(|d| crate::tensor::iota(DType::I64, &shape, d));
+        crate::tensor::stack(along, 0)
     })
 }
 

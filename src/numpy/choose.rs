@@ -65,7 +65,7 @@ pub fn choose<T: Into<Tensor>>(
     if all.is_empty() {
         return Err(refuse("choose", "needs choices to choose from"));
     }
-    let stacked = crate::stack(all, 0)?;
+    let stacked = crate::tensor::stack(all, 0)?;
     let picked = stacked.take_along_axis(which.astype(DType::I64).expand_dims(0), 0, mode);
     picked.squeeze(0).check()
 }
@@ -127,7 +127,7 @@ compositions! {
         // Every position as one number, row-major.
         let mut at = Tensor::from(0_i64);
         for d in 0..x.rank() {
-            let here = if d == axis { indices.clone() } else { crate::iota(DType::I64, &shape, d) };
+            let here = if d == axis { indices.clone() } else { crate::tensor::iota(DType::I64, &shape, d) };
             at = at * x.shape()[d] as i64 + here;
         }
         let inside = indices.greater_equal(0) & indices.less(n);

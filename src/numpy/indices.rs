@@ -26,8 +26,8 @@ pub(super) fn nonzero_positions(
     // The k-th true element goes to place k; false ones and those too many to a place outside, where they are dropped.
     let rank = mask.astype(DType::I64).cumsum(0, false) - 1;
     let place = where_(mask, rank, size as i64);
-    let start = crate::full(size, fill);
-    start.at(place).set(crate::arange(n)).check()
+    let start = crate::tensor::full(size, fill);
+    start.at(place).set(crate::tensor::arange(n)).check()
 }
 
 /// The positions of elements that are not zero, one tensor per axis, `size` of them with `fill` after the last.
@@ -83,7 +83,7 @@ pub fn argwhere(
 ) -> Result<Tensor, Error> {
     let x: Tensor = x.into();
     let scalar = x.rank() == 0;
-    let at = crate::stack(nonzero(x, size, fill)?, 1)?;
+    let at = crate::tensor::stack(nonzero(x, size, fill)?, 1)?;
     if scalar { Ok(at.i((.., ..0))) } else { Ok(at) }
 }
 
@@ -190,13 +190,13 @@ compositions! {
     [bincount(vec![0, 2, 2], 3) => i64 [1, 0, 2]]
     fn bincount(x; length: usize) {
         let x = flat(&x);
-        Ok(crate::zeros(length, DType::I64).at(positive(&x, length)).add(1))
+        Ok(crate::tensor::zeros(length, DType::I64).at(positive(&x, length)).add(1))
     }
     /// The weights summed by number: as [`bincount`], each occurrence counting for its weight.
     [bincount_weighted(vec![0, 2, 2], vec![0.5, 1.0, 2.0], 3) => f64 [0.5, 0.0, 3.0]]
     fn bincount_weighted(x, weights; length: usize) {
         let x = flat(&x);
-        Ok(crate::zeros(length, weights.dtype()).at(positive(&x, length)).add(flat(&weights)))
+        Ok(crate::tensor::zeros(length, weights.dtype()).at(positive(&x, length)).add(flat(&weights)))
     }
 }
 

@@ -232,7 +232,7 @@ compositions! {
         shape[axis] = size as isize;
         let inside = at.less(n as i64).reshape(shape);
         let fill = fill.into().astype(x.dtype());
-        Ok(crate::where_(inside, x.take(at, axis as isize, TakeMode::Clip), fill))
+        Ok(crate::tensor::where_(inside, x.take(at, axis as isize, TakeMode::Clip), fill))
     }
     /// All elements where `mask` is true, in order, as many as `size`; the rest is `fill`.
     [extract(vec![true, false, true], vec![5, 6, 7], 2, 0) => i32 [5, 7]]

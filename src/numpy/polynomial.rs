@@ -8,7 +8,7 @@ use crate::tensor::{Tensor, arange, compositions, concatenate};
 /// Zeros in front up to a length.
 fn lengthened(p: &Tensor, length: usize) -> Result<Tensor, Error> {
     let missing = length - p.shape()[0];
-    concatenate([&crate::zeros(missing, p.dtype()), p], 0)
+    concatenate([&crate::tensor::zeros(missing, p.dtype()), p], 0)
 }
 
 fn both(p: &Tensor, q: &Tensor) -> Result<[Tensor; 2], Error> {
@@ -28,7 +28,7 @@ compositions! {
     [polyval(vec![1, 0, -1], vec![2, 3]) => i32 [3, 8]]
     fn polyval(p, x;) {
         let p = atleast_1d(&p).check()?;
-        let mut y = crate::zeros_like(&x * p.index(0, 0));
+        let mut y = crate::tensor::zeros_like(&x * p.index(0, 0));
         for k in 0..p.shape()[0] {
             y = y * &x + p.index(0, k as isize);
         }
@@ -71,12 +71,12 @@ compositions! {
         }
         for _ in 0..m {
             let n = p.shape()[0];
-            p = concatenate([&p / powers(n, &p), crate::zeros(1, p.dtype())], 0)?;
+            p = concatenate([&p / powers(n, &p), crate::tensor::zeros(1, p.dtype())], 0)?;
         }
         Ok(p)
     }
     /// Angles along an axis with jumps of more than half a period taken out.
-    [unwrap(vec![0.0, 3.0, 6.5], 6.0, 0) => f64 [0.0, 3.0, 6.5]]
+    [unwrap(vec![0.0, 2.0, 6.5], 6.0, 0) => f64 [0.0, 2.0, 0.5]]
     fn unwrap(x; period: f64, axis: isize) {
         let x = if x.dtype().is_float() { x } else { x.astype(DType::F64) };
         let resolved = super::axis_of("unwrap", axis, x.rank())?;
@@ -84,8 +84,8 @@ compositions! {
         let steps = super::diff(&x, 1, axis);
         let half = period / 2.0;
         let wrapped = (&steps + half) % period - half;
-        let wrapped = crate::where_(wrapped.equal(-half) & steps.greater(0.0), half, wrapped);
-        let correction = crate::where_(steps.abs().less(half), 0.0, wrapped - &steps);
+        let wrapped = crate::tensor::where_(wrapped.equal(-half) & steps.greater(0.0), half, wrapped);
+        let correction = crate::tensor::where_(steps.abs().less(half), 0.0, wrapped - &steps);
         let rest = x.along(resolved, 1.min(n), n) + correction.cumsum(axis, false);
         concatenate([x.along(resolved, 0, 1.min(n)), rest], axis)
     }

@@ -36,7 +36,7 @@ compositions! {
         }
         let n = bins.shape()[0] as i64;
         if n == 0 {
-            return Ok(crate::zeros(x.shape(), DType::I64));
+            return Ok(crate::tensor::zeros(x.shape(), DType::I64));
         }
         let up = searchsorted(&bins, &x, !right);
         let down = n - searchsorted(bins.flip(0), &x, right);
@@ -55,13 +55,13 @@ compositions! {
         let single = high.equal(&low);
         let low = where_(&single, &low - 0.5, &low).astype(x.dtype());
         let high = where_(single, &high + 0.5, &high).astype(x.dtype());
-        Ok(crate::linspace(low, high, bins + 1))
+        Ok(crate::tensor::linspace(low, high, bins + 1))
     }
 }
 
 /// What an element counts for.
 fn weights_of(x: &Tensor, weights: Option<Tensor>) -> Tensor {
-    let ones = || crate::ones(x.ty().size(), x.dtype());
+    let ones = || crate::tensor::ones(x.ty().size(), x.dtype());
     weights.map_or_else(ones, |w| flat(&w))
 }
 
@@ -98,7 +98,7 @@ pub fn histogram(
         let edges = edges.astype(x.dtype());
         let weights = weights_of(&x, weights);
         let places = edges.shape()[0].saturating_sub(1);
-        let counts = crate::zeros(places, weights.dtype())
+        let counts = crate::tensor::zeros(places, weights.dtype())
             .at(bin_of(&x, &edges))
             .add(weights);
         if !density {
@@ -142,7 +142,7 @@ pub fn histogram2d(
         );
         let inside = i.less(n as i64) & j.less(m as i64);
         let at = where_(inside, i * m as i64 + j, (n * m) as i64);
-        let counts = crate::zeros(n * m, weights.dtype())
+        let counts = crate::tensor::zeros(n * m, weights.dtype())
             .at(at)
             .add(weights)
             .reshape([n as isize, m as isize]);

@@ -54,7 +54,7 @@ pub fn unique(
     // Beyond the last one the first is read, as JAX does.
     let read = where_(&inside, &at, 0);
     let mut values = if n == 0 {
-        crate::zeros(count, all.dtype())
+        crate::tensor::zeros(count, all.dtype())
     } else {
         sorted.take(&read, 0, TakeMode::Clip)
     };
@@ -63,7 +63,7 @@ pub fn unique(
     }
     let rank = fresh.astype(DType::I64).cumsum(0, false) - 1;
     let signed: Vec<isize> = x.shape().iter().map(|&n| n as isize).collect();
-    let inverse = crate::zeros(n, DType::I64)
+    let inverse = crate::tensor::zeros(n, DType::I64)
         .at(&order)
         .set(&rank)
         .reshape(signed);
@@ -72,7 +72,7 @@ pub fn unique(
     } else {
         order.take(&read, 0, TakeMode::Clip)
     };
-    let counts = crate::zeros(count, DType::I64).at(rank).add(1);
+    let counts = crate::tensor::zeros(count, DType::I64).at(rank).add(1);
     Ok(Unique {
         values: values.check()?,
         index: index.check()?,
@@ -89,7 +89,7 @@ fn changes(sorted: &Tensor) -> Result<Tensor, Error> {
         sorted.along(0, 0, n.saturating_sub(1)),
     );
     let differ = ahead.not_equal(&behind) & !(isnan(&ahead) & isnan(&behind));
-    concatenate([crate::full(1.min(n), true), differ], 0)
+    concatenate([crate::tensor::full(1.min(n), true), differ], 0)
 }
 
 /// The chosen elements of a vector in order, with what fills up.

@@ -29,7 +29,7 @@ pub fn lexsort<T: Into<Tensor>>(
     };
     let axis = axis_of("lexsort", axis, first.rank())?;
     let mut all: Vec<Tensor> = keys.iter().rev().cloned().collect();
-    all.push(crate::iota(DType::I64, first.shape(), axis));
+    all.push(crate::tensor::iota(DType::I64, first.shape(), axis));
     let keys = all.len() - 1;
     let refs: Vec<&Tensor> = all.iter().collect();
     let sorted = crate::tensor::sort_by_keys(&refs, axis as isize, keys)?;

@@ -284,9 +284,9 @@ pub fn poisson(key: &Key, lam: impl Into<Tensor>, shape: Option<Shape>, dtype: D
 fn poisson_knuth(key: &Key, lam: &Tensor, shape: &Shape, dtype: DType) -> Result<Tensor, Error> {
     type State = (Tensor, Key, Tensor);
     let start = (
-        crate::zeros(shape, dtype),
+        crate::tensor::zeros(shape, dtype),
         key.clone(),
-        crate::zeros(shape, DType::F32),
+        crate::tensor::zeros(shape, DType::F32),
     );
     let (count, _, _): State = while_loop(
         |(_, _, log): State| log.greater(-lam).any(..),
@@ -309,8 +309,8 @@ fn poisson_rejection(key: &Key, lam: &Tensor, shape: &Shape) -> Result<Tensor, E
     let inverse = 1.1328 / (&b - 3.4) + 1.1239;
     let bound = 0.9277 - 3.6224 / (&b - 2.0);
     let start = (
-        crate::full(shape, -1.0).astype(DType::F32),
-        crate::full(shape, false),
+        crate::tensor::full(shape, -1.0).astype(DType::F32),
+        crate::tensor::full(shape, false),
         key.clone(),
     );
     let (count, _, _): State = while_loop(
@@ -386,7 +386,7 @@ pub fn binomial(
 fn inversion(key: &Key, count: &Tensor, p: &Tensor, shape: &Shape) -> Result<Tensor, Error> {
     type State = (Tensor, Tensor, Key);
     let log_miss = (-p).log1p();
-    let zeros = crate::zeros(shape, p.dtype());
+    let zeros = crate::tensor::zeros(shape, p.dtype());
     let (number, _, _): State = while_loop(
         |(_, sum, _): State| sum.less_equal(count).any(..),
         |(number, sum, key): State| -> Result<State, Error> {
@@ -439,8 +439,8 @@ fn transformed_rejection(
     let alpha = (5.1 / &b + 2.83) * &deviation;
     let m = ((count + 1.0) * p).floor();
     let start = (
-        crate::full(shape, -1.0).astype(p.dtype()),
-        crate::full(shape, false),
+        crate::tensor::full(shape, -1.0).astype(p.dtype()),
+        crate::tensor::full(shape, false),
         key.clone(),
     );
     let (found, _, _): State = while_loop(

@@ -45,10 +45,10 @@ impl Key {
             let high = match seed.dtype() {
                 DType::I64 | DType::U64 => wide.shift_right_logical(32),
                 // A seed of 32 bits has no upper half, not even a sign's.
-                _ => crate::zeros_like(&wide),
+                _ => crate::tensor::zeros_like(&wide),
             };
             let low = wide & Tensor::from(u64::from(u32::MAX));
-            crate::stack([high.astype(DType::U32), low.astype(DType::U32)], 0)
+            crate::tensor::stack([high.astype(DType::U32), low.astype(DType::U32)], 0)
         });
         Key { data }
     }
@@ -144,9 +144,9 @@ fn threefry([k1, k2]: &[Tensor; 2], [c1, c2]: [Tensor; 2]) -> [Tensor; 2] {
 fn counters(shape: &[usize]) -> [Tensor; 2] {
     let size: usize = shape.iter().product();
     let signed: SmallVec<[isize; 4]> = shape.iter().map(|&n| n as isize).collect();
-    let flat = crate::iota(DType::U64, size, 0).reshape(signed);
+    let flat = crate::tensor::iota(DType::U64, size, 0).reshape(signed);
     let high = if u32::try_from(size).is_ok() {
-        crate::zeros(shape, DType::U32)
+        crate::tensor::zeros(shape, DType::U32)
     } else {
         flat.shift_right_logical(32).astype(DType::U32)
     };
@@ -199,7 +199,7 @@ pub fn bits(key: &Key, shape: impl IntoShape, dtype: DType) -> Tensor {
 pub fn split(key: &Key, shape: impl IntoShape) -> Key {
     let shape = shape.into_shape();
     let data = composed(std::panic::Location::caller(), || {
-        crate::stack(threefry(&key.words(), counters(&shape)), -1)
+        crate::tensor::stack(threefry(&key.words(), counters(&shape)), -1)
     });
     Key { data }
 }
@@ -219,7 +219,10 @@ pub fn fold_in(key: &Key, number: impl Into<Tensor>) -> Key {
     let data = composed(std::panic::Location::caller(), || {
         let low = number.astype(DType::I64).astype(DType::U64) & Tensor::from(u64::from(u32::MAX));
         let low = low.astype(DType::U32);
-        crate::stack(threefry(&key.words(), [crate::zeros_like(&low), low]), -1)
+        crate::tensor::stack(
+            threefry(&key.words(), [crate::tensor::zeros_like(&low), low]),
+            -1,
+        )
     });
     Key { data }
 }

@@ -38,7 +38,7 @@ pub fn permutation(key: &Key, x: impl Into<Tensor>, axis: isize, independent: bo
         if independent || x.rank() == 1 {
             return shuffled(key, x, axis);
         }
-        let order = shuffled(key, crate::arange(x.shape()[axis]), 0)?;
+        let order = shuffled(key, crate::tensor::arange(x.shape()[axis]), 0)?;
         Ok(x.take(order, axis as isize, TakeMode::Fill))
     })
 }

@@ -11,7 +11,7 @@ const SWITCH: f64 = 30.0;
 fn scaled(x: &Tensor, order: f64) -> Tensor {
     let near = x.minimum(SWITCH);
     let quarter = near.square() * 0.25;
-    let mut term = crate::ones_like(&near);
+    let mut term = crate::tensor::ones_like(&near);
     let mut sum = term.clone();
     for k in 1..90 {
         let k = f64::from(k);
@@ -23,7 +23,7 @@ fn scaled(x: &Tensor, order: f64) -> Tensor {
     }
     let series = sum * (-&near).exp();
     let far = x.maximum(SWITCH);
-    let mut term = crate::ones_like(&far);
+    let mut term = crate::tensor::ones_like(&far);
     let mut sum = term.clone();
     for k in 1..25 {
         let odd = f64::from(2 * k - 1);

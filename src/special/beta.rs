@@ -34,7 +34,7 @@ fn fraction(a: &Tensor, b: &Tensor, x: &Tensor, active: &Tensor) -> Result<Tenso
     const TINY: f64 = 1e-30;
     let safe = |x: Tensor| where_(x.abs().less(TINY), TINY, &x);
     let eps = epsilon(x);
-    let one = crate::ones_like(a);
+    let one = crate::tensor::ones_like(a);
     let d = 1.0 / safe(1.0 - (a + b) * x / (a + 1.0));
     let (_, [value, ..], _): State = while_loop(
         |(_, _, active): State| active.any(..),

@@ -111,7 +111,7 @@ fn incomplete(a: &Tensor, x: &Tensor) -> Result<(Tensor, Tensor), Error> {
 /// `1 + x / (a + 1) + x^2 / ((a + 1) (a + 2)) + ..` where `active`.
 fn series(a: &Tensor, x: &Tensor, active: &Tensor, eps: f64) -> Result<Tensor, Error> {
     type State = (Tensor, Tensor, Tensor, Tensor);
-    let one = crate::ones_like(a);
+    let one = crate::tensor::ones_like(a);
     let (_, _, sum, _): State = while_loop(
         |(.., active): State| active.any(..),
         |(r, term, sum, active): State| {
@@ -135,8 +135,8 @@ fn fraction(a: &Tensor, x: &Tensor, active: &Tensor, eps: f64) -> Result<Tensor,
     let z = x + &y + 1.0;
     let (p1, q1) = (x + 1.0, &z * x);
     let start = &p1 / &q1;
-    let zero = crate::zeros_like(a);
-    let one = crate::ones_like(a);
+    let zero = crate::tensor::zeros_like(a);
+    let one = crate::tensor::ones_like(a);
     let (_, _, value, _): State = while_loop(
         |(.., active): State| active.any(..),
         |((c, y, z), [p2, q2, p1, q1], value, active): State| {

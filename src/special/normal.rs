@@ -89,7 +89,7 @@ compositions! {
         // The asymptotic series, whose terms fall until the order is x^2.
         let far = x.maximum(8.0);
         let step = -0.5 / far.square();
-        let mut term = crate::ones_like(&far);
+        let mut term = crate::tensor::ones_like(&far);
         let mut sum = term.clone();
         for k in 1..26 {
             term = term * &step * f64::from(2 * k - 1);

@@ -33,7 +33,7 @@ compositions! {
         let endless = x.equal(f64::INFINITY);
         let usable = &plain & !&endless;
         let (s, p) = (where_(&usable, &x, 2.0), where_(&plain, &q, 1.0));
-        let mut sum = crate::zeros_like(&s);
+        let mut sum = crate::tensor::zeros_like(&s);
         for k in 0..12 {
             sum = sum + (&p + f64::from(k)).pow(-&s);
         }

@@ -17,13 +17,13 @@ macro_rules! compositions {
         /// use elimap::{linalg, nn, numpy, prelude::*, special, stats};
         #[doc = concat!("let y = ", stringify!($module), "::", stringify!($example), ";")]
         #[doc = concat!("let wanted: &[", stringify!($ty), "] = &", stringify!($out), ";")]
-        #[doc = "assert_eq!(y.to_vec::<_>()?, wanted);"]
+        #[doc = concat!("assert_eq!(y.to_vec::<", stringify!($ty), ">()?, wanted);")]
         /// # Ok::<(), elimap::Error>(())
         /// ```
         #[track_caller]
         #[must_use]
-        pub fn $name($($x: impl Into<$crate::Tensor>,)* $($param: $kind),*) -> $crate::Tensor {
-            $(let $x: $crate::Tensor = $x.into();)*
+        pub fn $name($($x: impl Into<$crate::tensor::Tensor>,)* $($param: $kind),*) -> $crate::tensor::Tensor {
+            $(let $x: $crate::tensor::Tensor = $x.into();)*
             $crate::tensor::composed(std::panic::Location::caller(), || $body)
         }
     )*};
