@@ -61,12 +61,12 @@ conformance SEED="1" COUNT="2000":
     cargo run --release --example conformance -- target/answered.json
 
 # Recorded JAX cases through the public API; no Python needed.
-conformance-recorded *CASES="tests/data/conformance/cases.json tests/data/conformance/callback_vectors.json":
+conformance-recorded *CASES="tests/data/conformance/cases.json tests/data/conformance/callback_vectors.json tests/data/conformance/cases_diff.json":
     for cases in {{CASES}}; do cargo run --release --example conformance -- $cases || exit 1; done
 
 # Every example; each asserts what it prints.
 examples:
-    for example in quickstart nested_vmap count_host_calls eliminate_batch pmap_refused inspect_program vmap_over_trace; do cargo run --release --example $example || exit 1; done
+    for example in quickstart nested_vmap count_host_calls eliminate_batch pmap_refused inspect_program vmap_over_trace per_example_gradients hessian_vector differentiable_host fit_migration; do cargo run --release --example $example || exit 1; done
 
 # What the gate runs.
 ci:

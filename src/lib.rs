@@ -47,16 +47,18 @@ pub use array::{
 };
 pub use callback::{
     CallLog, CallRecord, Callback, CallbackKind, CancelToken, HostArgument, HostFunction,
-    HostOutput, HostResult, NumberFunction, Plain, Progress, RunOptions, UnknownVmapMethod,
-    VmapMethod,
+    HostNumber, HostOutput, HostResult, NumberFunction, Progress, Residuals, RunOptions,
+    UnknownVmapMethod, VmapMethod,
 };
 pub use elimap_derive::Tree;
 pub use error::{
-    BoxError, CallbackError, CustomVmapError, Error, LaneIndex, LocatedError, OpError, OpErrorKind,
-    ParseError, PmapError, TraceError, VerifyError, Violation, VmapError,
+    AutodiffError, BoxError, CallbackError, CustomVmapError, Error, LaneIndex, LocatedError,
+    OpError, OpErrorKind, ParseError, PmapError, TraceError, VerifyError, Violation, VmapError,
 };
 pub use ops::BatchDim;
-pub use program::{DotDims, GatherDims, IndexMode, Program, ScatterDims, ScatterOp};
+pub use program::{
+    CheckpointPolicy, DotDims, GatherDims, IndexMode, Program, ScatterDims, ScatterOp,
+};
 pub use tensor::{
     Arguments, At, AxisList, AxisNames, ByReference, ByValue, ELLIPSIS, Elementwise, Flatten, Func,
     Index, IntoIndices, IntoShape, NEW_AXIS, Output, ScanOptions, Slicing, Span, TakeMode, Tensor,
@@ -68,8 +70,12 @@ pub use tensor::{
 };
 pub use text::ProgramParser;
 pub use transform::{
-    BatchedFlags, CustomVmap, Jit, RuleOutput, SharedFunc, Vmap, WithVmapRule, custom_vmap, jit,
-    map, pmap, sequential_vmap, shard_map, vmap, xmap,
+    Arg, ArgNums, AuxMode, BatchedFlags, CheckpointFn, CustomJvp, CustomVjp, CustomVmap, Grad,
+    HasArg, Hessian, Jacfwd, Jacobian, Jacrev, Jit, Plain, Pullback, Pushforward, RuleOutput,
+    SharedFunc, ValueAndGrad, Vmap, WithAux, WithJvpRule, WithVjpRule, WithVmapRule, checkpoint,
+    custom_jvp, custom_vjp, custom_vmap, grad, hessian, jacfwd, jacrev, jit, jvp, linear_transpose,
+    linearize, map, pmap, sequential_vmap, shard_map, stop_gradient, value_and_grad, vjp, vmap,
+    xmap,
 };
 pub use tree::{Axes, IntoAxes, Path, Step, TreeDef, TreeError};
 

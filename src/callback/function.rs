@@ -58,7 +58,7 @@ impl fmt::Display for Accepts {
 }
 
 /// A number, or an array of fixed length of such, nested at will: `f64`, `[f64; 3]`, `[[i32; 2]; 2]`.
-pub trait Plain: Sized {
+pub trait HostNumber: Sized {
     /// The numbers.
     type Number: Element;
     /// The lengths of the axes, outermost first.
@@ -74,7 +74,7 @@ pub trait Plain: Sized {
 
 macro_rules! plain_numbers {
     ($($ty:ty)*) => {$(
-        impl Plain for $ty {
+        impl HostNumber for $ty {
             type Number = $ty;
             fn lengths(_: &mut Shape) {}
             fn take(numbers: &mut &[$ty]) -> Option<$ty> {
@@ -90,7 +90,7 @@ macro_rules! plain_numbers {
 }
 plain_numbers!(bool u8 u32 u64 i32 i64 f32 f64);
 
-impl<P: Plain, const N: usize> Plain for [P; N] {
+impl<P: HostNumber, const N: usize> HostNumber for [P; N] {
     type Number = P::Number;
     fn lengths(out: &mut Shape) {
         out.push(N);
@@ -105,7 +105,7 @@ impl<P: Plain, const N: usize> Plain for [P; N] {
     }
 }
 
-fn plain_type<P: Plain>() -> TensorType {
+fn plain_type<P: HostNumber>() -> TensorType {
     let mut shape = Shape::new();
     P::lengths(&mut shape);
     P::Number::spec(shape)
@@ -129,7 +129,7 @@ pub trait HostArgument {
     fn read(array: &Array) -> Result<Self::Item<'_>, BoxError>;
 }
 
-impl<P: Plain> HostArgument for P {
+impl<P: HostNumber> HostArgument for P {
     type Item<'a> = P;
     fn accepts() -> Accepts {
         Accepts::Type(plain_type::<P>())
@@ -223,14 +223,14 @@ pub trait HostResult {
     fn put(self, out: &mut Vec<Array>) -> Result<(), BoxError>;
 }
 
-impl<P: Plain> HostResult for P {
+impl<P: HostNumber> HostResult for P {
     fn types() -> Option<Vec<TensorType>> {
         Some(vec![plain_type::<P>()])
     }
     fn put(self, out: &mut Vec<Array>) -> Result<(), BoxError> {
         let shape = plain_type::<P>().shape;
         let mut numbers = Vec::new();
-        Plain::put(self, &mut numbers);
+        HostNumber::put(self, &mut numbers);
         out.push(Array::from_vec(shape, numbers)?);
         Ok(())
     }
@@ -384,6 +384,7 @@ impl Callback {
             method: Some(VmapMethod::Parallel),
             kind: CallbackKind::Pure,
             log: None,
+            derivative: None,
         }
     }
 

@@ -6,6 +6,7 @@
 //! declared, of the declared dtypes and (batched) shapes. Whatever goes wrong on the host's side, an error, a panic or a wrong
 //! result, arrives as a [`CallbackError`](crate::CallbackError) that names the callback and, for per-lane methods, the lane.
 
+mod derivative;
 mod function;
 mod host;
 mod log;
@@ -17,8 +18,10 @@ use std::sync::Arc;
 use crate::array::{Array, TensorType};
 use crate::error::BoxError;
 
+pub(crate) use derivative::HostDerivative;
+pub use derivative::Residuals;
 pub(crate) use function::Accepts;
-pub use function::{HostArgument, HostFunction, HostResult, NumberFunction, Plain};
+pub use function::{HostArgument, HostFunction, HostNumber, HostResult, NumberFunction};
 pub use host::HostOutput;
 pub use log::{CallLog, CallRecord};
 pub use options::{CancelToken, Progress, RunOptions};
@@ -194,6 +197,7 @@ pub struct Callback {
     method: Option<VmapMethod>,
     kind: CallbackKind,
     log: Option<CallLog>,
+    derivative: Option<Arc<HostDerivative>>,
 }
 
 impl Callback {
@@ -215,6 +219,7 @@ impl Callback {
             method: None,
             kind: CallbackKind::Pure,
             log: None,
+            derivative: None,
         }
     }
 

@@ -17,7 +17,25 @@
 //! | `lax.map(f, xs, batch_size=k)` | `map(f, xs, k)?` | |
 //! | - | `vmap(f).chunk_size(k)` | bounded memory for any vmap |
 //! | `pmap(f)` | refused | the error says what to use |
-//! | `grad(f)` | - | no differentiation of programs |
+//!
+//! # Derivatives
+//!
+//! | JAX | here | differs |
+//! |---|---|---|
+//! | `grad(f)(x)`, `value_and_grad(f)(x)` | `grad(f).call((x,))?`, `value_and_grad(f).call((x,))?` | |
+//! | `grad(f, argnums=1)`, `argnums=(0, 1)` | `grad(f).argnums(Arg::<1>)`, `.argnums((Arg::<0>, Arg::<1>))` | integers known at run time give a `TreeValue` |
+//! | `has_aux=True`, `allow_int=True` | `.has_aux()`, `.allow_int(true)` | |
+//! | `jacfwd(f)`, `jacrev(f)`, `hessian(f)` | the same, with `.call((x,))?` | |
+//! | `jvp(f, (x,), (dx,))` | `jvp(f, (x,), (dx,))?` | |
+//! | `linearize(f, x)`, `vjp(f, x)` | `linearize(f, (x,))?`, `vjp(f, (x,))?` | the second result has a method `call` |
+//! | `linear_transpose(f, x)` | `linear_transpose(f, (f64::spec([3]),))?` | takes types |
+//! | `stop_gradient(x)` | `stop_gradient(x)?` | of any tree |
+//! | `checkpoint(f, policy=p)` | `checkpoint(f).policy(p)` | |
+//! | `@custom_jvp`, `f.defjvp(rule)` | `custom_jvp(f).def_jvp(rule)` | the rule takes two tuples; capture what is not differentiated |
+//! | `@custom_vjp`, `f.defvjp(fwd, bwd)` | `custom_vjp(f).def_vjp(fwd, bwd)` | the same |
+//! | `custom_jvp` around `pure_callback` | `Callback::jvp(rule)` | the rule is a callback |
+//! | `custom_vjp` around `pure_callback` | `Callback::vjp(backward)`, `vjp_of(residuals, backward)` | the same |
+//! | `float0` | `false` at every place | given, `None` will do |
 //!
 //! # Callbacks
 //!

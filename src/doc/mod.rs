@@ -1,5 +1,6 @@
 //! Guides: for those who come from JAX, what the compiler means, and tutorials whose code is tested.
 
+pub mod differentiation;
 pub mod for_jax_users;
 pub mod if_the_compiler_says;
 pub mod tutorial_callbacks;

@@ -2,6 +2,7 @@
 //!
 //! They stand below what they are errors of, so that a layer's result type costs no import from above.
 
+mod autodiff;
 mod callback;
 mod custom;
 mod op;
@@ -17,6 +18,7 @@ use std::panic::Location;
 use crate::array::{ArrayError, NpyError};
 use crate::tree::TreeError;
 
+pub use autodiff::AutodiffError;
 pub(crate) use callback::HostPanic;
 pub use callback::{BoxError, CallbackError, LaneIndex};
 pub use custom::CustomVmapError;
@@ -54,6 +56,9 @@ pub enum Error {
     /// A `custom_vmap` rule's answer does not fit its function.
     #[error(transparent)]
     CustomVmap(#[from] CustomVmapError),
+    /// A derivative does not exist, or was asked for wrongly.
+    #[error(transparent)]
+    Autodiff(#[from] AutodiffError),
     /// A host call failed.
     #[error(transparent)]
     Callback(#[from] CallbackError),

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use crate::array::Array;
 use crate::callback::RunOptions;
-use crate::error::{Error, OpError, OpErrorKind};
+use crate::error::{AutodiffError, Error, OpError, OpErrorKind};
 use crate::ops::{self, Outputs};
 use crate::program::{HostCall, Op, Program};
 
@@ -144,6 +144,10 @@ impl Plan {
             Action::Scan(plan) => control::run_scan(plan, operands, cx),
             Action::ScatterApply { op, update } => control::run_scatter(op, update, &operands, cx),
             Action::Unbound(error) => Err(error.clone().into()),
+            Action::ForwardOnly(name) => Err(AutodiffError::ForwardCustomVjp {
+                name: name.to_string(),
+            }
+            .into()),
         }
     }
 }

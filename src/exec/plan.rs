@@ -1,6 +1,7 @@
 //! Compiling a program into steps over a table of slots.
 
 use std::panic::Location;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -10,8 +11,8 @@ use crate::error::{OpError, OpErrorKind};
 use crate::passes::dead::dead_code;
 use crate::passes::hoist;
 use crate::program::{
-    Atom, AxisName, Call, Cond, ControlOp, CustomVmapCall, DataOp, HostCall, Op, Program,
-    ScatterApply,
+    Atom, AxisName, Call, Checkpoint, Cond, ControlOp, CustomJvpCall, CustomLin, CustomVjpCall,
+    CustomVmapCall, DataOp, HostCall, Op, Program, ScatterApply,
 };
 
 /// A compiled program.
@@ -63,6 +64,8 @@ pub(super) enum Action {
     },
     /// A collective whose axis no vmap bound.
     Unbound(OpError),
+    /// A tangent of a function that has a reverse derivative only.
+    ForwardOnly(Arc<str>),
 }
 
 #[derive(Debug)]
@@ -199,9 +202,11 @@ impl Action {
                 }
             }
             ControlOp::Call(Call { program, .. })
-            | ControlOp::CustomVmapCall(CustomVmapCall { program, .. }) => {
-                Action::Call(Plan::new(program))
-            }
+            | ControlOp::CustomVmapCall(CustomVmapCall { program, .. })
+            | ControlOp::CustomJvpCall(CustomJvpCall { program, .. })
+            | ControlOp::CustomVjpCall(CustomVjpCall { program, .. })
+            | ControlOp::Checkpoint(Checkpoint { program, .. }) => Action::Call(Plan::new(program)),
+            ControlOp::CustomLin(CustomLin { name, .. }) => Action::ForwardOnly(name.clone()),
             ControlOp::Cond(Cond { branches }) => {
                 Action::Cond(branches.iter().map(|b| Plan::new(&swept(b))).collect())
             }

@@ -5,6 +5,7 @@
 //! starts so or if the batched body makes it so, and each round can only add parts, so it ends after at most one round per part.
 
 mod call;
+mod checkpoint;
 mod cond;
 mod scan;
 mod while_loop;

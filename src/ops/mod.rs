@@ -8,6 +8,7 @@ pub(crate) mod collective;
 pub(crate) mod control;
 mod cumulative;
 mod custom;
+pub(crate) mod custom_derivative;
 mod derivative;
 mod dot;
 mod elementwise;
@@ -20,6 +21,7 @@ mod rule;
 pub(crate) mod scatter;
 mod shape;
 mod sort;
+mod stop_gradient;
 #[cfg(test)]
 mod testkit;
 

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use crate::program::{
-    Atom, Call, Cond, ControlOp, CustomVmapCall, Equation, Op, Program, Scan, ScatterApply,
-    SubProgram, While,
+    Atom, Call, Checkpoint, Cond, ControlOp, CustomVmapCall, Equation, Op, Program, Scan,
+    ScatterApply, SubProgram, While,
 };
 
 /// The program without equations whose results nothing needs, here and in the programs inside; effectful ones stay.
@@ -16,6 +16,18 @@ use crate::program::{
 pub(crate) fn dead_code(mut program: Program) -> Program {
     sweep(&mut program);
     program
+}
+
+/// Which variables a program reads.
+pub(crate) fn reads(program: &Program) -> Vec<bool> {
+    let mut read = vec![false; program.types.len()];
+    let operands = program.equations.iter().flat_map(|e| &e.inputs);
+    for atom in operands.chain(&program.outputs) {
+        if let Atom::Var(var) = atom {
+            read[var.index()] = true;
+        }
+    }
+    read
 }
 
 /// Drops what is not needed, and says which variables are.
@@ -162,6 +174,14 @@ fn narrow(equation: &mut Equation, wanted: &[bool]) {
             equation.inputs = marked(&equation.inputs, &operands);
             equation.outputs = marked(&equation.outputs, &carry);
         }
+        ControlOp::Checkpoint(Checkpoint { program, .. }) => {
+            let (swept, inputs) = with_outputs(program, wanted);
+            *program = with_inputs(swept, &inputs);
+            equation.inputs = marked(&equation.inputs, &inputs);
+            equation.outputs = marked(&equation.outputs, wanted);
+        }
+        // The rules speak of all results and operands.
+        ControlOp::CustomJvpCall(_) | ControlOp::CustomVjpCall(_) | ControlOp::CustomLin(_) => {}
         ControlOp::Call(Call { program, .. })
         | ControlOp::CustomVmapCall(CustomVmapCall { program, .. })
         | ControlOp::ScatterApply(ScatterApply {

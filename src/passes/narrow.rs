@@ -6,8 +6,8 @@ use crate::array::{DType, Scalar, TensorType};
 use crate::error::{Error, OpError, OpErrorKind};
 use crate::ops;
 use crate::program::{
-    ArgReduce, Atom, Call, Cond, ControlOp, ConvertElementType, DataOp, Iota, Op, Program, Scan,
-    ScatterApply, SubProgram, While,
+    ArgReduce, Atom, Call, Checkpoint, Cond, ControlOp, ConvertElementType, DataOp, Iota, Op,
+    Program, Scan, ScatterApply, SubProgram, While,
 };
 
 /// The 32-bit kin of a type.
@@ -112,7 +112,8 @@ fn narrow_data(op: &mut DataOp) {
         | DataOp::TopK(_)
         | DataOp::Cholesky(_)
         | DataOp::TriangularSolve(_)
-        | DataOp::Solve(_) => {}
+        | DataOp::Solve(_)
+        | DataOp::StopGradient(_) => {}
     }
 }
 
@@ -127,7 +128,8 @@ fn narrow_control(
         Ok(())
     };
     match op {
-        ControlOp::Call(Call { program, .. }) => inner(program),
+        ControlOp::Call(Call { program, .. })
+        | ControlOp::Checkpoint(Checkpoint { program, .. }) => inner(program),
         ControlOp::Cond(Cond { branches }) => branches.iter_mut().try_for_each(inner),
         ControlOp::While(While { cond, body, .. }) => {
             inner(cond)?;
@@ -136,7 +138,11 @@ fn narrow_control(
         ControlOp::Scan(Scan { body, .. }) => inner(body),
         ControlOp::ScatterApply(ScatterApply { update, .. }) => inner(update),
         ControlOp::Collective(_) => Ok(()),
-        ControlOp::HostCall(_) | ControlOp::CustomVmapCall(_) => {
+        ControlOp::HostCall(_)
+        | ControlOp::CustomVmapCall(_)
+        | ControlOp::CustomJvpCall(_)
+        | ControlOp::CustomVjpCall(_)
+        | ControlOp::CustomLin(_) => {
             let detail = "its function states its types itself; trace it with 32-bit types";
             let kind = OpErrorKind::parameter(detail);
             Err(OpError::at("narrowed", kind, location).into())

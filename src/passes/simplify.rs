@@ -12,8 +12,8 @@ use super::env::Env;
 use crate::array::{Array, Scalar, TensorType};
 use crate::ops;
 use crate::program::{
-    Atom, Atoms, Call, Cond, ControlOp, CustomVmapCall, DataOp, Equation, Op, Program,
-    ProgramBuilder, Scan, ScatterApply, SubProgram, While,
+    Atom, Atoms, Call, Checkpoint, Cond, ControlOp, CustomJvpCall, CustomVjpCall, CustomVmapCall,
+    DataOp, Equation, Op, Program, ProgramBuilder, Scan, ScatterApply, SubProgram, While,
 };
 
 /// Results with more elements than this are not computed ahead: they would have to be kept.
@@ -98,9 +98,18 @@ impl Pass {
         let inside = |program: &SubProgram| Arc::new(simplify(program));
         let op: Op = match op {
             ControlOp::Call(Call { program, .. })
-            | ControlOp::CustomVmapCall(CustomVmapCall { program, .. }) => {
+            | ControlOp::CustomVmapCall(CustomVmapCall { program, .. })
+            | ControlOp::CustomJvpCall(CustomJvpCall { program, .. })
+            | ControlOp::CustomVjpCall(CustomVjpCall { program, .. }) => {
                 return self.copy(program, &inputs).into();
             }
+            // Merged with the first computation, what is computed again would have been kept.
+            ControlOp::Checkpoint(op) if op.differentiated => Checkpoint {
+                program: inside(&op.program),
+                ..*op
+            }
+            .into(),
+            ControlOp::Checkpoint(op) => return self.copy(&op.program, &inputs).into(),
             ControlOp::Cond(Cond { branches }) => {
                 if let Some(taken) = self.value(&inputs[0]).map(|i| i.scalar_index()) {
                     let taken = taken.clamp(0, branches.len() as i128 - 1) as usize;
@@ -125,7 +134,9 @@ impl Pass {
                 ..op.clone()
             }
             .into(),
-            ControlOp::HostCall(_) | ControlOp::Collective(_) => equation.op.clone(),
+            ControlOp::HostCall(_) | ControlOp::Collective(_) | ControlOp::CustomLin(_) => {
+                equation.op.clone()
+            }
         };
         self.push(op, equation, inputs, types)
     }

@@ -86,3 +86,10 @@ impl ProgramBuilder {
         self.program
     }
 }
+
+/// Opens a program again, to add to it.
+impl From<Program> for ProgramBuilder {
+    fn from(program: Program) -> Self {
+        ProgramBuilder { program }
+    }
+}

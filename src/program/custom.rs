@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::Program;
+use smallvec::SmallVec;
+
+use super::{Program, SubProgram};
 use crate::array::TensorType;
 use crate::error::Error;
 use crate::tree::TreeDef;
@@ -73,5 +75,71 @@ impl fmt::Debug for CustomRule {
         f.debug_struct("CustomRule")
             .field("name", &self.name)
             .finish_non_exhaustive()
+    }
+}
+
+/// The programs of a derivative rule: one of a [`custom_jvp`](crate::custom_jvp), two of a
+/// [`custom_vjp`](crate::custom_vjp).
+pub(crate) type RulePrograms = SmallVec<[SubProgram; 2]>;
+
+/// The derivative that users give their own functions, as a program holds it.
+#[derive(Clone)]
+pub struct DerivativeRule(Rule);
+
+#[derive(Clone)]
+enum Rule {
+    /// Traced with the call.
+    Traced(RulePrograms),
+    /// What went wrong; it matters only to those who ask.
+    Failed(Arc<Error>),
+}
+
+impl DerivativeRule {
+    pub(crate) fn traced(programs: impl IntoIterator<Item = Program>) -> Self {
+        DerivativeRule::from_programs(programs.into_iter().map(Arc::new).collect())
+    }
+
+    pub(crate) fn from_programs(programs: RulePrograms) -> Self {
+        DerivativeRule(Rule::Traced(programs))
+    }
+
+    pub(crate) fn failed(error: Error) -> Self {
+        DerivativeRule(Rule::Failed(Arc::new(error)))
+    }
+
+    /// The programs, none where the rule failed.
+    pub(crate) fn programs(&self) -> &[SubProgram] {
+        match &self.0 {
+            Rule::Traced(programs) => programs,
+            Rule::Failed(_) => &[],
+        }
+    }
+
+    /// The programs, or what went wrong.
+    pub(crate) fn get(&self) -> Result<RulePrograms, Error> {
+        match &self.0 {
+            Rule::Traced(programs) => Ok(programs.clone()),
+            Rule::Failed(error) => Err(Error::Shared(error.clone())),
+        }
+    }
+
+    /// The rule with its programs rewritten; what goes wrong with that matters only to those who ask.
+    pub(crate) fn map(
+        &self,
+        rewrite: impl FnOnce(&[SubProgram]) -> Result<RulePrograms, Error>,
+    ) -> Self {
+        match &self.0 {
+            Rule::Traced(programs) => match rewrite(programs) {
+                Ok(programs) => DerivativeRule::from_programs(programs),
+                Err(error) => DerivativeRule::failed(error),
+            },
+            Rule::Failed(_) => self.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for DerivativeRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.programs()).finish()
     }
 }

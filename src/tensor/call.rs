@@ -1,13 +1,16 @@
 //! Calling host callbacks from traced code.
 
 use std::panic::Location;
+use std::sync::Arc;
 
 use super::elementwise::convert;
-use super::{Arguments, Caller, Flatten, Func, Tensor, Tree, apply};
+use super::{Arguments, Caller, Flatten, Func, Tensor, Tree, apply, is_tracing};
 use crate::array::TensorType;
-use crate::callback::Callback;
-use crate::error::{CallbackError, Error};
-use crate::program::HostCall;
+use crate::callback::{Callback, CallbackKind, HostDerivative, Residuals};
+use crate::error::{AutodiffError, CallbackError, Error};
+use crate::program::{
+    Atom, CustomJvpCall, CustomVjpCall, DerivativeRule, HostCall, Op, Program, ProgramBuilder,
+};
 
 impl Callback {
     /// Calls the host with the leaves of a tuple of arguments, in order, and returns its one result.
@@ -59,11 +62,11 @@ impl Callback {
 
     fn call_leaves(&self, mut leaves: Vec<Tensor>, location: Caller) -> Result<Vec<Tensor>, Error> {
         self.fit(&mut leaves, location)?;
-        let op = HostCall {
-            callback: self.clone(),
-            results: self.results().iter().cloned().collect(),
-            lanes: Default::default(),
-            kind: self.kind(),
+        let op = if is_tracing() {
+            let types: Vec<TensorType> = leaves.iter().map(|t| t.ty().clone()).collect();
+            operation(self, &types, 0)
+        } else {
+            plain(self)
         };
         Ok(apply(op, &leaves.iter().collect::<Vec<_>>(), location)?.into_vec())
     }
@@ -113,6 +116,145 @@ impl Callback {
     pub fn infer_results(self, inputs: &[TensorType]) -> Result<Callback, CallbackError> {
         self.probe(inputs)
     }
+}
+
+/// How many derivatives one can take through a callback whose rule needs the callback's own value again.
+const MAX_ORDER: usize = 4;
+
+fn plain(callback: &Callback) -> Op {
+    HostCall {
+        results: callback.results().iter().cloned().collect(),
+        lanes: Default::default(),
+        kind: callback.kind(),
+        callback: callback.without_derivative(),
+    }
+    .into()
+}
+
+/// The call of a callback: of the host where it has no derivative, otherwise of a function with rules that call the host.
+fn operation(callback: &Callback, args: &[TensorType], depth: usize) -> Op {
+    let (Some(derivative), CallbackKind::Pure) = (callback.derivative(), callback.kind()) else {
+        return plain(callback);
+    };
+    let program = {
+        let mut builder = ProgramBuilder::new();
+        let inputs = inputs(&mut builder, args);
+        let outputs = push(&mut builder, plain(callback), &inputs, callback.results());
+        Arc::new(builder.finish(outputs))
+    };
+    let (name, num_consts): (Arc<str>, usize) = (Arc::from(callback.name()), 0);
+    let too_deep = || {
+        let name = callback.name().to_owned();
+        let order = MAX_ORDER;
+        DerivativeRule::failed(AutodiffError::RuleDepth { name, order }.into())
+    };
+    match derivative {
+        HostDerivative::Jvp(rule) => CustomJvpCall {
+            rule: match depth < MAX_ORDER {
+                true => DerivativeRule::traced([jvp_rule(callback, rule, args, depth)]),
+                false => too_deep(),
+            },
+            name,
+            program,
+            num_consts,
+        }
+        .into(),
+        HostDerivative::Vjp(rule, residuals) => CustomVjpCall {
+            rule: match depth < MAX_ORDER {
+                true => DerivativeRule::traced(vjp_rules(callback, rule, residuals, args, depth)),
+                false => too_deep(),
+            },
+            name,
+            program,
+            num_consts,
+        }
+        .into(),
+    }
+}
+
+fn floats(types: &[TensorType]) -> Vec<TensorType> {
+    let floats = types.iter().filter(|ty| ty.dtype.is_float());
+    floats.map(|ty| ty.clone().with_weak(false)).collect()
+}
+
+fn inputs(builder: &mut ProgramBuilder, types: &[TensorType]) -> Vec<Atom> {
+    let types = types.iter();
+    types
+        .map(|ty| Atom::Var(builder.input(ty.clone())))
+        .collect()
+}
+
+fn push(
+    builder: &mut ProgramBuilder,
+    op: Op,
+    inputs: &[Atom],
+    results: &[TensorType],
+) -> Vec<Atom> {
+    let inputs = inputs.iter().copied().collect();
+    let outputs = builder.push(op, inputs, results.iter().cloned(), None);
+    outputs.into_iter().map(Atom::Var).collect()
+}
+
+/// From arguments and tangents to results and tangents.
+fn jvp_rule(callback: &Callback, rule: &Callback, args: &[TensorType], depth: usize) -> Program {
+    let given = [args, &floats(args)].concat();
+    let mut builder = ProgramBuilder::new();
+    let inputs = inputs(&mut builder, &given);
+    let value = operation(callback, args, depth + 1);
+    let mut outputs = push(
+        &mut builder,
+        value,
+        &inputs[..args.len()],
+        callback.results(),
+    );
+    let tangents = floats(callback.results());
+    let rule = rule.as_rule_of(callback, tangents.iter().cloned());
+    let tangent = operation(&rule, &given, 0);
+    outputs.extend(push(&mut builder, tangent, &inputs, &tangents));
+    builder.finish(outputs)
+}
+
+/// From arguments to results and residuals, and from residuals and cotangents to cotangents.
+fn vjp_rules(
+    callback: &Callback,
+    rule: &Callback,
+    residuals: &Residuals,
+    args: &[TensorType],
+    depth: usize,
+) -> [Program; 2] {
+    let results = callback.results();
+    let mut builder = ProgramBuilder::new();
+    let arguments = inputs(&mut builder, args);
+    let (outputs, kept) = match residuals {
+        Residuals::Arguments => {
+            let value = operation(callback, args, depth + 1);
+            let mut outputs = push(&mut builder, value, &arguments, results);
+            outputs.extend(arguments);
+            (outputs, args.to_vec())
+        }
+        Residuals::Results => {
+            let value = operation(callback, args, depth + 1);
+            let outputs = push(&mut builder, value, &arguments, results);
+            ([&outputs[..], &outputs].concat(), results.to_vec())
+        }
+        Residuals::Forward(forward) => {
+            let types = forward.results().to_vec();
+            let forward = forward.as_rule_of(callback, types.iter().cloned());
+            let value = operation(&forward, args, 0);
+            let outputs = push(&mut builder, value, &arguments, &types);
+            (outputs, types[results.len().min(types.len())..].to_vec())
+        }
+    };
+    let forward = builder.finish(outputs);
+
+    let given = [&kept[..], &floats(results)].concat();
+    let mut builder = ProgramBuilder::new();
+    let operands = inputs(&mut builder, &given);
+    let cotangents = floats(args);
+    let rule = rule.as_rule_of(callback, cotangents.iter().cloned());
+    let backward = operation(&rule, &given, 0);
+    let outputs = push(&mut builder, backward, &operands, &cotangents);
+    [forward, builder.finish(outputs)]
 }
 
 macro_rules! callback_functions {

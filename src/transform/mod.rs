@@ -1,5 +1,6 @@
 //! Transforms: programs to programs, and the functions users call them by.
 
+mod autodiff;
 mod call_batched;
 mod custom;
 mod jit;
@@ -8,8 +9,14 @@ mod pmap;
 pub(crate) mod transformed;
 pub(crate) mod vmap;
 
+pub use autodiff::{
+    Arg, ArgNums, AuxMode, CheckpointFn, Grad, HasArg, Hessian, Jacfwd, Jacobian, Jacrev, Plain,
+    Pullback, Pushforward, ValueAndGrad, WithAux, checkpoint, grad, hessian, jacfwd, jacrev, jvp,
+    linear_transpose, linearize, stop_gradient, value_and_grad, vjp,
+};
 pub use custom::{
-    BatchedFlags, CustomVmap, RuleOutput, SharedFunc, WithVmapRule, custom_vmap, sequential_vmap,
+    BatchedFlags, CustomJvp, CustomVjp, CustomVmap, RuleOutput, SharedFunc, WithJvpRule,
+    WithVjpRule, WithVmapRule, custom_jvp, custom_vjp, custom_vmap, sequential_vmap,
 };
 pub use jit::{Jit, jit};
 pub use map::map;

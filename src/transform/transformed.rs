@@ -113,3 +113,135 @@ macro_rules! transformed {
     };
 }
 pub(crate) use transformed;
+
+/// Writes what [`transformed!`] does for a derivative of a function `F`, whose options are types: its parameters, what they must
+/// be for arguments `A`, what comes out, and how it is applied.
+macro_rules! derivative {
+    (
+        $name:ident<F, $($param:ident),*>;
+        where [$($bound:tt)*];
+        Out = $out:ty;
+        |$this:ident, $def:ident, $leaves:ident, $location:ident| $body:block
+    ) => {
+        impl<A: Tree, F: Func<A>, $($param),*> $crate::transform::transformed::Transform<A>
+            for $name<F, $($param),*>
+        where
+            $($bound)*
+        {
+            type Out = $out;
+            fn apply(
+                &self,
+                $def: &TreeDef,
+                $leaves: &[Tensor],
+                $location: Caller,
+            ) -> Result<$out, Error> {
+                let $this = self;
+                $body
+            }
+        }
+
+        impl<F, $($param),*> $name<F, $($param),*> {
+            /// Differentiates at a tuple of arguments.
+            ///
+            /// # Errors
+            ///
+            /// [`AutodiffError`] for what has no derivative, and whatever goes wrong in the function.
+            #[track_caller]
+            pub fn call<A, T>(&self, args: T) -> Result<<Self as Func<A>>::Out, Error>
+            where
+                A: Tree,
+                T: $crate::tensor::Arguments<A>,
+                Self: Func<A>,
+            {
+                let (def, leaves) = $crate::tensor::flatten_args::<A>(args);
+                let path = $crate::tree::Path::root("args");
+                self.invoke(A::unflatten(&def, &mut leaves.into_iter(), &path)?)
+            }
+        }
+
+        derivative!(@function $name<F, $($param),*>; $name<F, $($param),*>; [$($bound)*]; $out);
+        derivative!(@function $name<F, $($param),*>; &$name<F, $($param),*>; [$($bound)*]; $out);
+    };
+    (@function $name:ident<F, $($param:ident),*>; $ty:ty; [$($bound:tt)*]; $out:ty) => {
+        impl<A: Tree, F: Func<A>, $($param),*> Func<A> for $ty
+        where
+            $($bound)*
+        {
+            type Out = $out;
+            #[track_caller]
+            fn invoke(&self, args: A) -> Result<$out, Error> {
+                $crate::transform::transformed::invoke::<A, $crate::tensor::ByValue, $name<F, $($param),*>>(
+                    self,
+                    args,
+                    Location::caller(),
+                )
+            }
+        }
+    };
+}
+pub(crate) use derivative;
+
+/// Writes `call` for a function with derivative rules, and makes it a function by value and by reference.
+macro_rules! custom_function {
+    (
+        $name:ident<F, $($rule:ident),*>;
+        [$($param:ident),*] where [$($bound:tt)*];
+        |$this:ident, $def:ident, $leaves:ident, $location:ident| $body:block
+    ) => {
+        impl<F, $($rule),*> $name<F, $($rule),*> {
+            /// Calls the function on a tuple of arguments; the rules only matter to derivatives.
+            ///
+            /// # Errors
+            ///
+            /// Whatever goes wrong in the function.
+            #[track_caller]
+            pub fn call<A, T, $($param),*>(&self, args: T) -> Result<F::Out, Error>
+            where
+                A: Tree,
+                T: $crate::tensor::Arguments<A>,
+                F: Func<A>,
+                $($bound)*
+            {
+                let location = std::panic::Location::caller();
+                let (def, leaves) = $crate::tensor::flatten_args::<A>(args);
+                self.apply_rules::<A, $($param),*>(&def, &leaves, location)
+            }
+
+            fn apply_rules<A, $($param),*>(
+                &self,
+                $def: &TreeDef,
+                $leaves: &[Tensor],
+                $location: Caller,
+            ) -> Result<F::Out, Error>
+            where
+                A: Tree,
+                F: Func<A>,
+                $($bound)*
+            {
+                let $this = self;
+                $body
+            }
+        }
+
+        custom_function!(@function [$($rule),*]; $name<F, $($rule),*>; [$($param),*]; [$($bound)*]);
+        custom_function!(@function [$($rule),*]; &$name<F, $($rule),*>; [$($param),*]; [$($bound)*]);
+    };
+    (@function [$($rule:ident),*]; $ty:ty; [$($param:ident),*]; [$($bound:tt)*]) => {
+        impl<A, F, $($rule,)* $($param),*> Func<A> for $ty
+        where
+            A: Tree,
+            F: Func<A>,
+            $($bound)*
+        {
+            type Out = F::Out;
+            #[track_caller]
+            fn invoke(&self, args: A) -> Result<F::Out, Error> {
+                let location = std::panic::Location::caller();
+                let mut leaves = Vec::new();
+                let def = args.flatten(&mut leaves);
+                self.apply_rules::<A, $($param),*>(&def, &leaves, location)
+            }
+        }
+    };
+}
+pub(crate) use custom_function;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use elimap::prelude::*;
-use elimap::{Array, CallLog, CallbackError, Error, OpErrorKind, VmapError};
+use elimap::{Array, AutodiffError, CallLog, CallbackError, Error, OpErrorKind, VmapError};
 use serde_json::{Value, json};
 
 use crate::case::{Case, decode_array, decode_tree, encode_array, encode_tree, is_array};
@@ -179,6 +179,21 @@ fn kind(error: &Error) -> &'static str {
             CallbackError::Failed { .. } => "CallbackFailed",
             _ => "Callback",
         },
+        Error::Autodiff(e) => match e {
+            AutodiffError::IntegerInput { .. } => "IntegerInput",
+            AutodiffError::IntegerOutput { .. } => "IntegerOutput",
+            AutodiffError::NonScalarOutput { .. } => "NonScalarOutput",
+            AutodiffError::ArgnumsOutOfRange { .. } => "ArgnumsOutOfRange",
+            AutodiffError::TangentMismatch { .. } => "TangentMismatch",
+            AutodiffError::RuleMismatch { .. } => "RuleMismatch",
+            AutodiffError::CallbackRuleRequired { .. }
+            | AutodiffError::EffectfulCallback { .. } => "CallbackRuleRequired",
+            AutodiffError::ForwardCustomVjp { .. } => "ForwardCustomVjp",
+            AutodiffError::ReverseWhile => "ReverseWhile",
+            AutodiffError::ReverseCustomVmap { .. } => "ReverseCustomVmap",
+            AutodiffError::ClosedOverValue { .. } => "ClosedOverValue",
+            _ => "Autodiff",
+        },
         Error::Pmap(_) => "PmapUnsupported",
         Error::Function(_) => "Runner",
         _ => "Other",
@@ -234,7 +249,8 @@ fn order_is_free(case: &Case) -> bool {
             _ => {}
         });
     }
-    case.mode == "jit" || unordered || (unrolled && levels >= 2)
+    let derivative = case.group.starts_with("diff/");
+    derivative || case.mode == "jit" || unordered || (unrolled && levels >= 2)
 }
 
 /// Whether the results agree, and the reference's calls are some of those made here, in code it compiles.
@@ -254,7 +270,7 @@ fn fewer_calls(case: &Case, output: &Value, calls: &[Value]) -> bool {
 }
 
 /// Whether each of `some` is another one of `all`.
-fn is_part_of(some: &[Value], all: &[Value], tolerance: f64) -> bool {
+fn is_part_of(some: &[Value], all: &[Value], tolerance: Tolerance) -> bool {
     let mut left: Vec<&Value> = all.iter().collect();
     some.iter().all(
         |call| match left.iter().position(|e| close(e, call, tolerance)) {
@@ -268,27 +284,44 @@ fn is_part_of(some: &[Value], all: &[Value], tolerance: f64) -> bool {
 }
 
 /// How far float64 may be off: what was float32 on its way has float32's precision.
-fn tolerance(case: &Case) -> f64 {
-    match case.group.split('/').nth(1) {
-        Some("special" | "stats" | "linalg") if case.group.starts_with("voc/") => return 1e-9,
-        Some("random") if case.group.starts_with("voc/") => return 1e-12,
-        _ if case.group.starts_with("voc/") => return 1e-10,
-        _ => {}
+fn tolerance(case: &Case) -> Tolerance {
+    let vocabulary = match case.group.split('/').nth(1) {
+        _ if !case.group.starts_with("voc/") => None,
+        Some("special" | "stats" | "linalg") => Some(1e-9),
+        Some("random") => Some(1e-12),
+        _ => Some(1e-10),
+    };
+    if let Some(wide) = vocabulary {
+        let scaled = false;
+        return Tolerance { wide, scaled };
     }
     let narrow = |value: &Value| value.to_string().contains("float32");
-    if case.inputs.iter().chain(&case.fun.body).any(narrow) {
+    let scaled = case.group.starts_with("diff/");
+    let wide = if case.inputs.iter().chain(&case.fun.body).any(narrow) {
         1e-5
+    } else if scaled {
+        1e-10
     } else {
         1e-11
-    }
+    };
+    Tolerance { wide, scaled }
 }
 
-fn all_close(a: &[Value], b: &[Value], tolerance: f64) -> bool {
+/// How far numbers may be off.
+#[derive(Clone, Copy)]
+struct Tolerance {
+    /// For float64.
+    wide: f64,
+    /// Whether relative to the largest number of the leaf, as derivatives are compared.
+    scaled: bool,
+}
+
+fn all_close(a: &[Value], b: &[Value], tolerance: Tolerance) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| close(a, b, tolerance))
 }
 
 /// Equality of trees: exact for integers and bools, to 2e-5 for float32 and to `tolerance` for float64.
-fn close(a: &Value, b: &Value, tolerance: f64) -> bool {
+fn close(a: &Value, b: &Value, tolerance: Tolerance) -> bool {
     match (a, b) {
         (a, b) if is_array(a) && is_array(b) => match (decode_array(a), decode_array(b)) {
             (Ok(a), Ok(b)) => close_arrays(&a, &b, tolerance),
@@ -303,13 +336,13 @@ fn close(a: &Value, b: &Value, tolerance: f64) -> bool {
     }
 }
 
-fn close_arrays(a: &Array, b: &Array, tolerance: f64) -> bool {
+fn close_arrays(a: &Array, b: &Array, tolerance: Tolerance) -> bool {
     if a.dtype() != b.dtype() || a.shape() != b.shape() {
         return false;
     }
     let floats = |x: &Array| -> Option<(Vec<f64>, f64)> {
         match x.dtype() {
-            DType::F64 => x.to_vec::<f64>().ok().map(|v| (v, tolerance)),
+            DType::F64 => x.to_vec::<f64>().ok().map(|v| (v, tolerance.wide)),
             DType::F32 => x
                 .to_vec::<f32>()
                 .ok()
@@ -318,9 +351,15 @@ fn close_arrays(a: &Array, b: &Array, tolerance: f64) -> bool {
         }
     };
     match (floats(a), floats(b)) {
-        (Some((a, tol)), Some((b, _))) => a.iter().zip(&b).all(|(&x, &y)| {
-            x == y || (x.is_nan() && y.is_nan()) || (x - y).abs() <= tol + tol * y.abs()
-        }),
+        (Some((a, tol)), Some((b, _))) => {
+            let finite = b.iter().filter(|y| y.is_finite() && tolerance.scaled);
+            let largest = finite.fold(0.0, |m: f64, y| m.max(y.abs()));
+            a.iter().zip(&b).all(|(&x, &y)| {
+                x == y
+                    || (x.is_nan() && y.is_nan())
+                    || (x - y).abs() <= tol * (1.0 + largest) + tol * y.abs()
+            })
+        }
         _ => a == b,
     }
 }

@@ -10,6 +10,8 @@ use serde_json::Value;
 use crate::case::{Function, VmapSpec, decode_array, decode_axes, is_array};
 use crate::host;
 
+#[path = "derivatives.rs"]
+mod derivatives;
 #[path = "structured.rs"]
 mod structured;
 #[path = "vocabulary.rs"]

@@ -30,6 +30,11 @@ fn cases_agree_with_the_reference() {
 }
 
 #[test]
+fn derivatives_agree_with_the_reference() {
+    assert_all_pass(include_str!("../data/conformance/cases_diff.json"), 236);
+}
+
+#[test]
 fn c2_to_c13_callback_vectors_agree_with_the_reference() {
     assert_all_pass(
         include_str!("../data/conformance/callback_vectors.json"),

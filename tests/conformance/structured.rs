@@ -27,18 +27,7 @@ impl Equation<'_> {
                 let host = host::find(name)
                     .ok_or_else(|| unsupported(format!("unknown host function {name:?}")))?;
                 let looks = op == "debug_callback";
-                let mut results = Vec::new();
-                for result in self.json["result"].as_array().into_iter().flatten() {
-                    let shape = result["shape"]
-                        .as_array()
-                        .into_iter()
-                        .flatten()
-                        .filter_map(Value::as_u64);
-                    results.push(TensorType::new(
-                        self.dtype(result)?,
-                        shape.map(|n| n as usize),
-                    ));
-                }
+                let results = self.types(&self.json["result"])?;
                 let host = move |args: &[Array]| match looks {
                     true => Ok(Vec::new()),
                     false => host(args),
@@ -51,7 +40,7 @@ impl Equation<'_> {
                 } else if let Some(method) = self.json["method"].as_str() {
                     callback = callback.vmap_method(method.parse().map_err(Error::function)?);
                 }
-                callback
+                self.with_derivative(callback, self.json)?
                     .call_vec(TreeValue::Tuple(self.values("args")?))?
                     .into_iter()
                     .map(TreeValue::from)
@@ -167,8 +156,19 @@ impl Equation<'_> {
                 let xs = TreeValue::Tuple(self.values("args")?);
                 out(elimap::map(move |x: TreeValue| body(x), xs, batch)?)
             }
-            _ => return Ok(None),
+            _ => return Ok(self.derivative(op)?.map(out)),
         }))
+    }
+
+    /// The types a case declares.
+    pub(super) fn types(&self, json: &Value) -> Result<Vec<TensorType>, Error> {
+        let mut types = Vec::new();
+        for result in json.as_array().into_iter().flatten() {
+            let shape = result["shape"].as_array().into_iter().flatten();
+            let shape = shape.filter_map(Value::as_u64).map(|n| n as usize);
+            types.push(TensorType::new(self.dtype(result)?, shape));
+        }
+        Ok(types)
     }
 
     /// A function with a batching rule; it closes over nothing, as rules must be fit for any thread.
@@ -178,6 +178,17 @@ impl Equation<'_> {
         let log = self.log.clone();
         let f = move |args: TreeValue| function(&spec, &Rc::default(), &log)(args);
         let args = (TreeValue::Tuple(self.values("args")?),);
+        if self.json["rule"].is_object() {
+            let rule: Function = serde_json::from_value(self.json["rule"].clone())
+                .map_err(|e| unsupported(e.to_string()))?;
+            let (f, log) = (self.function("fun")?, self.log.clone());
+            let rule = move |_: usize, _: &[bool], (args,): (TreeValue,)| -> Result<_, Error> {
+                Ok((function(&rule, &Rc::default(), &log)(args)?, true))
+            };
+            return elimap::custom_vmap(move |args: TreeValue| f(args))
+                .def_vmap::<(TreeValue,), _, _>(rule)
+                .call(args);
+        }
         let negated = match self.json["rule"].as_str() {
             Some("sequential") => {
                 return elimap::sequential_vmap(f).call(args);

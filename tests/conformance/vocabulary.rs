@@ -37,7 +37,10 @@ pub(super) fn run(op: &str, json: &Value, a: &[Tensor]) -> Result<Option<Vec<Ten
         ("one_hot", [x]) => elimap::one_hot(x, count("classes"), dtype()),
         ("index", [x]) => x.index(axis, int("index")),
         ("take_along_axis", [x, i]) => x.take_along_axis(i, axis, TakeMode::Fill),
-        ("einsum", _) => elimap::einsum(json["subscripts"].as_str().unwrap_or(""), &refs)?,
+        ("einsum", _) => {
+            let spec = json["spec"].as_str().or(json["subscripts"].as_str());
+            elimap::einsum(spec.unwrap_or(""), &refs)?
+        }
         ("all_to_all", [x]) => all_to_all(x, name, int("split_axis"), int("concat_axis"), tiled)?,
         ("psum_scatter", [x]) => psum_scatter(x, name, axis, tiled)?,
         ("pshuffle", [x]) => {

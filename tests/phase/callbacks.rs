@@ -343,3 +343,64 @@ fn wrong_arguments_and_rewards_are_errors() {
         })
     ));
 }
+
+/// The gradient of a loss of a callback against central differences, for two thetas, by two host calls.
+fn check_gradient(callback: &Callback, weights: &[f64]) {
+    let log = CallLog::new();
+    let logged = callback.clone().log(&log);
+    let weights = Tensor::from(&Array::from(weights.to_vec()));
+    let loss = |theta: Tensor| -> Result<Tensor, Error> {
+        let found = logged.call((theta,))?;
+        Ok((found.reshape([-1]) * &weights).sum(..))
+    };
+    let all = Array::from(ndarray::array![[1.0, 0.7, 0.4], [0.5, 1.3, 0.9]].into_dyn());
+    let found = vmap(elimap::grad(loss)).call((all.clone(),)).unwrap();
+    assert_eq!(log.len(), 1, "{}", callback.name());
+    let found = found.to_array().unwrap().to_vec::<f64>().unwrap();
+    let thetas = all.to_vec::<f64>().unwrap();
+    for (lane, theta) in thetas.chunks(3).enumerate() {
+        for p in 0..3 {
+            let at = |by: f64| {
+                let mut theta = theta.to_vec();
+                theta[p] += by;
+                let value = loss(Tensor::from(&Array::from(theta))).unwrap();
+                value.to_array().unwrap().item::<f64>().unwrap()
+            };
+            let h = 1e-3;
+            let near = (8.0 * (at(h) - at(-h)) - (at(2.0 * h) - at(-2.0 * h))) / (12.0 * h);
+            let exact = found[lane * 3 + p];
+            let off = (exact - near).abs();
+            assert!(
+                off < 1e-6 * (1.0 + near.abs()),
+                "{}: {exact} {near}",
+                callback.name()
+            );
+        }
+    }
+}
+
+#[test]
+fn losses_of_replays_have_gradients_by_the_adjoint() {
+    let trace = EliminationTrace::record(&models::islands(3).unwrap());
+    let vertices = trace.graph().vertex_count();
+    let weights = |n: usize| -> Vec<f64> { (0..n).map(|k| 1.0 - 0.7 * k as f64).collect() };
+    check_gradient(&trace.expectation(), &weights(1));
+    check_gradient(&trace.moments(3), &weights(3));
+    check_gradient(&trace.variance(), &weights(1));
+    let rewards = Array2::from_shape_fn((2, vertices), |(i, v)| ((v * (2 * i + 1)) % 7) as f64);
+    check_gradient(
+        &trace.expected_rewards(rewards.view()).unwrap(),
+        &weights(2),
+    );
+    check_gradient(&trace.sojourn_times(), &weights(vertices));
+    check_gradient(&trace.waiting_times(), &weights(vertices));
+}
+
+#[test]
+fn a_second_derivative_of_a_replay_is_refused_by_name() {
+    let moments = EliminationTrace::record(&models::erlang(3).unwrap()).moments(2);
+    let loss = |theta: Tensor| Ok::<_, Error>(moments.call((theta,))?.sum(..));
+    let theta = Array::from(vec![2.0]);
+    let error = elimap::hessian(loss).call((theta,)).unwrap_err();
+    assert!(error.to_string().contains("moments_vjp"), "{error}");
+}

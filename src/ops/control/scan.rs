@@ -179,6 +179,10 @@ fn looks_like_lanes(body: &Program, num_carry: usize) -> bool {
         Op::Control(
             ControlOp::Call(_)
             | ControlOp::CustomVmapCall(_)
+            | ControlOp::CustomJvpCall(_)
+            | ControlOp::CustomVjpCall(_)
+            | ControlOp::CustomLin(_)
+            | ControlOp::Checkpoint(_)
             | ControlOp::Cond(_)
             | ControlOp::While(_)
             | ControlOp::ScatterApply(_)

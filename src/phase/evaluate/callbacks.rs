@@ -4,10 +4,14 @@
 //! nested, the host is called once with all thetas, whose leading axes are flattened into the rows of one batch.
 //! A theta that cannot be answered arrives as [`CallbackError::Failed`](crate::CallbackError::Failed) with the
 //! [`NumericError`] as its source; its row counts the flattened lanes.
+//!
+//! Those of one result carry their reverse derivative, so that [`grad`](crate::grad) of any loss of them is one call for the values and
+//! one for the gradients. A second derivative is refused by the name of the rule, such as `moments_vjp`.
 
 use ndarray::ArrayView2;
 
 use crate::phase::evaluate::batch::by_part;
+use crate::phase::evaluate::pullback::{Made, pullback, sojourn_pullback, waiting_pullback};
 use crate::phase::evaluate::quantity::{Quantity, Recipe};
 use crate::phase::numeric::error::NumericError;
 use crate::phase::trace::EliminationTrace;
@@ -28,7 +32,8 @@ impl EliminationTrace {
     /// ```
     #[must_use]
     pub fn expectation(&self) -> Callback {
-        self.scalar("expectation", &Quantity::Moments(1))
+        let callback = self.scalar("expectation", &Quantity::Moments(1));
+        self.differentiable(callback, &Quantity::MomentsAndGradients(1), Made::One)
     }
 
     /// The moments of orders 1 to `order` as a callback: `f64[parameters] -> f64[order]`.
@@ -44,7 +49,8 @@ impl EliminationTrace {
     /// ```
     #[must_use]
     pub fn moments(&self, order: usize) -> Callback {
-        self.named("moments", &Quantity::Moments(order))
+        let callback = self.named("moments", &Quantity::Moments(order));
+        self.differentiable(callback, &Quantity::MomentsAndGradients(order), Made::Each)
     }
 
     /// The moments of orders 1 to `order` and their gradients as a callback:
@@ -87,7 +93,9 @@ impl EliminationTrace {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn expected_rewards(&self, rewards: ArrayView2<'_, f64>) -> Result<Callback, NumericError> {
-        self.callback(&Quantity::Rewards(rewards.to_owned()))
+        let callback = self.callback(&Quantity::Rewards(rewards.to_owned()))?;
+        let gradients = Quantity::RewardsAndGradients(rewards.to_owned());
+        Ok(self.differentiable(callback, &gradients, Made::Each))
     }
 
     /// Expected rewards and their gradients with respect to theta as a callback:
@@ -110,7 +118,8 @@ impl EliminationTrace {
     /// The variance as a callback: `f64[parameters] -> f64[]`.
     #[must_use]
     pub fn variance(&self) -> Callback {
-        self.named("variance", &Quantity::Variance)
+        let callback = self.named("variance", &Quantity::Variance);
+        self.differentiable(callback, &Quantity::MomentsAndGradients(2), Made::Variance)
     }
 
     /// The expectation and its gradient as a callback: `f64[parameters] -> (f64[], f64[parameters])`.
@@ -123,12 +132,14 @@ impl EliminationTrace {
     #[must_use]
     pub fn waiting_times(&self) -> Callback {
         self.named("waiting_times", &Quantity::WaitingTimes)
+            .vjp(waiting_pullback(self))
     }
 
     /// The expected sojourn times of all vertices as a callback: `f64[parameters] -> f64[vertices]`.
     #[must_use]
     pub fn sojourn_times(&self) -> Callback {
         self.named("sojourn_times", &Quantity::SojournTimes)
+            .vjp(sojourn_pullback(self))
     }
 
     /// A quantity as a callback: `f64[parameters]` to an array for each of its [`parts`](Quantity::parts).
@@ -170,6 +181,14 @@ impl EliminationTrace {
             part.shape.remove(0);
         }
         self.replay(name, recipe)
+    }
+
+    /// A callback with its reverse derivative, from the quantity with gradients; none where the quantity cannot be.
+    fn differentiable(&self, callback: Callback, gradients: &Quantity, made: Made) -> Callback {
+        match pullback(self, callback.name(), gradients, made) {
+            Ok(rule) => callback.vjp(rule),
+            Err(_) => callback,
+        }
     }
 
     fn replay(&self, name: &str, recipe: Recipe) -> Callback {

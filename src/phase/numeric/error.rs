@@ -50,6 +50,15 @@ pub enum NumericError {
         bits: u32,
     },
 
+    /// The gradient of a variance is the difference of two much larger gradients.
+    #[error(
+        "the gradient of the variance is a difference of gradients of moments that agree in all but {digits} of their digits; differentiate the moments instead"
+    )]
+    VarianceGradientDigits {
+        /// How many certain digits are left.
+        digits: u32,
+    },
+
     /// A replay as a callback was called with other than one argument.
     #[error("a replay takes one argument, theta, but was called with {found}; pass one array")]
     ThetaArguments {

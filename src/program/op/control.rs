@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::{AxisName, CollectiveOp, IndexMode, ScatterDims};
+use super::{AxisName, CheckpointPolicy, CollectiveOp, IndexMode, ScatterDims};
 use crate::array::{Shape, TensorType};
 use crate::callback::{Callback, CallbackKind};
-use crate::program::{CustomRule, SubProgram};
+use crate::program::{CustomRule, DerivativeRule, SubProgram};
 
 /// A host call: `pure_callback`, `io_callback` or `debug_callback`.
 #[derive(Clone, Debug)]
@@ -40,6 +40,57 @@ pub struct CustomVmapCall {
     pub program: SubProgram,
     /// How many operands are values the function closes over, which the rule does not see.
     pub num_consts: usize,
+}
+
+/// A call of a function that has a forward derivative of its own: `custom_jvp_call(constants..., arguments...)`.
+#[derive(Clone, Debug)]
+pub struct CustomJvpCall {
+    /// The name shown.
+    pub name: Arc<str>,
+    /// The function: constants, then arguments.
+    pub program: SubProgram,
+    /// How many operands are values that the function or its rule closes over.
+    pub num_consts: usize,
+    /// One program: constants, arguments and the tangents of the floating ones, to the results and the tangents of the
+    /// floating ones.
+    pub rule: DerivativeRule,
+}
+
+/// A call of a function that has a reverse derivative of its own: `custom_vjp_call(constants..., arguments...)`.
+#[derive(Clone, Debug)]
+pub struct CustomVjpCall {
+    /// The name shown.
+    pub name: Arc<str>,
+    /// The function: constants, then arguments.
+    pub program: SubProgram,
+    /// How many operands are values that the function or its rules close over.
+    pub num_consts: usize,
+    /// Two programs. Forward: constants and arguments to the results and the residuals. Backward: constants, residuals and the
+    /// cotangents of the floating results to the cotangents of the floating arguments.
+    pub rule: DerivativeRule,
+}
+
+/// The tangents of a [`CustomVjpCall`]: `custom_lin(constants..., residuals..., tangents...)`, which reverse mode replaces
+/// by the backward rule and which cannot be run.
+#[derive(Clone, Debug)]
+pub struct CustomLin {
+    /// The function's name.
+    pub name: Arc<str>,
+    /// The backward rule: constants, residuals and cotangents of the results to cotangents of the tangents.
+    pub backward: SubProgram,
+    /// How many operands are constants or residuals.
+    pub num_residuals: usize,
+}
+
+/// A call whose intermediate values are not kept for reverse mode but computed again, as far as the policy says.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    /// What is run.
+    pub program: SubProgram,
+    /// What is kept after all.
+    pub policy: CheckpointPolicy,
+    /// Whether this is what remains for the backward pass, which compiling must not merge with the first computation.
+    pub differentiated: bool,
 }
 
 /// `cond(index, operands...)` runs the branch the index names, clamped.

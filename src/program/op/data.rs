@@ -228,3 +228,7 @@ pub struct TriangularSolve {
 /// Solves `a x = b` by LU with partial pivoting over leading batch axes; `b` is a matrix.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Solve;
+
+/// The operand itself, of derivative zero.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct StopGradient;

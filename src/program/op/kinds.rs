@@ -17,6 +17,7 @@ macro_rules! named_ops {
                 match self { $($name::$variant => $text),* }
             }
             /// Every name.
+            #[allow(dead_code)] // Not every family is one of operations.
             pub(crate) const NAMES: &'static [&'static str] = &[$($text),*];
             /// The operation with this name.
             #[must_use]
@@ -49,6 +50,14 @@ named_ops! {
         ShiftLeft = "shift_left", ShiftRightArithmetic = "shift_right_arithmetic",
         ShiftRightLogical = "shift_right_logical",
         Eq = "eq", Ne = "ne", Lt = "lt", Le = "le", Gt = "gt", Ge = "ge",
+    }
+}
+
+named_ops! {
+    /// Which intermediate values [`checkpoint`](crate::checkpoint) keeps for the backward pass.
+    CheckpointPolicy {
+        EverythingSaveable = "everything_saveable", NothingSaveable = "nothing_saveable",
+        DotsSaveable = "dots_saveable",
     }
 }
 

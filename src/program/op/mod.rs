@@ -14,16 +14,19 @@ mod kinds;
 
 use std::sync::Arc;
 
-pub use control::{Call, Collective, Cond, CustomVmapCall, HostCall, Scan, ScatterApply, While};
+pub use control::{
+    Call, Checkpoint, Collective, Cond, CustomJvpCall, CustomLin, CustomVjpCall, CustomVmapCall,
+    HostCall, Scan, ScatterApply, While,
+};
 pub use data::{
     ArgReduce, Binary, BroadcastInDim, Cholesky, Clamp, Concatenate, ConvertElementType,
     Cumulative, DotGeneral, DynamicSlice, DynamicUpdateSlice, Gather, IntegerPow, Iota, Pad,
-    Reduce, Reshape, Rev, Scatter, SelectN, Slice, Solve, Sort, Squeeze, TopK, Transpose,
-    TriangularSolve, Unary,
+    Reduce, Reshape, Rev, Scatter, SelectN, Slice, Solve, Sort, Squeeze, StopGradient, TopK,
+    Transpose, TriangularSolve, Unary,
 };
 pub use kinds::{
-    ArgReduceOp, BinaryOp, CollectiveOp, CumulativeOp, DotDims, GatherDims, IndexMode, PadAxis,
-    ReduceOp, ScatterDims, ScatterOp, UnaryOp,
+    ArgReduceOp, BinaryOp, CheckpointPolicy, CollectiveOp, CumulativeOp, DotDims, GatherDims,
+    IndexMode, PadAxis, ReduceOp, ScatterDims, ScatterOp, UnaryOp,
 };
 
 use crate::callback::VmapMethod;
@@ -64,11 +67,16 @@ macro_rules! for_each_op {
                 Cholesky "cholesky",
                 TriangularSolve "triangular_solve",
                 Solve "solve",
+                StopGradient "stop_gradient",
             }
             control {
                 HostCall (CallbackKind),
                 Call "jit",
                 CustomVmapCall "custom_vmap_call",
+                CustomJvpCall "custom_jvp_call",
+                CustomVjpCall "custom_vjp_call",
+                CustomLin "custom_lin",
+                Checkpoint "checkpoint",
                 Cond "cond",
                 While "while",
                 Scan "scan",

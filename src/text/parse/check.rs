@@ -3,7 +3,9 @@
 use crate::array::TensorType;
 use crate::error::{At, ParseError};
 use crate::program::text::check_types;
-use crate::program::{Call, Cond, ControlOp, Op, Scan, While};
+use crate::program::{
+    Call, Checkpoint, Cond, ControlOp, CustomJvpCall, CustomVjpCall, Op, Scan, While,
+};
 
 /// That an operation's programs take its operands and return its results.
 pub(super) fn check_programs(
@@ -33,7 +35,10 @@ pub(super) fn check_programs(
         Op::Control(op) => op,
     };
     match op {
-        ControlOp::Call(Call { program, .. }) => {
+        ControlOp::Call(Call { program, .. })
+        | ControlOp::CustomJvpCall(CustomJvpCall { program, .. })
+        | ControlOp::CustomVjpCall(CustomVjpCall { program, .. })
+        | ControlOp::Checkpoint(Checkpoint { program, .. }) => {
             check("operand", &program.input_types(), operands)?;
             check("result", &program.output_types(), results)
         }
@@ -87,6 +92,7 @@ pub(super) fn check_programs(
         // Verification holds these to their operands; their text says nothing twice.
         ControlOp::HostCall(_)
         | ControlOp::CustomVmapCall(_)
+        | ControlOp::CustomLin(_)
         | ControlOp::ScatterApply(_)
         | ControlOp::Collective(_) => Ok(()),
     }

@@ -19,16 +19,15 @@ pub(super) fn spelled<'t>(name: &'t str, entries: &[(&'t str, Value, At)]) -> &'
     }
 }
 
-/// Functions with rules of their own, checkpoints and calls, as the calls they are; `None` for other names.
+/// Functions whose rules JAX's text does not show, checkpoints and calls, as the calls they are; `None` for other operations.
 pub(super) fn wrapped(name: &str, given: &mut Given<'_>) -> Option<Result<Op, ParseError>> {
     let key = match name {
-        "custom_jvp_call" | "custom_vjp_call" | "custom_lin" | "closed_call" | "core_call" => {
-            "call_jaxpr"
-        }
-        "remat2" | "checkpoint" | "custom_vjp_call_jaxpr" => "jaxpr",
+        "custom_jvp_call" if given.has("jvp") => "call_jaxpr",
+        "custom_vjp_call" if given.has("bwd") => "call_jaxpr",
+        "closed_call" | "core_call" => "call_jaxpr",
+        "remat2" => "jaxpr",
         _ => return None,
     };
-    let key = if given.has(key) { key } else { "fun_jaxpr" };
     let shown = match given.optional("name") {
         Some((Value::Word(name) | Value::Text(name), _)) => name,
         _ => name.to_owned(),
@@ -45,8 +44,5 @@ pub(super) fn wrapped(name: &str, given: &mut Given<'_>) -> Option<Result<Op, Pa
 
 /// An operation that hands its operands on: they are its results.
 pub(super) fn hands_on(name: &str) -> bool {
-    matches!(
-        name,
-        "copy" | "copy_p" | "stop_gradient" | "optimization_barrier" | "pvary"
-    )
+    matches!(name, "copy" | "copy_p" | "optimization_barrier" | "pvary")
 }

@@ -346,15 +346,14 @@ impl<'t> Parser<'_, 't> {
         for (key, value, at) in entries {
             given.push(key, value, at)?;
         }
-        let op = match ops::parse(name, &mut given) {
-            Some(op) => {
-                let op = op?;
+        // What only wraps a program says more than is needed; the rest is let go.
+        let op = match jax::wrapped(name, &mut given) {
+            Some(call) => call?,
+            None => {
+                let op = ops::parse(name, &mut given);
+                let op = op.unwrap_or_else(|| Err(given.unknown_operation()))?;
                 given.finish()?;
                 op
-            }
-            // What only wraps a program here says more than is needed; the rest is let go.
-            None => {
-                jax::wrapped(name, &mut given).unwrap_or_else(|| Err(given.unknown_operation()))?
             }
         };
         if let (

@@ -1,7 +1,12 @@
 //! Functions that say themselves what a transform makes of them.
 
+mod jvp;
+mod rule;
+mod vjp;
 mod vmap;
 
+pub use jvp::{CustomJvp, WithJvpRule, custom_jvp};
+pub use vjp::{CustomVjp, WithVjpRule, custom_vjp};
 pub use vmap::{
     BatchedFlags, CustomVmap, RuleOutput, SharedFunc, WithVmapRule, custom_vmap, sequential_vmap,
 };

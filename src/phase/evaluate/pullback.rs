@@ -1,0 +1,246 @@
+//! The reverse derivatives of replays as callbacks, by the adjoint.
+//!
+//! A rule gets thetas and cotangents, each with leading axes that broadcast against each other, as `expand_dims` hands them over. All
+//! thetas are replayed in one batch, with gradients; what is left is a product with the cotangents. A cotangent of 0 asks
+//! for nothing, so what is infinite and not asked for does no harm.
+
+use ndarray::{Array2, ArrayD, ArrayView2, Axis, IxDyn};
+
+use crate::phase::evaluate::quantity::{Quantity, Recipe};
+use crate::phase::graph::error::GraphError;
+use crate::phase::graph::{Graph, VertexId};
+use crate::phase::numeric::error::NumericError;
+use crate::phase::trace::EliminationTrace;
+use crate::{Array, BoxError, Callback, VmapMethod};
+
+/// Digits that a gradient has, and that one must have which is a difference of others.
+const DIGITS: u32 = 11;
+const LEAST_DIGITS: u32 = 6;
+
+/// What the gradient of a quantity is made of.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Made {
+    /// A gradient for each of the numbers, the axis of which cotangents have.
+    Each,
+    /// The gradient of one number, whose axis the cotangents lack.
+    One,
+    /// The variance's, of those of two moments.
+    Variance,
+}
+
+/// The backward rule of a callback: from theta and the cotangents of its one result to the cotangent of theta; `gradients` is the
+/// quantity with its gradients.
+pub(super) fn pullback(
+    trace: &EliminationTrace,
+    name: &str,
+    gradients: &Quantity,
+    made: Made,
+) -> Result<Callback, NumericError> {
+    let recipe = gradients.recipe(trace.graph(), trace.symbolic().layout())?;
+    let trace = trace.clone();
+    let host = move |args: &[Array]| back(&trace, &recipe, made, args);
+    Ok(rule(name, host))
+}
+
+/// The backward rule of the sojourn times, whose product with cotangents is an expected reward.
+pub(super) fn sojourn_pullback(trace: &EliminationTrace) -> Callback {
+    let trace = trace.clone();
+    rule("sojourn_times", move |args: &[Array]| {
+        let (thetas, cotangents) = operands(args)?;
+        let lead = lead(&thetas, &cotangents);
+        let (thetas, cotangents) = (spread(&thetas, &lead)?, spread(&cotangents, &lead)?);
+        let mut out = Vec::with_capacity(thetas.len());
+        let last = Axis(lead.len());
+        for (theta, cotangent) in thetas.lanes(last).into_iter().zip(cotangents.lanes(last)) {
+            // Rewards are at least 0: those of either sign by themselves.
+            let signed = |sign: f64| cotangent.iter().map(move |&c| (sign * c).max(0.0));
+            let rewards: Vec<f64> = signed(1.0).chain(signed(-1.0)).collect();
+            let rewards = Array2::from_shape_vec((2, cotangent.len()), rewards)?;
+            let theta = theta.to_owned().insert_axis(Axis(0));
+            let batch = trace.batch().lanes(1);
+            let (_, found) = batch.expected_rewards_and_gradients(theta.view(), rewards.view())?;
+            let parameters = 0..trace.param_length();
+            out.extend(parameters.map(|p| found[[0, 0, p]] - found[[0, 1, p]]));
+        }
+        let shape: Vec<usize> = lead.into_iter().chain([trace.param_length()]).collect();
+        Ok(vec![Array::from_vec(shape, out)?])
+    })
+}
+
+/// The backward rule of the waiting times, whose product with cotangents is the expectation from another start distribution.
+pub(super) fn waiting_pullback(trace: &EliminationTrace) -> Callback {
+    let trace = trace.clone();
+    rule("waiting_times", move |args: &[Array]| {
+        let (thetas, cotangents) = operands(args)?;
+        let (lead, parameters) = (lead(&thetas, &cotangents), trace.param_length());
+        let lanes: usize = lead.iter().product();
+        // One start for all thetas where the cotangents are shared, otherwise one for each.
+        let shared = cotangents.len() == trace.graph().vertex_count();
+        let cotangents = if shared {
+            cotangents
+        } else {
+            spread(&cotangents, &lead)?
+        };
+        let thetas = spread(&thetas, &lead)?.into_shape_with_order((lanes, parameters))?;
+        let rows = if shared { lanes } else { 1 };
+        let mut out = Array2::zeros((lanes, parameters));
+        let last = Axis(cotangents.ndim() - 1);
+        for (k, cotangent) in cotangents.lanes(last).into_iter().enumerate() {
+            let own = ndarray::s![k * rows..(k + 1) * rows, ..];
+            for sign in [1.0, -1.0] {
+                let weights: Vec<f64> = cotangent.iter().map(|&c| (sign * c).max(0.0)).collect();
+                if let Some((graph, total)) = starting_in(trace.graph(), &weights)? {
+                    let batch = EliminationTrace::record(&graph).batch();
+                    let (_, found) = batch.values_and_gradients(thetas.slice(own))?;
+                    out.slice_mut(own).scaled_add(sign * total, &found);
+                }
+            }
+        }
+        let shape: Vec<usize> = lead.into_iter().chain([parameters]).collect();
+        Ok(vec![Array::from(out.into_shape_with_order(IxDyn(&shape))?)])
+    })
+}
+
+/// The graph with a start distribution in proportion to weights by vertex, and their sum; none where they are all zero. The start's own
+/// weight is that of the vertices it leads to.
+fn starting_in(graph: &Graph, weights: &[f64]) -> Result<Option<(Graph, f64)>, GraphError> {
+    let mut weights = weights.to_vec();
+    let of_start = std::mem::take(&mut weights[VertexId::START.index()]);
+    for &(vertex, probability) in graph.start() {
+        weights[vertex.index()] += of_start * probability;
+    }
+    let total: f64 = weights.iter().sum();
+    if total == 0.0 {
+        return Ok(None);
+    }
+    let mut builder = Graph::builder(graph.state_length(), graph.param_length());
+    builder.start_state(graph.state(VertexId::START));
+    for vertex in graph.vertices().skip(1) {
+        builder.add_vertex(graph.state(vertex));
+    }
+    for edge in graph.edges() {
+        if edge.coefficients.is_empty() {
+            builder.add_constant_edge(edge.from, edge.to, edge.constant);
+        } else {
+            let mut coefficients = vec![0.0; graph.param_length()];
+            for (&parameter, &c) in edge.parameters.iter().zip(edge.coefficients) {
+                coefficients[parameter as usize] = c;
+            }
+            builder.add_edge(edge.from, edge.to, &coefficients);
+        }
+    }
+    for vertex in graph.vertices() {
+        let weight = weights[vertex.index()];
+        // No time passes once absorbed.
+        if weight > 0.0 && !graph.is_absorbing(vertex) {
+            builder.start(vertex, weight / total);
+        }
+    }
+    if graph
+        .vertices()
+        .all(|v| weights[v.index()] == 0.0 || graph.is_absorbing(v))
+    {
+        return Ok(None);
+    }
+    Ok(Some((builder.build()?, total)))
+}
+
+fn rule(
+    name: &str,
+    host: impl Fn(&[Array]) -> Result<Vec<Array>, BoxError> + Send + Sync + 'static,
+) -> Callback {
+    Callback::new(&format!("{name}_vjp"), [], host).vmap_method(VmapMethod::ExpandDims)
+}
+
+fn operands(args: &[Array]) -> Result<(ArrayD<f64>, ArrayD<f64>), BoxError> {
+    let [theta, cotangent] = args else {
+        return Err(NumericError::ThetaArguments { found: args.len() }.into());
+    };
+    let owned = |x: &Array| -> Result<ArrayD<f64>, BoxError> {
+        Ok(ArrayD::from_shape_vec(x.shape(), x.to_vec::<f64>()?)?)
+    };
+    Ok((owned(theta)?, owned(cotangent)?))
+}
+
+/// The leading axes that both have, the last one being their own.
+fn lead(a: &ArrayD<f64>, b: &ArrayD<f64>) -> Vec<usize> {
+    let axes = a.shape().iter().zip(b.shape()).take(a.ndim() - 1);
+    axes.map(|(&m, &n)| if m == 1 { n } else { m }).collect()
+}
+
+/// An array at these leading axes.
+fn spread(x: &ArrayD<f64>, lead: &[usize]) -> Result<ArrayD<f64>, BoxError> {
+    let own = &x.shape()[lead.len()..];
+    let shape: Vec<usize> = lead.iter().chain(own).copied().collect();
+    let spread = x.broadcast(IxDyn(&shape));
+    Ok(spread.ok_or("leading axes that do not fit")?.to_owned())
+}
+
+fn back(
+    trace: &EliminationTrace,
+    recipe: &Recipe,
+    made: Made,
+    args: &[Array],
+) -> Result<Vec<Array>, BoxError> {
+    let (theta, mut cotangent) = operands(args)?;
+    let (rows, parameters) = (
+        theta.len() / trace.param_length().max(1),
+        trace.param_length(),
+    );
+    let thetas = ArrayView2::from_shape((rows, parameters), theta.as_slice().unwrap_or(&[]))?;
+    let answers = trace.batch().rows_by(thetas, recipe)?;
+    let width = recipe.width();
+    let count = width / (1 + parameters);
+    let mut gradients = Vec::with_capacity(rows * count * parameters);
+    let outputs = match made {
+        Made::Each => count,
+        Made::One | Made::Variance => 1,
+    };
+    for row in answers.chunks(width.max(1)) {
+        let (values, slopes) = row.split_at(count);
+        match made {
+            Made::Each | Made::One => gradients.extend_from_slice(slopes),
+            Made::Variance => gradients.extend(variance(values[0], slopes)?),
+        }
+    }
+    if let Made::One | Made::Variance = made {
+        let last = Axis(cotangent.ndim());
+        cotangent.insert_axis_inplace(last);
+    }
+    let leading = &theta.shape()[..theta.ndim() - 1];
+    let shape: Vec<usize> = leading
+        .iter()
+        .copied()
+        .chain([outputs, parameters])
+        .collect();
+    let gradients = ArrayD::from_shape_vec(shape, gradients)?;
+    let lead = lead(&theta, &cotangent);
+    let gradients = spread(&gradients, &lead)?;
+    let weights = spread(&cotangent, &lead)?.insert_axis(Axis(lead.len() + 1));
+    let weights = weights
+        .broadcast(gradients.raw_dim())
+        .ok_or("cotangents that do not fit")?
+        .to_owned();
+    let mut product = gradients;
+    product.zip_mut_with(&weights, |g, &w| *g = if w == 0.0 { 0.0 } else { *g * w });
+    let found = product.sum_axis(Axis(lead.len()));
+    Ok(vec![Array::from(found)])
+}
+
+/// The gradient of `second - first * first`, for the first two moments and their gradients.
+fn variance(first: f64, slopes: &[f64]) -> Result<Vec<f64>, NumericError> {
+    let (of_first, of_second) = slopes.split_at(slopes.len() / 2);
+    let found: Vec<f64> = of_first
+        .iter()
+        .zip(of_second)
+        .map(|(one, two)| two - 2.0 * first * one)
+        .collect();
+    let largest = |values: &[f64]| values.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+    let (whole, left) = (largest(of_second), largest(&found));
+    let lost = (whole / left).log10().max(0.0);
+    if whole > 0.0 && lost.is_finite() && lost > f64::from(DIGITS - LEAST_DIGITS) {
+        let digits = DIGITS.saturating_sub(lost as u32);
+        return Err(NumericError::VarianceGradientDigits { digits });
+    }
+    Ok(found)
+}

@@ -1,0 +1,189 @@
+//! Host functions with derivatives: how often the host is called, and with what.
+
+use elimap::prelude::*;
+use elimap::{AutodiffError, CallLog, Error, Residuals, grad, hessian, jacfwd, jacrev, jvp};
+
+use crate::{close, list, number, row};
+
+type Map = fn(&[f64]) -> f64;
+
+/// A host function of numbers that works on whatever leads them, element by element.
+fn host(name: &str, log: &CallLog, f: Map) -> Callback {
+    Callback::new(
+        name,
+        [f64::spec([])],
+        move |args: &[Array]| -> Result<Array, elimap::BoxError> {
+            let rank = args.iter().map(Array::rank).max().unwrap_or(0);
+            let mut shape = vec![1; rank];
+            for arg in args {
+                for (to, &n) in shape.iter_mut().rev().zip(arg.shape().iter().rev()) {
+                    *to = (*to).max(n);
+                }
+            }
+            let lists = args
+                .iter()
+                .map(|a| {
+                    Tensor::from(a)
+                        .broadcast_to(shape.clone())
+                        .to_array()?
+                        .to_vec::<f64>()
+                        .map_err(Error::from)
+                })
+                .collect::<Result<Vec<_>, Error>>()?;
+            let count = shape.iter().product();
+            let out = (0..count).map(|i| f(&lists.iter().map(|l| l[i]).collect::<Vec<_>>()));
+            Ok(Array::from_vec(shape.clone(), out.collect())?)
+        },
+    )
+    .vmap_method(VmapMethod::ExpandDims)
+    .log(log)
+}
+
+fn sine(log: &CallLog) -> Callback {
+    host("sin", log, |a| a[0].sin()).vjp(host("sin_vjp", log, |a| a[0].cos() * a[1]))
+}
+
+#[test]
+fn a_thousand_gradients_are_two_host_calls() {
+    let log = CallLog::new();
+    let sin = sine(&log);
+    let f = |x: Tensor| Ok::<_, Error>(sin.call((x.clone(),))?.square() * x);
+    let xs: Vec<f64> = (0..1000).map(|i| f64::from(i) * 0.01).collect();
+    let expected: Vec<f64> = xs
+        .iter()
+        .map(|x| 2.0 * x.sin() * x.cos() * x + x.sin() * x.sin())
+        .collect();
+    let found = vmap(grad(f)).call((row(&xs),)).unwrap();
+    close(&list(&found), &expected);
+    let names: Vec<String> = log.records().into_iter().map(|r| r.name).collect();
+    assert_eq!(names, ["sin", "sin_vjp"]);
+    for record in log.records() {
+        assert!(record.args.iter().all(|a| a.shape() == [1000]));
+    }
+
+    let log = CallLog::new();
+    let sin = sine(&log);
+    let f = |x: Tensor| Ok::<_, Error>(sin.call((x.clone(),))?.square() * x);
+    let grid = Tensor::from(row(&xs)).reshape([25, 40]);
+    let found = vmap(vmap(grad(f))).call((grid,)).unwrap();
+    close(&list(&found), &expected);
+    assert_eq!(log.len(), 2);
+    let compiled = CallLog::new();
+    let sin = sine(&compiled);
+    let f = |x: Tensor| sin.call((x,));
+    jit(vmap(grad(f))).call((row(&xs),)).unwrap();
+    // Compiled, the forward call falls away: its value is not needed.
+    let names: Vec<String> = compiled.records().into_iter().map(|r| r.name).collect();
+    assert_eq!(names, ["sin_vjp"]);
+}
+
+#[test]
+fn residuals_may_be_results_or_what_a_forward_function_finds() {
+    let log = CallLog::new();
+    let exp = host("exp", &log, |a| a[0].exp())
+        .vjp_of(Residuals::Results, host("exp_vjp", &log, |a| a[0] * a[1]));
+    let found = vmap(grad(|x: Tensor| exp.call((x,))))
+        .call((row(&[0.0, 1.0]),))
+        .unwrap();
+    close(&list(&found), &[1.0, 1_f64.exp()]);
+    assert_eq!(log.len(), 2);
+
+    let log = CallLog::new();
+    let forward = Callback::new(
+        "square_forward",
+        [f64::spec([]), f64::spec([])],
+        |a: &[Array]| {
+            let x = Tensor::from(&a[0]);
+            let results = [(&x * &x).to_array(), (x * 2.0).to_array()];
+            results.into_iter().collect::<Result<Vec<_>, Error>>()
+        },
+    )
+    .log(&log);
+    let square = host("square", &log, |a| a[0] * a[0]).vjp_of(
+        Residuals::Forward(forward),
+        host("square_vjp", &log, |a| a[0] * a[1]),
+    );
+    let f = |x: Tensor| square.call((x,));
+    assert_eq!(number(&grad(f).call((3.0,)).unwrap()), 6.0);
+    let names: Vec<String> = log.records().into_iter().map(|r| r.name).collect();
+    assert_eq!(names, ["square_forward", "square_vjp"]);
+    assert_eq!(number(&f(3.0.into()).unwrap()), 9.0);
+    assert_eq!(log.records().pop().unwrap().name, "square");
+}
+
+#[test]
+fn forward_rules_serve_forward_mode_only() {
+    let log = CallLog::new();
+    let sin = host("sin", &log, |a| a[0].sin()).jvp(host("sin_jvp", &log, |a| a[0].cos() * a[1]));
+    let f = |x: Tensor| sin.call((x,));
+    let (y, dy) = jvp(f, (0.5,), (2.0,)).unwrap();
+    close(
+        &[number(&y), number(&dy)],
+        &[0.5_f64.sin(), 2.0 * 0.5_f64.cos()],
+    );
+    assert_eq!(log.len(), 2);
+    let each = |x: Tensor| vmap(f).call((x,));
+    let jacobian = jacfwd(each).call((row(&[0.1, 0.2]),)).unwrap();
+    close(&list(&jacobian), &[0.1_f64.cos(), 0.0, 0.0, 0.2_f64.cos()]);
+    let error = grad(f).call((0.5,)).unwrap_err();
+    assert!(error.to_string().contains("Callback::vjp"), "{error}");
+    assert!(matches!(
+        error.root(),
+        Error::Autodiff(AutodiffError::CallbackRuleRequired {
+            mode: "reverse",
+            ..
+        })
+    ));
+}
+
+#[test]
+fn a_callback_without_a_rule_is_refused_by_name() {
+    let plain = Callback::new("plain", [f64::spec([])], |a: &[Array]| a[0].clone());
+    let f = |x: Tensor| plain.call((x,));
+    let text = grad(f).call((1.0,)).unwrap_err().to_string();
+    assert!(
+        text.contains("\"plain\"") && text.contains("stop_gradient"),
+        "{text}"
+    );
+    // Not reached by what is differentiated, it is an ordinary function.
+    let f = |x: Tensor, y: Tensor| Ok::<_, Error>(plain.call((y,))? * x);
+    assert_eq!(number(&grad(f).call((2.0, 5.0)).unwrap()), 5.0);
+    // A second derivative needs a rule of the rule.
+    let log = CallLog::new();
+    let sin = sine(&log);
+    let error = hessian(|x: Tensor| sin.call((x,)))
+        .call((0.5,))
+        .unwrap_err();
+    assert!(error.to_string().contains("sin_vjp"), "{error}");
+}
+
+#[test]
+fn rules_see_what_only_they_are_batched_over() {
+    let log = CallLog::new();
+    let sin = sine(&log);
+    let f = |x: Tensor| {
+        let y = sin.call((x,))?;
+        stack(&[&y * 2.0, &y * 3.0], 0)
+    };
+    let jacobian = jacrev(f).call((0.5,)).unwrap();
+    close(
+        &list(&jacobian),
+        &[2.0 * 0.5_f64.cos(), 3.0 * 0.5_f64.cos()],
+    );
+    let records = log.records();
+    assert_eq!(records.len(), 2);
+    let shapes: Vec<Vec<usize>> = records[1].args.iter().map(|a| a.shape().to_vec()).collect();
+    assert_eq!(shapes, [vec![1], vec![2]]);
+}
+
+#[test]
+fn a_rule_with_a_method_of_its_own_keeps_it() {
+    let log = CallLog::new();
+    let rule = host("sin_vjp", &log, |a| a[0].cos() * a[1]).vmap_method(VmapMethod::Sequential);
+    let sin = host("sin", &log, |a| a[0].sin()).vjp(rule);
+    vmap(grad(|x: Tensor| sin.call((x,))))
+        .call((row(&[0.1, 0.2, 0.3]),))
+        .unwrap();
+    let names: Vec<String> = log.records().into_iter().map(|r| r.name).collect();
+    assert_eq!(names, ["sin", "sin_vjp", "sin_vjp", "sin_vjp"]);
+}
