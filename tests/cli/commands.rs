@@ -231,7 +231,7 @@ fn failed_runs_exit_with_1_and_say_why() {
     );
     let (code, message) = failure(&["trace", ISLANDS, "--workers", "0"]);
     assert_eq!(code, 1);
-    assert!(message.contains("cannot start 0 workers"), "{message}");
+    assert!(message.contains("0 workers were asked for"), "{message}");
     let (code, message) = failure(&["trace", "Cargo.toml"]);
     assert_eq!(code, 1);
     assert!(

@@ -113,7 +113,7 @@ fn program(tape: &[u8], args: Vec<Tensor>, (rows, columns): Sizes) -> Vec<Tensor
             19 => float(&a).clamp(-1.0, 1.0),
             20 => x.astype([DType::F32, DType::I64, DType::U8, DType::Bool][tape.below(4)]),
             21 => float(&a).is_finite(),
-            22..=27 if a.rank() == 0 || a.shape()[a.rank() - 1] == 0 => a,
+            22..=27 if a.rank() == 0 || a.shape().contains(&0) => a,
             22 => a.sum(-1),
             23 => a.max(-1),
             24 => float(&a).softmax(-1),

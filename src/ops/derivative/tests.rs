@@ -239,7 +239,7 @@ fn choices_and_conversions() {
     check(
         ConvertElementType {
             dtype: DType::F64,
-            weak: true,
+            weak: false,
         },
         &[x.clone()],
     );

@@ -70,6 +70,8 @@ pub(crate) struct Weights {
 impl Weights {
     /// The sum of the probabilities that are left out at either end is less than this.
     const NEGLIGIBLE: f64 = 1e-19;
+    /// After so many quotients the next weight is computed directly, so that their roundings do not add up.
+    const RUN: usize = 256;
 
     pub(crate) fn new(mean: f64) -> Self {
         let mode = mean.floor() as usize;
@@ -77,7 +79,11 @@ impl Weights {
         let mut left = Vec::new();
         let mut value = at_mode;
         for count in (0..mode).rev() {
-            value *= (count + 1) as f64 / mean;
+            value = if left.len() % Self::RUN == Self::RUN - 1 {
+                weight(count, mean)
+            } else {
+                value * ((count + 1) as f64 / mean)
+            };
             // What is further left is less than a geometric series.
             if value * mean <= Self::NEGLIGIBLE * (mean - count as f64) {
                 break;
@@ -89,7 +95,11 @@ impl Weights {
         values.push(at_mode);
         let mut value = at_mode;
         for count in mode + 1.. {
-            value *= mean / count as f64;
+            value = if (count - mode) % Self::RUN == 0 {
+                weight(count, mean)
+            } else {
+                value * (mean / count as f64)
+            };
             if value * (count + 1) as f64 <= Self::NEGLIGIBLE * ((count + 1) as f64 - mean) {
                 break;
             }

@@ -11,7 +11,6 @@ use std::sync::{Mutex, PoisonError};
 use ndarray::{Array2, Array3, ArrayD, ArrayView2, s};
 use rayon::prelude::*;
 
-use crate::array::prepare_threads;
 use crate::phase::evaluate::group::{Group, Job};
 use crate::phase::evaluate::quantity::{Quantity, Recipe};
 use crate::phase::numeric::error::NumericError;
@@ -19,6 +18,7 @@ use crate::phase::numeric::kernel::Retain;
 use crate::phase::numeric::lanes::{Lanes, Wide};
 use crate::phase::symbolic::schedule::PANEL;
 use crate::phase::trace::EliminationTrace;
+use crate::prepare_threads;
 
 /// Bytes of a group's factors that stay in the second-level cache.
 const CACHE: usize = 600 << 10;

@@ -5,6 +5,17 @@ use std::process::{Command, Stdio};
 
 use super::{Files, ISLANDS, command, many, npy, read_npy, stdout};
 
+/// What a run prints but for the times that it took.
+#[cfg(unix)]
+fn without_seconds(text: &str) -> String {
+    let mut parts = text.split(",\"seconds\":");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        out += part.trim_start_matches(|c| !matches!(c, '}' | ','));
+    }
+    out
+}
+
 #[cfg(unix)]
 #[test]
 fn where_there_are_no_threads_one_does_the_work() {
@@ -48,7 +59,11 @@ fn where_there_are_no_threads_one_does_the_work() {
             .unwrap();
         assert!(output.status.success(), "{output:?}");
         assert!(output.stderr.is_empty(), "{output:?}");
-        assert_eq!(String::from_utf8(output.stdout).unwrap(), stdout(&question));
+        let answer = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(
+            without_seconds(&answer),
+            without_seconds(&stdout(&question))
+        );
     }
 }
 
