@@ -8,7 +8,6 @@ use std::sync::{Arc, OnceLock};
 
 use ndarray::ArrayView2;
 
-use crate::array::{Pass, on_widest};
 use crate::phase::evaluate::certified::{self, Problem};
 use crate::phase::evaluate::point::Point;
 use crate::phase::evaluate::quantity::{Output, Recipe, variance_is_doubtful};
@@ -17,7 +16,7 @@ use crate::phase::numeric::adjoint::Adjoint;
 use crate::phase::numeric::error::NumericError;
 use crate::phase::numeric::extended::Range;
 use crate::phase::numeric::kernel::{Kernel, System};
-use crate::phase::numeric::lanes::Lanes;
+use crate::phase::numeric::lanes::{Lanes, Pass, on_widest};
 use crate::phase::numeric::precise::Precise;
 use crate::phase::numeric::ranks::Ranks;
 use crate::phase::numeric::terms::{Ingredients, Term};
