@@ -42,6 +42,11 @@ fn random_cases_over_the_whole_vocabulary_agree_with_jax() {
     assert_agree(include_str!("../data/reference/vocabulary.json"), 250);
 }
 
+#[test]
+fn random_derivatives_agree_with_jax() {
+    assert_agree(include_str!("../data/reference/derivatives.json"), 80);
+}
+
 fn assert_agree(text: &str, at_least: usize) {
     let cases = case::read(text).expect("the corpus is well formed");
     assert!(cases.len() >= at_least, "{}", cases.len());
