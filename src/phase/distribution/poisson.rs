@@ -95,7 +95,7 @@ impl Weights {
         values.push(at_mode);
         let mut value = at_mode;
         for count in mode + 1.. {
-            value = if (count - mode) % Self::RUN == 0 {
+            value = if (count - mode).is_multiple_of(Self::RUN) {
                 weight(count, mean)
             } else {
                 value * (mean / count as f64)
