@@ -186,7 +186,7 @@ impl Equation<'_> {
                 Ok((function(&rule, &Rc::default(), &log)(args)?, true))
             };
             return elimap::custom_vmap(move |args: TreeValue| f(args))
-                .def_vmap::<(TreeValue,), _, _>(rule)
+                .def_vmap::<(TreeValue,), _, _, _>(rule)
                 .call(args);
         }
         let negated = match self.json["rule"].as_str() {
