@@ -27,7 +27,8 @@ fn s(list: &[usize]) -> Shape {
 /// Positive numbers that differ, in a shape.
 fn spread(shape: &[usize]) -> Array {
     let count: usize = shape.iter().product();
-    let value = |k: usize| 0.3 + 0.6 * ((k * 1009 % count.max(1)) as f64 + 0.5) / count.max(1) as f64;
+    let value =
+        |k: usize| 0.3 + 0.6 * ((k * 1009 % count.max(1)) as f64 + 0.5) / count.max(1) as f64;
     Array::from_elements(shape, (0..count).map(value).collect())
 }
 

@@ -6,7 +6,7 @@
 
 use rayon::prelude::*;
 
-use crate::array::prepare_threads;
+use crate::array::{Pass, on_widest, prepare_threads};
 use crate::ops::math::Float;
 
 /// Floats with a fused multiply-add.
@@ -78,7 +78,7 @@ pub(super) fn products<T: Fused>(sizes: Sizes, lhs: &[T], rhs: &[T], out: &mut [
 }
 
 fn run<T: Fused>(sizes: Sizes, lhs: &[T], rhs: &[T], out: &mut [T]) {
-    pulp::Arch::new().dispatch(Stack {
+    on_widest(Stack {
         sizes,
         lhs,
         rhs,
@@ -94,11 +94,9 @@ struct Stack<'a, T> {
     out: &'a mut [T],
 }
 
-impl<T: Fused> pulp::WithSimd for Stack<'_, T> {
-    type Output = ();
-
+impl<T: Fused> Pass for Stack<'_, T> {
     #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) {
+    fn run(self) {
         let sizes = self.sizes;
         let Sizes { m, k, n } = sizes;
         let mut panel = Vec::new();

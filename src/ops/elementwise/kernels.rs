@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use ndarray::{ArcArray, IxDyn, ShapeBuilder};
 
-use super::slices::Side;
+use super::block::Operand;
 use crate::array::{Array, Element, Shape, row_major};
 use crate::ops::math::Arith;
 
@@ -331,7 +331,7 @@ pub(crate) fn zip<T: Element, R: Arith>(
 pub(crate) fn zip_slices<T: Arith>(
     left: &Typed<T>,
     right: &Typed<T>,
-    f: impl Fn(Side<'_, T>, Side<'_, T>, &mut [T]),
+    f: impl Fn(Operand<'_, T>, Operand<'_, T>, &mut [T]),
 ) -> Array {
     let Pair {
         left,
@@ -343,13 +343,13 @@ pub(crate) fn zip_slices<T: Arith>(
     let mut out = vec![T::ZERO; layout.shape.iter().product()];
     for ((i, j), out) in walk.zip(out.chunks_mut(run.max(1))) {
         let (each_left, each_right) = (
-            || Side::Each(&left[i..i + run]),
-            || Side::Each(&right[j..j + run]),
+            || Operand::Each(&left[i..i + run]),
+            || Operand::Each(&right[j..j + run]),
         );
         match repeats {
             Repeats::Neither => f(each_left(), each_right(), out),
-            Repeats::Left => f(Side::All(left[i]), each_right(), out),
-            Repeats::Right => f(each_left(), Side::All(right[j]), out),
+            Repeats::Left => f(Operand::Same(left[i]), each_right(), out),
+            Repeats::Right => f(each_left(), Operand::Same(right[j]), out),
         }
     }
     layout.array(out)
