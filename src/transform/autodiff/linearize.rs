@@ -183,7 +183,7 @@ impl Program {
     /// use elimap::prelude::*;
     /// let program = jit(|x: Tensor, y: Tensor| x * y).trace((f64::spec([]), f64::spec([])))?;
     /// let (transposed, _) = program.transpose(&[false, true])?;
-    /// assert_eq!(transposed.to_string(), "{ lambda ; a:f64[] b:f64[]. let c:f64[] = mul b a in (c,) }");
+    /// assert_eq!(transposed.to_string(), "{ lambda ; a:f64[] b:f64[]. let c:f64[] = mul a b in (c,) }");
     /// assert!(program.transpose(&[true, true]).is_err());
     /// # Ok::<(), elimap::Error>(())
     /// ```
