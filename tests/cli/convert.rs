@@ -1,40 +1,9 @@
 //! `elimap show` and `elimap convert`: models as people and other programs read them.
 
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
-
 use elimap::phase::{EliminationTrace, Graph, models};
 use serde_json::{Value, json};
 
-fn run(args: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_elimap"))
-        .env("ELIMAP_CACHE", "none")
-        .args(args)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A command that refuses its arguments does not read.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    child.wait_with_output().unwrap()
-}
-
-fn stdout(args: &[&str], input: &str) -> String {
-    let output = run(args, input);
-    assert!(output.status.success(), "{args:?}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn failure(args: &[&str], input: &str) -> (i32, String) {
-    let output = run(args, input);
-    assert!(output.stdout.is_empty(), "{output:?}");
-    (
-        output.status.code().unwrap(),
-        String::from_utf8(output.stderr).unwrap(),
-    )
-}
+use super::piped::{failure, run, stdout};
 
 #[test]
 fn a_model_is_shown_with_its_names() {

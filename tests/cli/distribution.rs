@@ -1,46 +1,15 @@
 //! `elimap pdf`, `cdf`, `quantile`, `covariance`, `states` and `plot`: numbers against closed forms, and every form of output.
 
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
-
 use elimap::Array;
 use elimap::phase::models;
 use serde_json::{Value, json};
 
+use super::piped::{failure, stdout};
+
 const ERLANG: &str = "examples/models/erlang_4.json";
-
-fn run(args: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_elimap"))
-        .env("ELIMAP_CACHE", "none")
-        .args(args)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A command that refuses its arguments does not read.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    child.wait_with_output().unwrap()
-}
-
-fn stdout(args: &[&str], input: &str) -> String {
-    let output = run(args, input);
-    assert!(output.status.success(), "{args:?}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
 
 fn json(args: &[&str], input: &str) -> Value {
     serde_json::from_str(&stdout(args, input)).unwrap()
-}
-
-fn failure(args: &[&str], input: &str) -> (i32, String) {
-    let output = run(args, input);
-    assert!(output.stdout.is_empty(), "{output:?}");
-    (
-        output.status.code().unwrap(),
-        String::from_utf8(output.stderr).unwrap(),
-    )
 }
 
 fn floats(value: &Value) -> Vec<f64> {

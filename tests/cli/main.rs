@@ -8,5 +8,6 @@ mod commands;
 mod convert;
 mod distribution;
 mod model;
+mod piped;
 mod submit;
 mod thetas;

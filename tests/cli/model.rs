@@ -1,28 +1,9 @@
 //! `elimap model`: every model it lists is a graph that the other subcommands read.
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
 
 use elimap::phase::{Graph, models};
 use serde_json::Value;
 
-fn run(args: &[&str], input: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_elimap"))
-        .env("ELIMAP_CACHE", "none")
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(input).unwrap();
-    child.wait_with_output().unwrap()
-}
-
-fn stdout(args: &[&str], input: &[u8]) -> String {
-    let output = run(args, input);
-    assert!(output.status.success(), "{args:?}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
+use super::piped::{run, stdout};
 
 #[test]
 fn every_listed_model_is_read_back() {
