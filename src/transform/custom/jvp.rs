@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::rule::{rewired, traced_rule};
+use super::rule::{traced_rule, with_rule};
 use crate::array::TensorType;
 use crate::error::{AutodiffError, Error};
-use crate::program::{CustomJvpCall, DerivativeRule};
+use crate::program::CustomJvpCall;
 use crate::tensor::{
     Caller, Func, Output, Tensor, Traced, Tree, apply, is_tracing, lift_vars, trace, trace_dynamic,
 };
@@ -183,21 +183,11 @@ custom_function! {
             let out = (&out_def, &outputs[..]);
             Ok([this.trace_rule::<A, Q, D, F::Out>(def, &types, out, location)?])
         });
-        let (captures, mut programs, rule) = match rule {
-            Ok([rule]) => {
-                let (captures, mut programs) = rewired(vec![function, rule]);
-                let rule = DerivativeRule::traced(programs.pop());
-                (captures, programs, rule)
-            }
-            Err(error) => {
-                let (captures, programs) = rewired(vec![function]);
-                (captures, programs, DerivativeRule::failed(error))
-            }
-        };
+        let (captures, program, rule) = with_rule(function, rule);
         let captured = lift_vars(&captures);
         let op = CustomJvpCall {
             name: this.name.clone(),
-            program: Arc::new(programs.swap_remove(0)),
+            program: Arc::new(program),
             num_consts: captures.len(),
             rule,
         };

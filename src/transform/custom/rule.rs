@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use crate::array::{Array, TensorType};
 use crate::error::{AutodiffError, Error};
-use crate::program::{Atom, Program, ProgramBuilder, Var};
+use crate::program::{Atom, DerivativeRule, Program, ProgramBuilder, Var};
 use crate::tensor::{Tensor, Traced};
 
 /// How deep rules are traced that call functions with rules. Many rules call their own function, so this must end somewhere;
@@ -38,8 +38,30 @@ pub(super) fn traced_rule<const N: usize>(
     trace()
 }
 
+/// What a function and its rule capture of enclosing traces, its program, and the rule; one that could not be traced fails
+/// those who ask for it.
+pub(super) fn with_rule<const N: usize>(
+    function: Traced,
+    rule: Result<[Traced; N], Error>,
+) -> (Vec<Var>, Program, DerivativeRule) {
+    let mut traced = vec![function];
+    let failure = match rule {
+        Ok(programs) => {
+            traced.extend(programs);
+            None
+        }
+        Err(error) => Some(error),
+    };
+    let (captures, mut programs) = rewired(traced);
+    let rule = match failure {
+        Some(error) => DerivativeRule::failed(error),
+        None => DerivativeRule::traced(programs.drain(1..)),
+    };
+    (captures, programs.swap_remove(0), rule)
+}
+
 /// The programs with the captures of all of them in front of each one's own inputs, and those captures.
-pub(super) fn rewired(traced: Vec<Traced>) -> (Vec<Var>, Vec<Program>) {
+fn rewired(traced: Vec<Traced>) -> (Vec<Var>, Vec<Program>) {
     let mut all: Vec<Var> = Vec::new();
     let mut types: Vec<TensorType> = Vec::new();
     for Traced { program, captures } in &traced {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::rule::{or_zeros, rewired, traced_rule};
+use super::rule::{or_zeros, traced_rule, with_rule};
 use crate::array::TensorType;
 use crate::error::{AutodiffError, Error};
-use crate::program::{CustomVjpCall, DerivativeRule};
+use crate::program::CustomVjpCall;
 use crate::tensor::{
     Caller, Func, Output, Tensor, Traced, Tree, apply, is_tracing, lift_vars, trace, trace_dynamic,
 };
@@ -207,21 +207,11 @@ custom_function! {
             let out = (&out_def, &outputs[..]);
             this.trace_rules::<A, P, Q, S, F::Out>((def, &types), out, location)
         });
-        let (captures, mut programs, rule) = match rules {
-            Ok([forward, backward]) => {
-                let (captures, mut programs) = rewired(vec![function, forward, backward]);
-                let rule = DerivativeRule::traced(programs.drain(1..));
-                (captures, programs, rule)
-            }
-            Err(error) => {
-                let (captures, programs) = rewired(vec![function]);
-                (captures, programs, DerivativeRule::failed(error))
-            }
-        };
+        let (captures, program, rule) = with_rule(function, rules);
         let captured = lift_vars(&captures);
         let op = CustomVjpCall {
             name: this.name.clone(),
-            program: Arc::new(programs.swap_remove(0)),
+            program: Arc::new(program),
             num_consts: captures.len(),
             rule,
         };
