@@ -44,6 +44,10 @@ cache-hard:
 gradients-hard:
     cargo test --release --test phase -- --ignored many_
 
+# A million samples of each of twelve models, and of discrete ones, against their distributions.
+samples-hard:
+    cargo test --release --test distribution -- --ignored a_million_
+
 # `elimap submit` against a real Slurm of one node, which it installs (Debian, root), starts and stops.
 slurm-test:
     tests/slurm/run.sh

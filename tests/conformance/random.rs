@@ -73,25 +73,3 @@ fn assert_agree(text: &str, at_least: usize) {
         differ.join("\n")
     );
 }
-
-#[test]
-#[ignore]
-fn scratch_cases() {
-    let text = std::fs::read_to_string(std::env::var("CASES").unwrap()).unwrap();
-    let cases = case::read(&text).unwrap();
-    let mut n = 0;
-    for case in &cases {
-        let started = std::time::Instant::now();
-        let outcome = compare::run(case);
-        if outcome.fewer_calls {
-            println!("FEWER {}", case.id);
-        } else if let Some(d) = &outcome.difference {
-            n += 1;
-            println!("DIFF {}: {}", case.id, d);
-        }
-        if started.elapsed().as_secs() > 3 {
-            println!("SLOW {}", case.id);
-        }
-    }
-    println!("{} cases, {n} differ", cases.len());
-}
