@@ -83,7 +83,7 @@ fn program(name: &str, n: usize) -> Result<Call, Failure> {
             numbers(&[n, 64], 0),
             indices(&[n, 256], 64),
             |x: Tensor, i: Tensor| {
-                zeros(DType::F64, [64])
+                zeros([64], DType::F64)
                     .at(&i)
                     .add(x.take(&i, 0, TakeMode::Clip) * 2.0)
             }
@@ -91,7 +91,7 @@ fn program(name: &str, n: usize) -> Result<Call, Failure> {
         "f7_flat" => {
             let (x, i) = (numbers(&[100_000], 0), indices(&[n], 10_000));
             let f = jit(|x: Tensor, i: Tensor| {
-                zeros(DType::F64, [10_000])
+                zeros([10_000], DType::F64)
                     .at(&i)
                     .add(x.take(&i, 0, TakeMode::Clip) * 2.0)
             });
@@ -108,7 +108,7 @@ fn program(name: &str, n: usize) -> Result<Call, Failure> {
                     let h = (wh.matmul(h) * 0.2 + wx.matmul(x) + &b).tanh();
                     (h, Tensor::from(0.0))
                 };
-                scan(step, zeros(DType::F64, [32]), xs, ScanOptions::default())
+                scan(step, zeros([32], DType::F64), xs, ScanOptions::default())
                     .map(|(h, _): (Tensor, Tensor)| h)
             })
         }
@@ -141,7 +141,7 @@ fn program(name: &str, n: usize) -> Result<Call, Failure> {
             numbers(&[n, 8, 8], 0),
             numbers(&[n, 8], 3),
             |a: Tensor, b: Tensor| {
-                (a.matmul(a.transpose([1, 0])) + eye(DType::F64, 8, 8, 0)).solve(b)
+                (a.matmul(a.transpose([1, 0])) + eye(8, 8, 0, DType::F64)).solve(b)
             }
         ),
         "f13" => mapped!(numbers(&[n], 0), |x: Tensor| {

@@ -18,7 +18,7 @@ mod widest;
 use std::borrow::Cow;
 use std::fmt;
 
-use ndarray::{ArcArray, ArrayViewD, Axis, Dimension, IxDyn};
+use ndarray::{ArcArray, ArrayView, ArrayViewD, Axis, Dimension, IxDyn};
 use smallvec::SmallVec;
 
 pub(crate) use copy::{axes_merge, row_major};
@@ -379,6 +379,16 @@ impl Array {
         })
     }
 
+    /// The same array with its elements in row-major order, copied only where they lie in another.
+    pub(crate) fn in_order(&self) -> Self {
+        dispatch!(&self.data, a => {
+            if a.is_standard_layout() {
+                return self.clone();
+            }
+            Array::from_elements(self.shape(), row_major(&a.view()).into_owned())
+        })
+    }
+
     /// A view broadcast to a larger shape with stride-0 axes: `dims[i]` says where axis `i` goes.
     pub(crate) fn broadcast_in_dim(&self, shape: &[usize], dims: &[usize]) -> Self {
         let mut padded: Shape = SmallVec::from_elem(1, shape.len());
@@ -493,6 +503,13 @@ impl<T: Element, D: Dimension> From<ndarray::Array<T, D>> for Array {
 impl<T: Element, D: Dimension> From<ArcArray<T, D>> for Array {
     fn from(array: ArcArray<T, D>) -> Array {
         Array::wrap(array.into_dyn())
+    }
+}
+
+impl<T: Element, D: Dimension> From<ArrayView<'_, T, D>> for Array {
+    /// A copy of the view.
+    fn from(view: ArrayView<'_, T, D>) -> Array {
+        Array::from(view.to_owned())
     }
 }
 

@@ -285,7 +285,8 @@ pub(super) fn mode_text(mode: IndexMode) -> &'static str {
 pub(super) fn read_mode(given: &mut Given<'_>) -> Result<IndexMode, ParseError> {
     let expected = "`GatherScatterMode.CLIP` or `GatherScatterMode.FILL_OR_DROP`";
     given.read("mode", expected, |value| match &value.to_string()[..] {
-        "GatherScatterMode.CLIP" => Some(IndexMode::Clip),
+        // A promise that nothing is out of bounds is kept by clipping too.
+        "GatherScatterMode.CLIP" | "GatherScatterMode.PROMISE_IN_BOUNDS" => Some(IndexMode::Clip),
         "GatherScatterMode.FILL_OR_DROP" => Some(IndexMode::FillOrDrop),
         _ => None,
     })

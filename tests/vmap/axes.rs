@@ -11,14 +11,14 @@ type Pair = (Tensor, Tensor);
 
 /// The `vmap` error inside an error.
 fn vmap_error<T: std::fmt::Debug>(result: Result<T, Error>) -> VmapError {
-    match result.unwrap_err() {
+    match result.unwrap_err().into_root() {
         Error::Vmap(e) => e,
         other => panic!("not a vmap error: {other:?}"),
     }
 }
 
 fn tree_error<T: std::fmt::Debug>(result: Result<T, Error>) -> TreeError {
-    match result.unwrap_err() {
+    match result.unwrap_err().into_root() {
         Error::Tree(e) => e,
         other => panic!("not a tree error: {other:?}"),
     }

@@ -15,6 +15,7 @@ mod custom_vmap;
 mod debug;
 mod derive_tree;
 mod errors;
+mod first_minutes;
 mod jax_api_vmap;
 mod jax_python_callback;
 mod jit;

@@ -59,7 +59,7 @@ pub fn jvp<A: Tree, F: Func<A>>(
     tangents: impl Flatten,
 ) -> Result<(F::Out, F::Out), Error> {
     let location = Location::caller();
-    let (def, mut leaves) = flatten_args::<A>(&primals);
+    let (def, mut leaves) = flatten_args::<A>(primals);
     let types = leaf_types(&leaves);
     let tangents = tangent_leaves(TANGENTS, &def, &types, &tangents)?;
     let source = Source::whole::<A, F>(&function, &def, &leaves, location)?;
@@ -155,7 +155,7 @@ pub fn linearize<A: Tree, F: Func<A>>(
     primals: impl Arguments<A>,
 ) -> Result<(F::Out, Pushforward<F::Out>), Error> {
     let location = Location::caller();
-    let (def, leaves) = flatten_args::<A>(&primals);
+    let (def, leaves) = flatten_args::<A>(primals);
     let types = leaf_types(&leaves);
     let source = Source::whole::<A, F>(&function, &def, &leaves, location)?;
     let found = linearize_program(&source.program, &source.inputs(&floating(&types)))?;
@@ -226,7 +226,7 @@ pub fn vjp<A: Tree, F: Func<A>>(
     primals: impl Arguments<A>,
 ) -> Result<(F::Out, Pullback<A>), Error> {
     let location = Location::caller();
-    let (def, leaves) = flatten_args::<A>(&primals);
+    let (def, leaves) = flatten_args::<A>(primals);
     let types = leaf_types(&leaves);
     let source = Source::whole::<A, F>(&function, &def, &leaves, location)?;
     let found = linearize_program(&source.program, &source.inputs(&floating(&types)))?;
@@ -269,7 +269,7 @@ pub fn linear_transpose<A: Tree, F: Func<A>>(
     primals: impl Arguments<A>,
 ) -> Result<Pullback<A>, Error> {
     let location = Location::caller();
-    let (def, leaves) = flatten_args::<A>(&primals);
+    let (def, leaves) = flatten_args::<A>(primals);
     let types = leaf_types(&leaves);
     let source = Source::whole::<A, F>(&function, &def, &leaves, location)?;
     let linear = source.inputs(&floating(&types));
