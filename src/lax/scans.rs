@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use super::refuse;
 use crate::error::Error;
-use crate::tensor::{AxisList, ScanOptions, Tensor, concatenate, resolve, scan};
+use crate::tensor::{AxisList, ScanOptions, Tensor, composed, concatenate, resolve, scan};
 
 /// What a function of two numbers makes of all elements over axes, starting from `initial`. It should not matter in which order.
 ///
@@ -41,6 +41,35 @@ pub fn reduce(
         |carry: Tensor, row: Tensor| -> Result<(Tensor, ()), Error> { Ok((f(carry, row)?, ())) };
     let (out, ()) = scan(step, start, rows, ScanOptions::default())?;
     Ok(out)
+}
+
+/// Bitwise reductions, for truth values logical ones.
+macro_rules! bitwise_reductions {
+    ($($name:ident $what:literal $operator:tt $start:literal $example:literal;)*) => {$(
+        #[doc = concat!("Whether ", $what, " of the elements over axes are set: for integers bit by bit.")]
+        ///
+        /// ```
+        /// use elimap::lax;
+        #[doc = concat!("assert_eq!(lax::", stringify!($name), "(vec![3, 6, 2], 0).item::<i32>()?, ", $example, ");")]
+        /// # Ok::<(), elimap::Error>(())
+        /// ```
+        #[track_caller]
+        #[must_use]
+        pub fn $name(x: impl Into<Tensor>, axes: impl AxisList) -> Tensor {
+            let x = x.into();
+            composed(Location::caller(), || {
+                let none = Tensor::from(false).astype(x.dtype());
+                let start = if $start { !none } else { none };
+                reduce(&x, start, |a, b| Ok(a $operator b), axes)
+            })
+        }
+    )*};
+}
+
+bitwise_reductions! {
+    reduce_and "all" & true 2;
+    reduce_or "any" | false 7;
+    reduce_xor "an odd number" ^ false 7;
 }
 
 /// Running results of an associative function of two lists of tensors, along an axis, in a number of steps logarithmic in

@@ -77,6 +77,12 @@ impl Windows {
         Ok(())
     }
 
+    /// Whether every window lies in the tensor.
+    fn inside(&self) -> bool {
+        let outside = |&(low, high): &(i64, i64)| low > 0 || high > 0;
+        !self.padding.iter().any(outside) && self.base_dilation.iter().all(|&d| d == 1)
+    }
+
     /// The tensor pulled apart and padded with a value.
     fn padded(&self, x: &Tensor, value: &Tensor) -> Result<Tensor, Error> {
         let config = self.padding.iter().zip(&self.base_dilation);
@@ -147,8 +153,19 @@ pub fn reduce_window(
     let initial = initial.into().astype(x.dtype());
     let padded = windows.padded(&x, &initial)?;
     let start = initial.broadcast_to(windows.counts(padded.shape()));
-    let places = windows.places(&padded);
-    places.into_iter().try_fold(start, f)?.check()
+    let mut places = windows.places(&padded).into_iter();
+    if windows.inside() {
+        return places.try_fold(start, f)?.check();
+    }
+    // What lies outside does not take part: the initial value need not be the function's neutral element.
+    let there = crate::tensor::full(x.shape(), true);
+    let there = windows.places(&windows.padded(&there, &Tensor::from(false))?);
+    places
+        .zip(there)
+        .try_fold(start, |so_far, (x, there)| {
+            f(so_far.clone(), x).map(|next| where_(there, next, so_far))
+        })?
+        .check()
 }
 
 /// What counts as no element for a choice of the greatest or the smallest.

@@ -43,8 +43,9 @@ pub use signal::*;
 pub use sorting::*;
 pub use statistics::*;
 
+use crate::array::{promote_all, to_inexact};
 use crate::error::{Error, OpError, OpErrorKind};
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, convert};
 use indices::nonzero_positions;
 
 /// A parameter that makes no sense, with what to do about it.
@@ -56,6 +57,13 @@ fn refuse(op: &'static str, detail: impl Into<String>) -> Error {
         std::panic::Location::caller(),
     )
     .into()
+}
+
+/// Tensors in the floating type that all of them promote to.
+fn inexact<const N: usize>(xs: [&Tensor; N]) -> [Tensor; N] {
+    let (dtype, _) = to_inexact(promote_all(xs.iter().map(|x| x.ty())));
+    let here = std::panic::Location::caller();
+    xs.map(|x| convert(x, (dtype, false), here))
 }
 
 /// All axes in one.

@@ -9,7 +9,7 @@ compositions! {
     numpy;
     /// Where each of `v` would stand in a sorted vector: before equal elements, or behind them where `right`. NaN stand
     /// last.
-    [searchsorted(vec![1, 2, 2, 3], vec![2, 4], false) => i64 [1, 4]]
+    [searchsorted(vec![1, 2, 2, 3], vec![2, 4], false) => i32 [1, 4]]
     fn searchsorted(sorted, v; right: bool) {
         if sorted.rank() != 1 {
             return Err(refuse("searchsorted", format!("the sorted elements are a vector, got {}", sorted.ty())));
@@ -25,18 +25,20 @@ compositions! {
             true => before | lost,
             false => before | (lost & !found),
         };
-        Ok(before.astype(DType::I64).sum(-1))
+        // The type that counts them, as JAX chooses it.
+        let dtype = if sorted.shape()[0] < i32::MAX as usize { DType::I32 } else { DType::I64 };
+        Ok(before.astype(DType::I64).sum(-1).astype(dtype))
     }
     /// The interval of each element between ascending or descending `bins`: 0 before the first, as many as bins behind the last;
     /// a bin's own value counts as inside the next interval, or with `right` as inside the one before.
-    [digitize(vec![0.5, 1.0, 7.0], vec![1.0, 2.0], false) => i64 [0, 1, 2]]
+    [digitize(vec![0.5, 1.0, 7.0], vec![1.0, 2.0], false) => i32 [0, 1, 2]]
     fn digitize(x, bins; right: bool) {
         if bins.rank() != 1 {
             return Err(refuse("digitize", format!("the bins are a vector, got {}", bins.ty())));
         }
         let n = bins.shape()[0] as i64;
         if n == 0 {
-            return Ok(crate::tensor::zeros(x.shape(), DType::I64));
+            return Ok(crate::tensor::zeros(x.shape(), DType::I32));
         }
         let up = searchsorted(&bins, &x, !right);
         let down = n - searchsorted(bins.flip(0), &x, right);

@@ -1,6 +1,6 @@
 //! Discrete convolution of vectors.
 
-use super::refuse;
+use super::{inexact, refuse};
 use crate::array::DType;
 use crate::error::Error;
 use crate::tensor::{TakeMode, Tensor, arange, compositions, where_};
@@ -34,11 +34,16 @@ fn convolved(
             ),
         ));
     }
+    // As in numpy, integers become floats.
+    let [a, v] = &inexact([a, v]);
     let (n, m) = (a.shape()[0], v.shape()[0]);
-    let (a, v, n, m) = if n < m { (v, a, m, n) } else { (a, v, n, m) };
+    let swapped = n < m;
+    let (a, v, n, m) = if swapped { (v, a, m, n) } else { (a, v, n, m) };
     // Row k holds the elements of `a` that meet `v` at place k: a matrix of windows times the reversed short vector.
     let (from, count) = match mode {
         ConvolveMode::Full => (0, n + m - 1),
+        // A correlation turns around when its vectors change places, and with it which of two middles is taken.
+        ConvolveMode::Same if swapped && op == "correlate" => (m / 2, n),
         ConvolveMode::Same => ((m - 1) / 2, n),
         ConvolveMode::Valid => (m - 1, n - m + 1),
     };
@@ -56,17 +61,15 @@ fn convolved(
 compositions! {
     numpy;
     /// Sums of products of one vector with the other reversed, at every shift.
-    [convolve(vec![1, 2, 3], vec![1, 10], numpy::ConvolveMode::Full) => i32 [1, 12, 23, 30]]
+    [convolve(vec![1, 2, 3], vec![1, 10], numpy::ConvolveMode::Full) => f64 [1.0, 12.0, 23.0, 30.0]]
     fn convolve(a, v; mode: ConvolveMode) { convolved("convolve", &a, &v, mode) }
     /// Sums of products of two vectors at every shift.
-    [correlate(vec![1, 2, 3], vec![1, 10], numpy::ConvolveMode::Valid) => i32 [21, 32]]
+    [correlate(vec![1, 2, 3], vec![1, 10], numpy::ConvolveMode::Valid) => f64 [21.0, 32.0]]
     fn correlate(a, v; mode: ConvolveMode) { convolved("correlate", &a, &v.flip(0), mode) }
     /// Values on the line between the points `(xp, fp)`, whose `xp` ascend; beyond them the first and last `fp`.
     [interp(vec![0.5, 9.0], vec![0.0, 1.0, 2.0], vec![0.0, 10.0, 20.0]) => f64 [5.0, 20.0]]
     fn interp(x, xp, fp;) {
-        let here = std::panic::Location::caller();
-        let (x, xp) = (crate::tensor::floats(&x, here), crate::tensor::floats(&xp, here));
-        let fp = crate::tensor::floats(&fp, here);
+        let ([x, xp], [fp]) = (inexact([&x, &xp]), inexact([&fp]));
         if xp.rank() != 1 || fp.shape() != xp.shape() || xp.shape()[0] == 0 {
             return Err(refuse("interp", format!("the points are vectors of one length, got {} and {}", xp.ty(), fp.ty())));
         }

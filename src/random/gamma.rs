@@ -145,14 +145,51 @@ gamma_samplers! {
 /// ```
 #[track_caller]
 #[must_use]
-pub fn generalized_normal(key: &Key, p: f64, shape: impl IntoShape, dtype: DType) -> Tensor {
-    let shape = shape.into_shape();
+pub fn generalized_normal(
+    key: &Key,
+    p: impl Into<Tensor>,
+    shape: impl IntoShape,
+    dtype: DType,
+) -> Tensor {
+    let (p, shape) = (p.into(), shape.into_shape());
     composed(Location::caller(), || {
         float(dtype)?;
         let keys = split(key, 2);
-        let alpha = Tensor::from(1.0 / p).astype(dtype).broadcast_to(&shape);
-        let g = gammas(&keys.get(0), &alpha, false)?;
-        Ok(rademacher(&keys.get(1), &shape, dtype) * g.pow(1.0 / p))
+        let inverse = (1.0 / p).astype(dtype);
+        let g = gammas(&keys.get(0), &inverse.broadcast_to(&shape), false)?;
+        Ok(rademacher(&keys.get(1), &shape, dtype) * g.pow(inverse))
+    })
+}
+
+/// Points of the unit ball of the `p`-norm in `d` dimensions, along a new last axis.
+///
+/// ```
+/// use elimap::{DType, random};
+/// let x = random::ball(&random::Key::new(0), 3, 2.0, [4], DType::F64);
+/// assert_eq!(x.shape(), [4, 3]);
+/// assert!(x.square().sum(-1).max(..).item::<f64>()? <= 1.0);
+/// # Ok::<(), elimap::Error>(())
+/// ```
+#[track_caller]
+#[must_use]
+pub fn ball(
+    key: &Key,
+    d: usize,
+    p: impl Into<Tensor>,
+    shape: impl IntoShape,
+    dtype: DType,
+) -> Tensor {
+    let (p, shape) = (p.into(), shape.into_shape());
+    composed(Location::caller(), || {
+        float(dtype)?;
+        let keys = split(key, 2);
+        let mut points = shape.clone();
+        points.push(d);
+        let g = generalized_normal(&keys.get(0), &p, points, dtype);
+        let e = super::exponential(&keys.get(1), shape, dtype);
+        let p = p.astype(dtype);
+        let size = (g.abs().pow(&p).sum(-1) + e).pow(1.0 / p);
+        Ok(g / size.expand_dims(-1))
     })
 }
 

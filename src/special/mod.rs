@@ -14,6 +14,8 @@ mod bessel;
 mod beta;
 mod elementary;
 mod gamma;
+mod hypergeometric;
+mod integrals;
 mod normal;
 mod zeta;
 
@@ -21,6 +23,8 @@ pub use bessel::*;
 pub use beta::*;
 pub use elementary::*;
 pub use gamma::*;
+pub use hypergeometric::*;
+pub use integrals::*;
 pub use normal::*;
 pub use zeta::*;
 

@@ -143,12 +143,12 @@ fn operations_and_parameters_must_be_known() {
         "c:f32[3] = sine a",
         "c:f32[3] = round a",
         "c:f32[3] = round[rounding_method=2] a",
-        "c:f32[3] = neg[accuracy=None] a",
+        "c:f32[3] = neg[speed=None] a",
         "c:f32[] = reduce_sum[out_sharding=None] a",
         "c:f32[] = reduce_sum[axes=0] a",
         "c:f32[] = reduce_sum[axes=(-1,)] a",
         "c:f32[] = reduce_max[axes=(0,) axes=(0,)] a",
-        "c:f32[] = reduce_max[axes=(0,) out_sharding=None] a",
+        "c:f32[] = reduce_max[axes=(0,) keepdims=True] a",
         "c:f32[3] = integer_pow[y=3000000000] a",
         "c:f32[3] = cumsum[axis=0 reverse=1] a",
         "c:f32[3] = sort[dimension=0 is_stable=False num_keys=1] a",
@@ -170,12 +170,12 @@ fn operations_and_parameters_must_be_known() {
     line 2, column 16: unknown operation `sine`; use the JAX name of one of `elimap::program::Op`'s variants
     line 2, column 16: `round` needs the parameter `rounding_method`; add `rounding_method=..` in its brackets
     line 2, column 22: expected 0 (away from zero) or 1 (to even) for `rounding_method`, found `2`
-    line 2, column 20: `neg` takes no further parameter `accuracy`; remove it
+    line 2, column 20: `neg` takes no further parameter `speed`; remove it
     line 2, column 15: `reduce_sum` needs the parameter `axes`; add `axes=..` in its brackets
     line 2, column 26: expected a tuple of numbers for `axes`, found `0`
     line 2, column 26: expected a tuple of numbers for `axes`, found `(-1,)`
     line 2, column 36: `reduce_max` takes no further parameter `axes`; remove it
-    line 2, column 36: `reduce_max` takes no further parameter `out_sharding`; remove it
+    line 2, column 36: `reduce_max` takes no further parameter `keepdims`; remove it
     line 2, column 28: expected a number in range for `y`, found `3000000000`
     line 2, column 30: expected `True` or `False` for `reverse`, found `1`
     line 2, column 33: expected `True` for `is_stable`, found `False`

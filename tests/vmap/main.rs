@@ -22,6 +22,7 @@ mod jit;
 mod numerics;
 mod numpy;
 mod sizes;
+mod special;
 #[path = "../support/mod.rs"]
 mod support;
 mod traces;

@@ -341,11 +341,15 @@ impl<'t> Parser<'_, 't> {
             return Ok(());
         }
         let results: Vec<TensorType> = binders.iter().map(|b| b.ty.clone()).collect();
-        let name = jax::spelled(name, &entries);
-        let mut given = Given::new(name, at, &results, self);
+        let spelled = jax::spelled(name, &entries);
+        let mut given = Given::new(spelled, at, &results, self);
         for (key, value, at) in entries {
             given.push(key, value, at)?;
         }
+        if spelled != name {
+            given.fixed("axis_index_groups", "None")?;
+        }
+        let name = spelled;
         // What only wraps a program says more than is needed; the rest is let go.
         let op = match jax::wrapped(name, &mut given) {
             Some(call) => call?,

@@ -1,5 +1,6 @@
 //! Functions of `jax.lax` beyond FORMAT.md's own.
 
+use elimap::lax;
 use elimap::prelude::*;
 use elimap::{Error, GatherDims, IndexMode, ScatterDims, ScatterOp, Shape, TakeMode, Triangle};
 use serde_json::Value;
@@ -54,13 +55,13 @@ pub(super) fn run(call: &Call<'_>, op: &str) -> Result<Option<Vec<Tensor>>, Erro
         "lax.cummax" => x()?.cummax(axis(0), call.flag("reverse", false)),
         "lax.cummin" => x()?.cummin(axis(0), call.flag("reverse", false)),
         "lax.cumlogsumexp" => x()?.cumlogsumexp(axis(0), call.flag("reverse", false)),
-        "lax.reduce_and" | "lax.reduce_or" => {
+        "lax.reduce_and" | "lax.reduce_or" | "lax.reduce_xor" => {
             let x = x()?;
             let over = axes("axes", &x);
-            if op == "lax.reduce_and" {
-                x.all(over)
-            } else {
-                x.any(over)
+            match op {
+                "lax.reduce_and" => lax::reduce_and(x, over),
+                "lax.reduce_or" => lax::reduce_or(x, over),
+                _ => lax::reduce_xor(x, over),
             }
         }
         "lax.top_k" => {
@@ -124,9 +125,7 @@ pub(super) fn run(call: &Call<'_>, op: &str) -> Result<Option<Vec<Tensor>>, Erro
             let (x, at) = (x()?, call.arg(1)?);
             let a = axis(0).rem_euclid(x.rank() as isize) as usize;
             let mut sizes = x.shape().to_vec();
-            let n = sizes[a] as i64;
             sizes[a] = call.size("slice_size").unwrap_or(1);
-            let at = where_(at.less(0), &at + n, &at);
             let start: Vec<Tensor> = (0..x.rank())
                 .map(|d| {
                     if d == a {
@@ -141,8 +140,6 @@ pub(super) fn run(call: &Call<'_>, op: &str) -> Result<Option<Vec<Tensor>>, Erro
         "lax.dynamic_update_index_in_dim" => {
             let (x, update, at) = (x()?, call.arg(1)?, call.arg(2)?);
             let a = axis(0).rem_euclid(x.rank() as isize) as usize;
-            let n = x.shape()[a] as i64;
-            let at = where_(at.less(0), &at + n, &at);
             let update = if update.rank() == x.rank() {
                 update
             } else {

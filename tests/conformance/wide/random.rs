@@ -93,8 +93,11 @@ pub(super) fn run(call: &Call<'_>, op: &str) -> Result<Option<Vec<Tensor>>, Erro
             p(2, "scale", 1.0)?,
         ),
         "generalized_normal" => {
-            let power = call.number("p").unwrap_or(2.0);
-            random::generalized_normal(key, power, &shape, dtype()?)
+            random::generalized_normal(key, p(1, "p", 2.0)?, &shape, dtype()?)
+        }
+        "ball" => {
+            let d = call.size("d").or_else(|| call.raw(1).as_u64().map(|n| n as usize));
+            random::ball(key, d.unwrap_or(1), p(2, "p", 2.0)?, &shape, dtype()?)
         }
         "gamma" => random::gamma(key, p(1, "a", 1.0)?, given(), dtype()?),
         "loggamma" => random::loggamma(key, p(1, "a", 1.0)?, given(), dtype()?),
@@ -121,7 +124,7 @@ pub(super) fn run(call: &Call<'_>, op: &str) -> Result<Option<Vec<Tensor>>, Erro
                 &mean,
                 cov,
                 shape,
-                call.dtype("dtype")?.unwrap_or(mean.dtype()),
+                call.dtype_or("dtype", mean.dtype())?,
             )
         }
         "bernoulli" => random::bernoulli(key, p(1, "p", 0.5)?, given()),

@@ -80,6 +80,8 @@ pub(super) fn run(call: &Call<'_>, op: &str) -> Result<Option<Vec<Tensor>>, Erro
         "betainc",
         "zeta",
         "polygamma",
+        "igamma_grad_a",
+        "random_gamma_grad",
         "bessel_i0e",
         "bessel_i1e",
     ];
@@ -99,6 +101,25 @@ pub(super) fn run(call: &Call<'_>, op: &str) -> Result<Option<Vec<Tensor>>, Erro
             call.arg(0)?,
             call.maybe(1)?.unwrap_or_else(|| Tensor::from(1.0)),
         ),
+        "exp1" => special::exp1(call.arg(0)?),
+        "expi" => special::expi(call.arg(0)?),
+        "expn" => special::expn(call.arg(0)?, call.arg(1)?),
+        "dawsn" => special::dawsn(call.arg(0)?),
+        "spence" => special::spence(call.arg(0)?),
+        "owens_t" => special::owens_t(call.arg(0)?, call.arg(1)?),
+        "sici" | "fresnel" => {
+            let x = call.arg(0)?;
+            let (one, two) = if name == "sici" {
+                special::sici(x)?
+            } else {
+                special::fresnel(x)?
+            };
+            return Ok(Some(vec![one, two]));
+        }
+        "hyp1f1" => special::hyp1f1(call.arg(0)?, call.arg(1)?, call.arg(2)?),
+        "hyp2f1" => special::hyp2f1(call.arg(0)?, call.arg(1)?, call.arg(2)?, call.arg(3)?),
+        "igamma_grad_a" => special::gammainc_grad_a(call.arg(0)?, call.arg(1)?),
+        "random_gamma_grad" => special::gamma_sample_grad(call.arg(0)?, call.arg(1)?),
         "betainc" => special::betainc(call.arg(0)?, call.arg(1)?, call.arg(2)?),
         "multigammaln" => {
             let d = match call.size("d") {

@@ -91,12 +91,6 @@ pub(super) fn run(call: &Call<'_>, op: &str) -> Result<Option<Vec<Tensor>>, Erro
                 .collect();
             lax::reduce(x, initial, combine(call)?, axes)?
         }
-        "lax.reduce_xor" => {
-            let x = x()?;
-            let axes = call.axes("axes", x.rank());
-            let zero = Tensor::from(false).astype(x.dtype());
-            lax::reduce(x, zero, |a, b| ok(a ^ b), axes)?
-        }
         "lax.reduce_window" => {
             let x = x()?;
             let mut w = windows(call);
