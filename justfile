@@ -65,10 +65,10 @@ cache-table:
     python3 benches/peers/cache_table.py
 
 # Fresh random cases against a live JAX, whose virtual environment is made below target/ where there is none; `derive` for
-# KIND makes derivatives.
+# KIND makes derivatives, `vocabulary` calls of one function each.
 conformance SEED="1" COUNT="2000" KIND="generate":
     test -x target/jax/bin/python || python3 -m venv target/jax
-    target/jax/bin/python -c "import jax; assert jax.__version__ == '0.10.2'" || target/jax/bin/pip install --quiet "jax==0.10.2" numpy
+    target/jax/bin/python -c "import jax; assert jax.__version__ == '0.10.2'" || target/jax/bin/pip install --quiet "jax==0.10.2" numpy scipy
     python3 tests/reference/{{KIND}}.py {{SEED}} {{COUNT}} > target/cases.json
     target/jax/bin/python tests/reference/jax_runner.py target/cases.json target/answered.json
     cargo run --release --example conformance -- target/answered.json

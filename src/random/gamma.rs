@@ -155,7 +155,7 @@ pub fn generalized_normal(
     composed(Location::caller(), || {
         float(dtype)?;
         let keys = split(key, 2);
-        let inverse = (1.0 / p).astype(dtype);
+        let inverse = (1.0_f64 / p).astype(dtype);
         let g = gammas(&keys.get(0), &inverse.broadcast_to(&shape), false)?;
         Ok(rademacher(&keys.get(1), &shape, dtype) * g.pow(inverse))
     })

@@ -25,7 +25,7 @@ compositions! {
         let z = where_(&left, &x / (&x - 1.0), &x);
         let z = where_(&end | x.greater(1.0), 0.0, z);
         let sum = series(&[a.clone(), where_(&left, &c - &b, &b)], &c, &z)?;
-        let factor = (1.0 - where_(&left, &x, 0.0)).pow(-&a);
+        let factor = (1.0_f64 - where_(&left, &x, 0.0)).pow(-&a);
         let value = where_(left, factor * &sum, sum);
         let rest = &c - &a - &b;
         let converges = rest.greater(0.0);

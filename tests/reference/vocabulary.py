@@ -312,7 +312,7 @@ row("polyint", lambda d: d.do("polyint", d.any(shape=[3]), m=d.pick(1, 2)))
 for name in "convolve correlate".split():
     row(name, lambda d, op=name: d.do(op, d.any(shape=[d.pick(2, 3, 5)]), d.any(shape=[d.pick(1, 2, 3, 4)]), mode=d.pick("full", "same", "valid")))
 row("diff", lambda d: d.do("diff", d.any(shape=[2, 4]), n=d.pick(1, 2), axis=d.pick(0, -1)) if d.flag() else d.do("diff", d.any(shape=[4])))
-row("ediff1d", lambda d: d.do("ediff1d", d.any(shape=[2, 3])))
+row("ediff1d", lambda d: d.do("ediff1d", d.x(shape=[2, 3])))
 row("gradient", lambda d: d.do("gradient", d.x(shape=[4])))
 row("unwrap", lambda d: d.do("unwrap", d.x(-9, 9, shape=[5])))
 row("packbits", lambda d: d.do("packbits", d.x(dtype="bool", shape=[10]), bitorder=d.pick("big", "little")))
@@ -426,7 +426,7 @@ row("scipy.linalg.cho_solve", lambda d: d.do("scipy.linalg.cho_solve", d.square(
 
 # fft of real results
 for name in "fftshift ifftshift".split():
-    row("fft." + name, lambda d, op="fft." + name: d.do(op, d.x(), **d.axes()))
+    row("fft." + name, lambda d, op="fft." + name: d.do(op, d.x(shape=[3, 4]), **d.pick({}, {"axes": 0}, {"axes": [0, 1]})))
 for name in "fftfreq rfftfreq".split():
     row("fft." + name, lambda d, op="fft." + name: d.do("add", d.do(op, n=d.pick(4, 5), d=d.pick(1.0, 0.5), out="t"), d.x(shape=[1])))
 row("scipy.fft.dct", lambda d: d.do("scipy.fft.dct", d.x(shape=[2, 4]), **d.pick({}, {"norm": "ortho"}), **d.axis()))
