@@ -272,21 +272,26 @@ fn is_discretized(states: &Rows, constant_edges: &Rows, param_edges: &Rows) -> b
         [from, to, ..] => (from.to_bits(), to.to_bits()),
         _ => (u64::MAX, u64::MAX),
     };
+    // Most graphs have an edge that is none of these, and need no map.
+    let has_the_form = |row: &[f64]| {
+        let index = f64::from_bits(pair(row).0);
+        row.get(2..) == Some(&[1.0])
+            && index >= 0.0
+            && index < states.len() as f64
+            && states.row(index as usize).iter().all(|&label| label == 0.0)
+    };
+    if constant_edges.len() == 0 || !constant_edges.iter().all(|(_, row)| has_the_form(row)) {
+        return false;
+    }
     let mut leads: HashMap<u64, Vec<u64>> = HashMap::new();
     for (_, row) in param_edges.iter() {
         let (from, to) = pair(row);
         leads.entry(to).or_default().push(from);
     }
-    let is_auxiliary = |row: &[f64]| {
+    constant_edges.iter().all(|(_, row)| {
         let (auxiliary, back) = pair(row);
-        let index = f64::from_bits(auxiliary);
-        row.get(2..) == Some(&[1.0])
-            && index >= 0.0
-            && index < states.len() as f64
-            && states.row(index as usize).iter().all(|&label| label == 0.0)
-            && leads.get(&auxiliary).is_some_and(|from| from[..] == [back])
-    };
-    constant_edges.len() > 0 && constant_edges.iter().all(|(_, row)| is_auxiliary(row))
+        leads.get(&auxiliary).is_some_and(|from| from[..] == [back])
+    })
 }
 
 fn check_vertex_indices(indices: &[f64], vertices: usize) -> Result<(), GraphError> {

@@ -206,26 +206,31 @@ fn rates(
         let members = layout.members(block);
         for r in Span::<Rank>::new(members.range()).iter() {
             let t = transient[r];
-            for group in 0..3 {
-                for (slot, target) in layout.targets(t) {
-                    let (of, target) = match target {
-                        Target::Own(local) => {
-                            let to = rank[layout.member(block, local)];
-                            (0, to.as_u32() - members.start.as_u32())
-                        }
-                        Target::Later(t) => (1, rank[t].as_u32()),
-                        Target::Absorbing => (2, u32::MAX),
-                    };
-                    if of == group {
-                        let (coefficient, source) = builder.rate(t, slot);
-                        groups.push(Rate {
-                            coefficient,
-                            source,
-                            target,
-                        });
+            // A vertex's slots come group by group.
+            let mut group = 0;
+            for (slot, target) in layout.targets(t) {
+                let (of, target) = match target {
+                    Target::Own(local) => {
+                        let to = rank[layout.member(block, local)];
+                        (0, to.as_u32() - members.start.as_u32())
                     }
+                    Target::Later(t) => (1, rank[t].as_u32()),
+                    Target::Absorbing => (2, u32::MAX),
+                };
+                while group < of {
+                    groups.end_row();
+                    group += 1;
                 }
+                let (coefficient, source) = builder.rate(t, slot);
+                groups.push(Rate {
+                    coefficient,
+                    source,
+                    target,
+                });
+            }
+            while group < 3 {
                 groups.end_row();
+                group += 1;
             }
             longest = longest.max(layout.slots(t).len());
         }
