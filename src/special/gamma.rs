@@ -166,7 +166,8 @@ fn sums(a: &Tensor, x: &Tensor, active: &Tensor) -> Result<[Tensor; 2], Error> {
             let inverses = inverses + 1.0 / (a + &k);
             let sum = where_(&active, &sum + &term, sum);
             let weighted = where_(&active, &weighted + &term * &inverses, weighted);
-            let small = (&term * &inverses).less_equal(&weighted * eps) & term.less_equal(&sum * eps);
+            let small =
+                (&term * &inverses).less_equal(&weighted * eps) & term.less_equal(&sum * eps);
             let active = active & !small & k.less(100_000.0);
             ([k, term, inverses], [sum, weighted], active)
         },

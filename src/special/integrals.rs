@@ -146,7 +146,10 @@ pub fn sici(x: impl Into<Tensor>) -> Result<(Tensor, Tensor), Error> {
     let ci = where_(&small, series_ci, -re);
     let ci = where_(endless, 0.0, where_(t.equal(0.0), f64::NEG_INFINITY, ci));
     let lost = x.not_equal(&x);
-    Ok((where_(&lost, f64::NAN, si).check()?, where_(lost, f64::NAN, ci).check()?))
+    Ok((
+        where_(&lost, f64::NAN, si).check()?,
+        where_(lost, f64::NAN, ci).check()?,
+    ))
 }
 
 /// The Fresnel integrals of `sin(pi t^2 / 2)` and `cos(pi t^2 / 2)` from 0 to `x`.
@@ -178,7 +181,9 @@ pub fn fresnel(x: impl Into<Tensor>) -> Result<(Tensor, Tensor), Error> {
     let far = where_(&small | &endless | t.not_equal(&t), 2.0, &t);
     let square = far.square();
     let one = crate::tensor::ones_like(&far);
-    let (re, im) = fraction([&one, &(&square * -PI)], 4.0, |k| -(k * 2.0 - 1.0) * (k * 2.0))?;
+    let (re, im) = fraction([&one, &(&square * -PI)], 4.0, |k| {
+        -(k * 2.0 - 1.0) * (k * 2.0)
+    })?;
     // Times x (1 - i) exp(i pi x^2 / 2), taken from 1, times (1 + i) / 2.
     let (re, im) = (&far * (&re + &im), &far * (im - re));
     let (c, s) = ((&square * FRAC_PI_2).cos(), (square * FRAC_PI_2).sin());
@@ -199,10 +204,7 @@ pub fn fresnel(x: impl Into<Tensor>) -> Result<(Tensor, Tensor), Error> {
 /// `c[0] - c[1] y + c[2] y^2 - ..`.
 fn alternating(y: &Tensor, coefficients: &[f64]) -> Tensor {
     let zero = crate::tensor::zeros_like(y);
-    coefficients
-        .iter()
-        .rev()
-        .fold(zero, |sum, &c| c - sum * y)
+    coefficients.iter().rev().fold(zero, |sum, &c| c - sum * y)
 }
 
 /// The complex continued fraction `1 / (b + a(1) / (b + step + a(2) / (b + 2 step + ..)))` by Lentz's method.
@@ -211,7 +213,14 @@ fn fraction(
     step: f64,
     a: impl Fn(&Tensor) -> Tensor,
 ) -> Result<(Tensor, Tensor), Error> {
-    type State = (Tensor, [Tensor; 2], [Tensor; 2], [Tensor; 2], Tensor, Tensor);
+    type State = (
+        Tensor,
+        [Tensor; 2],
+        [Tensor; 2],
+        [Tensor; 2],
+        Tensor,
+        Tensor,
+    );
     let inverse = |[re, im]: &[Tensor; 2]| {
         let size = re.square() + im.square();
         [re / &size, -(im / size)]
@@ -220,7 +229,10 @@ fn fraction(
     let eps = epsilon(b[0]);
     let imaginary = b[1].clone();
     let start = inverse(&[b[0].clone(), b[1].clone()]);
-    let (one, zero) = (crate::tensor::ones_like(b[0]), crate::tensor::zeros_like(b[0]));
+    let (one, zero) = (
+        crate::tensor::ones_like(b[0]),
+        crate::tensor::zeros_like(b[0]),
+    );
     let (_, _, _, value, _, _): State = while_loop(
         |(.., active): State| active.any(..),
         |(k, c, d, value, real, active): State| {
@@ -234,7 +246,10 @@ fn fraction(
             let next = product(&value, &[re, im]);
             let [old_re, old_im] = value;
             let [next_re, next_im] = next;
-            let value = [where_(&active, next_re, old_re), where_(&active, next_im, old_im)];
+            let value = [
+                where_(&active, next_re, old_re),
+                where_(&active, next_im, old_im),
+            ];
             let active = active & change.greater(eps) & k.less(1000.0);
             (k + 1.0, c, d, value, real, active)
         },
@@ -270,7 +285,8 @@ fn exponential_series(n: &Tensor, x: &Tensor, active: &Tensor) -> Result<Tensor,
             let apart = where_(&meets, 1.0, &k - &before);
             let term = where_(&meets, &power * &special, -(&power / apart));
             let sum = where_(&active, &sum + &term, sum);
-            let active = active & (power.abs().greater(sum.abs() * eps) | k.less(&before)) & k.less(1000.0);
+            let active =
+                active & (power.abs().greater(sum.abs() * eps) | k.less(&before)) & k.less(1000.0);
             (k + 1.0, power, sum, active)
         },
         (&one, &one, start, active),
@@ -297,7 +313,11 @@ fn exponential_fraction(n: &Tensor, x: &Tensor, active: &Tensor) -> Result<Tenso
             let active = active & (change - 1.0).abs().greater(eps) & k.less(1000.0);
             (k + 1.0, [b, c, d, value], active)
         },
-        (&one, [&b, &crate::tensor::full_like(x, 1e30), &d, &d], active),
+        (
+            &one,
+            [&b, &crate::tensor::full_like(x, 1e30), &d, &d],
+            active,
+        ),
     )?;
     Ok(value * (-x).exp())
 }

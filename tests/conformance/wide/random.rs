@@ -92,11 +92,11 @@ pub(super) fn run(call: &Call<'_>, op: &str) -> Result<Option<Vec<Tensor>>, Erro
             p(1, "loc", 0.0)?,
             p(2, "scale", 1.0)?,
         ),
-        "generalized_normal" => {
-            random::generalized_normal(key, p(1, "p", 2.0)?, &shape, dtype()?)
-        }
+        "generalized_normal" => random::generalized_normal(key, p(1, "p", 2.0)?, &shape, dtype()?),
         "ball" => {
-            let d = call.size("d").or_else(|| call.raw(1).as_u64().map(|n| n as usize));
+            let d = call
+                .size("d")
+                .or_else(|| call.raw(1).as_u64().map(|n| n as usize));
             random::ball(key, d.unwrap_or(1), p(2, "p", 2.0)?, &shape, dtype()?)
         }
         "gamma" => random::gamma(key, p(1, "a", 1.0)?, given(), dtype()?),
