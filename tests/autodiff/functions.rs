@@ -263,3 +263,18 @@ fn shapes_are_found_without_a_call() {
     );
     assert!(matches!(error.unwrap_err().root(), Error::Op(_)));
 }
+
+#[test]
+fn running_sums_of_exponentials_are_smooth_at_ties() {
+    let f = |x: Tensor| x.cumlogsumexp(0, false).sum(..);
+    let found = hessian(f).call((row(&[0.5, 0.5]),)).unwrap();
+    close(&list(&found), &[0.25, -0.25, -0.25, 0.25]);
+    let third = hessian(grad(|x: Tensor| x.cumlogsumexp(0, false).sum(..)));
+    // Of log(e^x + e^y): p q (q - p), which is 0 where p = q.
+    let found = third.call((row(&[0.5, 0.5]),)).unwrap();
+    close(&list(&found), &[0.0; 8]);
+    let (p, q) = (0.25, 0.75);
+    let found = third.call((row(&[0.0, 3_f64.ln()]),)).unwrap();
+    let t = p * q * (q - p);
+    close(&list(&found), &[t, -t, -t, t, -t, t, t, -t]);
+}

@@ -163,6 +163,18 @@ fn the_derivative_of_a_batching_rule_batches_the_derivative() {
         .unwrap();
     close(&list(&y), &[5.0 * 0.1_f64.sin(), 5.0 * 0.2_f64.sin()]);
     close(&list(&dy), &[5.0 * 0.1_f64.cos(), 10.0 * 0.2_f64.cos()]);
+    // Where only tangents have lanes, a rule that makes lanes is asked as if the arguments had them too.
+    let spread = |x: Tensor| {
+        custom_vmap(|x: Tensor| x.sin())
+            .def_vmap(|n, _: &[bool], (x,): (Tensor,)| {
+                let lanes = x.broadcast_to([n]);
+                (lanes.sin() * 5.0, true)
+            })
+            .call((x,))
+    };
+    let lanes = |dx: Tensor| jvp(spread, (0.1,), (dx,)).map(|(_, dy)| dy);
+    let dy = vmap(lanes).call((row(&[1.0, 2.0]),)).unwrap();
+    close(&list(&dy), &[5.0 * 0.1_f64.cos(), 10.0 * 0.1_f64.cos()]);
     let error = grad(f).call((0.1,)).unwrap_err();
     assert!(
         matches!(

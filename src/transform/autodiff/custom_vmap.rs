@@ -31,22 +31,27 @@ pub(super) fn jvp_of_rule(
             with[k] = flag;
         }
         let alike = (0..args.len()).any(|k| own[k] && with[k]);
-        // The rule is asked about arguments that are batched with their tangents. Where there are such, the others become so;
-        // where there are none, the rule's answer for one lane is batched as any program.
-        let asked: Vec<bool> = own
-            .iter()
-            .zip(&with)
-            .map(|(&a, &b)| alike && (a || b))
-            .collect();
-        let lane = |k: usize, flag: bool, ty: &TensorType| match (flag, asked[k]) {
-            (true, false) => ty.remove_axis(0),
-            (false, true) => ty.insert_axis(0, size),
-            (true, true) | (false, false) => ty.clone(),
+        let ask = |asked: &[bool]| {
+            let lane = |k: usize| match (own[k], asked[k]) {
+                (true, false) => types[k].remove_axis(0),
+                (false, true) => types[k].insert_axis(0, size),
+                (true, true) | (false, false) => types[k].clone(),
+            };
+            let given: Vec<TensorType> = (0..args.len()).map(lane).collect();
+            inner.run(size, asked, &given)
         };
-        let given: Vec<TensorType> = (0..args.len())
-            .map(|k| lane(k, own[k], &types[k]))
-            .collect();
-        let answer = inner.run(size, &asked, &given)?;
+        // The rule is asked about arguments that are batched with their tangents. Where there are such, the others become so;
+        // where there are none, the rule's answer for one lane is batched as any program, unless it makes lanes nonetheless.
+        let either: Vec<bool> = own.iter().zip(&with).map(|(&a, &b)| a || b).collect();
+        let mut asked = match alike {
+            true => either.clone(),
+            false => vec![false; args.len()],
+        };
+        let mut answer = ask(&asked)?;
+        if !alike && answer.batched.contains(&true) {
+            asked = either;
+            answer = ask(&asked)?;
+        }
         if answer.def != *inner.out_def() {
             return Ok(answer);
         }

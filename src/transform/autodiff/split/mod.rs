@@ -265,7 +265,7 @@ impl Splitter<'_> {
             program: Arc::new(program),
         };
         let (known, rest) = parts(inputs);
-        let mut found = self.emit_known(call(halves.known), known, equation)?;
+        let mut found = self.emit_known(call(dead_code(halves.known)), known, equation)?;
         let residuals = found.split_off(found.len() - halves.residuals);
         let mut operands = self.cross_all(&residuals);
         operands.extend(rest);
@@ -484,7 +484,8 @@ fn at_places(
             None => zeros(&mut builder, ty)?,
         });
     }
-    let known = builder.finish(outputs);
+    // A further derivative does not meet what nothing needs.
+    let known = dead_code(builder.finish(outputs));
 
     let mut rest = half.rest;
     let outputs = std::mem::take(&mut rest.outputs);
