@@ -248,7 +248,9 @@ fn arguments_that_are_not_differentiated_come_first_in_the_rules() {
     let clipped = custom_vjp(|low: Tensor, high: Tensor, x: Tensor| low * 0.0 + high * 0.0 + x)
         .nondiff_args::<2>()
         .def_vjp(
-            |(low, high, x): (Tensor, Tensor, Tensor)| (low * 0.0 + high * 0.0 + x, 7.0),
+            |(low, high, x): (Tensor, Tensor, Tensor)| {
+                (low * 0.0 + high * 0.0 + x, Tensor::from(7.0))
+            },
             |(low, high): (Tensor, Tensor), seven: Tensor, ct: Tensor| {
                 ((ct * seven).clamp(low, high),)
             },
