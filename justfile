@@ -32,6 +32,10 @@ peers *ARGS:
 arrays PYTHON="target/jax/bin/python" *ARGS:
     {{PYTHON}} benches/peers/arrays.py {{ARGS}}
 
+# Gradients beside JAX's, in time and memory, in whose Python it runs; writes a section of benches/RESULTS.md.
+gradients PYTHON="target/jax/bin/python" *ARGS:
+    {{PYTHON}} benches/peers/gradients.py {{ARGS}}
+
 # The vector mathematics at a hundred million points a function, against extended precision; the Python has numpy and mpmath.
 vecmath-sweep PYTHON="target/jax/bin/python" *ARGS:
     {{PYTHON}} scripts/vecmath_sweep.py {{ARGS}}
@@ -65,7 +69,8 @@ cache-table:
     python3 benches/peers/cache_table.py
 
 # Fresh random cases against a live JAX, whose virtual environment is made below target/ where there is none; `derive` for
-# KIND makes derivatives, `vocabulary` calls of one function each.
+# KIND makes derivatives, `each` those of one operation each at the numbers where conventions decide, `vocabulary` calls of one
+# function each.
 conformance SEED="1" COUNT="2000" KIND="generate":
     test -x target/jax/bin/python || python3 -m venv target/jax
     target/jax/bin/python -c "import jax; assert jax.__version__ == '0.10.2'" || target/jax/bin/pip install --quiet "jax==0.10.2" numpy scipy

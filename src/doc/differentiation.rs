@@ -47,6 +47,8 @@
 //! | second derivatives | [`hessian`](crate::hessian); times a vector, `jvp` of `grad` |
 //! | a value taken for a constant | [`stop_gradient`](crate::stop_gradient) |
 //! | less memory in reverse mode | [`checkpoint`](crate::checkpoint) |
+//! | something beside the value, not differentiated | `has_aux` of `grad` and its kin, [`jvp_has_aux`](crate::jvp_has_aux), [`vjp_has_aux`](crate::vjp_has_aux) |
+//! | shapes and element types only | [`eval_shape`](crate::eval_shape) |
 //! | a derivative of your own | [`custom_jvp`](crate::custom_jvp), [`custom_vjp`](crate::custom_vjp) |
 //!
 //! A Hessian times a vector never builds the Hessian:

@@ -24,11 +24,13 @@
 //! |---|---|---|
 //! | `grad(f)(x)`, `value_and_grad(f)(x)` | `grad(f).call((x,))?`, `value_and_grad(f).call((x,))?` | |
 //! | `grad(f, argnums=1)`, `argnums=(0, 1)` | `grad(f).argnums(Arg::<1>)`, `.argnums((Arg::<0>, Arg::<1>))` | integers known at run time give a `TreeValue` |
-//! | `has_aux=True`, `allow_int=True` | `.has_aux()`, `.allow_int(true)` | |
+//! | `has_aux=True`, `allow_int=True` | `.has_aux()`, `.allow_int(true)`; `jvp_has_aux`, `vjp_has_aux`, `linearize_has_aux` | |
 //! | `jacfwd(f)`, `jacrev(f)`, `hessian(f)` | the same, with `.call((x,))?` | |
 //! | `jvp(f, (x,), (dx,))` | `jvp(f, (x,), (dx,))?` | |
 //! | `linearize(f, x)`, `vjp(f, x)` | `linearize(f, (x,))?`, `vjp(f, (x,))?` | the second result has a method `call` |
 //! | `linear_transpose(f, x)` | `linear_transpose(f, (f64::spec([3]),))?` | takes types |
+//! | `eval_shape(f, x)` | `eval_shape(f, (f64::spec([2]),))?` | tensors with a type and no value |
+//! | `nondiff_argnums=(0,)` | `.nondiff_args::<1>()` | the first arguments; or capture what is no argument |
 //! | `stop_gradient(x)` | `stop_gradient(x)?` | of any tree |
 //! | `checkpoint(f, policy=p)` | `checkpoint(f).policy(p)` | |
 //! | `@custom_jvp`, `f.defjvp(rule)` | `custom_jvp(f).def_jvp(rule)` | the rule takes two tuples; capture what is not differentiated |

@@ -339,17 +339,19 @@ impl DataRules for TopK {
             let elements = operand.elements::<T>();
             let mut values: Vec<T> = Vec::with_capacity(shape.iter().product());
             let mut indices: Vec<i32> = Vec::with_capacity(values.capacity());
-            let mut ranked: Vec<(Reverse<u64>, usize)> = Vec::with_capacity(length);
+            // Of zeros, the positive one is the greater here, as in JAX, though not to a sort.
+            let mut ranked: Vec<(Reverse<u64>, bool, usize)> = Vec::with_capacity(length);
             for lane in elements.chunks_exact(length) {
                 ranked.clear();
-                ranked.extend(lane.iter().enumerate().map(|(i, x)| (Reverse(x.key()), i)));
+                let rank = |(i, x): (usize, &T)| (Reverse(x.key()), x.is_irregular(), i);
+                ranked.extend(lane.iter().enumerate().map(rank));
                 if k < length {
                     // Only the k greatest need sorting; the pairs are distinct, so which these are is settled.
                     ranked.select_nth_unstable(k - 1);
                 }
                 ranked[..k].sort_unstable();
-                values.extend(ranked[..k].iter().map(|&(_, i)| lane[i]));
-                indices.extend(ranked[..k].iter().map(|&(_, i)| i as i32));
+                values.extend(ranked[..k].iter().map(|&(_, _, i)| lane[i]));
+                indices.extend(ranked[..k].iter().map(|&(_, _, i)| i as i32));
             }
             smallvec![Array::from_elements(&shape, values), Array::from_elements(&shape, indices)]
         })
@@ -474,7 +476,9 @@ mod tests {
         let (values, places) = top(3, vec![1.0, 3.0, f64::NAN, 3.0, 2.0]);
         assert!(values[0].is_nan());
         assert_eq!((&values[1..], places), (&[3.0, 3.0][..], vec![2, 1, 3]));
-        assert_eq!(top(2, vec![-0.0, 0.0]), (vec![0.0, 0.0], vec![0, 1]));
+        // The positive zero is the greater one, as in JAX.
+        assert_eq!(top(2, vec![-0.0, 0.0, -0.0, 0.0]).1, [1, 3]);
+        assert_eq!(top(3, vec![-0.0, 0.0, -1.0]).1, [1, 0, 2]);
         assert_eq!(top(0, vec![1.0]), (vec![], vec![]));
         assert_eq!(top(0, vec![]), (vec![], vec![]));
         let rows = run(&Op::from(TopK { k: 1 }), &[strided(&[2, 3])]);

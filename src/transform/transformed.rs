@@ -207,7 +207,7 @@ macro_rules! custom_function {
                 self.apply_rules::<A, $($param),*>(&def, &leaves, location)
             }
 
-            fn apply_rules<A, $($param),*>(
+            pub(super) fn apply_rules<A, $($param),*>(
                 &self,
                 $def: &TreeDef,
                 $leaves: &[Tensor],

@@ -1,7 +1,9 @@
 //! Host functions with derivatives: how often the host is called, and with what.
 
 use elimap::prelude::*;
-use elimap::{AutodiffError, CallLog, Error, Residuals, grad, hessian, jacfwd, jacrev, jvp};
+use elimap::{
+    AutodiffError, CallLog, Error, Residuals, custom_jvp, grad, hessian, jacfwd, jacrev, jvp,
+};
 
 use crate::{close, list, number, row};
 
@@ -186,4 +188,60 @@ fn a_rule_with_a_method_of_its_own_keeps_it() {
         .unwrap();
     let names: Vec<String> = log.records().into_iter().map(|r| r.name).collect();
     assert_eq!(names, ["sin", "sin_vjp", "sin_vjp", "sin_vjp"]);
+}
+
+/// A host function of whose derivative a factor is another host function, which has such a derivative too, `depth` times.
+fn by_factors(name: &'static str, depth: usize, log: &CallLog, x: Tensor) -> Result<Tensor, Error> {
+    let (f, next): (Map, &'static str) = match name {
+        "sin" => (|a| a[0].sin(), "cos"),
+        "cos" => (|a| a[0].cos(), "neg_sin"),
+        "neg_sin" => (|a| -a[0].sin(), "neg_cos"),
+        _ => (|a| -a[0].cos(), "sin"),
+    };
+    let plain = host(name, log, f);
+    if depth == 0 {
+        return plain.call((x,));
+    }
+    custom_jvp(|x: Tensor| plain.call((x,)))
+        .name(name)
+        .def_jvp(|(x,): (Tensor,), (dx,): (Tensor,)| {
+            let slope = by_factors(next, depth - 1, log, x.clone())?;
+            Ok::<_, Error>((by_factors(name, depth - 1, log, x)?, slope * dx))
+        })
+        .call((x,))
+}
+
+/// The calls that JAX makes are written down beside each derivative.
+#[test]
+fn second_derivatives_through_factors_call_the_host_as_often_as_jax() {
+    let xs: Vec<f64> = (0..1000).map(|i| f64::from(i) * 0.01).collect();
+    let second: Vec<f64> = xs.iter().map(|x| -x.sin()).collect();
+    let log = CallLog::new();
+    let f = |x: Tensor| by_factors("sin", 3, &log, x);
+    let slope = |x: Tensor| jvp(grad(f), (x,), (1.0,)).map(|(_, slope)| slope);
+    let eager = ["cos", "cos", "neg_sin", "sin"];
+    let calls = |found: Tensor| {
+        close(&list(&found), &second);
+        let records = log.records();
+        assert!(records.iter().all(|r| r.args[0].shape() == [1000]));
+        log.clear();
+        let mut names: Vec<String> = records.into_iter().map(|r| r.name).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(calls(vmap(grad(grad(f))).call((row(&xs),)).unwrap()), eager);
+    assert_eq!(calls(vmap(hessian(f)).call((row(&xs),)).unwrap()), eager);
+    assert_eq!(
+        calls(vmap(jacfwd(jacfwd(f))).call((row(&xs),)).unwrap()),
+        eager
+    );
+    assert_eq!(
+        calls(vmap(jacrev(jacrev(f))).call((row(&xs),)).unwrap()),
+        eager
+    );
+    assert_eq!(calls(vmap(slope).call((row(&xs),)).unwrap()), eager);
+    let compiled = jit(vmap(grad(grad(f)))).call((row(&xs),)).unwrap();
+    assert_eq!(calls(compiled), ["neg_sin"]);
+    let compiled = jit(vmap(hessian(f))).call((row(&xs),)).unwrap();
+    assert_eq!(calls(compiled), ["neg_sin"]);
 }

@@ -2,8 +2,9 @@
 
 use elimap::prelude::*;
 use elimap::{
-    Arg, AutodiffError, Error, Tree, grad, hessian, jacfwd, jacrev, jvp, linear_transpose,
-    linearize, stop_gradient, value_and_grad, vjp,
+    Arg, AutodiffError, Error, Tree, eval_shape, grad, hessian, jacfwd, jacrev, jvp, jvp_has_aux,
+    linear_transpose, linearize, linearize_has_aux, stop_gradient, value_and_grad, vjp,
+    vjp_has_aux,
 };
 
 use crate::{close, list, number, row};
@@ -210,4 +211,70 @@ fn chunks_and_maps_take_gradients() {
     let mapped = list(&elimap::map(|x: Tensor| f.call((x,)), Tensor::from(x), None).unwrap());
     assert_eq!(whole, chunked);
     assert_eq!(whole, mapped);
+}
+
+#[test]
+fn what_comes_beside_the_value_is_not_differentiated() {
+    // The logarithm of a negative number has no tangent that anybody wants.
+    let f = |x: Tensor, n: Tensor| (x.square() * 2.0, (n.clone(), x.ln()));
+    let (y, dy, (n, log)) = jvp_has_aux(f, (-3.0, 2), (0.5, None::<Tensor>)).unwrap();
+    assert_eq!(
+        (number(&y), number(&dy), n.dtype()),
+        (18.0, -6.0, DType::I64)
+    );
+    assert!(number(&log).is_nan());
+    let (y, push, (_, log)) = linearize_has_aux(f, (-3.0, 2)).unwrap();
+    assert_eq!((number(&y), number(&log).is_nan()), (18.0, true));
+    assert_eq!(number(&push.call((0.5, None::<Tensor>)).unwrap()), -6.0);
+    let (y, pull, (_, log)) = vjp_has_aux(f, (-3.0, 2)).unwrap();
+    assert_eq!((number(&y), number(&log).is_nan()), (18.0, true));
+    let (dx, dn) = pull.call(0.5).unwrap();
+    assert_eq!((number(&dx), dn.dtype()), (-6.0, DType::Bool));
+    // Inside a trace and a vmap too.
+    let lanes = |x: Tensor| {
+        let (_, slope, beside) = jvp_has_aux(|x: Tensor| (x.square(), x + 1.0), (x,), (1.0,))?;
+        Ok::<_, Error>(slope * beside)
+    };
+    let found = jit(vmap(lanes)).call((row(&[1.0, 2.0]),)).unwrap();
+    assert_eq!(list(&found), [4.0, 12.0]);
+}
+
+#[test]
+fn shapes_are_found_without_a_call() {
+    let log = CallLog::new();
+    let host = Callback::new("host", [f64::spec([3])], |a: &[Array]| a[0].clone()).log(&log);
+    let f = |x: Tensor, y: Tensor| {
+        let z = host.call((x,))?;
+        Ok::<_, Error>((z.expand_dims(0) * y, z.argmax(0)))
+    };
+    let (product, place) = eval_shape(f, (f64::spec([3]), f32::spec([2, 3]))).unwrap();
+    assert_eq!(product.ty().to_string(), "f64[2,3]");
+    assert_eq!(place.ty().to_string(), "i64[]");
+    assert!(log.is_empty());
+    // Values do as well as types, and there is no value to ask for.
+    let sum = eval_shape(|x: Tensor| x.sum(..), (row(&[1.0, 2.0]),)).unwrap();
+    assert_eq!(sum.shape(), [0_usize; 0]);
+    assert!(sum.to_array().is_err());
+    let lanes = eval_shape(vmap(grad(|x: Tensor| x.sin())), (f64::spec([5]),)).unwrap();
+    assert_eq!(lanes.shape(), [5]);
+    let error = eval_shape(
+        |x: Tensor, y: Tensor| x.matmul(y),
+        (f64::spec([2]), f64::spec([3])),
+    );
+    assert!(matches!(error.unwrap_err().root(), Error::Op(_)));
+}
+
+#[test]
+fn running_sums_of_exponentials_are_smooth_at_ties() {
+    let f = |x: Tensor| x.cumlogsumexp(0, false).sum(..);
+    let found = hessian(f).call((row(&[0.5, 0.5]),)).unwrap();
+    close(&list(&found), &[0.25, -0.25, -0.25, 0.25]);
+    let third = hessian(grad(|x: Tensor| x.cumlogsumexp(0, false).sum(..)));
+    // Of log(e^x + e^y): p q (q - p), which is 0 where p = q.
+    let found = third.call((row(&[0.5, 0.5]),)).unwrap();
+    close(&list(&found), &[0.0; 8]);
+    let (p, q) = (0.25, 0.75);
+    let found = third.call((row(&[0.0, 3_f64.ln()]),)).unwrap();
+    let t = p * q * (q - p);
+    close(&list(&found), &[t, -t, -t, t, -t, t, t, -t]);
 }

@@ -2,7 +2,8 @@
 
 use elimap::prelude::*;
 use elimap::{
-    AutodiffError, Error, custom_jvp, custom_vjp, custom_vmap, grad, hessian, jacfwd, jvp,
+    Arg, AutodiffError, Error, custom_jvp, custom_vjp, custom_vmap, grad, hessian, jacfwd, jvp,
+    linearize,
 };
 
 use crate::{close, list, number, row};
@@ -162,6 +163,18 @@ fn the_derivative_of_a_batching_rule_batches_the_derivative() {
         .unwrap();
     close(&list(&y), &[5.0 * 0.1_f64.sin(), 5.0 * 0.2_f64.sin()]);
     close(&list(&dy), &[5.0 * 0.1_f64.cos(), 10.0 * 0.2_f64.cos()]);
+    // Where only tangents have lanes, a rule that makes lanes is asked as if the arguments had them too.
+    let spread = |x: Tensor| {
+        custom_vmap(|x: Tensor| x.sin())
+            .def_vmap(|n, _: &[bool], (x,): (Tensor,)| {
+                let lanes = x.broadcast_to([n]);
+                (lanes.sin() * 5.0, true)
+            })
+            .call((x,))
+    };
+    let lanes = |dx: Tensor| jvp(spread, (0.1,), (dx,)).map(|(_, dy)| dy);
+    let dy = vmap(lanes).call((row(&[1.0, 2.0]),)).unwrap();
+    close(&list(&dy), &[5.0 * 0.1_f64.cos(), 10.0 * 0.1_f64.cos()]);
     let error = grad(f).call((0.1,)).unwrap_err();
     assert!(
         matches!(
@@ -175,5 +188,81 @@ fn the_derivative_of_a_batching_rule_batches_the_derivative() {
     close(
         &list(&grad(sum).call((row(&[0.1]),)).unwrap()),
         &[5.0 * 0.1_f64.cos()],
+    );
+}
+
+#[test]
+fn linearization_keeps_the_batching_rule() {
+    let f = |x: Tensor, n: Tensor| {
+        custom_vmap(|x: Tensor, n: Tensor| (n + 1, x.sin()))
+            .def_vmap(|_, _: &[bool], (x, n): (Tensor, Tensor)| {
+                let lanes = n.broadcast_to([2]);
+                ((lanes + 10, x.sin() * 5.0), true)
+            })
+            .call((x, n))
+    };
+    let (x, n) = (row(&[0.1, 0.2]), Array::from(vec![1_i64, 2]));
+    let value = |x: Tensor, n: Tensor| linearize(f, (x, n)).map(|(value, _)| value);
+    let (m, y) = vmap(value).call((x.clone(), n.clone())).unwrap();
+    assert_eq!(list(&m.astype(DType::F64)), [11.0, 12.0]);
+    close(&list(&y), &[5.0 * 0.1_f64.sin(), 5.0 * 0.2_f64.sin()]);
+    let slope = |x: Tensor, n: Tensor| linearize(f, (x, n))?.1.call((1.0, None::<Tensor>));
+    let (_, dy) = vmap(slope).call((x, n)).unwrap();
+    close(&list(&dy), &[5.0 * 0.1_f64.cos(), 5.0 * 0.2_f64.cos()]);
+    // Not batched, it is the function itself.
+    let (_, y) = value(0.1.into(), 1.into()).unwrap();
+    close(&[number(&y)], &[0.1_f64.sin()]);
+}
+
+#[test]
+fn arguments_that_are_not_differentiated_come_first_in_the_rules() {
+    let scaled = custom_jvp(|k: Tensor, x: Tensor, y: Tensor| k * x * y)
+        .name("scaled")
+        .nondiff_args::<1>()
+        .def_jvp(
+            |(k,): (Tensor,), (x, y): (Tensor, Tensor), (dx, dy): (Tensor, Tensor)| {
+                (&k * &x * &y, k * (dx * y * 10.0 + dy * x * 100.0))
+            },
+        );
+    assert_eq!(number(&scaled.call((2.0, 3.0, 5.0)).unwrap()), 30.0);
+    let both = grad(&scaled).argnums((Arg::<1>, Arg::<2>));
+    let (dx, dy) = both.call((2.0, 3.0, 5.0)).unwrap();
+    assert_eq!((number(&dx), number(&dy)), (100.0, 600.0));
+    // Batched and traced, as an argument or as a number.
+    let lanes = vmap(grad(|x: Tensor, k: Tensor| scaled.call((k, x, 5.0))));
+    let found = jit(lanes)
+        .call((row(&[3.0, 4.0]), row(&[2.0, 4.0])))
+        .unwrap();
+    assert_eq!(list(&found), [100.0, 200.0]);
+    let refused = |error: Error| {
+        assert!(
+            matches!(
+                error.root(),
+                Error::Autodiff(AutodiffError::ClosedOverValue { .. })
+            ),
+            "{error}"
+        );
+    };
+    refused(grad(&scaled).call((2.0, 3.0, 5.0)).unwrap_err());
+
+    let clipped = custom_vjp(|low: Tensor, high: Tensor, x: Tensor| low * 0.0 + high * 0.0 + x)
+        .nondiff_args::<2>()
+        .def_vjp(
+            |(low, high, x): (Tensor, Tensor, Tensor)| {
+                (low * 0.0 + high * 0.0 + x, Tensor::from(7.0))
+            },
+            |(low, high): (Tensor, Tensor), seven: Tensor, ct: Tensor| {
+                ((ct * seven).clamp(low, high),)
+            },
+        );
+    let slope = grad(|x: Tensor, ct: Tensor| Ok::<_, Error>(clipped.call((-1.0, 2.0, x))? * ct));
+    let found = vmap(slope)
+        .call((row(&[0.0; 3]), row(&[0.1, 1.0, -1.0])))
+        .unwrap();
+    close(&list(&found), &[0.7, 2.0, -1.0]);
+    refused(
+        grad(|low: Tensor| clipped.call((low, 2.0, 0.5)))
+            .call((-1.0,))
+            .unwrap_err(),
     );
 }

@@ -1,8 +1,7 @@
 //! What derivatives must agree with, for every operation of the table: mapping the derivative is the derivative of the mapped
 //! function, the linear half of a linearized program is the derivative, its transpose has the same inner products, and the
-//! transpose of that is the linear half again.
-//!
-//! That derivatives are right is seen from differences where their rules are, in `src/ops/derivative/tests.rs`.
+//! transpose of that is the linear half again. That derivatives are right is seen from differences, of whole programs here and of single
+//! operations in `src/ops/derivative/tests.rs`, where conventions at ties and kinks are too.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +11,7 @@ use elimap::{Array, BatchDim, DType, Error};
 use crate::lanes::{Draw, Nest, Rule};
 
 /// Operations without a derivative, or without one backwards.
-const REFUSED: &[&str] = &[
+pub(crate) const REFUSED: &[&str] = &[
     "pure_callback",
     "io_callback",
     "debug_callback",
@@ -122,6 +121,7 @@ pub(crate) fn check(nest: &Nest, build: impl Fn(&mut Draw) -> Rule) {
         Ok(found) => found,
         Err(error) => return assert!(refused(&program, &error), "{error}"),
     };
+    check_differences(&program, &flags, &args, &mut draw);
     let given = [args.clone(), tangents.clone()].concat();
     let found = forward.run(&given).unwrap();
     let derivative = &found[program.outputs().len()..];
@@ -181,6 +181,122 @@ pub(crate) fn check(nest: &Nest, build: impl Fn(&mut Draw) -> Rule) {
     assert_eq!(twice.len(), pushed.len(), "{back}\n{again}");
     for (found, expected) in twice.iter().zip(&pushed) {
         assert_close(found, expected, tolerance, "the transpose of the transpose");
+    }
+}
+
+/// Sixth-order central differences of the floating results along tangents of the floating arguments.
+fn differences(program: &Program, args: &[Array], tangents: &[Array], step: f64) -> Vec<Vec<f64>> {
+    const WEIGHTS: [f64; 3] = [45.0 / 60.0, -9.0 / 60.0, 1.0 / 60.0];
+    let mut total: Vec<Vec<f64>> = Vec::new();
+    for (k, weight) in WEIGHTS.into_iter().enumerate() {
+        for sign in [1.0, -1.0] {
+            let by = sign * step * (k + 1) as f64;
+            let results = program.run(&moved(args, tangents, by)).unwrap();
+            let floats = results.iter().filter(|r| r.dtype().is_float());
+            for (i, values) in floats.map(numbers).enumerate() {
+                if total.len() == i {
+                    total.push(vec![0.0; values.len()]);
+                }
+                let sums = total[i].iter_mut().zip(values);
+                sums.for_each(|(sum, y)| *sum += sign * weight * y / step);
+            }
+        }
+    }
+    total
+}
+
+/// The floating arguments moved along tangents.
+fn moved(args: &[Array], tangents: &[Array], by: f64) -> Vec<Array> {
+    let mut tangents = tangents.iter();
+    let mut one = |x: &Array| match x.dtype().is_float() {
+        false => x.clone(),
+        true => {
+            let pairs = numbers(x)
+                .into_iter()
+                .zip(numbers(tangents.next().unwrap()));
+            array(
+                x.dtype(),
+                x.shape(),
+                pairs.map(|(x, t)| x + by * t).collect(),
+            )
+        }
+    };
+    args.iter().map(&mut one).collect()
+}
+
+/// Whether bounds of a clamp cross: JAX's derivative by them is 0 then, although the result is the upper one.
+fn bounds_cross(program: &Program, args: &[Array]) -> bool {
+    let clamps = program.equations().iter().any(|e| e.op.name() == "clamp");
+    match args {
+        [low, _, high] if clamps && low.shape() == high.shape() => {
+            let mut bounds = numbers(low).into_iter().zip(numbers(high));
+            bounds.any(|(low, high)| low > high)
+        }
+        _ => false,
+    }
+}
+
+/// Holds forward mode to differences wherever these settle, which they do not across kinks; says whether any number was
+/// compared. Arguments are moved off ties first.
+pub(crate) fn check_differences(
+    program: &Program,
+    flags: &[bool],
+    args: &[Array],
+    draw: &mut Draw,
+) -> bool {
+    let Ok((forward, moving)) = program.jvp(flags) else {
+        return false;
+    };
+    if program.types().iter().any(|ty| ty.dtype == DType::F32) {
+        return false;
+    }
+    let floating: Vec<&Array> = args.iter().filter(|a| a.dtype().is_float()).collect();
+    let args = moved(args, &directions(&floating, draw), 0.03);
+    if bounds_cross(program, &args) {
+        return false;
+    }
+    let tangents = directions(&floating, draw);
+    let found = forward
+        .run(&[args.clone(), tangents.clone()].concat())
+        .unwrap();
+    let mut derivative = found[program.outputs().len()..].iter();
+    let (wide, narrow) = (
+        differences(program, &args, &tangents, 1e-3),
+        differences(program, &args, &tangents, 5e-4),
+    );
+    let floats = program.output_types().into_iter().zip(&moving);
+    let floats = floats.filter(|(ty, _)| ty.dtype.is_float());
+    let mut compared = false;
+    for (((ty, &moves), wide), narrow) in floats.zip(wide).zip(narrow) {
+        let found = match moves {
+            true => numbers(derivative.next().unwrap()),
+            false => vec![0.0; ty.size()],
+        };
+        for ((x, far), near) in found.into_iter().zip(wide).zip(narrow) {
+            let settled = (far - near).abs() <= 1e-9 * (1.0 + near.abs()) && near.abs() < 1e3;
+            if settled {
+                compared = true;
+                let fits = (x - near).abs() <= 1e-7 * (1.0 + near.abs());
+                assert!(fits, "{x} is not {near}, the slope of\n{program}");
+            }
+        }
+    }
+    compared
+}
+
+/// The names of a rule's operations, where its derivative could be compared with differences.
+pub(crate) fn compared(
+    nest: &Nest,
+    build: fn(&mut Draw) -> Rule,
+    out: &mut BTreeSet<&'static str>,
+) {
+    let mut draw = nest.draw();
+    let rule = build(&mut draw);
+    let program = rule.program();
+    let args = rule.moderate(&mut draw);
+    let flags: Vec<bool> = args.iter().map(|a| a.dtype().is_float()).collect();
+    if flags.contains(&true) && check_differences(&program, &flags, &args, &mut draw) {
+        crate::names(&program, out);
     }
 }
 

@@ -51,6 +51,8 @@ mod shapes;
 
 use std::collections::BTreeSet;
 
+use lanes::Draw;
+
 use elimap::program::{
     ArgReduceOp, Atom, BinaryOp, CumulativeOp, Op, ProgramBuilder, Reduce, ReduceOp, UnaryOp,
 };
@@ -108,6 +110,16 @@ fn every_operation_has_a_property() {
     ]);
     // No method of a tensor makes it; see `reduce_xor_in_a_program_built_by_hand`.
     wanted.remove("reduce_xor");
+    let mut found = BTreeSet::new();
+    for (nest, build) in samples() {
+        names(&build(&mut nest.draw()).program(), &mut found);
+    }
+    let missing: Vec<_> = wanted.difference(&found).collect();
+    assert!(missing.is_empty(), "no property test uses {missing:?}");
+}
+
+/// Every rule with zeros and other constants for choices, so that those with a choice of operations show each.
+fn samples() -> impl Iterator<Item = (lanes::Nest, fn(&mut Draw) -> lanes::Rule)> {
     let tables = [
         callbacks::RULES,
         control::RULES,
@@ -118,21 +130,77 @@ fn every_operation_has_a_property() {
         reductions::RULES,
         shapes::RULES,
     ];
-    let mut found = BTreeSet::new();
-    for (_, build) in tables.into_iter().flatten() {
-        for seed in 0..8 {
-            // Zeros and other constants, so that rules with a choice of operations show each.
+    tables.into_iter().flatten().flat_map(|&(_, build)| {
+        (0..8).map(move |seed| {
             let nest = lanes::Nest {
                 sizes: vec![2],
                 choices: vec![seed; 64],
                 seed: 1,
                 jit: false,
             };
-            names(&build(&mut nest.draw()).program(), &mut found);
-        }
+            (nest, build)
+        })
+    })
+}
+
+/// Operations whose results have no tangents, beside those that refuse to be differentiated.
+const WITHOUT_TANGENTS: &[&str] = &[
+    "not",
+    "population_count",
+    "clz",
+    "is_finite",
+    "and",
+    "or",
+    "xor",
+    "shift_left",
+    "shift_right_arithmetic",
+    "shift_right_logical",
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "reduce_and",
+    "reduce_or",
+    "argmax",
+    "argmin",
+    "axis_index",
+];
+
+#[test]
+fn every_derivative_is_compared_with_differences() {
+    let (mut all, mut compared) = (BTreeSet::new(), BTreeSet::new());
+    for (nest, build) in samples() {
+        names(&build(&mut nest.draw()).program(), &mut all);
+        derivatives::compared(&nest, build, &mut compared);
     }
-    let missing: Vec<_> = wanted.difference(&found).collect();
-    assert!(missing.is_empty(), "no property test uses {missing:?}");
+    all.retain(|name| !WITHOUT_TANGENTS.contains(name) && !derivatives::REFUSED.contains(name));
+    let missing: Vec<_> = all.difference(&compared).collect();
+    assert!(missing.is_empty(), "no slope is compared for {missing:?}");
+}
+
+/// The comparison with differences can fail: this rule is off by a millionth.
+#[test]
+#[should_panic(expected = "the slope of")]
+fn a_wrong_derivative_is_noticed() {
+    let nest = lanes::Nest {
+        sizes: vec![2],
+        choices: vec![1; 64],
+        seed: 7,
+        jit: false,
+    };
+    derivatives::check(&nest, |_| {
+        let args = vec![lanes::between(elimap::DType::F64, &[2], 0.5, 1.0)];
+        lanes::Rule::new(args, |x| {
+            let sine = elimap::custom_jvp(|x: elimap::Tensor| x.sin()).def_jvp(
+                |(x,): (elimap::Tensor,), (dx,): (elimap::Tensor,)| {
+                    (x.sin(), dx * x.cos() * 1.000_001)
+                },
+            );
+            sine.call((&x[0],)).unwrap()
+        })
+    });
 }
 
 #[test]

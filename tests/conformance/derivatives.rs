@@ -5,7 +5,7 @@ use std::rc::Rc;
 use elimap::prelude::*;
 use elimap::{
     ArgNums, CheckpointPolicy, Residuals, checkpoint, custom_jvp, custom_vjp, grad, hessian,
-    jacfwd, jacrev, jvp, linearize, stop_gradient, value_and_grad, vjp,
+    jacfwd, jacrev, jvp_has_aux, linearize_has_aux, stop_gradient, value_and_grad, vjp_has_aux,
 };
 use serde_json::Value;
 
@@ -74,18 +74,14 @@ impl Equation<'_> {
         Ok(Some(match op {
             "grad" | "value_and_grad" | "jacfwd" | "jacrev" | "hessian" => self.of_function(op)?,
             "jvp" => {
-                let f = self.function("fun")?;
-                let (value, tangent) = jvp(
-                    move |args: TreeValue| f(args),
-                    (tuple(self.values("primals")?),),
-                    (tuple(self.values("tangents")?),),
-                )?;
-                tuple([value, without_float0(tangent)])
+                let (f, primals) = (self.with_aux()?, tuple(self.values("primals")?));
+                let tangents = (tuple(self.values("tangents")?),);
+                let (value, tangent, aux) = jvp_has_aux(f, (primals,), tangents)?;
+                self.and_aux([value, without_float0(tangent)], aux)
             }
             "linearize" => {
-                let f = self.function("fun")?;
-                let primals = (tuple(self.values("primals")?),);
-                let (value, push) = linearize(move |args: TreeValue| f(args), primals)?;
+                let (f, primals) = (self.with_aux()?, tuple(self.values("primals")?));
+                let (value, push, aux) = linearize_has_aux(f, (primals,))?;
                 let mut out = vec![value];
                 for tangents in self.json["tangents"].as_array().into_iter().flatten() {
                     let tangents: Vec<TreeValue> = tangents
@@ -96,18 +92,17 @@ impl Equation<'_> {
                         .collect::<Result<_, _>>()?;
                     out.push(without_float0(push.call((tuple(tangents),))?));
                 }
-                tuple(out)
+                self.and_aux(out, aux)
             }
             "vjp" => {
-                let f = self.function("fun")?;
-                let primals = (tuple(self.values("primals")?),);
-                let (value, pull) = vjp(move |args: TreeValue| f(args), primals)?;
+                let (f, primals) = (self.with_aux()?, tuple(self.values("primals")?));
+                let (value, pull, aux) = vjp_has_aux(f, (primals,))?;
                 let mut out = vec![value];
                 for cotangent in self.values("cotangents")? {
                     let (found,): (TreeValue,) = pull.call(cotangent)?;
                     out.push(without_float0(found));
                 }
-                tuple(out)
+                self.and_aux(out, aux)
             }
             "stop_gradient" => {
                 let args = self.values("args")?.into_iter().next();
@@ -128,6 +123,27 @@ impl Equation<'_> {
             "custom_vjp" => self.custom_vjp()?,
             _ => return Ok(None),
         }))
+    }
+
+    /// The function, with nothing beside its value where the case has nothing there.
+    fn with_aux(
+        &self,
+    ) -> Result<impl Fn(TreeValue) -> Result<(TreeValue, TreeValue), Error>, Error> {
+        let (f, aux) = (self.function("fun")?, self.flag("has_aux"));
+        Ok(move |args: TreeValue| {
+            let out = f(args)?;
+            if aux {
+                pair(out)
+            } else {
+                Ok((out, TreeValue::None))
+            }
+        })
+    }
+
+    /// Results, and what came beside the value where the case has it.
+    fn and_aux(&self, found: impl IntoIterator<Item = TreeValue>, aux: TreeValue) -> TreeValue {
+        let aux = self.flag("has_aux").then_some(aux);
+        tuple(found.into_iter().chain(aux))
     }
 
     fn of_function(&self, op: &str) -> Result<TreeValue, Error> {

@@ -396,6 +396,47 @@ fn losses_of_replays_have_gradients_by_the_adjoint() {
     check_gradient(&trace.waiting_times(), &weights(vertices));
 }
 
+/// Times shrink as rates grow: the slope of a waiting time along theta is its negative, whichever cotangents ask for it.
+#[test]
+fn gradients_of_waiting_times_serve_many_cotangents() {
+    let trace = EliminationTrace::record(&models::islands(4).unwrap());
+    let waiting = trace.waiting_times();
+    let theta = [0.7, 1.3, 2.1];
+    let along = |slopes: &[f64]| -> Vec<f64> {
+        let rows = slopes.chunks(theta.len());
+        rows.map(|row| row.iter().zip(theta).map(|(g, t)| g * t).sum())
+            .collect()
+    };
+    let assert_close = |found: Vec<f64>, expected: Vec<f64>| {
+        assert_eq!(found.len(), expected.len());
+        for (x, y) in found.into_iter().zip(expected) {
+            assert!((x - y).abs() <= 1e-11 * y.abs(), "{x} is not {y}");
+        }
+    };
+    let times = trace.at(&theta).unwrap().expected_waiting_times();
+    let log = CallLog::new();
+    let f = |theta: Tensor| waiting.clone().log(&log).call((theta,));
+    // A cotangent per vertex for one theta.
+    let jacobian = elimap::jacrev(f)
+        .call((Array::from(theta.to_vec()),))
+        .unwrap();
+    let slopes = jacobian.to_array().unwrap().to_vec::<f64>().unwrap();
+    assert_close(along(&slopes), times.iter().map(|t| -t).collect());
+    assert_eq!(log.len(), 1);
+    // A cotangent of either sign, and of its own for each theta.
+    let weights: Vec<f64> = (0..times.len()).map(|k| 1.0 - 0.3 * k as f64).collect();
+    let loss =
+        |theta: Tensor| Ok::<_, Error>((f(theta)? * Array::from(weights.clone())).sum(..).square());
+    let factors = [1.0, 2.0, 0.5];
+    let thetas: Vec<f64> = factors.iter().flat_map(|c| theta.map(|t| c * t)).collect();
+    let thetas = Array::from_vec([3, 3], thetas).unwrap();
+    let found = vmap(elimap::grad(loss)).call((thetas,)).unwrap();
+    let slopes = found.to_array().unwrap().to_vec::<f64>().unwrap();
+    let sum: f64 = times.iter().zip(&weights).map(|(t, w)| t * w).sum();
+    let expected = factors.map(|c| -2.0 * (sum / c).powi(2) / c);
+    assert_close(along(&slopes), expected.to_vec());
+}
+
 #[test]
 fn a_second_derivative_of_a_replay_is_refused_by_name() {
     let moments = EliminationTrace::record(&models::erlang(3).unwrap()).moments(2);

@@ -4,8 +4,8 @@
 
 As generate.py, whose programs (program.py, arrays.py, flow.py) are what is differentiated here. Equations of derivatives are
 `grad value_and_grad jacfwd jacrev hessian` (`fun args argnums`), `jvp` (`fun primals tangents`), `vjp` (`fun primals
-cotangents`) and `linearize`; `checkpoint`, `custom_jvp`, `custom_vjp` and callbacks with `jvp` or `vjp` stand inside what is
-differentiated.
+cotangents`) and `linearize`; `checkpoint`, `stop_gradient`, `custom_jvp`, `custom_vjp`, `custom_vmap` and callbacks with `jvp` or `vjp` stand inside what is
+differentiated, and further derivatives.
 """
 import json
 import random
@@ -13,13 +13,14 @@ import sys
 
 import arrays as a
 import flow as f
-from program import FLOATS, METHODS, Program, Value, array, is_float, numeric
+from program import FLOATS, METHODS, Program, Value, array, is_float, promote
 
 REVERSE = ("grad", "value_and_grad", "jacrev", "vjp")
 FORWARD = ("jvp", "jacfwd", "linearize")
 # JAX has no derivative of these, or none in reverse mode.
 NEVER = ("nextafter", "scatter_mul", "io_callback", "debug_callback")
 NOT_BACK = ("while", "custom_vmap")
+OF_ARGUMENTS = ("grad", "value_and_grad", "jacfwd", "jacrev", "hessian")
 
 
 def params(p, count=1, test=is_float):
@@ -42,6 +43,14 @@ def result(q, args, scalar):
     names = {v.name for v in args}
     made = [v for v in q.values if is_float(v) and v.name[0] == "uvwzqrst"[q.depth] and v.name not in names]
     v = q.rng.choice(made[-3:]) if made else q.rng.choice([v for v in args if is_float(v)])
+    if scalar and len(made) > 1 and q.rng.random() < 0.5:
+        # Several ends at once, so that less of what was grown is in vain.
+        sums = [q.add("reduce_sum", [q.add("tanh", [w], w.dtype, w.shape)], w.dtype, (), False, axes=list(range(len(w.shape))))
+                for w in q.rng.sample(made, min(len(made), 3)) if w is not v]
+        v = q.add("reduce_sum", [v], v.dtype, (), False, axes=list(range(len(v.shape))))
+        for w in sums:
+            v = q.add("add", [v, w], promote(v.dtype, w.dtype), (), False)
+        return v
     if not v.tame and q.rng.random() < 0.6:
         v = q.add("tanh", [v], v.dtype, v.shape)
     if scalar and v.shape:
@@ -70,39 +79,44 @@ def derivative(p, op, steps, simple=False):
     if not simple and op in ("jacfwd", "jacrev", "jvp", "vjp", "linearize") and p.rng.random() < 0.25:
         outs.append(result(q, args, False))
     returned = outs[0].name if len(outs) == 1 else [v.name for v in outs]
-    params_ = {"fun": whole(args, q, returned)}
+    extra = {}
+    if not simple and p.rng.random() < 0.15:
+        # What comes beside the value may be anything that was computed on the way.
+        extra = {"has_aux": True}
+        returned = [returned, q.pick().name]
+    v, out = chosen[0], outs[0]
+    e = {"fun": whole(args, q, returned), **extra}
     names = [v.name for v in chosen]
     tangents = lambda: [p.array(v.dtype, v.shape) if is_float(v) else None for v in chosen]  # noqa: E731
-    v = chosen[0]
-    if op in ("grad", "value_and_grad", "jacfwd", "jacrev", "hessian"):
+    if op in OF_ARGUMENTS:
         floats = [k for k, c in enumerate(chosen) if is_float(c)]
         if simple or p.rng.random() < 0.5:
-            params_["argnums"] = p.rng.choice(floats) if not simple else 0
+            e["argnums"] = 0 if simple else p.rng.choice(floats)
         else:
-            params_["argnums"] = p.rng.sample(floats, p.rng.randint(1, len(floats)))
-        made = p.add(op, names, v.dtype, v.shape, False, **params_)
-        if not simple or op not in ("grad",):
-            p.values.remove(made)
-        return made
-    params_["primals"] = names
-    if op == "jvp":
-        params_["tangents"] = tangents()
-    elif op == "linearize":
-        params_["tangents"] = [tangents() for _ in range(p.rng.randint(1, 2))]
+            e["argnums"] = p.rng.sample(floats, p.rng.randint(1, len(floats)))
+        made = p.add(op, names, v.dtype, v.shape, False, **e)
     else:
-        given = [p.array(o.dtype, o.shape) for o in outs]
-        params_["cotangents"] = [given[0] if len(outs) == 1 else given]
-    made = p.add(op, [], outs[0].dtype, outs[0].shape, False, **params_)
-    del p.body[-1]["args"]
-    if simple and op == "jvp":
-        p.body[-1]["out"] = [f"p{made.name}", made.name]
-        p.values.append(Value(f"p{made.name}", outs[0].dtype, outs[0].shape, False))
-    elif simple and op == "vjp":
-        p.body[-1]["out"] = [f"p{made.name}", f"c{made.name}"]
-        p.values.remove(made)
-        p.values.append(Value(f"c{made.name}/0", v.dtype, v.shape, False))
-    else:
-        p.values.remove(made)
+        e["primals"] = names
+        if op == "jvp":
+            e["tangents"] = tangents()
+        elif op == "linearize":
+            e["tangents"] = [tangents() for _ in range(1 if simple else p.rng.randint(1, 2))]
+        else:
+            given = [p.array(o.dtype, o.shape) for o in outs]
+            e["cotangents"] = [given[0] if len(outs) == 1 else given]
+        made = p.add(op, [], out.dtype, out.shape, False, **e)
+        del p.body[-1]["args"]
+    p.values.remove(made)
+    if simple:
+        known = {"grad": [(made.name, v.dtype, v.shape)], "value_and_grad": [("p", out.dtype, ()), ("", v.dtype, v.shape)],
+                 "jacfwd": [(made.name, out.dtype, out.shape + v.shape)], "jacrev": [(made.name, v.dtype, out.shape + v.shape)],
+                 "hessian": [(made.name, v.dtype, v.shape + v.shape)], "jvp": [("p", out.dtype, out.shape), ("", out.dtype, out.shape)],
+                 "linearize": [("p", out.dtype, out.shape), ("", out.dtype, out.shape)],
+                 "vjp": [("p", out.dtype, out.shape), ("c", v.dtype, v.shape)]}[op]
+        if len(known) == 2:
+            p.body[-1]["out"] = [f"{prefix}{made.name}" for prefix, _, _ in known]
+            known = [(f"{prefix}{made.name}" + "/0" * (prefix == "c"), dtype, shape) for prefix, dtype, shape in known]
+        p.values += [Value(name, dtype, shape, False) for name, dtype, shape in known if len(shape) < 5]
     return made
 
 
@@ -110,7 +124,16 @@ def inside(p):
     """A derivative inside of what is differentiated."""
     if p.depth > 1:
         return None
-    return derivative(p, p.rng.choice(["grad", "grad", "jvp", "vjp"]), 3, simple=True)
+    op = p.rng.choice(["grad", "grad", "jvp", "vjp"] + list(REVERSE + FORWARD) + ["hessian"])
+    Program.nested += 1
+    made = derivative(p, op, 3, simple=True)
+    Program.nested -= 1
+    return made
+
+
+def constant(p):
+    v = p.pick(is_float)
+    return v and p.add("stop_gradient", [v], v.dtype, v.shape, v.tame)
 
 
 # -- functions and host functions with rules -------------------------------------------------------
@@ -125,28 +148,51 @@ def closed(p, v, steps=2):
     return arg, q, out
 
 
-def custom_jvp(p):
-    """The rule gives another tangent than the derivative: the answer shows whether it is used."""
+def two(p):
+    """A value, another one or a number that is not differentiated, and what stands before the arguments of the rules."""
     v = p.pick(is_float)
     if not v or p.depth > 2:
         return None
+    other = p.pick(lambda u: u.dtype == v.dtype and u.shape == v.shape) if p.rng.random() < 0.5 else p.rng.choice([0.5, -2.0])
+    return v, other, {} if isinstance(other, Value) else {"nondiff_argnums": [0]}
+
+
+def scaled(q, arg, out, k):
+    """Has the function end in a factor, so that it depends on its other argument too."""
+    made = q.add("mul", [out.name, k], out.dtype, out.shape)
+    return q, arg, made
+
+
+def custom_jvp(p):
+    """The rule gives another tangent than the derivative: the answer shows whether it is used."""
+    found = two(p)
+    if not found:
+        return None
+    v, other, nondiff = found
     arg, q, out = closed(p, v)
-    t, c, d = (f"{n}{p.depth}r" for n in "tcd")
+    k, t, s, c, d, b = (f"{n}{p.depth}r" for n in "ktscdb")
+    q, arg, out = scaled(q, arg, out, k)
     rule = q.body + [{"op": "cos", "args": [arg.name], "out": c}, {"op": "mul", "args": [t, c], "out": d}]
-    return p.add("custom_jvp", [v], v.dtype, v.shape, fun=whole([arg], q, out.name),
-                 jvp={"args": [arg.name, t], "body": rule, "return": [out.name, d]})
+    taken = [k, arg.name, t] if nondiff else [k, arg.name, s, t]
+    if not nondiff:
+        rule.append({"op": "sub", "args": [d, s], "out": b})
+    return p.add("custom_jvp", [other, v], v.dtype, v.shape, fun={**whole([arg], q, out.name), "args": [k, arg.name]},
+                 jvp={"args": taken, "body": rule, "return": [out.name, d if nondiff else b]}, **nondiff)
 
 
 def custom_vjp(p):
-    v = p.pick(is_float)
-    if not v or p.depth > 2:
+    found = two(p)
+    if not found:
         return None
+    v, other, nondiff = found
     arg, q, out = closed(p, v)
-    r, t, c, d = (f"{n}{p.depth}r" for n in "rtcd")
+    k, r, t, c, d = (f"{n}{p.depth}r" for n in "krtcd")
+    q, arg, out = scaled(q, arg, out, k)
     back = [{"op": "cos", "args": [f"{r}/0"], "out": c}, {"op": "mul", "args": [t, c], "out": d}]
-    return p.add("custom_vjp", [v], v.dtype, v.shape, fun=whole([arg], q, out.name),
-                 fwd={"args": [arg.name], "body": q.body, "return": [out.name, [arg.name]]},
-                 bwd={"args": [r, t], "body": back, "return": [d]})
+    first = [] if nondiff else [p.rng.choice([None, t])]
+    return p.add("custom_vjp", [other, v], v.dtype, v.shape, fun={**whole([arg], q, out.name), "args": [k, arg.name]},
+                 fwd={"args": [k, arg.name], "body": q.body, "return": [out.name, [arg.name]]},
+                 bwd={"args": [k, r, t] if nondiff else [r, t], "body": back, "return": first + [d]}, **nondiff)
 
 
 def checkpoint(p):
@@ -159,32 +205,82 @@ def checkpoint(p):
     return p.add("checkpoint", [v], v.dtype, v.shape, fun=fun, **({"policy": policy} if policy else {}))
 
 
+def host_call(fn, method, args, like, out):
+    return {"op": "callback", "fn": fn, "method": method, "args": args, "out": [out],
+            "result": [{"shape": list(like.shape), "dtype": like.dtype}]}
+
+
+def factor(p, fn, v, x, out, method, depth):
+    """A host function whose rule multiplies the tangent with what another host function gives, which has such a rule too."""
+    plain = host_call(fn, method, [x], v, "z")
+    if not depth:
+        return {**plain, "out": [out]}
+    u, t = f"u{depth}f", f"t{depth}f"
+    more = {"sin": "cos", "cos": "neg_sin"}[fn]
+    rule = [factor(p, fn, v, u, "z", method, depth - 1), factor(p, more, v, u, "c", method, depth - 1),
+            {"op": "mul", "args": ["c", t], "out": "d"}]
+    return {"op": "custom_jvp", "args": [x], "out": out, "fun": {"args": [u], "body": [host_call(fn, method, [u], v, "z")], "return": "z"},
+            "jvp": {"args": [u, t], "body": rule, "return": ["z", "d"]}}
+
+
 def callback(p):
-    """A host function with a rule in the direction the case goes."""
+    """A host function with a rule in the direction the case goes, or one whose rule goes in both."""
     v = p.pick(lambda v: is_float(v) and v.tame)
-    if not v or p.direction is None:
+    if not v:
         return None
-    twin = p.pick(lambda u: u.dtype == v.dtype and u.shape == v.shape)
-    names = ["affine", "mul", "sin"] + (["sum_last", "cumsum_last", "sort_last"] if v.shape and 0 not in v.shape else [])
-    fn = p.rng.choice(names)
-    args, shape = ([v, twin] if fn == "mul" else [v]), (v.shape[:-1] if fn == "sum_last" else v.shape)
     method = p.rng.choice(METHODS)
+    if p.direction is None or Program.nested or p.rng.random() < 0.15:
+        made = p.add("callback", [v], v.dtype, v.shape, True)
+        p.body[-1] = factor(p, "sin", v, v.name, made.name, method, p.rng.randint(1, 2))
+        return made
+    twin = p.pick(lambda u: u.dtype == v.dtype and u.shape == v.shape)
+    names = ["affine", "mul", "sin", "scale"] + (["sum_last", "cumsum_last", "sort_last", "minmax_last"] if v.shape and 0 not in v.shape else [])
+    names += ["exp", "square"] if p.direction == "vjp" else []
+    if len(v.shape) == 1:
+        twin = p.pick(lambda u: u.dtype == v.dtype and len(u.shape) == 1)
+        matrix = p.pick(lambda u: u.dtype == v.dtype and len(u.shape) == 2 and u.shape[1] == v.shape[0])
+        names = [n for n in names if n != "mul"] + ["outer"] + ["matvec"] * bool(matrix)
+    fn = p.rng.choice(names)
+    args, shapes = [v], [v.shape]
+    if fn == "mul":
+        args = [v, twin]
+    elif fn == "outer":
+        args, shapes = [v, twin], [v.shape + twin.shape]
+    elif fn == "matvec":
+        args, shapes = [matrix, v], [matrix.shape[:1]]
+    elif fn == "sum_last":
+        shapes = [v.shape[:-1]]
+    elif fn == "minmax_last":
+        shapes = [v.shape[:-1]] * 2
+    elif fn == "scale":
+        factors = p.array("int64", v.shape)
+        args = [v, p.pick(lambda u: u.dtype == "int64" and u.shape == v.shape) or factors]
     rule = {"fn": f"{fn}_{p.direction}"}
     if p.rng.random() < 0.4:
         rule["method"] = p.rng.choice(METHODS)
-    made = p.add("callback", args, v.dtype, shape, fn in ("sin", "sort_last"), fn=fn, method=method,
-                 result=[{"shape": list(shape), "dtype": v.dtype}], **{p.direction: rule})
+    if fn == "exp":
+        rule["residuals"] = "results"
+    elif fn == "square":
+        rule["residuals"] = {"fn": "square_forward", "result": [{"shape": list(v.shape), "dtype": v.dtype}]}
+    elif fn == "sin" and p.rng.random() < 0.5:
+        rule[p.direction] = {"fn": f"{rule['fn']}_{p.direction}"}
+    made = p.add("callback", args, v.dtype, shapes[0], fn in ("sin", "sort_last"), fn=fn, method=method,
+                 result=[{"shape": list(shape), "dtype": v.dtype} for shape in shapes], **{p.direction: rule})
     p.body[-1]["out"] = [made.name]
+    if len(shapes) == 2:
+        p.body[-1]["out"].append(f"p{made.name}")
+        p.values.append(Value(f"p{made.name}", v.dtype, shapes[1], False))
     return made
 
 
-Program.direction = None
-PLAIN = [a.unary, a.unary, a.unary, a.binary, a.binary, a.binary, a.with_literal, a.with_literal, a.select, a.select, a.reduce,
-         a.order, a.transpose, a.take, a.dot, a.slices, a.statistic, a.one_index, a.power, a.convert, a.clamp, a.running,
+Program.direction, Program.nested = None, 0
+PLAIN = [a.unary, a.unary, a.unary, a.binary, a.binary, a.binary, a.with_literal, a.with_literal, a.select, a.select, a.reduce, a.reduce,
+         a.order, a.transpose, a.take, a.dot, a.slices, a.statistic, a.one_index, a.power, a.convert, a.clamp, a.running, a.running,
          a.reshape, a.expand, a.squeeze, a.join, a.pad, a.dynamic, a.scatter, a.along, a.best, a.together, a.normal,
-         a.rearrange, a.einsum, a.outer, a.matmul, a.system]
+         a.rearrange, a.einsum, a.outer, a.matmul, a.system, a.system, a.extreme, a.made_up]
 Program.makers = PLAIN
-Program.inner = PLAIN + [f.conditional, f.loop, f.nested, inside, checkpoint, callback, custom_jvp, f.collective, f.collective]
+Program.inner = PLAIN + [f.conditional, f.conditional, f.loop, f.loop, f.loop, f.nested, inside, inside, checkpoint, callback, callback,
+                         custom_jvp, f.collective, f.collective, constant]
 
 
 def operations(tree, found):
@@ -211,13 +307,14 @@ def case(seed, number):
 def one(rng):
     op = rng.choice(("grad", "value_and_grad", "jacrev", "vjp", "jvp", "jvp", "jacfwd", "linearize", "hessian"))
     Program.direction = "jvp" if op in FORWARD else "vjp" if op in REVERSE else None
-    extra = [custom_vjp] if op in REVERSE else []
-    kept = Program.inner
+    extra = [custom_vjp] if op in REVERSE else [f.custom, f.custom] if op in FORWARD else []
+    kept, Program.nested = Program.inner, 0
     Program.inner = kept + extra
     try:
         levels = rng.choice([0, 0, 1, 1, 1, 2])
         sizes = [rng.choice([1, 2, 2, 3, 3]) for _ in range(levels)]
-        axes = [("ij"[k], n) for k, n in enumerate(sizes) if rng.random() < 0.4]
+        axes = [("ij"[k], n) for k, n in enumerate(sizes) if rng.random() < 0.5]
+        Program.inner += [f.collective] * (6 * bool(axes))
         specs = [{"in_axes": [], "out_axes": 0, **({"axis_name": "ij"[k]} if ("ij"[k], n) in axes else {})}
                  for k, n in enumerate(sizes)]
         inputs, values, ties = [], [], rng.random() < 0.3
@@ -250,7 +347,7 @@ def one(rng):
     used = operations(p.body, set())
     if used & set(NEVER) or (op not in FORWARD and used & set(NOT_BACK)):
         return None
-    if used & {"grad", "vjp"} and used & {"while", "custom_vmap"}:
+    if used & {"grad", "vjp", "value_and_grad", "jacrev", "hessian"} and used & set(NOT_BACK):
         return None
     return {"mode": rng.choice(["jit", "eager"]), "inputs": inputs, "vmap": specs,
             "fun": {"args": [f"a{n}" for n in range(arity)], "body": p.body, "return": made.name}}

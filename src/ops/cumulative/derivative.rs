@@ -12,7 +12,8 @@ use crate::ops::derivative::{all_zero, linear_jvp, linear_transpose, not_linear}
 use crate::ops::elementwise::share_of;
 use crate::ops::rule::{Derivative, LinearInput, Outputs, Tangents};
 use crate::program::{
-    Atom, BinaryOp, Concatenate, Cumulative, CumulativeOp, Pad, PadAxis, Rev, Slice, UnaryOp,
+    Atom, BinaryOp, Concatenate, Cumulative, CumulativeOp, Pad, PadAxis, Rev, Slice, StopGradient,
+    UnaryOp,
 };
 
 impl Derivative for Cumulative {
@@ -132,16 +133,21 @@ fn combine(cx: &mut dyn Tangents, kind: CumulativeOp, x: Dual, y: Dual) -> Resul
     Ok(Dual { value, tangent })
 }
 
-/// `log(exp(x) + exp(y))`.
+/// `log(exp(x) + exp(y))`, smooth in all its derivatives: what is taken out of the sum is a constant to them, so ties have no
+/// kink.
 fn log_add_exp(cx: &mut dyn Tangents, x: Atom, y: Atom) -> Result<Atom, Error> {
     let top = cx.binary(BinaryOp::Max, x, y)?;
-    let distance = cx.sub(x, y)?;
-    let size = cx.unary(UnaryOp::Abs, distance)?;
-    let negated = cx.neg(size)?;
-    let power = cx.unary(UnaryOp::Exp, negated)?;
-    let rest = cx.unary(UnaryOp::Log1p, power)?;
-    let sum = cx.add(top, rest)?;
+    let top = cx.emit1(StopGradient, smallvec![top])?;
+    let mut power = |atom| {
+        let below = cx.sub(atom, top)?;
+        cx.unary(UnaryOp::Exp, below)
+    };
+    let (left, right) = (power(x)?, power(y)?);
+    let sum = cx.add(left, right)?;
+    let log = cx.unary(UnaryOp::Log, sum)?;
+    let sum = cx.add(top, log)?;
     // Infinities of one sign have no distance and are their own sum.
+    let distance = cx.sub(x, y)?;
     let undefined = cx.binary(BinaryOp::Ne, distance, distance)?;
     let plain = cx.add(x, y)?;
     cx.select(undefined, plain, sum)

@@ -84,7 +84,9 @@ impl Derivative for Cholesky {
         let divisor = cx.add(diagonal, one)?;
         let lower = masked(cx, both, BinaryOp::Ge)?;
         let lower = cx.div(lower, divisor)?;
-        Ok(smallvec![Some(product(cx, factor, lower)?)])
+        // The factor is lower triangular, also where there is none and the rest of it is NaN.
+        let moved = product(cx, factor, lower)?;
+        Ok(smallvec![Some(masked(cx, moved, BinaryOp::Ge)?)])
     }
 
     fn transpose(

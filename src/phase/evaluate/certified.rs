@@ -34,7 +34,7 @@
 
 use std::ops::Neg;
 
-use crate::phase::evaluate::quantity::Recipe;
+use crate::phase::evaluate::quantity::{Recipe, Start};
 use crate::phase::index::{IndexVec, Slot, Transient};
 use crate::phase::numeric::big::Big;
 use crate::phase::numeric::error::NumericError;
@@ -192,7 +192,11 @@ impl Problem<'_> {
 
     /// How many outputs there are, and how many transposed solves.
     fn outputs(&self) -> (usize, usize) {
-        (self.recipe.right.len(), self.recipe.solves())
+        let outputs = match self.recipe.starts() {
+            [] => self.recipe.right.len(),
+            starts => starts.len(),
+        };
+        (outputs, self.recipe.solves())
     }
 
     /// Which entries are zero at this theta.
@@ -231,8 +235,15 @@ impl Problem<'_> {
         columns.collect()
     }
 
-    /// The first transposed solutions: A' y_1 = alpha, A' y_{i+1} = y_i.
+    /// The first transposed solutions: A' y_1 = alpha, A' y_{i+1} = y_i; or each from a start of its own.
     fn transposed<S: Scalar>(&self, factor: &Factor<S>) -> Vec<IndexVec<Transient, S>> {
+        let symbolic = self.trace.symbolic();
+        let starts = self.recipe.starts();
+        if !starts.is_empty() {
+            let wide = |start: &Start| start.iter().map(|&w| S::from_f64(w)).collect();
+            let solve = |start| factor.solve_transposed(symbolic, &wide(start));
+            return starts.iter().map(solve).collect();
+        }
         let layout = self.trace.symbolic().layout();
         let mut y = IndexVec::filled(S::ZERO, layout.transient_count());
         for (t, probability) in layout.start(self.trace.graph()) {
@@ -258,7 +269,17 @@ impl Problem<'_> {
             magnitudes: vec![S::ZERO; outputs * parameters],
             infinite: vec![0.0; outputs * parameters],
         };
-        let is_chain = self.recipe.is_chain();
+        let own_starts = !self.recipe.starts().is_empty();
+        let is_chain = self.recipe.is_chain() && !own_starts;
+        // Which transposed solution meets which solution.
+        let pairs = |output: usize| -> Vec<(usize, usize)> {
+            match (own_starts, is_chain) {
+                (true, _) => vec![(output, 0)],
+                (_, true) => (0..=output).map(|i| (i, output - i)).collect(),
+                (_, false) => vec![(0, output)],
+            }
+        };
+        let pairs: Vec<Vec<(usize, usize)>> = (0..outputs).map(pairs).collect();
         for t in layout.transients().iter() {
             for edge in graph.edges_from(layout.vertex(t)) {
                 let target = layout.number(edge.to);
@@ -269,7 +290,7 @@ impl Problem<'_> {
                         for (&parameter, coefficient) in
                             edge.parameters.iter().zip(edge.coefficients)
                         {
-                            if !y[0][t].is_zero() {
+                            if !y[pairs[output][0].0][t].is_zero() {
                                 sums.infinite[output * parameters + parameter as usize] =
                                     f64::INFINITY * coefficient.signum();
                             }
@@ -277,8 +298,8 @@ impl Problem<'_> {
                         continue;
                     }
                     let (mut change, mut size) = (S::ZERO, S::ZERO);
-                    for i in 0..if is_chain { output + 1 } else { 1 } {
-                        let x = &x[output - i];
+                    for &(i, j) in &pairs[output] {
+                        let x = &x[j];
                         let there = target.map_or(S::ZERO, |target| x[target]);
                         change = change + y[i][t] * (there + -x[t]);
                         size = size + y[i][t] * (there + x[t]);

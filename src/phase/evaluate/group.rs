@@ -87,7 +87,7 @@ impl<S: Lanes> Pass for Finish<'_, S> {
         self.products
             .extend(solutions.map(|k| kernel.start_product(ranks, k)));
         if let (Some(adjoint), Some(of)) = (self.adjoint, &job.recipe.transposed) {
-            adjoint.run(ranks, kernel);
+            adjoint.run(ranks, kernel, &of.starts);
             if !of.terms.is_empty() {
                 adjoint.add_up(job.ingredients(kernel, &of.terms));
             }
@@ -204,8 +204,10 @@ impl<S: Lanes> Solved<'_, S> {
             let (low, high) = self.kernel.extremes(k, lane);
             low >= 1.0 / Range::LIMIT && high <= Range::LIMIT
         };
+        let starts = self.job.recipe.starts();
         self.kernel.is_safe(lane)
-            && self.job.ranks().start_is_safe()
+            && (!starts.is_empty() || self.job.ranks().start_is_safe())
+            && starts.iter().all(|s| is_safe(s.as_slice()))
             && (0..self.job.recipe.right.len()).all(in_range)
     }
 
@@ -346,6 +348,11 @@ pub(crate) fn answer_at(point: &Point, job: &Job<'_>, out: &mut [f64]) -> Result
         }
     }
     Ok(())
+}
+
+/// Whether weights are far enough from the end of the range of `f64`.
+fn is_safe(weights: &[f64]) -> bool {
+    weights.iter().all(|&w| w == 0.0 || w > 1e-90)
 }
 
 fn new_adjoint<S: Lanes>(job: &Job<'_>) -> Option<Adjoint<S>> {

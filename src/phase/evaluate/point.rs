@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 use ndarray::{ArrayView1, Axis};
 
 use crate::phase::evaluate::certified::Problem;
-use crate::phase::evaluate::quantity::{Output, Recipe, variance_is_doubtful};
+use crate::phase::evaluate::quantity::{Output, Recipe, Start, variance_is_doubtful};
 use crate::phase::graph::VertexId;
 use crate::phase::index::{Index, IndexVec, Rank, Slot, Transient};
 use crate::phase::numeric::error::NumericError;
@@ -276,15 +276,37 @@ impl Point {
                 Output::Variance => out[0] = self.variance(),
                 Output::WaitingTimes => self.waiting_times(out),
                 Output::SojournTimes => self.precise().sojourn_times(out),
-                Output::Gradients => Problem {
-                    trace: &self.trace,
-                    theta: &self.theta,
-                    nonabsorbing: self.nonabsorbing.as_ref(),
-                    recipe,
+                Output::Gradients => {
+                    self.check_starts(recipe.starts())?;
+                    let problem = Problem {
+                        trace: &self.trace,
+                        theta: &self.theta,
+                        nonabsorbing: self.nonabsorbing.as_ref(),
+                        recipe,
+                    };
+                    problem.answer(out)?;
                 }
-                .answer(out)?,
             }
         }
         Ok(())
+    }
+
+    /// Refuses starts where the waiting time is infinite.
+    fn check_starts(&self, starts: &[Start]) -> Result<(), NumericError> {
+        let Some(marks) = &self.nonabsorbing else {
+            return Ok(());
+        };
+        let layout = self.trace.symbolic().layout();
+        let mut reached = layout.transients().iter().filter(|&t| marks[t]);
+        match reached.find(|&t| starts.iter().any(|start| start[t] > 0.0)) {
+            None => Ok(()),
+            Some(t) => {
+                let vertex = layout.vertex(t);
+                Err(NumericError::NoAbsorptionAtTheta {
+                    vertex,
+                    state: self.trace.graph().state(vertex).to_vec(),
+                })
+            }
+        }
     }
 }

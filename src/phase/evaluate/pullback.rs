@@ -4,11 +4,14 @@
 //! thetas are replayed in one batch, with gradients; what is left is a product with the cotangents. A cotangent of 0 asks
 //! for nothing, so what is infinite and not asked for does no harm.
 
+use std::sync::Arc;
+
 use ndarray::{Array2, ArrayD, ArrayView2, Axis, IxDyn};
 
-use crate::phase::evaluate::quantity::{Quantity, Recipe};
+use crate::phase::evaluate::quantity::{Quantity, Recipe, Start};
+use crate::phase::graph::VertexId;
 use crate::phase::graph::error::GraphError;
-use crate::phase::graph::{Graph, VertexId};
+use crate::phase::index::{Index, IndexVec, Transient};
 use crate::phase::numeric::error::NumericError;
 use crate::phase::trace::EliminationTrace;
 use crate::{Array, BoxError, Callback, VmapMethod};
@@ -67,82 +70,112 @@ pub(super) fn sojourn_pullback(trace: &EliminationTrace) -> Callback {
     })
 }
 
+/// How many transposed solutions are held for one elimination.
+const STARTS: usize = 32;
+
 /// The backward rule of the waiting times, whose product with cotangents is the expectation from another start distribution.
+///
+/// One elimination per theta serves all of its cotangents, and thetas with the same cotangents are one batch.
 pub(super) fn waiting_pullback(trace: &EliminationTrace) -> Callback {
     let trace = trace.clone();
     rule("waiting_times", move |args: &[Array]| {
         let (thetas, cotangents) = operands(args)?;
         let (lead, parameters) = (lead(&thetas, &cotangents), trace.param_length());
         let lanes: usize = lead.iter().product();
-        // One start for all thetas where the cotangents are shared, otherwise one for each.
-        let shared = cotangents.len() == trace.graph().vertex_count();
-        let cotangents = if shared {
-            cotangents
-        } else {
-            spread(&cotangents, &lead)?
+        let shape: Vec<usize> = lead.iter().copied().chain([parameters]).collect();
+        let mut out = Array2::<f64>::zeros((lanes, parameters));
+        if out.is_empty() {
+            return Ok(vec![Array::from(out.into_shape_with_order(IxDyn(&shape))?)]);
+        }
+        let rows = thetas.len() / parameters;
+        let table = thetas
+            .to_shape((rows, parameters))
+            .map_err(|_| "thetas that do not fit")?;
+        // The lanes of each theta, with their cotangents.
+        let mut own: Vec<Vec<(usize, usize)>> = vec![Vec::new(); rows];
+        let places = rows_of(&thetas, &lead)?.into_iter();
+        for (lane, (theta, cotangent)) in places.zip(rows_of(&cotangents, &lead)?).enumerate() {
+            own[theta].push((lane, cotangent));
+        }
+        let same = |a: &[(usize, usize)], b: &[(usize, usize)]| {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.1 == b.1)
         };
-        let thetas = spread(&thetas, &lead)?.into_shape_with_order((lanes, parameters))?;
-        let rows = if shared { lanes } else { 1 };
-        let mut out = Array2::zeros((lanes, parameters));
-        let last = Axis(cotangents.ndim() - 1);
-        for (k, cotangent) in cotangents.lanes(last).into_iter().enumerate() {
-            let own = ndarray::s![k * rows..(k + 1) * rows, ..];
-            for sign in [1.0, -1.0] {
-                let weights: Vec<f64> = cotangent.iter().map(|&c| (sign * c).max(0.0)).collect();
-                if let Some((graph, total)) = starting_in(trace.graph(), &weights)? {
-                    let batch = EliminationTrace::record(&graph).batch();
-                    let (_, found) = batch.values_and_gradients(thetas.slice(own))?;
-                    out.slice_mut(own).scaled_add(sign * total, &found);
+        let alike = own.iter().all(|lanes| same(lanes, &own[0]));
+        let together = if alike { rows.max(1) } else { 1 };
+        for (own, thetas) in own
+            .chunks(together)
+            .zip(table.axis_chunks_iter(Axis(0), together))
+        {
+            let wanted: Vec<usize> = own[0].iter().map(|&(_, cotangent)| cotangent).collect();
+            let starts = starts(&trace, &cotangents, &wanted)?;
+            for starts in starts.chunks(STARTS) {
+                let weights = starts.iter().map(|(_, _, start)| Arc::clone(start));
+                let recipe = Recipe::gradients_from(weights.collect(), parameters);
+                let answers = trace.batch().rows_by(thetas.view(), &recipe)?;
+                for (lanes, row) in own.iter().zip(answers.chunks(recipe.width().max(1))) {
+                    for ((place, scale, _), found) in starts.iter().zip(row.chunks(parameters)) {
+                        let mut to = out.row_mut(lanes[*place].0);
+                        to.iter_mut()
+                            .zip(found)
+                            .for_each(|(to, x)| *to += scale * x);
+                    }
                 }
             }
         }
-        let shape: Vec<usize> = lead.into_iter().chain([parameters]).collect();
         Ok(vec![Array::from(out.into_shape_with_order(IxDyn(&shape))?)])
     })
 }
 
-/// The graph with a start distribution in proportion to weights by vertex, and their sum; none where they are all zero. The start's own
-/// weight is that of the vertices it leads to.
-fn starting_in(graph: &Graph, weights: &[f64]) -> Result<Option<(Graph, f64)>, GraphError> {
-    let mut weights = weights.to_vec();
-    let of_start = std::mem::take(&mut weights[VertexId::START.index()]);
-    for &(vertex, probability) in graph.start() {
-        weights[vertex.index()] += of_start * probability;
-    }
-    let total: f64 = weights.iter().sum();
-    if total == 0.0 {
-        return Ok(None);
-    }
-    let mut builder = Graph::builder(graph.state_length(), graph.param_length());
-    builder.start_state(graph.state(VertexId::START));
-    for vertex in graph.vertices().skip(1) {
-        builder.add_vertex(graph.state(vertex));
-    }
-    for edge in graph.edges() {
-        if edge.coefficients.is_empty() {
-            builder.add_constant_edge(edge.from, edge.to, edge.constant);
-        } else {
-            let mut coefficients = vec![0.0; graph.param_length()];
-            for (&parameter, &c) in edge.parameters.iter().zip(edge.coefficients) {
-                coefficients[parameter as usize] = c;
+/// For each lane the row of an array that it has, of those before its last axis.
+fn rows_of(x: &ArrayD<f64>, lead: &[usize]) -> Result<Vec<usize>, BoxError> {
+    let own = &x.shape()[..lead.len()];
+    let count = own.iter().product();
+    let rows = ArrayD::from_shape_vec(IxDyn(own), (0..count).collect())?;
+    let spread = rows.broadcast(IxDyn(lead));
+    let spread = spread.ok_or("leading axes that do not fit")?;
+    Ok(spread.iter().copied().collect())
+}
+
+/// The start distributions that rows of cotangents are: each as its positive and its negative part, of which the largest
+/// weight is 1. With each its place among `wanted`, and what its answer is multiplied with.
+fn starts(
+    trace: &EliminationTrace,
+    cotangents: &ArrayD<f64>,
+    wanted: &[usize],
+) -> Result<Vec<(usize, f64, Start)>, BoxError> {
+    let (graph, layout) = (trace.graph(), trace.symbolic().layout());
+    let count = graph.vertex_count();
+    let values = cotangents.as_slice().unwrap_or(&[]);
+    let mut out = Vec::new();
+    for (place, &row) in wanted.iter().enumerate() {
+        let mut weights = values[row * count..][..count].to_vec();
+        // The start's own weight is that of the vertices it leads to.
+        let of_start = std::mem::take(&mut weights[VertexId::START.index()]);
+        for &(vertex, probability) in graph.start() {
+            weights[vertex.index()] += of_start * probability;
+        }
+        for sign in [1.0, -1.0] {
+            let vertices = layout.transients().iter().map(|t| layout.vertex(t));
+            let part = vertices.map(|v| (sign * weights[v.index()]).max(0.0));
+            let part: Vec<f64> = part.collect();
+            let largest = part.iter().fold(0.0_f64, |m, &w| m.max(w));
+            if largest == 0.0 {
+                continue;
             }
-            builder.add_edge(edge.from, edge.to, &coefficients);
+            let infinite = |t: &Transient| {
+                let marks = layout.nonabsorbing();
+                marks.is_some_and(|marks| marks[*t]) && part[t.index()] > 0.0
+            };
+            if let Some(t) = layout.transients().iter().find(infinite) {
+                let vertex = layout.vertex(t);
+                let state = graph.state(vertex).to_vec();
+                return Err(GraphError::NoAbsorption { vertex, state }.into());
+            }
+            let start: IndexVec<Transient, f64> = part.iter().map(|w| w / largest).collect();
+            out.push((place, sign * largest, Arc::new(start)));
         }
     }
-    for vertex in graph.vertices() {
-        let weight = weights[vertex.index()];
-        // No time passes once absorbed.
-        if weight > 0.0 && !graph.is_absorbing(vertex) {
-            builder.start(vertex, weight / total);
-        }
-    }
-    if graph
-        .vertices()
-        .all(|v| weights[v.index()] == 0.0 || graph.is_absorbing(v))
-    {
-        return Ok(None);
-    }
-    Ok(Some((builder.build()?, total)))
+    Ok(out)
 }
 
 fn rule(

@@ -96,7 +96,13 @@ pub(crate) struct Transposed {
     /// How many gradients there are.
     pub gradients: usize,
     pub terms: Vec<Term>,
+    /// What each solve starts from, at most 1 everywhere. Where there is nothing, the first starts from the model's start
+    /// distribution and each other one from the solution before it.
+    pub starts: Vec<Start>,
 }
+
+/// Weights at least 0 by transient vertex.
+pub(crate) type Start = Arc<IndexVec<Transient, f64>>;
 
 /// What is solved for a quantity, and what its answer is made of.
 #[derive(Clone, Debug, Default)]
@@ -125,8 +131,35 @@ impl Recipe {
             solves,
             gradients,
             terms,
+            starts: Vec::new(),
         });
         self
+    }
+
+    /// The gradients of the expected times from other start distributions than the model's, which need not add up to 1.
+    pub(crate) fn gradients_from(starts: Vec<Start>, parameters: usize) -> Self {
+        let count = starts.len();
+        let term = |k: usize| Term {
+            output: k,
+            y: k,
+            x: 0,
+            factor: 1.0,
+        };
+        let part = Part::new("gradients", vec![count, parameters], "gradient", 0);
+        Self {
+            transposed: Some(Transposed {
+                solves: count,
+                gradients: count,
+                terms: (0..count).map(term).collect(),
+                starts,
+            }),
+            ..Self::new(part, Output::Gradients, chain(1))
+        }
+    }
+
+    /// The start distributions that are not the model's.
+    pub(crate) fn starts(&self) -> &[Start] {
+        self.transposed.as_ref().map_or(&[], |of| &of.starts)
     }
 
     /// How many numbers answer one theta.
@@ -234,6 +267,7 @@ impl Quantity {
                     solves: 1,
                     gradients: 0,
                     terms: Vec::new(),
+                    starts: Vec::new(),
                 }),
                 ..Recipe::new(
                     Part::new("expected_sojourn_time", vec![vertices], "vertex", 0),

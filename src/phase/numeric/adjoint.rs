@@ -54,7 +54,9 @@
 //! have a size above which nothing that was lost can matter ([`Adjoint::is_accurate`]). Other rewards need transposed solutions
 //! that are safe.
 
-use crate::phase::index::{Index, Position, Rank};
+use std::sync::Arc;
+
+use crate::phase::index::{Index, IndexVec, Position, Rank, Transient};
 use crate::phase::numeric::differences::Differences;
 use crate::phase::numeric::extended::Range;
 use crate::phase::numeric::kernel::{Diagonal, Kernel, RightHandSide};
@@ -77,6 +79,8 @@ const ROW: f64 = 32.0;
 /// Transposed solutions and gradients of a group of lanes.
 pub(crate) struct Adjoint<S> {
     count: usize,
+    /// How many solves follow one another.
+    order: usize,
     /// Solution i of rank r is `y[r * count + i]`.
     pub y: Vec<S>,
     /// By output and parameter.
@@ -107,6 +111,7 @@ impl<S: Lanes> Adjoint<S> {
         };
         Self {
             count,
+            order: count,
             y: zeros(ranks.all().len() * count),
             gradient: zeros(gradient),
             bound: zeros(gradient),
@@ -138,19 +143,34 @@ impl<S: Lanes> Adjoint<S> {
         *y = y.add(value);
     }
 
-    /// Solves the transposed systems, after a run of the kernel that retained its factors.
+    /// Solves the transposed systems, after a run of the kernel that retained its factors: from the model's start distribution one
+    /// after the other, or each from one of `starts`.
     #[inline(always)]
-    pub(crate) fn run(&mut self, ranks: &Ranks, kernel: &Kernel<S>) {
+    pub(crate) fn run(
+        &mut self,
+        ranks: &Ranks,
+        kernel: &Kernel<S>,
+        starts: &[Arc<IndexVec<Transient, f64>>],
+    ) {
         self.y.fill(S::ZERO);
         self.least = S::INFINITY;
         self.largest = S::ZERO;
-        for &(rank, probability) in ranks.start() {
-            self.add(rank, 0, S::splat(probability));
+        let is_chain = starts.is_empty();
+        self.order = if is_chain { self.count } else { 1 };
+        if is_chain {
+            for &(rank, probability) in ranks.start() {
+                self.add(rank, 0, S::splat(probability));
+            }
+        }
+        for (i, weights) in starts.iter().enumerate() {
+            for rank in ranks.all().iter() {
+                self.add(rank, i, S::splat(weights[ranks.transient(rank)]));
+            }
         }
         for block in ranks.symbolic().layout().blocks() {
             let members = ranks.block(block);
             for i in 0..self.count {
-                if i > 0 {
+                if is_chain && i > 0 {
                     for rank in members.iter() {
                         self.add(rank, i, self.solution(rank, i - 1));
                     }
@@ -319,7 +339,7 @@ impl<S: Lanes> Adjoint<S> {
         let x = bits(largest(&kernel.largest));
         let coefficient = bits(of.sensitivity.largest);
         let rate = coefficient + bits(largest(kernel.sources())) + ROW;
-        let order = self.count as f64;
+        let order = self.order as f64;
         let lost = -1074.0 + COUNT * order + rate + coefficient + x * (order + 1.0) + 1.0;
         // Far below what may have been lost there is nothing left of eleven digits.
         SMALLEST.max(lost + 60.0)

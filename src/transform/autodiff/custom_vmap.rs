@@ -1,7 +1,8 @@
-//! The derivative of a batching rule, which is the batching rule of the derivative.
+//! The derivative of a batching rule, which is the batching rule of the derivative, and that of a part of a function.
 
+use super::emit::unmarked;
 use crate::array::TensorType;
-use crate::error::Error;
+use crate::error::{AutodiffError, Error};
 use crate::ops::BatchDim;
 use crate::program::{CustomRule, Program, RuleOutcome};
 use crate::transform::vmap::batch::{MappedAxis, batch_program, finish};
@@ -30,22 +31,27 @@ pub(super) fn jvp_of_rule(
             with[k] = flag;
         }
         let alike = (0..args.len()).any(|k| own[k] && with[k]);
-        // The rule is asked about arguments that are batched with their tangents. Where there are such, the others become so;
-        // where there are none, the rule's answer for one lane is batched as any program.
-        let asked: Vec<bool> = own
-            .iter()
-            .zip(&with)
-            .map(|(&a, &b)| alike && (a || b))
-            .collect();
-        let lane = |k: usize, flag: bool, ty: &TensorType| match (flag, asked[k]) {
-            (true, false) => ty.remove_axis(0),
-            (false, true) => ty.insert_axis(0, size),
-            (true, true) | (false, false) => ty.clone(),
+        let ask = |asked: &[bool]| {
+            let lane = |k: usize| match (own[k], asked[k]) {
+                (true, false) => types[k].remove_axis(0),
+                (false, true) => types[k].insert_axis(0, size),
+                (true, true) | (false, false) => types[k].clone(),
+            };
+            let given: Vec<TensorType> = (0..args.len()).map(lane).collect();
+            inner.run(size, asked, &given)
         };
-        let given: Vec<TensorType> = (0..args.len())
-            .map(|k| lane(k, own[k], &types[k]))
-            .collect();
-        let answer = inner.run(size, &asked, &given)?;
+        // The rule is asked about arguments that are batched with their tangents. Where there are such, the others become so;
+        // where there are none, the rule's answer for one lane is batched as any program, unless it makes lanes nonetheless.
+        let either: Vec<bool> = own.iter().zip(&with).map(|(&a, &b)| a || b).collect();
+        let mut asked = match alike {
+            true => either.clone(),
+            false => vec![false; args.len()],
+        };
+        let mut answer = ask(&asked)?;
+        if !alike && answer.batched.contains(&true) {
+            asked = either;
+            answer = ask(&asked)?;
+        }
         if answer.def != *inner.out_def() {
             return Ok(answer);
         }
@@ -87,6 +93,57 @@ pub(super) fn jvp_of_rule(
             program,
             def: answer_def.clone(),
             batched: flags,
+        })
+    })
+}
+
+/// What of a program's results does not depend on some of its inputs, and which results do.
+type Divide = fn(&Program, &[bool]) -> Result<(Program, Vec<bool>), Error>;
+
+/// The rule of what a function computes without the arguments whose flag is set; arguments of these types, of whose results
+/// those in `hidden` depend on them.
+pub(super) fn known_of_rule(
+    rule: &CustomRule,
+    (unknown, types): (&[bool], &[TensorType]),
+    hidden: &[bool],
+    known: Divide,
+) -> CustomRule {
+    let (inner, unknown, lanes) = (rule.clone(), unknown.to_vec(), types.to_vec());
+    let hidden = hidden.to_vec();
+    let def = TreeDef::Tuple(vec![TreeDef::Leaf; hidden.iter().filter(|&&h| !h).count()]);
+    let answer_def = def.clone();
+    CustomRule::new(rule.name().into(), def, move |size, batched, types| {
+        // The rule is asked as if the others were the same for all lanes.
+        let mut given = batched.iter().zip(types);
+        let args = unknown.iter().zip(&lanes).map(|(&unknown, lane)| {
+            let given = if unknown { None } else { given.next() };
+            given.map_or((false, lane.clone()), |(&flag, ty)| (flag, ty.clone()))
+        });
+        let (flags, types): (Vec<bool>, Vec<TensorType>) = args.unzip();
+        let answer = inner.run(size, &flags, &types)?;
+        if answer.def != *inner.out_def() {
+            return Ok(answer);
+        }
+        let (mut program, unknown) = known(&answer.program, &unknown)?;
+        if unknown
+            .iter()
+            .zip(&hidden)
+            .any(|(&rule, &own)| rule && !own)
+        {
+            return Err(AutodiffError::RuleMismatch {
+                name: inner.name().to_owned(),
+                rule: "batching rule",
+                expected: "results that depend on no more arguments than the function's".to_owned(),
+                actual: "some that do".to_owned(),
+            }
+            .into());
+        }
+        let kept = unmarked(&hidden, &unknown);
+        program.outputs = unmarked(&program.outputs, &kept);
+        Ok(RuleOutcome {
+            program,
+            def: answer_def.clone(),
+            batched: unmarked(&answer.batched, &hidden),
         })
     })
 }

@@ -5,7 +5,7 @@ use std::panic::Location;
 
 use super::emit::floating;
 use super::jvp::jvp as jvp_program;
-use super::linearize::{linearize as linearize_program, transpose_split};
+use super::linearize::{Linearized, linearize as linearize_program, transpose_split};
 use super::source::{COTANGENTS, Source, TANGENTS, tangent_leaves, with_float0};
 use crate::array::{Array, TensorType};
 use crate::error::{AutodiffError, Error};
@@ -59,13 +59,52 @@ pub fn jvp<A: Tree, F: Func<A>>(
     tangents: impl Flatten,
 ) -> Result<(F::Out, F::Out), Error> {
     let location = Location::caller();
+    let (value, tangent, ()) = forward(&function, primals, tangents, location, |out| (out, ()))?;
+    Ok((value, tangent))
+}
+
+/// As [`jvp`], for a function that returns its value and something that is not differentiated: the value, its tangent, and what came
+/// beside it (JAX's `jvp` with `has_aux`).
+///
+/// # Errors
+///
+/// As for [`jvp`].
+///
+/// ```
+/// use elimap::prelude::*;
+/// use elimap::jvp_has_aux;
+/// let f = |x: Tensor| (x.square(), x + 1);
+/// let (y, dy, beside) = jvp_has_aux(f, (3.0,), (1.0,))?;
+/// let number = |t: Tensor| -> Result<f64, Error> { Ok(t.to_array()?.item()?) };
+/// assert_eq!((number(y)?, number(dy)?, number(beside)?), (9.0, 6.0, 4.0));
+/// # Ok::<(), elimap::Error>(())
+/// ```
+#[track_caller]
+pub fn jvp_has_aux<A: Tree, F: Func<A, Out = (V, X)>, V: Tree, X: Tree>(
+    function: F,
+    primals: impl Arguments<A>,
+    tangents: impl Flatten,
+) -> Result<(V, V, X), Error> {
+    forward(&function, primals, tangents, Location::caller(), |out| {
+        out
+    })
+}
+
+fn forward<A: Tree, F: Func<A>, V: Tree, X: Tree>(
+    function: &F,
+    primals: impl Arguments<A>,
+    tangents: impl Flatten,
+    location: Caller,
+    divide: impl FnOnce(F::Out) -> (V, X),
+) -> Result<(V, V, X), Error> {
     let (def, mut leaves) = flatten_args::<A>(primals);
     let types = leaf_types(&leaves);
     let tangents = tangent_leaves(TANGENTS, &def, &types, &tangents)?;
-    let source = Source::whole::<A, F>(&function, &def, &leaves, location)?;
-    let outputs = source.program.output_types();
+    let source = Source::trace::<A, F, V, X>(function, &def, &leaves, location, divide)?;
+    let outputs = source.value_types();
     let flags = source.inputs(&floating(&types));
     let mut program = jvp_program(&source.program, &flags)?
+        .of_first(outputs.len())
         .with_tangents(&floating(&outputs))?
         .program;
     check_forward(&program)?;
@@ -73,10 +112,12 @@ pub fn jvp<A: Tree, F: Func<A>>(
     program.inputs[args..].rotate_left(captures);
     leaves.extend(tangents);
     let mut found = run_or_inline(&program, &leaves, &source.captures, location)?;
-    let tangents = found.split_off(outputs.len());
+    let tangents = found.split_off(outputs.len() + source.aux.leaf_count());
+    let aux = found.split_off(outputs.len());
     Ok((
         results(&source.value, found)?,
         results(&source.value, with_float0(&outputs, tangents))?,
+        results(&source.aux, aux)?,
     ))
 }
 
@@ -155,24 +196,100 @@ pub fn linearize<A: Tree, F: Func<A>>(
     primals: impl Arguments<A>,
 ) -> Result<(F::Out, Pushforward<F::Out>), Error> {
     let location = Location::caller();
-    let (def, leaves) = flatten_args::<A>(primals);
-    let types = leaf_types(&leaves);
-    let source = Source::whole::<A, F>(&function, &def, &leaves, location)?;
-    let found = linearize_program(&source.program, &source.inputs(&floating(&types)))?;
-    let outputs = source.program.output_types();
-    let mut values = run_or_inline(&found.primal, &leaves, &source.captures, location)?;
-    let residuals = values.split_off(outputs.len());
-    let value = results(&source.value, values)?;
+    let (value, push, ()) = linearized(&function, primals, location, |out| (out, ()))?;
+    Ok((value, push))
+}
+
+/// As [`linearize`], for a function that returns its value and something that is not differentiated, which comes last (JAX's
+/// `linearize` with `has_aux`).
+///
+/// # Errors
+///
+/// As for [`linearize`].
+///
+/// ```
+/// use elimap::prelude::*;
+/// use elimap::linearize_has_aux;
+/// let (y, push, beside) = linearize_has_aux(|x: Tensor| (x.square(), x + 1), (3.0,))?;
+/// let number = |t: Tensor| -> Result<f64, Error> { Ok(t.to_array()?.item()?) };
+/// assert_eq!((number(y)?, number(push.call((0.5,))?)?, number(beside)?), (9.0, 3.0, 4.0));
+/// # Ok::<(), elimap::Error>(())
+/// ```
+#[track_caller]
+pub fn linearize_has_aux<A: Tree, F: Func<A, Out = (V, X)>, V: Tree, X: Tree>(
+    function: F,
+    primals: impl Arguments<A>,
+) -> Result<(V, Pushforward<V>, X), Error> {
+    linearized(&function, primals, Location::caller(), |out| out)
+}
+
+fn linearized<A: Tree, F: Func<A>, V: Tree, X: Tree>(
+    function: &F,
+    primals: impl Arguments<A>,
+    location: Caller,
+    divide: impl FnOnce(F::Out) -> (V, X),
+) -> Result<(V, Pushforward<V>, X), Error> {
+    let at = At::new::<A, F, V, X>(function, primals, location, divide)?;
+    let (value, residuals, aux) = at.run(location)?;
     let map = LinearMap {
-        program: found.linear,
+        program: at.found.linear,
         residuals,
-        used: vec![true; types.len()],
-        from: (def, types),
-        given: given(&outputs, &found.tangents),
-        to: (source.value, outputs),
+        used: vec![true; at.types.len()],
+        from: (at.def, at.types),
+        given: given(&at.outputs, &at.found.tangents),
+        to: (at.source.value, at.outputs),
     };
     let out = PhantomData;
-    Ok((value, Pushforward { map, out }))
+    Ok((value, Pushforward { map, out }, aux))
+}
+
+/// A function linearized at a point.
+struct At {
+    source: Source,
+    found: Linearized,
+    /// The arguments' structure, leaves and types.
+    def: TreeDef,
+    leaves: Vec<Tensor>,
+    types: Vec<TensorType>,
+    /// The types of the value.
+    outputs: Vec<TensorType>,
+}
+
+impl At {
+    fn new<A: Tree, F: Func<A>, V: Tree, X: Tree>(
+        function: &F,
+        primals: impl Arguments<A>,
+        location: Caller,
+        divide: impl FnOnce(F::Out) -> (V, X),
+    ) -> Result<Self, Error> {
+        let (def, leaves) = flatten_args::<A>(primals);
+        let types = leaf_types(&leaves);
+        let source = Source::trace::<A, F, V, X>(function, &def, &leaves, location, divide)?;
+        let outputs = source.value_types();
+        let flags = source.inputs(&floating(&types));
+        let found = linearize_program(&source.program, &flags, outputs.len())?;
+        Ok(At {
+            source,
+            found,
+            def,
+            leaves,
+            types,
+            outputs,
+        })
+    }
+
+    /// The value, the residuals, and what is returned beside the value.
+    fn run<V: Tree, X: Tree>(&self, location: Caller) -> Result<(V, Vec<Tensor>, X), Error> {
+        let captures = &self.source.captures;
+        let mut values = run_or_inline(&self.found.primal, &self.leaves, captures, location)?;
+        let residuals = values.split_off(values.len() - self.found.residuals);
+        let aux = values.split_off(self.outputs.len());
+        Ok((
+            results(&self.source.value, values)?,
+            residuals,
+            results(&self.source.aux, aux)?,
+        ))
+    }
 }
 
 /// Which of the floating leaves have their flag set.
@@ -226,25 +343,52 @@ pub fn vjp<A: Tree, F: Func<A>>(
     primals: impl Arguments<A>,
 ) -> Result<(F::Out, Pullback<A>), Error> {
     let location = Location::caller();
-    let (def, leaves) = flatten_args::<A>(primals);
-    let types = leaf_types(&leaves);
-    let source = Source::whole::<A, F>(&function, &def, &leaves, location)?;
-    let found = linearize_program(&source.program, &source.inputs(&floating(&types)))?;
-    let transposed = found.transpose()?;
-    let outputs = source.program.output_types();
-    let mut values = run_or_inline(&found.primal, &leaves, &source.captures, location)?;
-    let residuals = values.split_off(outputs.len());
-    let value = results(&source.value, values)?;
+    let (value, pull, ()) = backward(&function, primals, location, |out| (out, ()))?;
+    Ok((value, pull))
+}
+
+/// As [`vjp`], for a function that returns its value and something that is not differentiated, which comes last (JAX's `vjp` with
+/// `has_aux`).
+///
+/// # Errors
+///
+/// As for [`vjp`].
+///
+/// ```
+/// use elimap::prelude::*;
+/// use elimap::vjp_has_aux;
+/// let (y, pull, beside) = vjp_has_aux(|x: Tensor| (x.square(), x + 1), (3.0,))?;
+/// let number = |t: Tensor| -> Result<f64, Error> { Ok(t.to_array()?.item()?) };
+/// assert_eq!((number(y)?, number(pull.call(0.5)?.0)?, number(beside)?), (9.0, 3.0, 4.0));
+/// # Ok::<(), elimap::Error>(())
+/// ```
+#[track_caller]
+pub fn vjp_has_aux<A: Tree, F: Func<A, Out = (V, X)>, V: Tree, X: Tree>(
+    function: F,
+    primals: impl Arguments<A>,
+) -> Result<(V, Pullback<A>, X), Error> {
+    backward(&function, primals, Location::caller(), |out| out)
+}
+
+fn backward<A: Tree, F: Func<A>, V: Tree, X: Tree>(
+    function: &F,
+    primals: impl Arguments<A>,
+    location: Caller,
+    divide: impl FnOnce(F::Out) -> (V, X),
+) -> Result<(V, Pullback<A>, X), Error> {
+    let at = At::new::<A, F, V, X>(function, primals, location, divide)?;
+    let transposed = at.found.transpose()?;
+    let (value, residuals, aux) = at.run(location)?;
     let map = LinearMap {
         program: transposed.program,
         residuals,
-        used: given(&outputs, &found.tangents),
-        from: (source.value, outputs),
+        used: given(&at.outputs, &at.found.tangents),
+        from: (at.source.value, at.outputs),
         given: transposed.cotangents,
-        to: (def, types),
+        to: (at.def, at.types),
     };
     let args = PhantomData;
-    Ok((value, Pullback { map, args }))
+    Ok((value, Pullback { map, args }, aux))
 }
 
 /// The transpose of a linear function: from cotangents of its result to cotangents of its arguments (JAX's `linear_transpose`).

@@ -7,12 +7,11 @@ use std::collections::BTreeMap;
 use std::panic::Location;
 
 use super::argnums::{Arg, ArgNums, AuxMode, Chosen, Plain, WithAux};
-use super::emit::{count, floating};
+use super::emit::floating;
 use super::function::check_forward;
 use super::jvp::jvp;
 use super::linearize::linearize;
 use super::source::{Source, float0};
-use super::transpose::transpose;
 use crate::array::{Array, DType, TensorType};
 use crate::error::{AutodiffError, Error};
 use crate::ops::BatchDim;
@@ -269,11 +268,10 @@ fn forward<A: Tree, F: Func<A>, W: ArgNums<A>, X: AuxMode<F::Out>>(
     let outputs = source.program.output_types();
     let values = source.value.leaf_count();
     let flags = chosen.flags(&types);
-    let derivative = jvp(&source.program, &source.inputs(&flags))?;
-    let derivative = derivative.with_tangents(&floating(&outputs))?;
-    let mut program = derivative.program;
-    let tangents = count(&floating(&outputs[..values]));
-    program.outputs.truncate(outputs.len() + tangents);
+    let program = jvp(&source.program, &source.inputs(&flags))?
+        .of_first(values)
+        .with_tangents(&floating(&outputs[..values]))?
+        .program;
     check_forward(&program)?;
 
     // Tangents come in the order of the arguments, unit vectors in that of the result.
@@ -342,14 +340,8 @@ fn reverse<A: Tree, F: Func<A>, W: ArgNums<A>, X: AuxMode<F::Out>>(
         .into());
     }
     let flags = chosen.flags(&types);
-    let linearized = linearize(&source.program, &source.inputs(&flags))?;
-    let cotangents: Vec<bool> = (0..linearized.tangents.len())
-        .filter(|&k| linearized.tangents[k])
-        .map(|k| k < values.len())
-        .collect();
-    let inputs = linearized.linear.inputs().len();
-    let linear: Vec<bool> = (0..inputs).map(|k| k >= linearized.residuals).collect();
-    let transposed = transpose(&linearized.linear, &linear, &cotangents)?;
+    let linearized = linearize(&source.program, &source.inputs(&flags), values.len())?;
+    let transposed = linearized.transpose()?;
 
     let units = unit_vectors(&values);
     let size = values.iter().map(TensorType::size).sum();

@@ -94,6 +94,15 @@ pub(crate) fn jvp(program: &Program, tangents: &[bool]) -> Result<Jvp, Error> {
 }
 
 impl Jvp {
+    /// Without the tangents of results behind the first `values`.
+    pub(crate) fn of_first(mut self, values: usize) -> Self {
+        let results = self.tangents.len();
+        let kept = count(&self.tangents[..values]);
+        self.program.outputs.truncate(results + kept);
+        self.tangents[values..].fill(false);
+        self
+    }
+
     /// With a tangent for every result whose flag is set, zeros where it is known to be zero.
     pub(crate) fn with_tangents(mut self, wanted: &[bool]) -> Result<Self, Error> {
         let missing = |(&want, &have): (&bool, &bool)| want && !have;

@@ -21,9 +21,14 @@ pub(crate) struct Linearized {
     pub(crate) tangents: Vec<bool>,
 }
 
-/// Linearizes a program along the inputs whose flag in `inputs` is set.
-pub(crate) fn linearize(program: &Program, inputs: &[bool]) -> Result<Linearized, Error> {
-    let derivative = jvp(program, inputs)?;
+/// Linearizes a program along the inputs whose flag in `inputs` is set; only the first `values` of its results are
+/// differentiated.
+pub(crate) fn linearize(
+    program: &Program,
+    inputs: &[bool],
+    values: usize,
+) -> Result<Linearized, Error> {
+    let derivative = jvp(program, inputs)?.of_first(values);
     let results = program.outputs().len();
     let behind = |from: usize, total: usize| (0..total).map(|k| k >= from).collect::<Vec<_>>();
     let unknown = behind(inputs.len(), derivative.program.inputs().len());
@@ -67,17 +72,8 @@ impl Linearized {
 /// A program that returns what `program` returns and then the gradient of its first result, a scalar, with respect to the
 /// inputs whose flag is set.
 pub(crate) fn gradient(program: &Program, inputs: &[bool]) -> Result<Program, Error> {
-    let linearized = linearize(program, inputs)?;
-    let transposed = {
-        let count = linearized.linear.inputs().len();
-        let linear: Vec<bool> = (0..count).map(|k| k >= linearized.residuals).collect();
-        // The cotangents of everything but the value are zero.
-        let outputs = linearized.linear.outputs().len();
-        let flags: Vec<bool> = (0..outputs)
-            .map(|k| k == 0 && linearized.tangents[0])
-            .collect();
-        transpose(&linearized.linear, &linear, &flags)?
-    };
+    let linearized = linearize(program, inputs, 1)?;
+    let transposed = linearized.transpose()?;
     let mut builder = ProgramBuilder::new();
     let types = program.input_types();
     let args: Vec<Atom> = types
@@ -168,7 +164,7 @@ impl Program {
         tangents: &[bool],
     ) -> Result<(Program, Program, usize, Vec<bool>), Error> {
         self.check_flags("linearize", tangents)?;
-        let found = linearize(self, tangents)?;
+        let found = linearize(self, tangents, self.outputs().len())?;
         Ok((found.primal, found.linear, found.residuals, found.tangents))
     }
 

@@ -24,7 +24,10 @@ mod transpose;
 
 pub use argnums::{Arg, ArgNums, AuxMode, HasArg, Plain, WithAux};
 pub use checkpoint::{CheckpointFn, checkpoint};
-pub use function::{Pullback, Pushforward, jvp, linear_transpose, linearize, vjp};
+pub use function::{
+    Pullback, Pushforward, jvp, jvp_has_aux, linear_transpose, linearize, linearize_has_aux, vjp,
+    vjp_has_aux,
+};
 pub use grad::{Grad, ValueAndGrad, grad, value_and_grad};
 pub use jacobian::{Hessian, Jacfwd, Jacobian, Jacrev, hessian, jacfwd, jacrev};
 pub(crate) use source::{Belonging, float0, sparse_leaves};

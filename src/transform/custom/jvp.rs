@@ -16,16 +16,16 @@ use crate::tree::{Path, TreeDef};
 /// A function that still needs its rule; see [`custom_jvp`].
 #[derive(Clone, Debug)]
 pub struct CustomJvp<F> {
-    function: F,
-    name: Arc<str>,
+    pub(super) function: F,
+    pub(super) name: Arc<str>,
 }
 
 /// A function with a forward derivative of its own; see [`custom_jvp`].
 #[derive(Clone, Debug)]
 pub struct WithJvpRule<F, R> {
-    function: F,
-    name: Arc<str>,
-    rule: R,
+    pub(super) function: F,
+    pub(super) name: Arc<str>,
+    pub(super) rule: R,
 }
 
 /// Gives a function a derivative of its own, by [`CustomJvp::def_jvp`] (JAX's `custom_jvp`).
@@ -33,7 +33,8 @@ pub struct WithJvpRule<F, R> {
 /// The rule gets the arguments and their tangents, as two tuples, and returns the result and its tangent; the tangent of an integer or
 /// boolean is `false`s of its shape, given, and may be `None`, returned. It must be linear in the tangents, so that reverse mode can
 /// transpose it, and need not be a true derivative. The function and its rule may use tensors of enclosing functions that are not
-/// differentiated; parameters that are no tensors are best captured too (JAX's `nondiff_argnums`).
+/// differentiated; parameters that are no tensors are best captured too;
+/// [`CustomJvp::nondiff_args`] is for arguments that are (JAX's `nondiff_argnums`).
 ///
 /// ```
 /// use elimap::prelude::*;

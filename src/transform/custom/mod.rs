@@ -1,10 +1,12 @@
 //! Functions that say themselves what a transform makes of them.
 
+mod fixed;
 mod jvp;
 mod rule;
 mod vjp;
 mod vmap;
 
+pub use fixed::{FixedJvp, FixedVjp, LeadingArgs, WithFixedJvpRule, WithFixedVjpRule};
 pub use jvp::{CustomJvp, WithJvpRule, custom_jvp};
 pub use vjp::{CustomVjp, WithVjpRule, custom_vjp};
 pub use vmap::{

@@ -16,25 +16,25 @@ use crate::tree::{Path, TreeDef};
 /// A function that still needs its rules; see [`custom_vjp`].
 #[derive(Clone, Debug)]
 pub struct CustomVjp<F> {
-    function: F,
-    name: Arc<str>,
+    pub(super) function: F,
+    pub(super) name: Arc<str>,
 }
 
 /// A function with a reverse derivative of its own; see [`custom_vjp`].
 #[derive(Clone, Debug)]
 pub struct WithVjpRule<F, W, B> {
-    function: F,
-    name: Arc<str>,
-    forward: W,
-    backward: B,
+    pub(super) function: F,
+    pub(super) name: Arc<str>,
+    pub(super) forward: W,
+    pub(super) backward: B,
 }
 
 /// Gives a function a reverse derivative of its own, by [`CustomVjp::def_vjp`] (JAX's `custom_vjp`).
 ///
 /// The forward rule takes what the function takes, as a tuple, and returns the result and residuals, any tree. The backward rule gets
 /// the residuals and the cotangent of the result, and returns one cotangent per argument, as a tuple, with `None` for zero. Such a
-/// function has no forward mode. Parameters that are no tensors, and tensors that are not differentiated, are best captured (JAX's
-/// `nondiff_argnums`).
+/// function has no forward mode. Parameters that are no tensors are best captured; [`CustomVjp::nondiff_args`] is for arguments that are
+/// not differentiated (JAX's `nondiff_argnums`).
 ///
 /// ```
 /// use elimap::prelude::*;
