@@ -11,6 +11,7 @@ pub(crate) mod memory;
 mod npy;
 mod npz;
 mod promote;
+mod recycle;
 mod threads;
 mod types;
 mod widest;
@@ -28,6 +29,7 @@ pub use npy::{NpyError, NpyHeader, NpyKind, NpyType};
 pub use npz::NpzError;
 pub use promote::promote_types;
 pub(crate) use promote::{promote_all, to_inexact};
+pub(crate) use recycle::{buffer, owned};
 pub use threads::prepare_threads;
 pub use types::{Shape, TensorType};
 pub(crate) use types::{ShapeTuple, broadcast_shapes, resolve_axis};
@@ -295,10 +297,10 @@ impl Array {
     ///
     /// [`ArrayError::DType`] where the array holds another element type.
     pub fn into_shared<T: Element>(self) -> Result<ndarray::ArcArray<T, IxDyn>, ArrayError> {
-        let actual = self.dtype();
-        T::unwrap_owned(self.data).ok_or(ArrayError::DType {
+        // The clone becomes the only holder when this array goes.
+        T::unwrap_owned(self.data.clone()).ok_or(ArrayError::DType {
             expected: T::DTYPE,
-            actual,
+            actual: self.dtype(),
         })
     }
 
@@ -425,6 +427,13 @@ impl Array {
         )
     }
 
+    /// An array to be filled; what it holds is not said.
+    pub(crate) fn unfilled(dtype: DType, shape: &[usize]) -> Self {
+        dispatch_dtype!(dtype, T => {
+            Array::from_elements(shape, buffer::<T>(shape.iter().product(), T::default()))
+        })
+    }
+
     /// Where the first element lies in memory, to tell buffers apart cheaply.
     pub(crate) fn buffer_address(&self) -> usize {
         dispatch!(&self.data, a => a.as_ptr().addr())
@@ -480,6 +489,13 @@ impl Array {
             (Data::I64(a), Data::I64(b)) => a == b,
             _ => false,
         }
+    }
+}
+
+/// A large buffer that nobody holds any more is kept for arrays to come.
+impl Drop for Array {
+    fn drop(&mut self) {
+        dispatch!(&mut self.data, a => recycle::keep(a));
     }
 }
 
