@@ -3,6 +3,7 @@
 
 mod answer;
 mod compare;
+mod counts;
 mod exact;
 mod inputs;
 mod reference;
