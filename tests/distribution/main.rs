@@ -8,3 +8,4 @@ mod exact;
 mod inputs;
 mod reference;
 mod samples;
+mod stiff;

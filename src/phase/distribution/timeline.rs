@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | [uniformization](crate::phase::distribution::steps) | rate x time x rates | relative, grows with the root of rate x time |
 //! | [ladder](crate::phase::distribution::ladder) | states^3 x log2(rate x time) | relative, some units in the last place per level |
-//! | [contour](crate::phase::distribution::contour) | 36 complex eliminations per time | absolute, estimated by two numbers of points |
+//! | [contour](crate::phase::distribution::contour) | 30 complex eliminations per time | absolute, estimated by two numbers of points |
 //!
 //! The cheapest one that keeps the tolerance answers; the contour only where no ladder fits.
 
@@ -132,8 +132,8 @@ impl<'a> Timeline<'a> {
     fn contour(&mut self, of: Transform<'a>) -> &Contour<'a> {
         let (chain, cost) = (self.chain, self.cost_of_steps(1.0));
         self.contour.get_or_insert_with(|| {
-            // What uniformization answers in about a second.
-            let count = (4e8 / cost).min(1e5);
+            // What uniformization answers in a fraction of a second.
+            let count = (4e7 / cost).min(1e5);
             Contour::new(chain, of.trace, of.theta, count / chain.fastest())
         })
     }
@@ -261,32 +261,47 @@ impl<'a> Timeline<'a> {
         if self.chain.len() == 0 {
             return Ok(vec![Vec::new(); times.len()]);
         }
+        if let Some((near, of)) = self.shortcut(times)
+            && let Ok(found) = self.sights(of, &times[near..])
+        {
+            let mut places = self.places(&times[..near])?;
+            places.extend(found);
+            return Ok(places);
+        }
         match (self.choose(latest)?, self.transform) {
             (Method::Steps, _) => Ok(self.steps().vectors(times).0),
             (Method::Contour, Some(of)) => {
                 let (near, far) = times.split_at(self.near(times));
                 let mut places = self.steps().vectors(near).0;
-                for &time in far {
-                    let (tolerance, contour) = (self.tolerance, self.contour(of));
-                    let sight = contour.at(time);
-                    let bound = contour.bound(&sight);
-                    let answer = Bounded {
-                        value: 1.0,
-                        error: bound,
-                    };
-                    if !tolerance.allows(answer, 1.0) {
-                        return Err(DistributionError::NotReached {
-                            quantity: "the state probabilities",
-                            at: time,
-                            bound,
-                        });
-                    }
-                    places.push(sight.places);
-                }
+                places.extend(self.sights(of, far)?);
                 Ok(places)
             }
             _ => Ok(self.ladder().places(times)),
         }
+    }
+
+    /// Where the chain is at positive times by the contour, if that keeps the tolerance.
+    fn sights(
+        &mut self,
+        of: Transform<'a>,
+        times: &[f64],
+    ) -> Result<Vec<Vec<f64>>, DistributionError> {
+        let tolerance = self.tolerance;
+        let contour = self.contour(of);
+        let place = |&time: &f64| {
+            let sight = contour.at(time);
+            let error = contour.bound(&sight);
+            let answer = Bounded { value: 1.0, error };
+            match tolerance.allows(answer, 1.0) {
+                true => Ok(sight.places),
+                false => Err(DistributionError::NotReached {
+                    quantity: "the state probabilities",
+                    at: time,
+                    bound: error,
+                }),
+            }
+        };
+        times.iter().map(place).collect()
     }
 
     /// How long the chain has been in each state until ascending times, a row per time; nothing where it is cheaper found
@@ -300,6 +315,8 @@ impl<'a> Timeline<'a> {
             return Ok(Some(vec![Vec::new(); times.len()]));
         }
         match self.choose(latest)? {
+            // Whatever finds where the chain is finds this too.
+            Method::Steps if self.shortcut(times).is_some() => Ok(None),
             Method::Steps => Ok(Some(self.steps().vectors(times).1)),
             Method::Ladder | Method::Contour => Ok(None),
         }
