@@ -20,7 +20,7 @@ use crate::phase::graph::{Graph, VertexId};
 const MOST_ORDER: usize = 100;
 /// Points of the grid.
 const POINTS: usize = 2000;
-/// By how much the third moment may be off, relative to itself.
+/// By how much the third moment may be off, relative to itself, and a probability above 1.
 const ROUNDING: f64 = 1e-13;
 
 /// Two parts one after the other, in units of the mean of both.
@@ -61,11 +61,8 @@ impl Acyclic {
                 probability: px / x,
                 means: [x, y],
             };
-            let is_valid = x > 0.0 && px <= x;
-            (
-                is_valid.then_some(found),
-                px * early + b3 * y.powi(3) - third,
-            )
+            let excess = px * early + b3 * y.powi(3) - third;
+            ((x > 0.0).then_some(found), excess)
         };
         let mut before: Option<(f64, f64)> = None;
         for point in 0..POINTS {
@@ -127,5 +124,12 @@ fn bisect(
         }
     }
     let (found, excess) = at(high);
-    found.filter(|_| excess.abs() <= ROUNDING * third)
+    // Distributions that never pass the first part by are on the border of those that may.
+    let found = found.filter(|found| found.probability <= 1.0 + ROUNDING);
+    found
+        .filter(|_| excess.abs() <= ROUNDING * third)
+        .map(|found| Acyclic {
+            probability: found.probability.min(1.0),
+            ..found
+        })
 }
