@@ -316,7 +316,7 @@ fn in_memory<'a, T: Arith>(matrices: &ArrayView3<'a, T>) -> InMemory<'a, T> {
             distances,
         },
         None => InMemory {
-            elements: row_major(&matrices.clone().into_dyn()),
+            elements: row_major(&(*matrices).into_dyn()),
             distances: [rows * columns, columns, 1],
         },
     }

@@ -165,7 +165,6 @@ pub(crate) fn batch(
 }
 
 /// The forward rule: emits the tangents of the results of an operation on `primals`; `None` is one that is known to be zero.
-#[allow(dead_code)] // The transform that asks comes with it.
 pub(crate) fn jvp(
     cx: &mut dyn Tangents,
     op: &DataOp,
@@ -181,7 +180,6 @@ pub(crate) fn jvp(
 
 /// The reverse rule: emits the cotangents of the linear operands of an operation; `None` is one that is known to be zero, or
 /// is not asked for.
-#[allow(dead_code)] // The transform that asks comes with it.
 pub(crate) fn transpose(
     cx: &mut dyn Tangents,
     op: &DataOp,

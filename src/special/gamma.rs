@@ -141,7 +141,7 @@ fn log_ratio(a: &Tensor, b: &Tensor) -> Tensor {
         w = w * &t + &sums[k - 1] * SERIES[k];
     }
     let w = (w * t + SERIES[0]) * (c / b);
-    let u = (b + (a - 0.5)) * (&ratio).log1p();
+    let u = (b + (a - 0.5)) * ratio.log1p();
     let v = a * (b.ln() - 1.0);
     where_(u.less_equal(&v), (&w - &v) - &u, (&w - &u) - &v)
 }
