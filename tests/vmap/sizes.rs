@@ -130,8 +130,7 @@ fn a_payload_that_panics_when_dropped_is_an_error_like_any_other() {
         std::panic::panic_any(Spiteful)
     });
     let error = host.call((1.0,)).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "callback `spiteful` failed: the host function panicked: (no message)"
-    );
+    let text = error.to_string();
+    let start = "callback `spiteful` failed: the host function panicked: (no message) (at tests/vmap/";
+    assert!(text.starts_with(start), "{text}");
 }
