@@ -1,6 +1,6 @@
 //! Random cases with the answers JAX 0.10.2 gave, run through the public API.
 //!
-//! tests/reference/generate.py writes the cases and tests/reference/jax_runner.py asks JAX; a case passes where results
+//! tests/reference/generate.py, derive.py and each.py write the cases and tests/reference/jax_runner.py asks JAX; a case passes where results
 //! agree and the host was called with the same arrays, in the same order wherever JAX promises one.
 
 use crate::{case, compare};
@@ -44,7 +44,12 @@ fn random_cases_over_the_whole_vocabulary_agree_with_jax() {
 
 #[test]
 fn random_derivatives_agree_with_jax() {
-    assert_agree(include_str!("../data/reference/derivatives.json"), 80);
+    assert_agree(include_str!("../data/reference/derivatives.json"), 180);
+}
+
+#[test]
+fn derivatives_of_each_operation_agree_with_jax() {
+    assert_agree(include_str!("../data/reference/each.json"), 300);
 }
 
 fn assert_agree(text: &str, at_least: usize) {

@@ -133,21 +133,36 @@ fn combine(cx: &mut dyn Tangents, kind: CumulativeOp, x: Dual, y: Dual) -> Resul
     Ok(Dual { value, tangent })
 }
 
-/// `log(exp(x) + exp(y))`, smooth in all its derivatives: what is taken out of the sum is a constant to them, so ties have no
-/// kink.
+/// `log(exp(x) + exp(y))`, smooth in all its derivatives where both are finite: what is taken out of the sum is a constant to
+/// them, so ties have no kink.
 fn log_add_exp(cx: &mut dyn Tangents, x: Atom, y: Atom) -> Result<Atom, Error> {
-    let top = cx.binary(BinaryOp::Max, x, y)?;
+    let distance = cx.sub(x, y)?;
+    let finite = cx.unary(UnaryOp::IsFinite, distance)?;
+    let zero = cx.number(x, 0.0);
+    let (left, right) = (cx.select(finite, x, zero)?, cx.select(finite, y, zero)?);
+    let top = cx.binary(BinaryOp::Max, left, right)?;
     let top = cx.emit1(StopGradient, smallvec![top])?;
     let mut power = |atom| {
         let below = cx.sub(atom, top)?;
         cx.unary(UnaryOp::Exp, below)
     };
-    let (left, right) = (power(x)?, power(y)?);
+    let (left, right) = (power(left)?, power(right)?);
     let sum = cx.add(left, right)?;
     let log = cx.unary(UnaryOp::Log, sum)?;
-    let sum = cx.add(top, log)?;
+    let smooth = cx.add(top, log)?;
+    let infinite = of_infinities(cx, x, y, distance)?;
+    cx.select(finite, smooth, infinite)
+}
+
+/// The same where a number is infinite or NaN.
+fn of_infinities(cx: &mut dyn Tangents, x: Atom, y: Atom, distance: Atom) -> Result<Atom, Error> {
+    let top = cx.binary(BinaryOp::Max, x, y)?;
+    let size = cx.unary(UnaryOp::Abs, distance)?;
+    let negated = cx.neg(size)?;
+    let power = cx.unary(UnaryOp::Exp, negated)?;
+    let rest = cx.unary(UnaryOp::Log1p, power)?;
+    let sum = cx.add(top, rest)?;
     // Infinities of one sign have no distance and are their own sum.
-    let distance = cx.sub(x, y)?;
     let undefined = cx.binary(BinaryOp::Ne, distance, distance)?;
     let plain = cx.add(x, y)?;
     cx.select(undefined, plain, sum)

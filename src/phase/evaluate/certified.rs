@@ -34,7 +34,7 @@
 
 use std::ops::Neg;
 
-use crate::phase::evaluate::quantity::{Recipe, Start};
+use crate::phase::evaluate::quantity::Recipe;
 use crate::phase::index::{IndexVec, Slot, Transient};
 use crate::phase::numeric::big::Big;
 use crate::phase::numeric::error::NumericError;
@@ -42,6 +42,7 @@ use crate::phase::numeric::extended::Scalar;
 use crate::phase::numeric::factor::Factor;
 use crate::phase::numeric::rates;
 use crate::phase::numeric::residue::{First, Residue, Second};
+use crate::phase::numeric::terms::Start;
 use crate::phase::trace::EliminationTrace;
 
 /// Correct bits of an answer: more than an `f64` shows.

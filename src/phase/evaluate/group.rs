@@ -59,6 +59,7 @@ impl<'a> Job<'a> {
             kernel,
             right: &self.recipe.right,
             terms,
+            starts: self.recipe.starts(),
         }
     }
 

@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 use ndarray::{ArrayView1, Axis};
 
 use crate::phase::evaluate::certified::Problem;
-use crate::phase::evaluate::quantity::{Output, Recipe, Start, variance_is_doubtful};
+use crate::phase::evaluate::quantity::{Output, Recipe, variance_is_doubtful};
 use crate::phase::graph::VertexId;
 use crate::phase::index::{Index, IndexVec, Rank, Slot, Transient};
 use crate::phase::numeric::error::NumericError;
@@ -24,6 +24,7 @@ use crate::phase::numeric::lanes::{Pass, on_widest};
 use crate::phase::numeric::precise::Precise;
 use crate::phase::numeric::ranks::Ranks;
 use crate::phase::numeric::rates;
+use crate::phase::numeric::terms::Start;
 use crate::phase::trace::EliminationTrace;
 
 /// A theta that was accepted, with its factors and waiting times.

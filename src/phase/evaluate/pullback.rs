@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use ndarray::{Array2, ArrayD, ArrayView2, Axis, IxDyn};
 
-use crate::phase::evaluate::quantity::{Quantity, Recipe, Start};
+use crate::phase::evaluate::quantity::{Quantity, Recipe};
 use crate::phase::graph::VertexId;
 use crate::phase::graph::error::GraphError;
 use crate::phase::index::{Index, IndexVec, Transient};
 use crate::phase::numeric::error::NumericError;
+use crate::phase::numeric::terms::Start;
 use crate::phase::trace::EliminationTrace;
 use crate::{Array, BoxError, Callback, VmapMethod};
 

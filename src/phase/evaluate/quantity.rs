@@ -11,7 +11,7 @@ use crate::phase::graph::Graph;
 use crate::phase::index::{IndexVec, Transient};
 use crate::phase::numeric::error::NumericError;
 use crate::phase::numeric::kernel::{Retain, RightHandSide};
-use crate::phase::numeric::terms::{Term, moment_terms};
+use crate::phase::numeric::terms::{Start, Term, moment_terms};
 use crate::phase::symbolic::layout::Layout;
 
 /// Below this share of the second moment, a variance is computed with more digits.
@@ -100,9 +100,6 @@ pub(crate) struct Transposed {
     /// distribution and each other one from the solution before it.
     pub starts: Vec<Start>,
 }
-
-/// Weights at least 0 by transient vertex.
-pub(crate) type Start = Arc<IndexVec<Transient, f64>>;
 
 /// What is solved for a quantity, and what its answer is made of.
 #[derive(Clone, Debug, Default)]

@@ -54,9 +54,7 @@
 //! have a size above which nothing that was lost can matter ([`Adjoint::is_accurate`]). Other rewards need transposed solutions
 //! that are safe.
 
-use std::sync::Arc;
-
-use crate::phase::index::{Index, IndexVec, Position, Rank, Transient};
+use crate::phase::index::{Index, Position, Rank};
 use crate::phase::numeric::differences::Differences;
 use crate::phase::numeric::extended::Range;
 use crate::phase::numeric::kernel::{Diagonal, Kernel, RightHandSide};
@@ -64,7 +62,7 @@ use crate::phase::numeric::lanes::Lanes;
 use crate::phase::numeric::ranks::Ranks;
 use crate::phase::numeric::refine::Refinement;
 use crate::phase::numeric::solve::transposed;
-use crate::phase::numeric::terms::{Ingredients, Sums};
+use crate::phase::numeric::terms::{Ingredients, Start, Sums};
 
 /// The relative error that a gradient may have.
 const TOLERANCE: f64 = 1e-11;
@@ -146,12 +144,7 @@ impl<S: Lanes> Adjoint<S> {
     /// Solves the transposed systems, after a run of the kernel that retained its factors: from the model's start distribution one
     /// after the other, or each from one of `starts`.
     #[inline(always)]
-    pub(crate) fn run(
-        &mut self,
-        ranks: &Ranks,
-        kernel: &Kernel<S>,
-        starts: &[Arc<IndexVec<Transient, f64>>],
-    ) {
+    pub(crate) fn run(&mut self, ranks: &Ranks, kernel: &Kernel<S>, starts: &[Start]) {
         self.y.fill(S::ZERO);
         self.least = S::INFINITY;
         self.largest = S::ZERO;

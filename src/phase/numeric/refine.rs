@@ -274,11 +274,21 @@ impl<S: Lanes> Refinement<S> {
     fn transposed_residual(&mut self, of: Ingredients<'_, S>, i: usize) {
         self.slack.fill(S::ZERO);
         self.operations.fill(BESIDE);
-        if i == 0 {
+        if i == 0 || !of.starts.is_empty() {
             self.residuals.fill(Twofold::ZERO);
             self.sizes.fill(S::ZERO);
-            for &(rank, probability) in of.ranks.start() {
-                self.flow(rank, Twofold::new(S::splat(probability)));
+            match of.starts.get(i) {
+                Some(start) => {
+                    for rank in of.ranks.all().iter() {
+                        let weight = start[of.ranks.transient(rank)];
+                        self.flow(rank, Twofold::new(S::splat(weight)));
+                    }
+                }
+                None => {
+                    for &(rank, probability) in of.ranks.start() {
+                        self.flow(rank, Twofold::new(S::splat(probability)));
+                    }
+                }
             }
         } else {
             for rank in of.ranks.all().iter() {

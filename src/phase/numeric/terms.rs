@@ -1,5 +1,8 @@
 //! What gradients are sums of: terms of solutions and transposed solutions, by source.
 
+use std::sync::Arc;
+
+use crate::phase::index::{IndexVec, Transient};
 use crate::phase::numeric::kernel::{Kernel, RightHandSide};
 use crate::phase::numeric::lanes::Lanes;
 use crate::phase::numeric::ranks::Ranks;
@@ -89,4 +92,9 @@ pub(crate) struct Ingredients<'a, S> {
     pub kernel: &'a Kernel<S>,
     pub right: &'a [RightHandSide],
     pub terms: &'a [Term],
+    /// What transposed solutions start from, where that is not the model's start distribution.
+    pub starts: &'a [Start],
 }
+
+/// Weights at least 0 by transient vertex.
+pub(crate) type Start = Arc<IndexVec<Transient, f64>>;
