@@ -374,10 +374,12 @@ pub(crate) fn eval_binary(kind: BinaryOp, x: &Array, y: &Array) -> Array {
     }
 }
 
+#[inline(always)]
 fn less<T: Arith>(x: T, y: T) -> bool {
     x < y
 }
 
+#[inline(always)]
 fn less_or_equal<T: Arith>(x: T, y: T) -> bool {
     x <= y
 }
