@@ -16,6 +16,7 @@ pub(crate) mod matrices;
 pub mod models;
 mod moments;
 pub(crate) mod reach;
+mod rows;
 mod vertex;
 
 use std::ops::Range;
