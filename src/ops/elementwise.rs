@@ -28,10 +28,11 @@ use crate::program::text::{Given, Shown};
 use crate::program::{Binary, BinaryOp, ConvertElementType, IntegerPow, Op, Unary, UnaryOp};
 
 pub(crate) use block::{
-    Elementwise, Operand, ThenAdd, compare, convert, is_finite, multiply_add, select, spread,
+    Elementwise, ThenAdd, compare, convert, is_finite, multiply_add, select, spread,
 };
 pub(crate) use derivative::share_of;
 pub(crate) use kernels::elements;
+pub(crate) use slices::Operand;
 
 type Typed<T> = ArcArray<T, IxDyn>;
 
