@@ -36,6 +36,10 @@ arrays PYTHON="target/jax/bin/python" *ARGS:
 gradients PYTHON="target/jax/bin/python" *ARGS:
     {{PYTHON}} benches/peers/gradients.py {{ARGS}}
 
+# Instructions of compiled calls beside those recorded; `--record` records. Needs valgrind, and says so where there is none.
+instructions *ARGS:
+    python3 scripts/instructions.py {{ARGS}}
+
 # The vector mathematics at a hundred million points a function, against extended precision; the Python has numpy and mpmath.
 vecmath-sweep PYTHON="target/jax/bin/python" *ARGS:
     {{PYTHON}} scripts/vecmath_sweep.py {{ARGS}}

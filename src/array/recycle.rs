@@ -115,7 +115,7 @@ mod tests {
         let array = Array::from(vec![1.5_f64; COUNT]);
         let (address, view) = (array.buffer_address(), array.index_axis(0, 0).unwrap());
         drop(array);
-        let other = buffer(COUNT, 0.0);
+        let other: Vec<f64> = buffer(COUNT, 0.0);
         assert_ne!(other.as_ptr().addr(), address);
         assert_eq!(view.item::<f64>().unwrap(), 1.5);
         let array = Array::from(vec![1.5_f64; COUNT]);

@@ -19,8 +19,8 @@ use crate::passes::dead::dead_code;
 use crate::passes::hoist;
 use crate::program::{
     Atom, AxisName, BroadcastInDim, Call, Checkpoint, Cond, ControlOp, CustomJvpCall, CustomLin,
-    CustomVjpCall, CustomVmapCall, DataOp, Equation, HostCall, Op, Program, ProgramBuilder, ScatterApply,
-    SelectN, Var, While,
+    CustomVjpCall, CustomVmapCall, DataOp, Equation, HostCall, Op, Program, ProgramBuilder,
+    ScatterApply, SelectN, Var, While,
 };
 
 /// A compiled program.

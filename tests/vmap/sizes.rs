@@ -39,6 +39,9 @@ fn results_beyond_memory_are_errors() {
     let shared = vmap(|x: Tensor| x + 1.0).in_axes((None,)).axis_size(MANY);
     refused_for_memory(shared.call((1.0,)));
     refused_for_memory(jit(|x: Tensor| x.broadcast_to([MANY])).call((1.0,)));
+    // A compiled reduction does not keep what it reads, but would not come to an end.
+    refused_for_memory(jit(|x: Tensor| (x.broadcast_to([MANY]) * 2.0).sum(0)).call((1.0,)));
+    refused_for_memory(jit(|x: Tensor| x.broadcast_to([MANY, 3]).exp().sum(1).sum(0)).call((1.0,)));
 }
 
 #[test]

@@ -227,6 +227,18 @@ struct Panel<'a, T> {
     distance: usize,
 }
 
+impl<'a, T: Fused> Panel<'a, T> {
+    /// The first vectors of row `i`.
+    #[inline(always)]
+    fn row<S: Simd, const V: usize>(self, i: usize) -> &'a [T::Vector<S>; V] {
+        let row = &self.elements[i * self.distance..][..V * lanes::<S, T>()];
+        match T::vectors::<S>(row).first_chunk() {
+            Some(row) => row,
+            None => unreachable!("the elements of so many vectors are as many vectors"),
+        }
+    }
+}
+
 /// A place in the result: from a column on, so many of them.
 #[derive(Clone, Copy)]
 struct Place {
@@ -260,8 +272,10 @@ impl<S: Simd, T: Fused> Product<'_, S, T> {
     ) -> usize {
         let Sizes { m, k, .. } = self.sizes;
         let full = V * lanes::<S, T>();
-        for from in (0..k).step_by(DEPTH) {
-            let depth = DEPTH.min(k - from);
+        let mut next = 0;
+        while next < k {
+            let (from, depth) = (next, DEPTH.min(k - next));
+            next += depth;
             let rhs = self.rhs.from(0, from, column);
             let place = Place {
                 column,
@@ -336,22 +350,32 @@ impl<S: Simd, T: Fused> Product<'_, S, T> {
                 }
             }
         }
+        // Loops and no closures here: those are not always inlined into the function that has the unit's instructions.
         if lhs.column == 1 {
-            let rows: [&[T]; R] = std::array::from_fn(|r| &lhs.elements[r * lhs.row..][..depth]);
+            let mut rows = [&lhs.elements[..depth]; R];
+            for r in 0..R {
+                rows[r] = &lhs.elements[r * lhs.row..][..depth];
+            }
             for i in 0..depth {
-                let x: [T; R] = std::array::from_fn(|r| rows[r][i]);
-                add::<S, T, R, V>(simd, &mut sums, x, panel, i);
+                let row = panel.row::<S, V>(i);
+                for r in 0..R {
+                    add(simd, &mut sums[r], rows[r][i], row);
+                }
             }
         } else {
             for i in 0..depth {
+                let row = panel.row::<S, V>(i);
                 let column = &lhs.elements[i * lhs.column..];
-                let x: [T; R] = if lhs.row == 1 {
+                if lhs.row == 1 {
                     let column = &column[..R];
-                    std::array::from_fn(|r| column[r])
+                    for r in 0..R {
+                        add(simd, &mut sums[r], column[r], row);
+                    }
                 } else {
-                    std::array::from_fn(|r| column[r * lhs.row])
-                };
-                add::<S, T, R, V>(simd, &mut sums, x, panel, i);
+                    for r in 0..R {
+                        add(simd, &mut sums[r], column[r * lhs.row], row);
+                    }
+                }
             }
         }
         for r in 0..R {
@@ -367,23 +391,17 @@ impl<S: Simd, T: Fused> Product<'_, S, T> {
     }
 }
 
-/// Adds the products of elements of a column with row `i` of a panel.
+/// Adds the products of an element with a row of a panel to a row of sums.
 #[inline(always)]
-fn add<S: Simd, T: Fused, const R: usize, const V: usize>(
+fn add<S: Simd, T: Fused, const V: usize>(
     simd: S,
-    sums: &mut [[T::Vector<S>; V]; R],
-    x: [T; R],
-    panel: Panel<'_, T>,
-    i: usize,
+    sums: &mut [T::Vector<S>; V],
+    x: T,
+    row: &[T::Vector<S>; V],
 ) {
-    let row = &panel.elements[i * panel.distance..][..V * lanes::<S, T>()];
-    let row = &T::vectors::<S>(row)[..V];
-    let row: [T::Vector<S>; V] = std::array::from_fn(|v| row[v]);
-    for r in 0..R {
-        let x = T::splat(simd, x[r]);
-        for v in 0..V {
-            sums[r][v] = T::plus_product(simd, sums[r][v], x, row[v]);
-        }
+    let x = T::splat(simd, x);
+    for v in 0..V {
+        sums[v] = T::plus_product(simd, sums[v], x, row[v]);
     }
 }
 

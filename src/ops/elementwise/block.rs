@@ -3,20 +3,11 @@
 //! The functions applied are those of [`math`](crate::ops::math), as in the kernels of whole arrays, so both have the same bits.
 //! Each call is one loop on the widest vector unit.
 
-use super::slices::{binary_slice, unary_slice};
+use super::slices::{Operand, binary_slice, unary_slice};
 use super::{excluded, less, less_or_equal};
 use crate::array::{DType, Element, Pass, on_widest};
 use crate::ops::math::{Arith, Bits, ConvertFrom, Float, Integer, Number, square};
 use crate::program::{BinaryOp, UnaryOp};
-
-/// An operand of a block.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Operand<'a, T> {
-    /// One element for each of the result.
-    Each(&'a [T]),
-    /// One element for all.
-    Same(T),
-}
 
 /// What becomes of a product, rounded before, and a third operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use ndarray::{ArcArray, IxDyn, ShapeBuilder};
 
-use super::block::Operand;
+use super::slices::Operand;
 use crate::array::{Array, Element, Shape, buffer, row_major};
 use crate::ops::math::Arith;
 

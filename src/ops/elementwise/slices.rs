@@ -5,10 +5,18 @@
 
 use std::marker::PhantomData;
 
-use super::block::Operand;
 use crate::array::{Element, Pass, on_widest};
 use crate::ops::math::{Float, square};
 use crate::program::{BinaryOp, UnaryOp};
+
+/// An operand of a run of elements.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Operand<'a, T> {
+    /// One element for each of the result.
+    Each(&'a [T]),
+    /// One element for all.
+    Same(T),
+}
 
 /// A function of one element; all that it calls is to be `#[inline(always)]`.
 trait Kernel<T> {
