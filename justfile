@@ -36,6 +36,10 @@ arrays PYTHON="target/jax/bin/python" *ARGS:
 gradients PYTHON="target/jax/bin/python" *ARGS:
     {{PYTHON}} benches/peers/gradients.py {{ARGS}}
 
+# Instructions of compiled calls beside those recorded; `--record` records. Needs valgrind, and says so where there is none.
+instructions *ARGS:
+    python3 scripts/instructions.py {{ARGS}}
+
 # The vector mathematics at a hundred million points a function, against extended precision; the Python has numpy and mpmath.
 vecmath-sweep PYTHON="target/jax/bin/python" *ARGS:
     {{PYTHON}} scripts/vecmath_sweep.py {{ARGS}}
@@ -69,10 +73,11 @@ cache-table:
     python3 benches/peers/cache_table.py
 
 # Fresh random cases against a live JAX, whose virtual environment is made below target/ where there is none; `derive` for
-# KIND makes derivatives, `each` those of one operation each, at the numbers where conventions decide.
+# KIND makes derivatives, `each` those of one operation each at the numbers where conventions decide, `vocabulary` calls of one
+# function each.
 conformance SEED="1" COUNT="2000" KIND="generate":
     test -x target/jax/bin/python || python3 -m venv target/jax
-    target/jax/bin/python -c "import jax; assert jax.__version__ == '0.10.2'" || target/jax/bin/pip install --quiet "jax==0.10.2" numpy
+    target/jax/bin/python -c "import jax; assert jax.__version__ == '0.10.2'" || target/jax/bin/pip install --quiet "jax==0.10.2" numpy scipy
     python3 tests/reference/{{KIND}}.py {{SEED}} {{COUNT}} > target/cases.json
     target/jax/bin/python tests/reference/jax_runner.py target/cases.json target/answered.json
     cargo run --release --example conformance -- target/answered.json

@@ -23,34 +23,51 @@ mod tree;
 mod vecmath;
 
 pub mod doc;
+pub mod lax;
+pub mod linalg;
+pub mod nn;
+pub mod numpy;
 #[cfg(feature = "phase")]
 pub mod phase;
 pub mod prelude;
 pub mod program;
+pub mod random;
+pub mod special;
+pub mod stats;
+pub mod tree_util;
+
+/// The arrays that values come from and go to; this is the version whose types [`Array`] converts.
+pub use ndarray;
+
+/// A `Result` with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 pub use array::{
     Array, ArrayError, DType, Element, NpyError, NpyHeader, NpyKind, NpyType, NpzError, Scalar,
     Shape, TensorType, prepare_threads, promote_types,
 };
 pub use callback::{
-    CallLog, CallRecord, Callback, CallbackKind, CancelToken, HostOutput, Progress, Residuals,
-    RunOptions, UnknownVmapMethod, VmapMethod,
+    CallLog, CallRecord, Callback, CallbackKind, CancelToken, HostArgument, HostFunction,
+    HostNumber, HostOutput, HostResult, NumberFunction, Progress, Residuals, RunOptions,
+    UnknownVmapMethod, VmapMethod,
 };
 pub use elimap_derive::Tree;
 pub use error::{
-    AutodiffError, BoxError, CallbackError, CustomVmapError, Error, LaneIndex, OpError,
-    OpErrorKind, ParseError, PmapError, TraceError, VerifyError, Violation, VmapError,
+    AutodiffError, BoxError, CallbackError, CustomVmapError, Error, LaneIndex, LocatedError,
+    OpError, OpErrorKind, ParseError, PmapError, TraceError, VerifyError, Violation, VmapError,
 };
 pub use ops::BatchDim;
 pub use program::{
     CheckpointPolicy, DotDims, GatherDims, IndexMode, Program, ScatterDims, ScatterOp,
 };
 pub use tensor::{
-    Arguments, At, AxisList, AxisNames, Flatten, Func, Output, ScanOptions, Slicing, TakeMode,
-    Tensor, Tree, TreeValue, Triangle, all_gather, all_to_all, arange, axis_index, axis_size,
-    concatenate, cond, debug_callback, debug_print, dot, einsum, eye, fori_loop, full, iota,
-    linspace, one_hot, ones, outer, pmax, pmean, pmin, ppermute, pshuffle, psum, psum_scatter,
-    scan, sort_by_key, stack, switch, tensordot, vdot, where_, while_loop, without_traces, zeros,
+    Arguments, At, AxisList, AxisNames, ByReference, ByValue, ELLIPSIS, Elementwise, Flatten, Func,
+    Index, IntoIndices, IntoShape, NEW_AXIS, Output, ScanOptions, Slicing, Span, TakeMode, Tensor,
+    Tree, TreeValue, Triangle, all_gather, all_to_all, arange, axis_index, axis_size, concatenate,
+    cond, debug_callback, debug_print, dot, einsum, elementwise, eye, fori_loop, full, full_like,
+    iota, linspace, linspace_open, ok, one_hot, ones, ones_like, outer, pmax, pmean, pmin,
+    ppermute, pshuffle, psum, psum_scatter, scan, sort_by_key, stack, strided, switch, tensordot,
+    vdot, where_, while_loop, without_traces, zeros, zeros_like,
 };
 pub use text::ProgramParser;
 pub use transform::{

@@ -23,7 +23,7 @@ LANES = {
     "f4": (100, 10_000, 100_000), "f5": (10, 100), "f6": (8, 128), "f7": (100, 10_000), "f7_flat": (10_000, 1_000_000),
     "f8": (8, 256), "f9_cumsum": (10_000,), "f9_sort": (10_000,), "f9_argsort": (10_000,), "f10_16": (100, 10_000),
     "f10_4": (10_000,), "f11": (1_000,), "f12": (100, 10_000), "f13": (100, 10_000, 1_000_000), "f14": (100, 10_000),
-    "f15": (10_000,), "f16": (10_000,), "f17": (100, 10_000, 1_000_000), "f18": (100, 10_000, 1_000_000),
+    "long": (2, 100, 1_000, 10_000), "f15": (10_000,), "f16": (10_000,), "f17": (100, 10_000, 1_000_000), "f18": (100, 10_000, 1_000_000),
 }
 PEERS = ("ours", "jax1", "jax2", "numpy")
 QUICK = 10_000
@@ -89,6 +89,13 @@ def jax_program(name, n):
         return mapped(lambda x: (x - x.mean()) / jnp.sqrt(x.var() + 1e-5), x((n, 64)))
     if name == "f15":
         return jax.jit(lambda x: x.sum()), (x((n, 64)),)
+    if name == "long":
+        def long(x):
+            for _ in range(n // 2):
+                x = x * 1.0001 + 0.1
+            return x
+
+        return jax.jit(long), (x((8,)),)
     if name == "f16":
         return mapped(lambda x: x.T + 1, x((n, 16, 16)))
     if name == "f17":
@@ -166,6 +173,13 @@ def numpy_program(name, n):
         return lambda x: (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 1e-5), (x((n, 64)),)
     if name == "f15":
         return lambda x: x.sum(), (x((n, 64)),)
+    if name == "long":
+        def long(x):
+            for _ in range(n // 2):
+                x = x * 1.0001 + 0.1
+            return x
+
+        return long, (x((8,)),)
     if name == "f16":
         return lambda x: x.transpose(0, 2, 1) + 1, (x((n, 16, 16)),)
     if name == "f17":
@@ -229,7 +243,7 @@ def ask(process, line):
 
 
 def bench_binary():
-    subprocess.run(["cargo", "build", "--release", "--bench", "arrays"], cwd=HERE.parent.parent, check=True)
+    subprocess.run(["cargo", "bench", "--no-run", "--bench", "arrays"], cwd=HERE.parent.parent, check=True)
     found = sorted((HERE.parent.parent / "target/release/deps").glob("arrays-*"), key=lambda p: p.stat().st_mtime)
     return next(str(p) for p in reversed(found) if p.suffix == "" and os.access(p, os.X_OK))
 

@@ -2,6 +2,7 @@
 //!
 //! A line `NAME LANES SECONDS` on standard input is answered by a line with microseconds of CPU time (of all threads)
 //! and of wall time per call, the least over batches of calls within that time, and the sum of the result's magnitudes.
+//! A line `count NAME LANES CALLS` is so many calls and nothing else, for `instructions.py`.
 //! A line `map NAME FILE OUT` writes the function of every number of a `.npy` file; `vecmath_sweep.py` uses it.
 
 use std::error::Error as StdError;
@@ -83,7 +84,7 @@ fn program(name: &str, n: usize) -> Result<Call, Failure> {
             numbers(&[n, 64], 0),
             indices(&[n, 256], 64),
             |x: Tensor, i: Tensor| {
-                zeros(DType::F64, [64])
+                zeros([64], DType::F64)
                     .at(&i)
                     .add(x.take(&i, 0, TakeMode::Clip) * 2.0)
             }
@@ -91,7 +92,7 @@ fn program(name: &str, n: usize) -> Result<Call, Failure> {
         "f7_flat" => {
             let (x, i) = (numbers(&[100_000], 0), indices(&[n], 10_000));
             let f = jit(|x: Tensor, i: Tensor| {
-                zeros(DType::F64, [10_000])
+                zeros([10_000], DType::F64)
                     .at(&i)
                     .add(x.take(&i, 0, TakeMode::Clip) * 2.0)
             });
@@ -108,7 +109,7 @@ fn program(name: &str, n: usize) -> Result<Call, Failure> {
                     let h = (wh.matmul(h) * 0.2 + wx.matmul(x) + &b).tanh();
                     (h, Tensor::from(0.0))
                 };
-                scan(step, zeros(DType::F64, [32]), xs, ScanOptions::default())
+                scan(step, zeros([32], DType::F64), xs, ScanOptions::default())
                     .map(|(h, _): (Tensor, Tensor)| h)
             })
         }
@@ -141,7 +142,7 @@ fn program(name: &str, n: usize) -> Result<Call, Failure> {
             numbers(&[n, 8, 8], 0),
             numbers(&[n, 8], 3),
             |a: Tensor, b: Tensor| {
-                (a.matmul(a.transpose([1, 0])) + eye(DType::F64, 8, 8, 0)).solve(b)
+                (a.matmul(a.transpose([1, 0])) + eye(8, 8, 0, DType::F64)).solve(b)
             }
         ),
         "f13" => mapped!(numbers(&[n], 0), |x: Tensor| {
@@ -165,6 +166,12 @@ fn program(name: &str, n: usize) -> Result<Call, Failure> {
         "f17" => mapped!(numbers(&[n], 0), |x: Tensor| {
             x.sin() * x.cos() + (x.abs() + 1.0).ln() + x.abs().pow(3.5).abs().sqrt()
         }),
+        // So many equations on eight elements.
+        "long" => {
+            let f = jit(move |x: Tensor| (0..n / 2).fold(x, |x, _| x * 1.0001 + 0.1));
+            let x = numbers(&[8], 0);
+            Box::new(move || f.call((&x,)))
+        }
         "f18" => mapped!(numbers(&[n], 0), |x: Tensor| {
             where_(x.greater(0.0), x.log1p(), x.exp() - 1.0)
         }),
@@ -172,14 +179,16 @@ fn program(name: &str, n: usize) -> Result<Call, Failure> {
     })
 }
 
-/// Seconds of CPU time of all threads, from the scheduler's own account.
-fn cpu_seconds() -> Result<f64, Failure> {
-    let mut nanoseconds = 0.0;
-    for thread in std::fs::read_dir("/proc/self/task")? {
-        let text = std::fs::read_to_string(thread?.path().join("schedstat"))?;
-        nanoseconds += text.split(' ').next().unwrap_or("0").parse::<f64>()?;
-    }
-    Ok(nanoseconds * 1e-9)
+/// Seconds of CPU time of all threads.
+#[cfg(unix)]
+fn cpu_seconds() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
+}
+
+#[cfg(not(unix))]
+fn cpu_seconds() -> f64 {
+    f64::NAN
 }
 
 /// Microseconds of CPU and wall time per call, the least of batches of calls.
@@ -191,12 +200,12 @@ fn least(seconds: f64, call: &Call) -> Result<(f64, f64), Failure> {
     let (mut cpu, mut wall) = (f64::INFINITY, f64::INFINITY);
     let begin = Instant::now();
     loop {
-        let (start, start_cpu) = (Instant::now(), cpu_seconds()?);
+        let (start, start_cpu) = (Instant::now(), cpu_seconds());
         for _ in 0..calls as usize {
             call()?;
         }
         wall = wall.min(start.elapsed().as_secs_f64() / calls);
-        cpu = cpu.min((cpu_seconds()? - start_cpu) / calls);
+        cpu = cpu.min((cpu_seconds() - start_cpu) / calls);
         if begin.elapsed().as_secs_f64() > seconds {
             return Ok((cpu * 1e6, wall * 1e6));
         }
@@ -240,6 +249,13 @@ fn answer(line: &str) -> Result<String, Failure> {
         ["map", name, from, to] => {
             let x = Tensor::from(Array::read_npy(from)?);
             function(name, &x)?.to_array()?.write_npy(to)?;
+            Ok("done".to_owned())
+        }
+        ["count", name, lanes, calls] => {
+            let call = program(name, lanes.parse()?)?;
+            for _ in 0..calls.parse::<usize>()? {
+                call()?;
+            }
             Ok("done".to_owned())
         }
         [name, lanes, seconds] => {

@@ -9,6 +9,8 @@ use std::borrow::Cow;
 use ndarray::{ArrayViewD, ArrayViewMutD, IxDyn};
 use smallvec::SmallVec;
 
+use super::{Element, buffer};
+
 /// An axis by its length and the distance between neighbours in memory and in the copy.
 #[derive(Clone, Copy, Debug)]
 struct CopyAxis {
@@ -18,7 +20,7 @@ struct CopyAxis {
 }
 
 /// The elements in row-major order, borrowed where they lie so.
-pub(crate) fn row_major<'a, T: Copy>(array: &ArrayViewD<'a, T>) -> Cow<'a, [T]> {
+pub(crate) fn row_major<'a, T: Element>(array: &ArrayViewD<'a, T>) -> Cow<'a, [T]> {
     if let Some(elements) = array.to_slice() {
         return Cow::Borrowed(elements);
     }
@@ -30,11 +32,11 @@ pub(crate) fn row_major<'a, T: Copy>(array: &ArrayViewD<'a, T>) -> Cow<'a, [T]> 
 }
 
 /// The copy of an array with gaps, repeats or reversed axes, which no single slice of memory holds.
-fn gathered<T: Copy>(array: &ArrayViewD<'_, T>) -> Vec<T> {
+fn gathered<T: Element>(array: &ArrayViewD<'_, T>) -> Vec<T> {
     let Some(&any) = array.first() else {
         return Vec::new();
     };
-    let mut out = vec![any; array.len()];
+    let mut out = buffer(array.len(), any);
     if let Ok(mut target) = ArrayViewMutD::from_shape(IxDyn(array.shape()), &mut out) {
         target.assign(array);
     }
@@ -42,13 +44,12 @@ fn gathered<T: Copy>(array: &ArrayViewD<'_, T>) -> Vec<T> {
 }
 
 /// The copy of an array whose axes are permuted in memory.
-fn permuted<T: Copy>(source: &[T], shape: &[usize], strides: &[isize]) -> Vec<T> {
-    // As long as the copy, and every element is overwritten.
-    let mut out = source.to_vec();
+fn permuted<T: Element>(source: &[T], shape: &[usize], strides: &[isize]) -> Vec<T> {
     let mut axes = copy_axes(shape, strides);
-    let Some(last) = axes.pop() else {
-        return out;
+    let (Some(last), Some(&any)) = (axes.pop(), source.first()) else {
+        return source.to_vec();
     };
+    let mut out = buffer(source.len(), any);
     if last.source == 1 {
         for_each_offset(&axes, |from, to| {
             out[to..to + last.length].copy_from_slice(&source[from..from + last.length]);

@@ -11,6 +11,7 @@ pub(crate) mod memory;
 mod npy;
 mod npz;
 mod promote;
+mod recycle;
 mod threads;
 mod types;
 mod widest;
@@ -18,7 +19,7 @@ mod widest;
 use std::borrow::Cow;
 use std::fmt;
 
-use ndarray::{ArcArray, ArrayViewD, Axis, Dimension, IxDyn};
+use ndarray::{ArcArray, ArrayView, ArrayViewD, Axis, Dimension, IxDyn};
 use smallvec::SmallVec;
 
 pub(crate) use copy::{axes_merge, row_major};
@@ -28,6 +29,7 @@ pub use npy::{NpyError, NpyHeader, NpyKind, NpyType};
 pub use npz::NpzError;
 pub use promote::promote_types;
 pub(crate) use promote::{promote_all, to_inexact};
+pub(crate) use recycle::{buffer, owned};
 pub use threads::prepare_threads;
 pub use types::{Shape, TensorType};
 pub(crate) use types::{ShapeTuple, broadcast_shapes, resolve_axis};
@@ -295,10 +297,10 @@ impl Array {
     ///
     /// [`ArrayError::DType`] where the array holds another element type.
     pub fn into_shared<T: Element>(self) -> Result<ndarray::ArcArray<T, IxDyn>, ArrayError> {
-        let actual = self.dtype();
-        T::unwrap_owned(self.data).ok_or(ArrayError::DType {
+        // The clone becomes the only holder when this array goes.
+        T::unwrap_owned(self.data.clone()).ok_or(ArrayError::DType {
             expected: T::DTYPE,
-            actual,
+            actual: self.dtype(),
         })
     }
 
@@ -379,6 +381,16 @@ impl Array {
         })
     }
 
+    /// The same array with its elements in row-major order, copied only where they lie in another.
+    pub(crate) fn in_order(&self) -> Self {
+        dispatch!(&self.data, a => {
+            if a.is_standard_layout() {
+                return self.clone();
+            }
+            Array::from_elements(self.shape(), row_major(&a.view()).into_owned())
+        })
+    }
+
     /// A view broadcast to a larger shape with stride-0 axes: `dims[i]` says where axis `i` goes.
     pub(crate) fn broadcast_in_dim(&self, shape: &[usize], dims: &[usize]) -> Self {
         let mut padded: Shape = SmallVec::from_elem(1, shape.len());
@@ -413,6 +425,13 @@ impl Array {
             ndarray::Array::from_shape_vec(IxDyn(shape), elements)
                 .expect("an operation makes as many elements as its type rule says"),
         )
+    }
+
+    /// An array to be filled; what it holds is not said.
+    pub(crate) fn unfilled(dtype: DType, shape: &[usize]) -> Self {
+        dispatch_dtype!(dtype, T => {
+            Array::from_elements(shape, buffer::<T>(shape.iter().product(), T::default()))
+        })
     }
 
     /// Where the first element lies in memory, to tell buffers apart cheaply.
@@ -473,6 +492,13 @@ impl Array {
     }
 }
 
+/// A large buffer that nobody holds any more is kept for arrays to come.
+impl Drop for Array {
+    fn drop(&mut self) {
+        dispatch!(&mut self.data, a => recycle::keep(a));
+    }
+}
+
 /// Equal dtype, shape and elements; a NaN differs from itself, as in IEEE 754 (see [`Array::identical`]).
 impl PartialEq for Array {
     fn eq(&self, other: &Array) -> bool {
@@ -493,6 +519,13 @@ impl<T: Element, D: Dimension> From<ndarray::Array<T, D>> for Array {
 impl<T: Element, D: Dimension> From<ArcArray<T, D>> for Array {
     fn from(array: ArcArray<T, D>) -> Array {
         Array::wrap(array.into_dyn())
+    }
+}
+
+impl<T: Element, D: Dimension> From<ArrayView<'_, T, D>> for Array {
+    /// A copy of the view.
+    fn from(view: ArrayView<'_, T, D>) -> Array {
+        Array::from(view.to_owned())
     }
 }
 

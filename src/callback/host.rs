@@ -119,6 +119,7 @@ impl Callback {
             .map(|ty| Array::zeros(ty.dtype, &ty.shape))
             .collect();
         self.results = self.run(&args, &[])?.iter().map(Array::ty).collect();
+        self.undeclared = false;
         Ok(self)
     }
 

@@ -7,6 +7,7 @@
 //! result, arrives as a [`CallbackError`](crate::CallbackError) that names the callback and, for per-lane methods, the lane.
 
 mod derivative;
+mod function;
 mod host;
 mod log;
 mod options;
@@ -19,6 +20,8 @@ use crate::error::BoxError;
 
 pub(crate) use derivative::HostDerivative;
 pub use derivative::Residuals;
+pub(crate) use function::Accepts;
+pub use function::{HostArgument, HostFunction, HostNumber, HostResult, NumberFunction};
 pub use host::HostOutput;
 pub use log::{CallLog, CallRecord};
 pub use options::{CancelToken, Progress, RunOptions};
@@ -34,6 +37,17 @@ pub use options::{CancelToken, Progress, RunOptions};
 /// | `BroadcastAll` | 1 | `(B, s)` | `(B, u)` | `(B, r)` |
 /// | `LegacyVectorized` | 1 | `(B, s)` | `u` | `(B, r)` |
 /// | `Parallel` | B | `s` | `u` | `r` |
+///
+/// Which one to take:
+///
+/// | the host function | method |
+/// |---|---|
+/// | is written for one example, and calls do not depend on each other | `Parallel`, which [`Callback::of`] takes by itself |
+/// | is written for one example, and calls must come one after the other (it prints, it counts, it is not thread-safe inside) | `Sequential` |
+/// | takes whole batches and broadcasts as numpy does (BLAS, a table look-up, an accelerator) | `ExpandDims` |
+/// | takes whole batches and wants every argument at full size | `BroadcastAll` |
+/// | is a function of numbers, for every element | none: [`elementwise`](crate::elementwise) |
+/// | comes from old JAX code with `vectorized=True` | `LegacyVectorized` |
 ///
 /// A callback none of whose arguments is batched is called once, unbatched, whatever its method; a batch of size 0
 /// makes no call (rules C1 and C19).
@@ -176,6 +190,10 @@ type HostFn = dyn Fn(&[Array]) -> Result<Vec<Array>, BoxError> + Send + Sync;
 pub struct Callback {
     name: Arc<str>,
     results: Arc<[TensorType]>,
+    /// Whether nobody has said yet what the results are.
+    undeclared: bool,
+    /// What each argument must be, where the host function says it.
+    parameters: Option<Arc<[Accepts]>>,
     host: Arc<HostFn>,
     method: Option<VmapMethod>,
     kind: CallbackKind,
@@ -196,6 +214,8 @@ impl Callback {
             name: Arc::from(name),
             // Results are never weak (rule N6).
             results: results.into_iter().map(|ty| ty.with_weak(false)).collect(),
+            undeclared: false,
+            parameters: None,
             host: Arc::new(move |args| host(args).into_arrays()),
             method: None,
             kind: CallbackKind::Pure,
@@ -250,6 +270,16 @@ impl Callback {
     #[must_use]
     pub fn results(&self) -> &[TensorType] {
         &self.results
+    }
+
+    /// What each argument must be, where the host function says it.
+    pub(crate) fn parameters(&self) -> Option<&[Accepts]> {
+        self.parameters.as_deref()
+    }
+
+    /// Whether nobody has said yet what the results are.
+    pub(crate) fn is_undeclared(&self) -> bool {
+        self.undeclared
     }
 
     /// How the callback batches.

@@ -7,8 +7,9 @@
 //!
 //! | JAX | here | differs |
 //! |---|---|---|
-//! | `jnp.array([1., 2.])` | `Array::from(vec![1.0, 2.0])`, `ndarray::array![..]` | a `Vec` of numbers is a *list* of scalars, as a Python list is |
-//! | `vmap(f, in_axes=(0, None))` | `vmap(f).in_axes((0, None))` | closures write their parameters' types: `\|x: Tensor, y: Tensor\|` |
+//! | `jnp.array([1., 2.])` | `vec![1.0, 2.0]`, `ndarray::array![..]`, `Tensor::from(..)` of either | a `Vec` of numbers is an array, a `Vec` of tensors a list |
+//! | `float(y)`, `np.asarray(y)` | `y.item::<f64>()?`, `y.to_vec::<f64>()?`, `y.to_array()?` | |
+//! | `vmap(f, in_axes=(0, None))` | `vmap(f).in_axes((0, None))` | closures write their parameters' types: `\|x: Tensor, y: Tensor\|`, or all of them `&Tensor` |
 //! | `out_axes=1`, `axis_size=3`, `axis_name="i"` | `.out_axes(1)`, `.axis_size(3)`, `.axis_name("i")` | |
 //! | `vmap(f)(x, y)` | `vmap(f).call((x, y))?` | arguments are one tuple; errors are returned |
 //! | `jit(f)(x)` | `jit(f).call((x,))?` | keep the value: it holds the compiled programs |
@@ -43,6 +44,8 @@
 //! | JAX | here | differs |
 //! |---|---|---|
 //! | `pure_callback(host, ShapeDtypeStruct((), f64), x, vmap_method="expand_dims")` | `Callback::new("host", [f64::spec([])], host).vmap_method(VmapMethod::ExpandDims)`, then `cb.call((x,))?` | made once, called often; a name for messages |
+//! | an ordinary function for one example | `Callback::of("host", f)` for `fn f(y: [f64; 2], mu: f64) -> [f64; 2]` | types are read off the function |
+//! | `jnp.vectorize` of a number function | `elementwise("cbrt", f64::cbrt)` | one host call for any batch |
 //! | several results | `let [lo, hi] = cb.call_many((x,))?` | |
 //! | `vmap_method=None` | no `vmap_method` | refused under `vmap`, as in JAX |
 //! | `io_callback(host, .., ordered=True)` | `.io(true)` | |
@@ -61,11 +64,15 @@
 //! | `jnp.argmax(x, 1)`, `jnp.sort(x, 0)` | `x.argmax(1)`, `x.sort(0)` | |
 //! | `jnp.where(c, x, y)` | `where_(c, x, y)` | |
 //! | `x.reshape(2, -1)`, `x.T`, `x[:, None]` | `x.reshape([2, -1])`, `x.t()`, `x.expand_dims(1)` | |
-//! | `x[3]`, `x[1:5:2]` | `x.index(0, 3)`, `x.slice(Slicing::new([1], [5]).strides([2]))` | out of bounds is an error |
+//! | `x[3]`, `x[:, 1:, -1, None]` | `x.get(3)`, `x.i((.., 1.., -1, NEW_AXIS))` | a number out of bounds reads the nearest element, as in JAX |
+//! | `x[1:5:2]`, `x[::-1]`, `x[..., 0]` | `x.i(strided(1..5, 2))`, `x.i(strided(.., -1))`, `x.i((ELLIPSIS, 0))` | |
+//! | `jnp.zeros((2, 3))`, `jnp.arange(2, 5)` | `zeros([2, 3], DType::F64)`, `arange(2..5)` | |
+//! | `jnp.median(x, 0)` and the rest of numpy | `elimap::numpy::median(x, 0)`: [`numpy`](crate::numpy) | |
+//! | `jax.nn`, `jax.random`, `jax.scipy.special`, `jax.scipy.stats` | [`nn`](crate::nn), [`random`](crate::random), [`special`](crate::special), [`stats`](crate::stats) | random bits are JAX's |
 //! | `jnp.take(x, i, axis=0)` | `x.take(i, 0, TakeMode::Fill)` | |
 //! | `x.at[i].add(y)` | `x.at(i).add(y)` | |
 //! | `lax.dynamic_slice(x, (i,), (3,))` | `x.dynamic_slice(&[i], [3])` | |
-//! | `jnp.einsum("ij,j->i", a, x)` | `einsum("ij,j->i", &[&a, &x])?` | |
+//! | `jnp.einsum("ij,j->i", a, x)` | `einsum("ij,j->i", [&a, &x])?` | |
 //! | `jnp.linalg.solve(a, b)` | `a.solve(b)` | |
 //!
 //! # Control flow and collectives

@@ -4,7 +4,7 @@ use std::fmt;
 
 use smallvec::SmallVec;
 
-use crate::array::{DType, Shape, ShapeTuple};
+use crate::array::{DType, Shape, ShapeTuple, TensorType};
 
 /// An error of any type, as host functions return them.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
@@ -36,6 +36,40 @@ pub enum CallbackError {
         lane: LaneIndex,
         /// The host function's error, or the text of its panic.
         source: BoxError,
+    },
+    /// A call has another number of arguments than the host function has parameters.
+    #[error(
+        "callback `{name}` takes {expected} arguments, it was given {actual}; pass one per parameter of its function"
+    )]
+    ArgumentCount {
+        /// The callback.
+        name: String,
+        /// Parameters of the host function.
+        expected: usize,
+        /// Arguments given.
+        actual: usize,
+    },
+    /// An argument is not what the host function's parameter takes.
+    #[error(
+        "callback `{name}`: argument #{argument} must be {expected}, it is {actual}; convert it with astype or reshape, or map the axis that is too many with vmap"
+    )]
+    ArgumentType {
+        /// The callback.
+        name: String,
+        /// Which argument.
+        argument: usize,
+        /// What the parameter takes.
+        expected: String,
+        /// What was given.
+        actual: TensorType,
+    },
+    /// The types of a callback's results are not known before it is called.
+    #[error(
+        "callback `{name}` returns arrays whose shape its function's type does not say; declare them: `.returns([f64::spec([3])])`"
+    )]
+    ResultsUndeclared {
+        /// The callback.
+        name: String,
     },
     /// The host function returned another number of results than declared.
     #[error(

@@ -7,9 +7,13 @@ mod callback;
 mod custom;
 mod op;
 mod parse;
+pub(crate) mod site;
 mod trace;
 mod verify;
 mod vmap;
+
+use std::fmt;
+use std::panic::Location;
 
 use crate::array::{ArrayError, NpyError};
 use crate::tree::TreeError;
@@ -73,6 +77,9 @@ pub enum Error {
     /// The run's [`CancelToken`](crate::CancelToken) was cancelled.
     #[error("the run was cancelled; lanes already done are discarded, call again to start over")]
     Cancelled,
+    /// An error with the line of the call that met it.
+    #[error(transparent)]
+    Located(LocatedError),
     /// An error that was recorded earlier and reaches several places.
     #[error(transparent)]
     Shared(std::sync::Arc<Error>),
@@ -94,12 +101,75 @@ impl Error {
         Error::Function(error.into())
     }
 
-    /// The error itself where it was shared.
+    /// The error itself, without who shares it and where it was met.
     #[must_use]
     pub fn root(&self) -> &Error {
         match self {
             Error::Shared(inner) => inner.root(),
+            Error::Located(LocatedError { error, .. }) => error.root(),
             error => error,
         }
+    }
+
+    /// The error itself, without where it was met; a shared one stays shared.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let error = vmap(|x: Tensor| x).in_axes((1,)).call((vec![1.0],)).unwrap_err();
+    /// assert!(error.to_string().contains(".rs:"));
+    /// assert!(matches!(error.into_root(), Error::Vmap(_)));
+    /// ```
+    #[must_use]
+    pub fn into_root(self) -> Error {
+        match self {
+            Error::Located(LocatedError { error, .. }) => error.into_root(),
+            error => error,
+        }
+    }
+
+    /// The error with the line of a call, where its own text names none.
+    pub(crate) fn located(self, location: &'static Location<'static>) -> Error {
+        match self {
+            Error::Tree(_) | Error::Vmap(_) | Error::CustomVmap(_) | Error::Callback(_) => {
+                Error::Located(LocatedError {
+                    error: Box::new(self),
+                    location: site::site(location),
+                })
+            }
+            other => other,
+        }
+    }
+}
+
+/// An error of a call, and the call's place in the source.
+#[derive(Debug)]
+pub struct LocatedError {
+    error: Box<Error>,
+    location: &'static Location<'static>,
+}
+
+impl LocatedError {
+    /// The error.
+    #[must_use]
+    pub fn error(&self) -> &Error {
+        &self.error
+    }
+
+    /// Where the call is written.
+    #[must_use]
+    pub fn location(&self) -> &'static Location<'static> {
+        self.location
+    }
+}
+
+impl fmt::Display for LocatedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (at {})", self.error, self.location)
+    }
+}
+
+impl std::error::Error for LocatedError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
     }
 }

@@ -27,7 +27,7 @@ impl OpError {
         OpError {
             op,
             kind,
-            location: location.into(),
+            location: location.into().map(super::site::site),
         }
     }
 }

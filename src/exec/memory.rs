@@ -35,7 +35,7 @@ impl Memory {
     /// An array of a kind to write to, in row-major order; what it holds is not said.
     pub(super) fn take(&mut self, number: u32, kind: &Kind) -> Array {
         let spare = self.spares.get_mut(number as usize).and_then(Vec::pop);
-        spare.unwrap_or_else(|| Array::zeros(kind.dtype, &kind.shape))
+        spare.unwrap_or_else(|| Array::unfilled(kind.dtype, &kind.shape))
     }
 
     /// Keeps the buffer of a value that has died, where nobody else holds it.

@@ -19,8 +19,8 @@ use crate::passes::dead::dead_code;
 use crate::passes::hoist;
 use crate::program::{
     Atom, AxisName, BroadcastInDim, Call, Checkpoint, Cond, ControlOp, CustomJvpCall, CustomLin,
-    CustomVjpCall, CustomVmapCall, DataOp, HostCall, Op, Program, ProgramBuilder, ScatterApply,
-    SelectN, Var, While,
+    CustomVjpCall, CustomVmapCall, DataOp, Equation, HostCall, Op, Program, ProgramBuilder,
+    ScatterApply, SelectN, Var, While,
 };
 
 /// A compiled program.
@@ -254,10 +254,15 @@ fn draughts(program: &Program) -> Vec<Draught> {
                 };
                 let outputs: SmallVec<[Var; 2]> =
                     group.outputs.iter().map(|o| Var(o.var)).collect();
-                let types: Vec<TensorType> = outputs
-                    .iter()
-                    .map(|&v| program.var_type(v).clone())
-                    .collect();
+                let results = outputs.iter().map(|&v| program.var_type(v).clone());
+                // What is reduced is never in memory as a whole, but is refused where that has no room for it: as without groups, and
+                // because nobody would live to see the end.
+                let reduced = members.iter().filter_map(|&i| {
+                    let Equation { op, inputs, .. } = &program.equations[i];
+                    let is_reduction = matches!(op, Op::Data(DataOp::Reduce(_)));
+                    is_reduction.then(|| program.atom_type(&inputs[0]))
+                });
+                let types: Vec<TensorType> = results.chain(reduced).collect();
                 let large = memory::are_large(&types).then(|| {
                     let name = last.map_or("program", |e| e.op.name());
                     (types, name, last.and_then(|e| e.location))

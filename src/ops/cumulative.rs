@@ -7,7 +7,7 @@ mod tests;
 use ndarray::{ArcArray, IxDyn};
 use smallvec::smallvec;
 
-use crate::array::{Array, DType, Data, TensorType, dispatch};
+use crate::array::{Array, DType, Data, TensorType, dispatch, owned};
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::elementwise::elements;
 use crate::ops::math::{Arith, Float, Number};
@@ -119,7 +119,7 @@ fn scan<T: Arith>(array: &Typed<T>, axis: usize, reverse: bool, f: impl Fn(T, T)
     let shape = array.shape();
     let inner: usize = shape[axis + 1..].iter().product();
     let block = shape[axis] * inner;
-    let mut out = elements(array).into_owned();
+    let mut out = owned(elements(array));
     if block > 0 {
         for block in out.chunks_exact_mut(block) {
             if inner == 1 {

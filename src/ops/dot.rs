@@ -1,18 +1,22 @@
 //! The generalized matrix product.
 //!
 //! Operands are seen as `(batch, lhs free, contracted)` and `(batch, contracted, rhs free)` by permuting and merging
-//! axes, which copies only what strides cannot express. Products of matrices of floats are computed in [`tile`]s;
-//! products with vectors and integers are plain loops over contiguous rows.
+//! axes, which copies only what strides cannot express. Products of matrices of floats are computed in [`tile`]s, which read operands
+//! where they lie; products with vectors and integers are plain loops over contiguous rows.
 
 mod derivative;
 #[cfg(test)]
 mod tests;
 mod tile;
 
+use std::borrow::Cow;
+
 use ndarray::{ArcArray, ArrayView3, ArrayViewD, CowArray, Ix3, IxDyn};
 use smallvec::{SmallVec, smallvec};
 
-use crate::array::{Array, Data, Shape, TensorType, axes_merge, row_major};
+use crate::array::{
+    Array, Data, Pass, Shape, TensorType, axes_merge, buffer, on_widest, row_major,
+};
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::math::Arith;
 use crate::ops::rule::{
@@ -23,7 +27,7 @@ use crate::program::text::python::{list, tuple};
 use crate::program::text::{Given, Shown};
 use crate::program::{DotDims, DotGeneral, Op};
 
-use tile::Sizes;
+use tile::{Matrices, Sizes};
 
 type Typed<T> = ArcArray<T, IxDyn>;
 
@@ -226,8 +230,8 @@ impl DataRules for DotGeneral {
     }
 }
 
-/// Writes the products of two stacks of row-major matrices.
-type MatrixKernel<T> = fn(Sizes, &[T], &[T], &mut [T]);
+/// Writes the row-major products of two stacks of matrices.
+type MatrixKernel<T> = fn(Sizes, Matrices<'_, T>, Matrices<'_, T>, &mut [T]);
 
 fn dot<T: Arith>(
     dims: &DotDims,
@@ -246,24 +250,88 @@ fn dot<T: Arith>(
         size(left.contract, lhs),
         size(&rhs_free, rhs),
     );
-    let shape: Shape = left
-        .batch
-        .iter()
-        .chain(&lhs_free)
-        .map(|&a| lhs.shape()[a])
-        .chain(rhs_free.iter().map(|&a| rhs.shape()[a]))
-        .collect();
+    let lengths = |axes: &[usize], array: &Typed<T>| -> Shape {
+        axes.iter().map(|&a| array.shape()[a]).collect()
+    };
+    let shape = [
+        lengths(left.batch, lhs),
+        lengths(&lhs_free, lhs),
+        lengths(&rhs_free, rhs),
+    ];
 
-    let mut out = vec![T::ZERO; batch * m * n];
-    if k > 0 && !out.is_empty() {
-        let lhs_groups = [left.batch, &lhs_free, left.contract];
-        let rhs_groups = [right.batch, right.contract, &rhs_free];
-        let (lhs, rhs) = (grouped(lhs, lhs_groups), grouped(rhs, rhs_groups));
-        let lhs = merged(&lhs, lhs_groups, (batch, m, k));
-        let rhs = merged(&rhs, rhs_groups, (batch, k, n));
-        product(&lhs.view(), &rhs.view(), &mut out, kernel);
+    let mut out = buffer(batch * m * n, T::ZERO);
+    if k == 0 || out.is_empty() {
+        out.fill(T::ZERO);
+        return Array::from_elements(&shape.concat(), out);
     }
-    Array::from_elements(&shape, out)
+    let lhs_groups = [left.batch, &lhs_free, left.contract];
+    let rhs_groups = [right.batch, right.contract, &rhs_free];
+    let (lhs, rhs) = (grouped(lhs, lhs_groups), grouped(rhs, rhs_groups));
+    let lhs = merged(&lhs, lhs_groups, (batch, m, k));
+    let rhs = merged(&rhs, rhs_groups, (batch, k, n));
+    let (lhs, rhs) = (lhs.view(), rhs.view());
+    let Some(kernel) = kernel.filter(|_| m > 1 && n > 1) else {
+        product(&lhs, &rhs, &mut out);
+        return Array::from_elements(&shape.concat(), out);
+    };
+    let (lhs, rhs) = (in_memory(&lhs), in_memory(&rhs));
+    let (lhs, rhs) = (lhs.matrices(), rhs.matrices());
+    // The kernel wants rows of the right matrix. Where that has columns, the product is computed transposed if that spares the larger copy.
+    if rhs.column != 1 && (lhs.row == 1 || m <= n) {
+        let sizes = Sizes { m: n, k, n: m };
+        kernel(sizes, rhs.transposed(), lhs.transposed(), &mut out);
+        let [batch, rows, columns] = shape;
+        let (b, r, c) = (batch.len(), rows.len(), columns.len());
+        let out = Array::from_elements(&[batch, columns, rows].concat(), out);
+        let axes: Shape = (0..b).chain(b + c..b + c + r).chain(b..b + c).collect();
+        return out.permute(&axes);
+    }
+    kernel(Sizes { m, k, n }, lhs, rhs, &mut out);
+    Array::from_elements(&shape.concat(), out)
+}
+
+/// A stack of matrices in one slice of memory, copied where it is not.
+struct InMemory<'a, T: Clone> {
+    elements: Cow<'a, [T]>,
+    /// The distances between matrices, rows and columns.
+    distances: [usize; 3],
+}
+
+fn in_memory<'a, T: Arith>(matrices: &ArrayView3<'a, T>) -> InMemory<'a, T> {
+    let (batch, rows, columns) = matrices.dim();
+    let strides = matrices.strides();
+    // Along an axis of length 1 any distance is right.
+    let along = |axis: usize, length: usize| {
+        if length == 1 {
+            1
+        } else {
+            strides[axis].unsigned_abs()
+        }
+    };
+    let distances = [along(0, batch), along(1, rows), along(2, columns)];
+    let in_order = strides.iter().all(|&s| s >= 0) && distances[1..].contains(&1);
+    match matrices.to_slice_memory_order().filter(|_| in_order) {
+        Some(elements) => InMemory {
+            elements: Cow::Borrowed(elements),
+            distances,
+        },
+        None => InMemory {
+            elements: row_major(&(*matrices).into_dyn()),
+            distances: [rows * columns, columns, 1],
+        },
+    }
+}
+
+impl<T: Clone> InMemory<'_, T> {
+    fn matrices(&self) -> Matrices<'_, T> {
+        let [stack, row, column] = self.distances;
+        Matrices {
+            elements: &self.elements,
+            stack,
+            row,
+            column,
+        }
+    }
 }
 
 /// A view with the axes in the order of their groups.
@@ -296,18 +364,10 @@ fn transposed<'a, T>(matrices: &ArrayView3<'a, T>) -> ArrayView3<'a, T> {
     matrices.permuted_axes((0, 2, 1))
 }
 
-/// The matrix product of every pair of `(batch, m, k)` and `(batch, k, n)`; nothing is empty.
-fn product<T: Arith>(
-    lhs: &ArrayView3<'_, T>,
-    rhs: &ArrayView3<'_, T>,
-    out: &mut [T],
-    kernel: Option<MatrixKernel<T>>,
-) {
-    let ((_, m, k), n) = (lhs.dim(), rhs.dim().2);
-    if let (Some(kernel), true) = (kernel, m > 1 && n > 1) {
-        let (lhs, rhs) = (lhs.into_dyn(), rhs.into_dyn());
-        kernel(Sizes { m, k, n }, &row_major(&lhs), &row_major(&rhs), out);
-    } else if n == 1 && !transposed(lhs).is_standard_layout() {
+/// The matrix product of every pair of `(batch, m, k)` and `(batch, k, n)`; nothing is empty. The result is to be filled.
+fn product<T: Arith>(lhs: &ArrayView3<'_, T>, rhs: &ArrayView3<'_, T>, out: &mut [T]) {
+    let ((_, m, _), n) = (lhs.dim(), rhs.dim().2);
+    if n == 1 && !transposed(lhs).is_standard_layout() {
         rows_by_vector(lhs, &transposed(rhs), out);
     } else if m == 1 && transposed(rhs).is_standard_layout() {
         rows_by_vector(&transposed(rhs), lhs, out);
@@ -325,18 +385,37 @@ const LANES: usize = 8;
 fn rows_by_vector<T: Arith>(rows: &ArrayView3<'_, T>, vectors: &ArrayView3<'_, T>, out: &mut [T]) {
     let (_, m, k) = rows.dim();
     let (rows, vectors) = (rows.into_dyn(), vectors.into_dyn());
-    let (rows, vectors) = (row_major(&rows), row_major(&vectors));
-    for ((rows, vector), out) in rows
-        .chunks_exact(m * k)
-        .zip(vectors.chunks_exact(k))
-        .zip(out.chunks_exact_mut(m))
-    {
-        for (row, out) in rows.chunks_exact(k).zip(out) {
-            *out = inner_product(row, vector);
+    on_widest(RowsByVector {
+        rows: &row_major(&rows),
+        vectors: &row_major(&vectors),
+        sizes: (m, k),
+        out,
+    });
+}
+
+struct RowsByVector<'a, T> {
+    rows: &'a [T],
+    vectors: &'a [T],
+    /// Rows of a matrix, and their length.
+    sizes: (usize, usize),
+    out: &'a mut [T],
+}
+
+impl<T: Arith> Pass for RowsByVector<'_, T> {
+    #[inline(always)]
+    fn run(self) {
+        let (m, k) = self.sizes;
+        let matrices = self.rows.chunks_exact(m * k);
+        let stack = matrices.zip(self.vectors.chunks_exact(k));
+        for ((rows, vector), out) in stack.zip(self.out.chunks_exact_mut(m)) {
+            for (row, out) in rows.chunks_exact(k).zip(out) {
+                *out = inner_product(row, vector);
+            }
         }
     }
 }
 
+#[inline(always)]
 fn inner_product<T: Arith>(x: &[T], y: &[T]) -> T {
     let (xs, ys) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
     let rest = xs.remainder().iter().zip(ys.remainder());
@@ -354,13 +433,36 @@ fn inner_product<T: Arith>(x: &[T], y: &[T]) -> T {
 fn rows_by_rows<T: Arith>(lhs: &ArrayView3<'_, T>, rhs: &ArrayView3<'_, T>, out: &mut [T]) {
     let ((_, m, k), n) = (lhs.dim(), rhs.dim().2);
     let (lhs, rhs) = (lhs.into_dyn(), rhs.into_dyn());
-    let (lhs, rhs) = (row_major(&lhs), row_major(&rhs));
-    let matrices = lhs.chunks_exact(m * k).zip(rhs.chunks_exact(k * n));
-    for ((lhs, rhs), out) in matrices.zip(out.chunks_exact_mut(m * n)) {
-        for (weights, out) in lhs.chunks_exact(k).zip(out.chunks_exact_mut(n)) {
-            for (&weight, row) in weights.iter().zip(rhs.chunks_exact(n)) {
-                for (o, &x) in out.iter_mut().zip(row) {
-                    *o = o.add(weight.mul(x));
+    on_widest(RowsByRows {
+        lhs: &row_major(&lhs),
+        rhs: &row_major(&rhs),
+        sizes: (m, k, n),
+        out,
+    });
+}
+
+struct RowsByRows<'a, T> {
+    lhs: &'a [T],
+    rhs: &'a [T],
+    sizes: (usize, usize, usize),
+    out: &'a mut [T],
+}
+
+impl<T: Arith> Pass for RowsByRows<'_, T> {
+    #[inline(always)]
+    fn run(self) {
+        let (m, k, n) = self.sizes;
+        self.out.fill(T::ZERO);
+        let matrices = self
+            .lhs
+            .chunks_exact(m * k)
+            .zip(self.rhs.chunks_exact(k * n));
+        for ((lhs, rhs), out) in matrices.zip(self.out.chunks_exact_mut(m * n)) {
+            for (weights, out) in lhs.chunks_exact(k).zip(out.chunks_exact_mut(n)) {
+                for (&weight, row) in weights.iter().zip(rhs.chunks_exact(n)) {
+                    for (o, &x) in out.iter_mut().zip(row) {
+                        *o = o.add(weight.mul(x));
+                    }
                 }
             }
         }

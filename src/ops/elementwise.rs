@@ -28,10 +28,11 @@ use crate::program::text::{Given, Shown};
 use crate::program::{Binary, BinaryOp, ConvertElementType, IntegerPow, Op, Unary, UnaryOp};
 
 pub(crate) use block::{
-    Elementwise, Operand, ThenAdd, compare, convert, is_finite, multiply_add, select,
+    Elementwise, ThenAdd, compare, convert, is_finite, multiply_add, select, spread,
 };
 pub(crate) use derivative::share_of;
 pub(crate) use kernels::elements;
+pub(crate) use slices::Operand;
 
 type Typed<T> = ArcArray<T, IxDyn>;
 
@@ -374,10 +375,12 @@ pub(crate) fn eval_binary(kind: BinaryOp, x: &Array, y: &Array) -> Array {
     }
 }
 
+#[inline(always)]
 fn less<T: Arith>(x: T, y: T) -> bool {
     x < y
 }
 
+#[inline(always)]
 fn less_or_equal<T: Arith>(x: T, y: T) -> bool {
     x <= y
 }

@@ -15,7 +15,7 @@ pub(super) use derivative::zero_fill;
 use window::{Addressing, Windows, row_major_strides};
 
 use crate::array::{
-    Array, DType, Element, Scalar, Shape, ShapeTuple, TensorType, dispatch, row_major,
+    Array, DType, Element, Scalar, Shape, ShapeTuple, TensorType, buffer, dispatch, row_major,
 };
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::rule::{
@@ -285,7 +285,8 @@ pub(super) fn mode_text(mode: IndexMode) -> &'static str {
 pub(super) fn read_mode(given: &mut Given<'_>) -> Result<IndexMode, ParseError> {
     let expected = "`GatherScatterMode.CLIP` or `GatherScatterMode.FILL_OR_DROP`";
     given.read("mode", expected, |value| match &value.to_string()[..] {
-        "GatherScatterMode.CLIP" => Some(IndexMode::Clip),
+        // A promise that nothing is out of bounds is kept by clipping too.
+        "GatherScatterMode.CLIP" | "GatherScatterMode.PROMISE_IN_BOUNDS" => Some(IndexMode::Clip),
         "GatherScatterMode.FILL_OR_DROP" => Some(IndexMode::FillOrDrop),
         _ => None,
     })
@@ -404,22 +405,28 @@ fn eval_typed<T: Fill>(
     shape.extend(offset_sizes(dims, slice_sizes));
     let window_size: usize = shape[grid.len()..].iter().product();
     let (runs, run) = windows.runs();
-    let mut out: Vec<T> = Vec::with_capacity(shape.iter().product());
+    let mut out: Vec<T> = buffer(shape.iter().product(), fill);
     if runs[..] == [0] && run == 1 {
+        let (elements, first) = (&source.elements[..], source.first);
+        let mut places = out.iter_mut();
         windows.for_each(indices, |start| {
-            out.push(start.map_or(fill, |start| {
-                source.elements[(source.first + start) as usize]
-            }));
+            if let Some(place) = places.next() {
+                *place = start.map_or(fill, |start| elements[(first + start) as usize]);
+            }
         });
     } else {
-        windows.for_each(indices, |start| match start {
-            Some(start) => {
-                for offset in &runs {
-                    let from = (source.first + start + offset) as usize;
-                    out.extend_from_slice(&source.elements[from..from + run]);
-                }
+        let mut places = out.chunks_exact_mut(window_size.max(1));
+        windows.for_each(indices, |start| {
+            // Empty windows have no places.
+            let Some(window) = places.next() else { return };
+            let Some(start) = start else {
+                window.fill(fill);
+                return;
+            };
+            for (offset, part) in runs.iter().zip(window.chunks_exact_mut(run)) {
+                let from = (source.first + start + offset) as usize;
+                part.copy_from_slice(&source.elements[from..from + run]);
             }
-            None => out.extend(std::iter::repeat_n(fill, window_size)),
         });
     }
     // The grid leads in memory; the dimension numbers say where its axes are in the result.

@@ -70,7 +70,7 @@ pub(crate) trait Number: Arith {
     fn sign(self) -> Self;
 
     /// An integer power by repeated squaring; a negative one is one over the positive one.
-    #[inline]
+    #[inline(always)]
     fn integer_pow(self, y: i32) -> Self {
         let power = power_by_squaring(self, y.unsigned_abs());
         if y < 0 { Self::ONE.div(power) } else { power }
@@ -221,7 +221,7 @@ pub(crate) trait ConvertFrom<S>: Arith {
 macro_rules! convert {
     ($($source:ty => [$($target:ty),*]);* $(;)?) => {$($(
         impl ConvertFrom<$source> for $target {
-            #[inline]
+            #[inline(always)]
             fn convert_from(value: $source) -> $target {
                 value as $target
             }
@@ -241,13 +241,13 @@ convert! {
 macro_rules! convert_bool {
     ($($ty:ty),*) => {$(
         impl ConvertFrom<$ty> for bool {
-            #[inline]
+            #[inline(always)]
             fn convert_from(value: $ty) -> bool {
                 value != <$ty as Arith>::ZERO
             }
         }
         impl ConvertFrom<bool> for $ty {
-            #[inline]
+            #[inline(always)]
             fn convert_from(value: bool) -> $ty {
                 u8::from(value) as $ty
             }

@@ -37,7 +37,8 @@ use crate::program::text::{Given, Shown};
 use crate::program::*;
 
 pub(crate) use elementwise::{
-    Elementwise, Operand, ThenAdd, compare, convert, is_comparison, is_finite, multiply_add, select,
+    Elementwise, Operand, ThenAdd, compare, convert, is_comparison, is_finite, multiply_add,
+    select, spread,
 };
 pub(crate) use math::{Arith, Number};
 pub(crate) use reduce::{BLOCK, Fold};
@@ -165,7 +166,6 @@ pub(crate) fn batch(
 }
 
 /// The forward rule: emits the tangents of the results of an operation on `primals`; `None` is one that is known to be zero.
-#[allow(dead_code)] // The transform that asks comes with it.
 pub(crate) fn jvp(
     cx: &mut dyn Tangents,
     op: &DataOp,
@@ -181,7 +181,6 @@ pub(crate) fn jvp(
 
 /// The reverse rule: emits the cotangents of the linear operands of an operation; `None` is one that is known to be zero, or
 /// is not asked for.
-#[allow(dead_code)] // The transform that asks comes with it.
 pub(crate) fn transpose(
     cx: &mut dyn Tangents,
     op: &DataOp,

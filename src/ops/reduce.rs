@@ -14,7 +14,7 @@ use std::borrow::Cow;
 
 use ndarray::{ArcArray, IxDyn};
 
-use crate::array::{Array, DType, Shape, TensorType, dispatch, dispatch_dtype};
+use crate::array::{Array, DType, Shape, TensorType, buffer, dispatch, dispatch_dtype};
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::elementwise::elements;
 use crate::ops::math::{Arith, ConvertFrom};
@@ -208,7 +208,7 @@ fn fold_middle<T: Fold>(
     elements: &[T],
     [outer, count, inner]: [usize; 3],
 ) -> Vec<T> {
-    let mut out = vec![T::ZERO; outer * inner];
+    let mut out = buffer(outer * inner, T::ZERO);
     if inner == 1 || count == 0 {
         T::fold_runs(kind, elements, count, &mut out);
     } else if inner > 0 {

@@ -47,7 +47,6 @@ pub(crate) trait DataRules: Rules + Derivative {
 
 /// What is known of one operand of an operation that is transposed.
 #[derive(Clone, Debug)]
-#[allow(dead_code)] // The transform that asks comes with it.
 pub(crate) enum LinearInput {
     /// A value that does not depend on what the program is linear in.
     Known(Atom),

@@ -6,7 +6,7 @@
 
 mod derivative;
 
-use crate::array::{Array, Element, Shape, ShapeTuple, TensorType, dispatch_dtype};
+use crate::array::{Array, Element, Shape, ShapeTuple, TensorType, dispatch_dtype, owned};
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::gather::window::{Addressing, Windows, row_major_strides};
 use crate::ops::gather::{mode_text, read_mode};
@@ -411,7 +411,7 @@ pub(crate) fn eval_with<T: Element>(
         .collect();
     let updates = updates.permute(&grid_then_window);
     let updates = updates.elements::<T>();
-    let mut out = operand.elements::<T>().into_owned();
+    let mut out = owned(operand.elements::<T>());
     let (runs, run) = windows.runs();
     if runs[..] == [0] && run == 1 {
         let mut updates = updates.iter();

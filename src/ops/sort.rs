@@ -11,7 +11,9 @@ use std::cmp::{Ordering, Reverse};
 
 use rayon::prelude::*;
 
-use crate::array::{Array, DType, Element, Shape, TensorType, dispatch_dtype, prepare_threads};
+use crate::array::{
+    Array, DType, Element, Shape, TensorType, buffer, dispatch_dtype, owned, prepare_threads,
+};
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::rule::{BatchDim, Batched, DataRules, Emit, Outputs, Rules, expect_operands, past};
 use crate::ops::shape::check_axes;
@@ -210,7 +212,7 @@ impl DataRules for Sort {
 
 /// Sorts along the last axis.
 fn sort_lanes<T: SortKey>(array: &Array) -> Array {
-    let mut elements = array.elements::<T>().into_owned();
+    let mut elements = owned(array.elements::<T>());
     let (length, lanes) = chunking(array.shape()[array.rank() - 1]);
     prepare_threads();
     elements
@@ -259,11 +261,18 @@ fn sorted_order(keys: &[Array]) -> Vec<usize> {
 fn reorder<T: Element>(array: &Array, order: &[usize]) -> Array {
     let elements = array.elements::<T>();
     let length = array.shape()[array.rank() - 1].max(1);
-    let taken = order
-        .iter()
-        .enumerate()
-        .map(|(at, &from)| elements[at / length * length + from])
-        .collect();
+    let Some(&any) = elements.first() else {
+        return array.clone();
+    };
+    let mut taken = buffer(order.len(), any);
+    let lanes = elements
+        .chunks_exact(length)
+        .zip(order.chunks_exact(length));
+    for ((lane, order), taken) in lanes.zip(taken.chunks_exact_mut(length)) {
+        for (x, &from) in taken.iter_mut().zip(order) {
+            *x = lane[from];
+        }
+    }
     Array::from_elements(array.shape(), taken)
 }
 

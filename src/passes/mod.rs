@@ -6,6 +6,7 @@ pub(crate) mod dead;
 pub(crate) mod env;
 pub(crate) mod forward;
 pub(crate) mod hoist;
+mod narrow;
 pub(crate) mod rebuild;
 pub(crate) mod simplify;
 mod verify;

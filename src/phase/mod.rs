@@ -44,6 +44,7 @@ mod symbolic;
 mod trace;
 
 pub use distribution::PhaseType;
+pub use distribution::counts::DiscreteCurve;
 pub use distribution::curve::Curve;
 pub use distribution::discrete::DiscretePhaseType;
 pub use distribution::error::DistributionError;

@@ -3,7 +3,8 @@
 use std::panic::Location;
 use std::sync::Arc;
 
-use super::{Arguments, Flatten, Func, Tensor, Tree, apply, is_tracing};
+use super::elementwise::convert;
+use super::{Arguments, Caller, Flatten, Func, Tensor, Tree, apply, is_tracing};
 use crate::array::TensorType;
 use crate::callback::{Callback, CallbackKind, HostDerivative, Residuals};
 use crate::error::{AutodiffError, CallbackError, Error};
@@ -32,16 +33,16 @@ impl Callback {
     /// As for [`Callback::call`].
     #[track_caller]
     pub fn call_many<const N: usize>(&self, args: impl Flatten) -> Result<[Tensor; N], Error> {
-        let expected = self.results().len();
+        let (expected, location) = (self.results().len(), Location::caller());
         let results = self.call_vec(args)?;
         results.try_into().map_err(|_| {
-            CallbackError::ResultCount {
+            let error = CallbackError::ResultCount {
                 name: self.name().to_owned(),
                 lane: Default::default(),
                 expected,
                 actual: N,
-            }
-            .into()
+            };
+            Error::from(error).located(location)
         })
     }
 
@@ -54,7 +55,13 @@ impl Callback {
     pub fn call_vec(&self, args: impl Flatten) -> Result<Vec<Tensor>, Error> {
         let location = Location::caller();
         let mut leaves = Vec::new();
-        args.flatten(&mut leaves);
+        args.flatten_owned(&mut leaves);
+        self.call_leaves(leaves, location)
+            .map_err(|error| error.located(location))
+    }
+
+    fn call_leaves(&self, mut leaves: Vec<Tensor>, location: Caller) -> Result<Vec<Tensor>, Error> {
+        self.fit(&mut leaves, location)?;
         let op = if is_tracing() {
             let types: Vec<TensorType> = leaves.iter().map(|t| t.ty().clone()).collect();
             operation(self, &types, 0)
@@ -62,6 +69,43 @@ impl Callback {
             plain(self)
         };
         Ok(apply(op, &leaves.iter().collect::<Vec<_>>(), location)?.into_vec())
+    }
+
+    /// Holds arguments to what the host function says of its parameters, whose element type bare numbers take.
+    fn fit(&self, leaves: &mut [Tensor], location: Caller) -> Result<(), Error> {
+        let name = || self.name().to_owned();
+        if self.is_undeclared() {
+            return Err(CallbackError::ResultsUndeclared { name: name() }.into());
+        }
+        let Some(parameters) = self.parameters() else {
+            return Ok(());
+        };
+        if parameters.len() != leaves.len() {
+            return Err(CallbackError::ArgumentCount {
+                name: name(),
+                expected: parameters.len(),
+                actual: leaves.len(),
+            }
+            .into());
+        }
+        for (k, (leaf, parameter)) in leaves.iter_mut().zip(parameters).enumerate() {
+            *leaf = leaf.clone().check()?;
+            if let Some(dtype) = parameter.dtype()
+                && leaf.ty().weak
+            {
+                *leaf = convert(leaf, (dtype, false), location);
+            }
+            if !parameter.fits(leaf.ty()) {
+                return Err(CallbackError::ArgumentType {
+                    name: name(),
+                    argument: k,
+                    expected: parameter.to_string(),
+                    actual: leaf.ty().clone(),
+                }
+                .into());
+            }
+        }
+        Ok(())
     }
 
     /// Calls the host once with example inputs and takes the types of what it returns as the result types.
@@ -235,10 +279,16 @@ callback_functions!(A0 A1 A2);
 callback_functions!(A0 A1 A2 A3);
 callback_functions!(A0 A1 A2 A3 A4);
 callback_functions!(A0 A1 A2 A3 A4 A5);
+callback_functions!(A0 A1 A2 A3 A4 A5 A6);
+callback_functions!(A0 A1 A2 A3 A4 A5 A6 A7);
+callback_functions!(A0 A1 A2 A3 A4 A5 A6 A7 A8);
+callback_functions!(A0 A1 A2 A3 A4 A5 A6 A7 A8 A9);
+callback_functions!(A0 A1 A2 A3 A4 A5 A6 A7 A8 A9 A10);
+callback_functions!(A0 A1 A2 A3 A4 A5 A6 A7 A8 A9 A10 A11);
 
 /// Flattens a tuple of arguments.
 pub(crate) fn flatten_args<A: Tree>(
-    args: &impl Arguments<A>,
+    args: impl Arguments<A>,
 ) -> (crate::tree::TreeDef, Vec<Tensor>) {
     let mut leaves = Vec::new();
     let def = args.flatten_args(&mut leaves);

@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 
 use super::{Caller, Repr, Tensor};
 use crate::array::{Array, TensorType};
+use crate::error::site::outside;
 use crate::error::{Error, TraceError};
 use crate::exec::{Plan, RunContext};
 use crate::ops::{self, Outputs};
@@ -265,7 +266,7 @@ pub(crate) fn trace_dynamic<R>(
             inputs,
         )
     });
-    let outcome = f(inputs);
+    let outcome = outside(|| f(inputs));
     let traced = with_stack(|s| {
         // The first error wins, unless the function made one of its own of it.
         let noted = s.frames.last().and_then(|f| f.error.clone());

@@ -53,10 +53,10 @@ fn captures_first(traced: Traced) -> (Program, Vec<Tensor>) {
 /// # Ok::<(), elimap::Error>(())
 /// ```
 #[track_caller]
-pub fn cond<A: Tree, T: Tree>(
+pub fn cond<A: Tree, T: Tree, By, ByToo>(
     predicate: impl Into<Tensor>,
-    true_fun: impl Func<A, Out = T>,
-    false_fun: impl Func<A, Out = T>,
+    true_fun: impl Func<A, By, Out = T>,
+    false_fun: impl Func<A, ByToo, Out = T>,
     operands: impl func::Arguments<A>,
 ) -> Result<T, Error> {
     let location = Location::caller();
@@ -71,11 +71,11 @@ pub fn cond<A: Tree, T: Tree>(
     // A number holds where it is not zero (rule N26).
     let predicate = convert(&predicate, (DType::Bool, false), location);
     let index = convert(&predicate, (DType::I32, false), location);
-    let (def, leaves) = super::call::flatten_args::<A>(&operands);
+    let (def, leaves) = super::call::flatten_args::<A>(operands);
     let types = types(&leaves);
     let branches = [
-        func::trace::<A, _>(&false_fun, &def, &types, None, location)?,
-        func::trace::<A, _>(&true_fun, &def, &types, None, location)?,
+        func::trace::<A, _, _>(&false_fun, &def, &types, None, location)?,
+        func::trace::<A, _, _>(&true_fun, &def, &types, None, location)?,
     ];
     run_branches("cond", &index, branches.into(), &leaves, location)
 }
@@ -100,11 +100,11 @@ pub fn switch<A: Tree, T: Tree>(
     let last = branches.len().saturating_sub(1) as i64;
     let index = convert(&index, (DType::I64, false), location).clamp(0_i64, last);
     let index = convert(&index, (DType::I32, false), location);
-    let (def, leaves) = super::call::flatten_args::<A>(&operands);
+    let (def, leaves) = super::call::flatten_args::<A>(operands);
     let types = types(&leaves);
     let traced = branches
         .iter()
-        .map(|b| func::trace::<A, _>(&DynFunc(*b), &def, &types, None, location))
+        .map(|b| func::trace::<A, _, _>(&DynFunc(*b), &def, &types, None, location))
         .collect::<Result<Vec<_>, _>>()?;
     run_branches("switch", &index, traced, &leaves, location)
 }

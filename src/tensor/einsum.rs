@@ -7,7 +7,7 @@ use std::panic::Location;
 
 use super::elementwise::promote;
 use super::{Caller, Tensor, arange, settle, where_};
-use crate::array::{DType, Shape, promote_all};
+use crate::array::{Shape, promote_all};
 use crate::error::{Error, OpError, OpErrorKind};
 use crate::program::DotDims;
 
@@ -21,7 +21,7 @@ struct Lettered {
     letters: Vec<char>,
 }
 
-/// Sums products of elements as a subscript says: `einsum("ij,jk->ik", &[a, b])` is a matrix product.
+/// Sums products of elements as a subscript says: `einsum("ij,jk->ik", [a, b])` is a matrix product.
 ///
 /// One letter per axis; letters after `->` stay, the others are summed. Without `->` the letters that occur once stay, in
 /// alphabetical order. A letter twice in one operand is its diagonal. There is no ellipsis, and lengths do not broadcast.
@@ -42,13 +42,20 @@ struct Lettered {
 /// # Ok::<(), elimap::Error>(())
 /// ```
 #[track_caller]
-pub fn einsum(subscripts: &str, operands: &[&Tensor]) -> Result<Tensor, Error> {
-    let location = Location::caller();
+pub fn einsum<T: Into<Tensor>>(
+    subscripts: &str,
+    operands: impl IntoIterator<Item = T>,
+) -> Result<Tensor, Error> {
+    let operands: Vec<Tensor> = operands.into_iter().map(Into::into).collect();
+    einsum_at(subscripts, &operands, Location::caller())
+}
+
+fn einsum_at(subscripts: &str, operands: &[Tensor], location: Caller) -> Result<Tensor, Error> {
     for operand in operands {
-        Tensor::clone(operand).check()?;
+        operand.clone().check()?;
     }
     let (inputs, output) = parse(subscripts, operands, location)?;
-    let to = promote_all(operands.iter().map(|t| t.ty()));
+    let to = promote_all(operands.iter().map(Tensor::ty));
     let mut lengths: Vec<(char, usize)> = Vec::new();
     let mut terms = Vec::with_capacity(operands.len());
     for (operand, letters) in operands.iter().zip(inputs) {
@@ -56,7 +63,7 @@ pub fn einsum(subscripts: &str, operands: &[&Tensor]) -> Result<Tensor, Error> {
             match lengths.iter().find(|(l, _)| *l == letter) {
                 Some(&(_, m)) if m != n => {
                     let detail = format!("`{letter}` stands for lengths {m} and {n}");
-                    let kind = OpErrorKind::shapes(operands.iter().map(|t| t.ty()), detail);
+                    let kind = OpErrorKind::shapes(operands.iter().map(Tensor::ty), detail);
                     return Err(OpError::at("einsum", kind, location).into());
                 }
                 Some(_) => {}
@@ -86,7 +93,7 @@ fn position(letters: &[char], letter: char) -> usize {
 /// The letters of each operand and of the result.
 fn parse(
     subscripts: &str,
-    operands: &[&Tensor],
+    operands: &[Tensor],
     location: Caller,
 ) -> Result<(Vec<Vec<char>>, Vec<char>), Error> {
     let text: String = subscripts.chars().filter(|c| !c.is_whitespace()).collect();
@@ -156,7 +163,7 @@ fn diagonals(mut term: Lettered) -> Lettered {
         let along = |axis: usize| {
             let mut shape = vec![1; rank];
             shape[axis] = n as isize;
-            arange(DType::I64, n).reshape(shape)
+            arange(n).reshape(shape)
         };
         let zero = super::elementwise::convert(
             &Tensor::from(false),

@@ -11,7 +11,7 @@ use crate::program::{
 };
 
 /// Converts to an element type; a bare number is converted on the spot, so that programs show it as a literal.
-pub(super) fn convert(x: &Tensor, (dtype, weak): (DType, bool), location: Caller) -> Tensor {
+pub(crate) fn convert(x: &Tensor, (dtype, weak): (DType, bool), location: Caller) -> Tensor {
     if x.ty.dtype == dtype && x.ty.weak == weak {
         return x.clone();
     }
@@ -88,7 +88,7 @@ pub(super) fn binary(op: BinaryOp, a: &Tensor, b: &Tensor, location: Caller) -> 
 }
 
 /// The tensor in the float type means and roots of it are computed in, strongly typed.
-pub(super) fn floats(x: &Tensor, location: Caller) -> Tensor {
+pub(crate) fn floats(x: &Tensor, location: Caller) -> Tensor {
     if matches!(x.repr, Repr::Poisoned(_)) {
         return x.clone();
     }

@@ -321,6 +321,20 @@ pub fn sort_by_key(tensors: &[&Tensor], axis: isize) -> Result<Vec<Tensor>, Erro
     Ok(sort_tensors(tensors, axis, 1, Location::caller())?.into_vec())
 }
 
+/// As [`sort_by_key`], by the first `keys` tensors, the later ones deciding ties.
+///
+/// # Errors
+///
+/// As for [`sort_by_key`].
+#[track_caller]
+pub(crate) fn sort_by_keys(
+    tensors: &[&Tensor],
+    axis: isize,
+    keys: usize,
+) -> Result<Vec<Tensor>, Error> {
+    Ok(sort_tensors(tensors, axis, keys, Location::caller())?.into_vec())
+}
+
 fn sort_tensors(
     tensors: &[&Tensor],
     axis: isize,

@@ -7,7 +7,7 @@ use smallvec::{SmallVec, smallvec};
 use super::elementwise::{convert, promote, promoted_floats};
 use super::shape::{broadcast_to, expand};
 use super::{Caller, Repr, Tensor, apply1, arange, settle, where_};
-use crate::array::{DType, Shape, broadcast_shapes, promote_all, to_inexact};
+use crate::array::{Shape, broadcast_shapes, promote_all, to_inexact};
 use crate::error::{Error, OpError, OpErrorKind};
 use crate::program::{Cholesky, DotDims, DotGeneral, Solve, Squeeze, Transpose, TriangularSolve};
 
@@ -215,10 +215,7 @@ impl Tensor {
                 .into()));
             }
         };
-        let mask = keep(
-            arange(DType::I64, shape[0]).expand_dims(1),
-            arange(DType::I64, shape[1]),
-        );
+        let mask = keep(arange(shape[0]).expand_dims(1), arange(shape[1]));
         let zero = convert(&Tensor::from(false), (self.dtype(), false), location);
         where_(mask, self, zero)
     }

@@ -10,14 +10,18 @@
 
 mod call;
 mod collective;
+mod compose;
 mod context;
 mod control;
 mod create;
 mod debug;
 mod einsum;
 mod elementwise;
+mod elementwise_host;
+mod eval;
 mod func;
 mod index;
+mod indexing;
 mod linalg;
 mod operators;
 mod reduce;
@@ -32,7 +36,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::array::{Array, DType, Scalar, TensorType};
+use crate::array::{Array, DType, Element, Scalar, TensorType};
+use crate::error::site::{site, within};
 use crate::error::{Error, OpError, OpErrorKind, TraceError};
 use crate::exec::{Plan, RunContext};
 use crate::ops::Outputs;
@@ -43,6 +48,7 @@ pub use collective::{
     AxisNames, all_gather, all_to_all, axis_index, axis_size, pmax, pmean, pmin, ppermute,
     pshuffle, psum, psum_scatter,
 };
+pub(crate) use compose::compositions;
 pub use context::without_traces;
 pub(crate) use context::{
     Traced, active as is_tracing, concrete_arrays, lift_vars, run_or_inline, trace_dynamic,
@@ -50,15 +56,21 @@ pub(crate) use context::{
 pub(crate) use control::scan_lanes;
 pub use control::{ScanOptions, cond, fori_loop, scan, switch, while_loop};
 pub use create::{
-    arange, concatenate, eye, full, iota, linspace, one_hot, ones, outer, stack, where_, zeros,
+    Span, arange, concatenate, eye, full, full_like, iota, linspace, linspace_open, one_hot, ones,
+    ones_like, outer, stack, where_, zeros, zeros_like,
 };
 pub use debug::{debug_callback, debug_print};
 pub use einsum::{dot, einsum, tensordot, vdot};
+pub(crate) use elementwise::{convert, floats};
+pub use elementwise_host::{Elementwise, elementwise};
 pub(crate) use func::trace;
-pub use func::{Arguments, Func, Output};
+pub use func::{Arguments, ByReference, ByValue, Func, Output, ok};
+pub(crate) use index::sort_by_keys;
 pub use index::{At, TakeMode, sort_by_key};
+pub use indexing::{ELLIPSIS, Index, IntoIndices, NEW_AXIS, strided};
 pub use linalg::Triangle;
-pub use shape::{AxisList, Slicing};
+pub(crate) use shape::resolve;
+pub use shape::{AxisList, IntoShape, Slicing};
 pub use tree::{Flatten, Tree, TreeValue};
 
 /// Where an operation was called, for messages.
@@ -175,6 +187,39 @@ impl Tensor {
         }
     }
 
+    /// The elements in row-major order, where they are known now.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Tensor::to_array`], and [`ArrayError::DType`](crate::ArrayError::DType) for another element type.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let y = Tensor::from(vec![1.0, 2.0]) * 2.0;
+    /// assert_eq!(y.to_vec::<f64>()?, [2.0, 4.0]);
+    /// # Ok::<(), elimap::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn to_vec<T: Element>(&self) -> Result<Vec<T>, Error> {
+        Ok(self.to_array()?.to_vec()?)
+    }
+
+    /// The value of a tensor of rank 0, where it is known now.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Tensor::to_vec`], and [`ArrayError::NotScalar`](crate::ArrayError::NotScalar) for another rank.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Tensor::from(vec![1.0, 2.0]).sum(..).item::<f64>()?, 3.0);
+    /// # Ok::<(), elimap::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn item<T: Element>(&self) -> Result<T, Error> {
+        Ok(self.to_array()?.item()?)
+    }
+
     /// The tensor itself, or the first error of the operations that led to it.
     ///
     /// Operators keep errors for later; this is the way to see one at once.
@@ -201,6 +246,28 @@ impl fmt::Debug for Tensor {
     }
 }
 
+/// The elements where they are known, and what is known otherwise: the type of a traced tensor, the error of a failed one.
+///
+/// ```
+/// use elimap::prelude::*;
+/// assert_eq!(Tensor::from(vec![1.0, 2.5]).to_string(), "[1.0, 2.5]");
+/// ```
+impl fmt::Display for Tensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.repr {
+            Repr::Concrete(array) => fmt::Display::fmt(array, f),
+            Repr::Traced { .. } => write!(f, "traced {}", self.ty),
+            Repr::Spec => fmt::Display::fmt(&self.ty, f),
+            Repr::Poisoned(error) => write!(f, "error: {error}"),
+        }
+    }
+}
+
+impl From<&&Tensor> for Tensor {
+    fn from(tensor: &&Tensor) -> Tensor {
+        Tensor::clone(tensor)
+    }
+}
 impl From<&Tensor> for Tensor {
     fn from(tensor: &Tensor) -> Tensor {
         tensor.clone()
@@ -227,6 +294,7 @@ pub(crate) fn apply(
 }
 
 fn apply_op(op: Op, operands: &[&Tensor], location: Caller) -> Result<Outputs<Tensor>, Error> {
+    let location = site(location);
     for operand in operands {
         if let Repr::Poisoned(error) = &operand.repr {
             return Err(Error::Shared(error.clone()));
@@ -274,6 +342,13 @@ fn apply_op(op: Op, operands: &[&Tensor], location: Caller) -> Result<Outputs<Te
 /// Applies an operation with one result, keeping an error in the result and in the active trace.
 pub(crate) fn apply1(op: impl Into<Op>, operands: &[&Tensor], location: Caller) -> Tensor {
     settle(apply_op(op.into(), operands, location).map(|mut out| out.swap_remove(0)))
+}
+
+/// A function written with other operations, whose operations and errors name the line of its caller.
+///
+/// What goes wrong inside is kept in the result, as operators do.
+pub(crate) fn composed(location: Caller, f: impl FnOnce() -> Result<Tensor, Error>) -> Tensor {
+    within(location, || settle(f().and_then(Tensor::check)))
 }
 
 /// A result, or a tensor that carries the error on.

@@ -41,8 +41,49 @@ impl AxisList for Vec<isize> {
     }
 }
 
+/// The lengths of axes: `[2, 3]`, `3` for rank 1, `[]` for a scalar, or the [`shape`](Tensor::shape) of a tensor.
+pub trait IntoShape {
+    /// The lengths, outermost first.
+    fn into_shape(self) -> Shape;
+}
+impl IntoShape for usize {
+    fn into_shape(self) -> Shape {
+        Shape::from_elem(self, 1)
+    }
+}
+impl<const N: usize> IntoShape for [usize; N] {
+    fn into_shape(self) -> Shape {
+        Shape::from_slice(&self)
+    }
+}
+impl IntoShape for &[usize] {
+    fn into_shape(self) -> Shape {
+        Shape::from_slice(self)
+    }
+}
+impl IntoShape for Vec<usize> {
+    fn into_shape(self) -> Shape {
+        self.into()
+    }
+}
+impl IntoShape for &Vec<usize> {
+    fn into_shape(self) -> Shape {
+        Shape::from_slice(self)
+    }
+}
+impl IntoShape for Shape {
+    fn into_shape(self) -> Shape {
+        self
+    }
+}
+impl IntoShape for &Shape {
+    fn into_shape(self) -> Shape {
+        self.clone()
+    }
+}
+
 /// Resolves negative axes and refuses those outside the rank or named twice.
-pub(super) fn resolve(
+pub(crate) fn resolve(
     op: &'static str,
     axes: &[isize],
     rank: usize,
@@ -199,9 +240,9 @@ impl Tensor {
     /// Repeats along new or length-1 axes up to a shape, by numpy's rule.
     #[track_caller]
     #[must_use]
-    pub fn broadcast_to(&self, shape: impl IntoIterator<Item = usize>) -> Tensor {
+    pub fn broadcast_to(&self, shape: impl IntoShape) -> Tensor {
         let location = Location::caller();
-        let shape: Shape = shape.into_iter().collect();
+        let shape = shape.into_shape();
         settle(self.poison().map(|()| broadcast_to(self, &shape, location)))
     }
 
@@ -344,7 +385,7 @@ impl Tensor {
     }
 
     /// Entries `from..to` of an axis.
-    fn along(&self, axis: usize, from: usize, to: usize) -> Tensor {
+    pub(crate) fn along(&self, axis: usize, from: usize, to: usize) -> Tensor {
         let mut start = Shape::from_elem(0, self.rank());
         let mut limit: Shape = self.ty().shape.clone();
         (start[axis], limit[axis]) = (from, to);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ndarray::{ArcArray, Dimension};
+use ndarray::{ArcArray, ArrayView, Dimension};
 
 use super::Tensor;
 use crate::array::{Array, Element, Scalar, TensorType};
@@ -10,8 +10,17 @@ use crate::tree::{Path, Step, TreeDef, TreeError};
 
 /// A value that can be taken apart into a structure and tensors: what calls accept as arguments.
 ///
-/// Implemented for tensors, arrays (this crate's and ndarray's), numbers, types (for tracing), references to any of
+/// Implemented for tensors, arrays (this crate's and ndarray's, and views of these), numbers, types (for tracing), references to any of
 /// them, tuples, `Vec`, arrays, `Option`, `BTreeMap<String, _>`, and structs with `#[derive(Tree)]`.
+///
+/// A `Vec`, slice or array of *numbers* is an array of rank 1; one of tensors or other trees is a list of them:
+///
+/// ```
+/// use elimap::prelude::*;
+/// let double = vmap(|x: Tensor| x * 2.0);
+/// assert_eq!(double.call((vec![1.0, 2.0],))?.to_vec::<f64>()?, [2.0, 4.0]);
+/// # Ok::<(), elimap::Error>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no tensors to pass to a traced function",
     note = "pass tensors, arrays, numbers, or tuples, Vec, Option, BTreeMap<String, _> or #[derive(Tree)] structs of them"
@@ -19,6 +28,33 @@ use crate::tree::{Path, Step, TreeDef, TreeError};
 pub trait Flatten {
     /// Appends the leaves in order and returns the structure.
     fn flatten(&self, leaves: &mut Vec<Tensor>) -> TreeDef;
+
+    /// As [`Flatten::flatten`], of a value that is given away: arrays hand over their buffers.
+    fn flatten_owned(self, leaves: &mut Vec<Tensor>) -> TreeDef
+    where
+        Self: Sized,
+    {
+        self.flatten(leaves)
+    }
+
+    /// What several of these are together: a list of trees, or for numbers one array.
+    #[doc(hidden)]
+    fn flatten_slice(items: &[Self], leaves: &mut Vec<Tensor>) -> TreeDef
+    where
+        Self: Sized,
+    {
+        TreeDef::List(items.iter().map(|item| item.flatten(leaves)).collect())
+    }
+
+    /// As `flatten_slice`, of items that are given away.
+    #[doc(hidden)]
+    fn flatten_vec(items: Vec<Self>, leaves: &mut Vec<Tensor>) -> TreeDef
+    where
+        Self: Sized,
+    {
+        let flat = items.into_iter().map(|item| item.flatten_owned(leaves));
+        TreeDef::List(flat.collect())
+    }
 }
 
 /// A value that can be rebuilt from a structure and tensors: parameters and results of traced functions.
@@ -72,7 +108,10 @@ impl<T: Flatten + ?Sized> Flatten for &T {
 
 impl Flatten for Tensor {
     fn flatten(&self, leaves: &mut Vec<Tensor>) -> TreeDef {
-        leaves.push(self.clone());
+        self.clone().flatten_owned(leaves)
+    }
+    fn flatten_owned(self, leaves: &mut Vec<Tensor>) -> TreeDef {
+        leaves.push(self);
         TreeDef::Leaf
     }
 }
@@ -97,6 +136,9 @@ impl Flatten for Array {
         leaves.push(Tensor::from(self));
         TreeDef::Leaf
     }
+    fn flatten_owned(self, leaves: &mut Vec<Tensor>) -> TreeDef {
+        Tensor::from(self).flatten_owned(leaves)
+    }
 }
 
 impl Flatten for TensorType {
@@ -106,17 +148,64 @@ impl Flatten for TensorType {
     }
 }
 
-impl<T: Element, D: Dimension> Flatten for ndarray::Array<T, D> {
+macro_rules! ndarray_leaves {
+    ($($ty:ty),*) => {$(
+        impl<T: Element, D: Dimension> Flatten for $ty {
+            fn flatten(&self, leaves: &mut Vec<Tensor>) -> TreeDef {
+                Tensor::from(self).flatten_owned(leaves)
+            }
+            fn flatten_owned(self, leaves: &mut Vec<Tensor>) -> TreeDef {
+                Tensor::from(self).flatten_owned(leaves)
+            }
+        }
+        impl<T: Element, D: Dimension> From<$ty> for Tensor {
+            /// A tensor that takes over the buffer of an owned array, shares that of a shared one, and copies a view.
+            fn from(array: $ty) -> Tensor {
+                Tensor::from(Array::from(array))
+            }
+        }
+        impl<T: Element, D: Dimension> From<&$ty> for Tensor {
+            fn from(array: &$ty) -> Tensor {
+                Tensor::from(Array::from(array.to_shared()))
+            }
+        }
+    )*};
+}
+ndarray_leaves!(ndarray::Array<T, D>, ArcArray<T, D>);
+
+impl<T: Element, D: Dimension> Flatten for ArrayView<'_, T, D> {
     fn flatten(&self, leaves: &mut Vec<Tensor>) -> TreeDef {
-        leaves.push(Tensor::from(Array::from(self.clone())));
-        TreeDef::Leaf
+        Tensor::from(self.view()).flatten_owned(leaves)
     }
 }
-
-impl<T: Element, D: Dimension> Flatten for ArcArray<T, D> {
-    fn flatten(&self, leaves: &mut Vec<Tensor>) -> TreeDef {
-        leaves.push(Tensor::from(Array::from(self.clone())));
-        TreeDef::Leaf
+impl<T: Element, D: Dimension> From<ArrayView<'_, T, D>> for Tensor {
+    /// A copy of the view.
+    fn from(view: ArrayView<'_, T, D>) -> Tensor {
+        Tensor::from(Array::from(view.to_owned()))
+    }
+}
+impl<T: Element> From<Vec<T>> for Tensor {
+    /// An array of rank 1.
+    fn from(elements: Vec<T>) -> Tensor {
+        Tensor::from(Array::from(elements))
+    }
+}
+impl<T: Element> From<&[T]> for Tensor {
+    /// An array of rank 1.
+    fn from(elements: &[T]) -> Tensor {
+        Tensor::from(elements.to_vec())
+    }
+}
+impl<T: Element> From<&Vec<T>> for Tensor {
+    /// An array of rank 1.
+    fn from(elements: &Vec<T>) -> Tensor {
+        Tensor::from(elements.clone())
+    }
+}
+impl<T: Element, const N: usize> From<[T; N]> for Tensor {
+    /// An array of rank 1.
+    fn from(elements: [T; N]) -> Tensor {
+        Tensor::from(elements.to_vec())
     }
 }
 
@@ -126,6 +215,12 @@ macro_rules! number_leaves {
             fn flatten(&self, leaves: &mut Vec<Tensor>) -> TreeDef {
                 leaves.push(Tensor::from(*self));
                 TreeDef::Leaf
+            }
+            fn flatten_slice(items: &[Self], leaves: &mut Vec<Tensor>) -> TreeDef {
+                Tensor::from(items).flatten_owned(leaves)
+            }
+            fn flatten_vec(items: Vec<Self>, leaves: &mut Vec<Tensor>) -> TreeDef {
+                Tensor::from(items).flatten_owned(leaves)
             }
         }
     )*};
@@ -159,6 +254,9 @@ impl<T: Flatten> Flatten for Option<T> {
         self.as_ref()
             .map_or(TreeDef::None, |value| value.flatten(leaves))
     }
+    fn flatten_owned(self, leaves: &mut Vec<Tensor>) -> TreeDef {
+        self.map_or(TreeDef::None, |value| value.flatten_owned(leaves))
+    }
 }
 impl<T: Tree> Tree for Option<T> {
     fn unflatten(
@@ -175,12 +273,15 @@ impl<T: Tree> Tree for Option<T> {
 
 impl<T: Flatten> Flatten for Vec<T> {
     fn flatten(&self, leaves: &mut Vec<Tensor>) -> TreeDef {
-        self.as_slice().flatten(leaves)
+        T::flatten_slice(self, leaves)
+    }
+    fn flatten_owned(self, leaves: &mut Vec<Tensor>) -> TreeDef {
+        T::flatten_vec(self, leaves)
     }
 }
 impl<T: Flatten> Flatten for [T] {
     fn flatten(&self, leaves: &mut Vec<Tensor>) -> TreeDef {
-        TreeDef::List(self.iter().map(|item| item.flatten(leaves)).collect())
+        T::flatten_slice(self, leaves)
     }
 }
 impl<T: Tree> Tree for Vec<T> {
@@ -202,7 +303,10 @@ impl<T: Tree> Tree for Vec<T> {
 
 impl<T: Flatten, const N: usize> Flatten for [T; N] {
     fn flatten(&self, leaves: &mut Vec<Tensor>) -> TreeDef {
-        self.as_slice().flatten(leaves)
+        T::flatten_slice(self, leaves)
+    }
+    fn flatten_owned(self, leaves: &mut Vec<Tensor>) -> TreeDef {
+        T::flatten_vec(self.into(), leaves)
     }
 }
 impl<T: Tree, const N: usize> Tree for [T; N] {
@@ -223,6 +327,13 @@ impl<T: Flatten> Flatten for BTreeMap<String, T> {
         TreeDef::Dict(
             self.iter()
                 .map(|(key, value)| (key.clone(), value.flatten(leaves)))
+                .collect(),
+        )
+    }
+    fn flatten_owned(self, leaves: &mut Vec<Tensor>) -> TreeDef {
+        TreeDef::Dict(
+            self.into_iter()
+                .map(|(key, value)| (key, value.flatten_owned(leaves)))
                 .collect(),
         )
     }
@@ -255,6 +366,10 @@ macro_rules! tuple_trees {
             fn flatten(&self, leaves: &mut Vec<Tensor>) -> TreeDef {
                 TreeDef::Tuple(vec![$(self.$index.flatten(leaves)),*])
             }
+            #[allow(unused_variables)]
+            fn flatten_owned(self, leaves: &mut Vec<Tensor>) -> TreeDef {
+                TreeDef::Tuple(vec![$(self.$index.flatten_owned(leaves)),*])
+            }
         }
         impl<$($name: Tree),*> Tree for ($($name,)*) {
             #[allow(unused_variables)]
@@ -278,6 +393,10 @@ tuple_trees!(5 A0 0 A1 1 A2 2 A3 3 A4 4);
 tuple_trees!(6 A0 0 A1 1 A2 2 A3 3 A4 4 A5 5);
 tuple_trees!(7 A0 0 A1 1 A2 2 A3 3 A4 4 A5 5 A6 6);
 tuple_trees!(8 A0 0 A1 1 A2 2 A3 3 A4 4 A5 5 A6 6 A7 7);
+tuple_trees!(9 A0 0 A1 1 A2 2 A3 3 A4 4 A5 5 A6 6 A7 7 A8 8);
+tuple_trees!(10 A0 0 A1 1 A2 2 A3 3 A4 4 A5 5 A6 6 A7 7 A8 8 A9 9);
+tuple_trees!(11 A0 0 A1 1 A2 2 A3 3 A4 4 A5 5 A6 6 A7 7 A8 8 A9 9 A10 10);
+tuple_trees!(12 A0 0 A1 1 A2 2 A3 3 A4 4 A5 5 A6 6 A7 7 A8 8 A9 9 A10 10 A11 11);
 
 /// A tree whose structure is learnt at run time.
 ///

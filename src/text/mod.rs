@@ -441,7 +441,7 @@ fn let_name(called: &str) -> String {
             }
         })
         .collect();
-    if !python::is_identifier(&name) || matches!(&name[..], "None" | "True" | "False") {
+    if !python::is_identifier(&name) || matches!(&name[..], "None" | "True" | "False" | "let") {
         name.insert_str(0, "jaxpr_");
     }
     name

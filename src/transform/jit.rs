@@ -76,24 +76,25 @@ impl<F> Jit<F> {
     ///
     /// Whatever goes wrong in the function.
     #[track_caller]
-    pub fn trace<A: Tree, T: Arguments<A>>(&self, args: T) -> Result<Program, Error>
+    pub fn trace<A: Tree, T: Arguments<A>, By>(&self, args: T) -> Result<Program, Error>
     where
-        F: Func<A>,
+        F: Func<A, By>,
     {
-        let (def, leaves) = flatten_args::<A>(&args);
+        let (def, leaves) = flatten_args::<A>(args);
         let types: Vec<TensorType> = leaves.iter().map(|t| t.ty().clone()).collect();
-        let (traced, _) = trace::<A, F>(&self.function, &def, &types, None, Location::caller())?;
+        let (traced, _) =
+            trace::<A, By, F>(&self.function, &def, &types, None, Location::caller())?;
         Ok(dead_code(traced.program))
     }
 
-    fn compiled<A: Tree>(
+    fn compiled<A: Tree, By>(
         &self,
         def: &TreeDef,
         leaves: &[Tensor],
         location: Caller,
     ) -> Result<Arc<Compiled>, Error>
     where
-        F: Func<A>,
+        F: Func<A, By>,
     {
         let mut hasher = DefaultHasher::new();
         def.hash(&mut hasher);
@@ -108,7 +109,7 @@ impl<F> Jit<F> {
         drop(cache);
         let key: Key = (def.clone(), leaves.iter().map(|t| t.ty().clone()).collect());
         // Traced without holding the lock: the function may call itself on other types.
-        let (traced, out_def) = trace::<A, F>(&self.function, &key.0, &key.1, None, location)?;
+        let (traced, out_def) = trace::<A, By, F>(&self.function, &key.0, &key.1, None, location)?;
         let program = simplify(&traced.program);
         #[cfg(debug_assertions)]
         program.verify()?;
@@ -136,14 +137,15 @@ transformed! {
     /// Whatever goes wrong in the function.
 }
 
-impl<A: Tree, F: Func<A>> Transform<A> for Jit<F> {
+impl<A: Tree, By, F: Func<A, By>> Transform<A, By> for Jit<F> {
     type Out = F::Out;
 
     fn apply(&self, def: &TreeDef, leaves: &[Tensor], location: Caller) -> Result<F::Out, Error> {
         if is_tracing() {
             let types: Vec<TensorType> = leaves.iter().map(|t| t.ty().clone()).collect();
             // Part of an enclosing trace: a call of a sub-program, which may use that trace's tensors.
-            let (mut traced, out_def) = trace::<A, F>(&self.function, def, &types, None, location)?;
+            let (mut traced, out_def) =
+                trace::<A, By, F>(&self.function, def, &types, None, location)?;
             traced.program.inputs.rotate_right(traced.captures.len());
             let captured = lift_vars(&traced.captures);
             let program = Arc::new(dead_code(traced.program));
@@ -159,7 +161,7 @@ impl<A: Tree, F: Func<A>> Transform<A> for Jit<F> {
             return results(&out_def, outputs);
         }
         let arrays = concrete_arrays(leaves, location)?;
-        let compiled = self.compiled::<A>(def, leaves, location)?;
+        let compiled = self.compiled::<A, By>(def, leaves, location)?;
         let outputs = compiled.plan.run(arrays, &mut RunContext::default())?;
         let outputs = outputs
             .into_iter()

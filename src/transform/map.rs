@@ -41,7 +41,7 @@ pub fn map<A: Tree, F: Func<(A,)>>(
         }
         Some(n) => {
             let mapped = vmap(|x: A| f.invoke((x,))).chunk_size(n);
-            mapped.call::<(A,), _>((xs,))
+            mapped.call::<(A,), _, _>((xs,))
         }
     }
 }

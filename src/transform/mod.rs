@@ -1,6 +1,7 @@
 //! Transforms: programs to programs, and the functions users call them by.
 
 mod autodiff;
+mod call_batched;
 mod custom;
 mod eval_shape;
 mod jit;

@@ -8,11 +8,13 @@ use std::panic::Location;
 use crate::array::TensorType;
 use crate::error::Error;
 use crate::program::Program;
-use crate::tensor::{Arguments, Caller, Flatten, Tensor, Tree, flatten_args, trace_dynamic};
+use crate::tensor::{
+    Arguments, ByValue, Caller, Flatten, Tensor, Tree, flatten_args, trace_dynamic,
+};
 use crate::tree::{Path, TreeDef};
 
 /// A function that a transform made of another.
-pub(crate) trait Transform<A: Tree> {
+pub(crate) trait Transform<A: Tree, By = ByValue> {
     /// What it returns.
     type Out: Tree;
 
@@ -22,37 +24,42 @@ pub(crate) trait Transform<A: Tree> {
 }
 
 /// Applies a transform to a tuple of arguments.
-pub(crate) fn call<A: Tree, X: Transform<A>>(
+pub(crate) fn call<A: Tree, By, X: Transform<A, By>>(
     transform: &X,
-    args: &impl Arguments<A>,
+    args: impl Arguments<A>,
     location: Caller,
 ) -> Result<X::Out, Error> {
     let (def, leaves) = flatten_args::<A>(args);
-    transform.apply(&def, &leaves, location)
+    transform
+        .apply(&def, &leaves, location)
+        .map_err(|error| error.located(location))
 }
 
 /// Applies a transform to arguments that a traced function passes on.
-pub(crate) fn invoke<A: Tree, X: Transform<A>>(
+pub(crate) fn invoke<A: Tree, By, X: Transform<A, By>>(
     transform: &X,
-    args: &A,
+    args: A,
     location: Caller,
 ) -> Result<X::Out, Error> {
     let mut leaves = Vec::new();
-    let def = args.flatten(&mut leaves);
+    let def = args.flatten_owned(&mut leaves);
     transform.apply(&def, &leaves, location)
 }
 
 /// The program of a transform for arguments of these types.
-pub(crate) fn trace<A: Tree, X: Transform<A>>(
+#[track_caller]
+pub(crate) fn trace<A: Tree, By, X: Transform<A, By>>(
     transform: &X,
-    args: &impl Arguments<A>,
+    args: impl Arguments<A>,
 ) -> Result<Program, Error> {
     let location = Location::caller();
     let (def, leaves) = flatten_args::<A>(args);
     let types: Vec<TensorType> = leaves.iter().map(|t| t.ty().clone()).collect();
     // Traced as part of an outer trace of the same types, so that constants and captures have their place.
     let (traced, ()) = trace_dynamic(&types, None, location, |inputs| {
-        let out = transform.apply(&def, &inputs, location)?;
+        let out = transform
+            .apply(&def, &inputs, location)
+            .map_err(|error| error.located(location))?;
         let mut leaves = Vec::new();
         Flatten::flatten(&out, &mut leaves);
         Ok((leaves, ()))
@@ -75,15 +82,15 @@ macro_rules! transformed {
         impl<F> $name<F> {
             $(#[$doc])*
             #[track_caller]
-            pub fn call<A, T>(&self, args: T) -> Result<F::Out, $crate::error::Error>
+            pub fn call<A, T, By>(&self, args: T) -> Result<F::Out, $crate::error::Error>
             where
                 A: $crate::tensor::Tree,
                 T: $crate::tensor::Arguments<A>,
-                F: $crate::tensor::Func<A>,
+                F: $crate::tensor::Func<A, By>,
             {
-                $crate::transform::transformed::call::<A, Self>(
+                $crate::transform::transformed::call::<A, By, Self>(
                     self,
-                    &args,
+                    args,
                     std::panic::Location::caller(),
                 )
             }
@@ -92,13 +99,13 @@ macro_rules! transformed {
         transformed!(@function $name, &$name<F>);
     };
     (@function $name:ident, $ty:ty) => {
-        impl<A: $crate::tensor::Tree, F: $crate::tensor::Func<A>> $crate::tensor::Func<A> for $ty {
+        impl<A: $crate::tensor::Tree, By, F: $crate::tensor::Func<A, By>> $crate::tensor::Func<A, By> for $ty {
             type Out = F::Out;
             #[track_caller]
             fn invoke(&self, args: A) -> Result<F::Out, $crate::error::Error> {
-                $crate::transform::transformed::invoke::<A, $name<F>>(
+                $crate::transform::transformed::invoke::<A, By, $name<F>>(
                     self,
-                    &args,
+                    args,
                     std::panic::Location::caller(),
                 )
             }
@@ -146,7 +153,7 @@ macro_rules! derivative {
                 T: $crate::tensor::Arguments<A>,
                 Self: Func<A>,
             {
-                let (def, leaves) = $crate::tensor::flatten_args::<A>(&args);
+                let (def, leaves) = $crate::tensor::flatten_args::<A>(args);
                 let path = $crate::tree::Path::root("args");
                 self.invoke(A::unflatten(&def, &mut leaves.into_iter(), &path)?)
             }
@@ -163,9 +170,9 @@ macro_rules! derivative {
             type Out = $out;
             #[track_caller]
             fn invoke(&self, args: A) -> Result<$out, Error> {
-                $crate::transform::transformed::invoke::<A, $name<F, $($param),*>>(
+                $crate::transform::transformed::invoke::<A, $crate::tensor::ByValue, $name<F, $($param),*>>(
                     self,
-                    &args,
+                    args,
                     Location::caller(),
                 )
             }
@@ -196,7 +203,7 @@ macro_rules! custom_function {
                 $($bound)*
             {
                 let location = std::panic::Location::caller();
-                let (def, leaves) = $crate::tensor::flatten_args::<A>(&args);
+                let (def, leaves) = $crate::tensor::flatten_args::<A>(args);
                 self.apply_rules::<A, $($param),*>(&def, &leaves, location)
             }
 

@@ -6,14 +6,33 @@
 /// Numbers up to 2^51 in magnitude lose their fraction when this is added, and their integer is in the low bits then.
 pub(super) const SHIFT: f64 = 6_755_399_441_055_744.0;
 
-/// Horner's scheme; the constant comes first.
+/// A polynomial; the constant comes first.
+///
+/// Four terms at a time (after Estrin), so that not every operation waits for the one before: what limits Horner's scheme is how
+/// many operations a processor keeps waiting.
 #[inline(always)]
 pub(super) fn polynomial<const N: usize>(x: f64, coefficients: &[f64; N]) -> f64 {
-    let mut value = coefficients[N - 1];
-    for i in (0..N - 1).rev() {
-        value = value * x + coefficients[i];
+    let square = x * x;
+    let fourth = square * square;
+    let mut first = (N - 1) / 4 * 4;
+    let mut value = four_terms(x, square, &coefficients[first..]);
+    while first > 0 {
+        first -= 4;
+        value = value * fourth + four_terms(x, square, &coefficients[first..]);
     }
     value
+}
+
+/// The first four terms, or as many as there are.
+#[inline(always)]
+fn four_terms(x: f64, square: f64, coefficients: &[f64]) -> f64 {
+    match *coefficients {
+        [] => 0.0,
+        [a] => a,
+        [a, b] => a + b * x,
+        [a, b, c] => (a + b * x) + c * square,
+        [a, b, c, d, ..] => (a + b * x) + (c + d * x) * square,
+    }
 }
 
 /// The nearest integer of a number below 2^51.

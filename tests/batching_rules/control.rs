@@ -84,7 +84,7 @@ rules! {
                 |(i, _, _): (Tensor, Tensor, Tensor)| i.less(3),
                 // y is one value for all lanes before the first step, and z before the second.
                 |(i, y, _): (Tensor, Tensor, Tensor)| (i + 1, &x * 1.0, y),
-                (0, zeros(DType::F64, x.shape().to_vec()), ones(DType::F64, x.shape().to_vec())),
+                (0, zeros(x.shape(), DType::F64), ones(x.shape(), DType::F64)),
             )?;
             Ok(vec![i, y, z])
         })
@@ -153,7 +153,7 @@ rules! {
             let x = x[0].clone();
             let ((a, b), ys): (Pair, Tensor) = scan(
                 |(a, _): Pair, (): ()| ((&x + 1.0, a.clone()), a),
-                (zeros(DType::F64, shape.clone()), ones(DType::F64, shape.clone())),
+                (zeros(shape.clone(), DType::F64), ones(shape.clone(), DType::F64)),
                 (),
                 ScanOptions::default().length(3),
             )?;

@@ -6,6 +6,7 @@
 mod cache;
 mod commands;
 mod convert;
+mod discrete;
 mod distribution;
 mod model;
 mod piped;

@@ -10,8 +10,11 @@ use serde_json::{Value, json};
 #[derive(Deserialize)]
 pub(crate) struct Case {
     pub(crate) id: String,
+    /// Where the case belongs; its family decides the tolerance of the wide vocabulary.
     #[serde(default)]
     pub(crate) group: String,
+    /// Whether 64-bit types are on, JAX's `jax_enable_x64`; they are where nothing is said.
+    pub(crate) x64: Option<bool>,
     #[serde(default)]
     pub(crate) mode: String,
     pub(crate) inputs: Vec<Value>,

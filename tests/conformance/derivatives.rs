@@ -301,7 +301,7 @@ impl Equation<'_> {
         let name = json["fn"].as_str().unwrap_or("");
         let host = host::find(name)
             .ok_or_else(|| unsupported(format!("unknown host function {name:?}")))?;
-        let mut rule = Callback::new(name, results, host).log(self.log);
+        let mut rule = Callback::new(name, results, host).log(&self.log.calls);
         if let Some(method) = json["method"].as_str() {
             rule = rule.vmap_method(method.parse().map_err(Error::function)?);
         }

@@ -16,6 +16,8 @@ mod derivatives;
 mod structured;
 #[path = "vocabulary.rs"]
 mod vocabulary;
+#[path = "wide/mod.rs"]
+mod wide;
 
 type Scope = Rc<HashMap<String, TreeValue>>;
 type Fun = Rc<dyn Fn(TreeValue) -> Result<TreeValue, Error>>;
@@ -35,8 +37,18 @@ fn unsupported(message: impl Into<String>) -> Error {
     Error::function(Unsupported(message.into()))
 }
 
+/// What all functions of a case share: where host calls are written down, and whether its operations are those of the wide
+/// vocabulary.
+#[derive(Clone)]
+pub(crate) struct Session {
+    pub(crate) calls: CallLog,
+    pub(crate) wide: bool,
+    /// Whether types of 64 bits are off, so that new arrays are of 32.
+    pub(crate) narrow: bool,
+}
+
 /// A case's function: takes a tuple of arguments.
-pub(crate) fn function(spec: &Function, scope: &Scope, log: &CallLog) -> Fun {
+pub(crate) fn function(spec: &Function, scope: &Scope, log: &Session) -> Fun {
     let (spec, scope, log) = (Rc::new(spec.clone()), scope.clone(), log.clone());
     Rc::new(move |args| {
         let mut scope: HashMap<String, TreeValue> = (*scope).clone();
@@ -154,7 +166,7 @@ impl AxisNames for &Names {
 struct Equation<'a> {
     json: &'a Value,
     scope: &'a HashMap<String, TreeValue>,
-    log: &'a CallLog,
+    log: &'a Session,
 }
 
 impl Equation<'_> {
@@ -241,6 +253,11 @@ impl Equation<'_> {
         let op = self.json["op"].as_str().unwrap_or("");
         if let Some(results) = self.structured(op)? {
             return Ok(results);
+        }
+        if self.log.wide
+            && let Some(results) = wide::run(self, op)?
+        {
+            return Ok(results.into_iter().map(TreeValue::from).collect());
         }
         let a = self.tensors("args")?;
         let result = match (self.elementwise(op, &a)?, a.first()) {

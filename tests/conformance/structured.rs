@@ -32,7 +32,7 @@ impl Equation<'_> {
                     true => Ok(Vec::new()),
                     false => host(args),
                 };
-                let mut callback = Callback::new(name, results, host).log(self.log);
+                let mut callback = Callback::new(name, results, host).log(&self.log.calls);
                 if looks {
                     callback = callback.debug();
                 } else if op == "io_callback" {
@@ -186,7 +186,7 @@ impl Equation<'_> {
                 Ok((function(&rule, &Rc::default(), &log)(args)?, true))
             };
             return elimap::custom_vmap(move |args: TreeValue| f(args))
-                .def_vmap::<(TreeValue,), _, _>(rule)
+                .def_vmap::<(TreeValue,), _, _, _>(rule)
                 .call(args);
         }
         let negated = match self.json["rule"].as_str() {
@@ -209,7 +209,7 @@ impl Equation<'_> {
             }
         };
         elimap::custom_vmap(f)
-            .def_vmap::<(TreeValue,), _, _>(rule)
+            .def_vmap::<(TreeValue,), _, _, _>(rule)
             .call(args)
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn run(op: &str, json: &Value, a: &[Tensor]) -> Result<Option<Vec<Ten
         ("tril", [x]) => x.tril(int("k") as i64),
         ("triu", [x]) => x.triu(int("k") as i64),
         ("stack", _) => stack(a, axis)?,
-        ("eye", []) => elimap::eye(dtype(), count("n"), count("m"), int("k") as i64),
+        ("eye", []) => elimap::eye(count("n"), count("m"), int("k") as i64, dtype()),
         ("linspace", [x, y]) => elimap::linspace(x, y, count("num")),
         ("one_hot", [x]) => elimap::one_hot(x, count("classes"), dtype()),
         ("index", [x]) => x.index(axis, int("index")),

@@ -3,7 +3,9 @@
 
 mod answer;
 mod compare;
+mod counts;
 mod exact;
 mod inputs;
 mod reference;
 mod samples;
+mod stiff;

@@ -1,6 +1,6 @@
 //! Samples against distribution functions, and the same bits on any number of threads.
 
-use elimap::phase::{DiscretePhaseType, EliminationTrace, Graph, PhaseType, models};
+use elimap::phase::{DiscretePhaseType, EliminationTrace, Graph, Observations, PhaseType, models};
 
 /// The largest distance between the distribution function and that of samples, times the root of their number
 /// (Kolmogorov and Smirnov); above 2.0 once in 1500 times.
@@ -155,7 +155,32 @@ fn everything_has_the_same_bits_on_any_number_of_threads() {
         let (ladder, slope) = slow.cdf_and_gradients(&[mean, 1e9 * mean]).unwrap();
         let thetas = ndarray::array![[1.0, 0.5, 0.3], [1.0, 1.0, 2.0], [0.2, 1.0, 0.1]];
         let rows = trace.batch().quantile(thetas.view(), &[0.1, 0.9]).unwrap();
-        (samples, curve, ladder, slope, rows)
+        let data = Observations::of_times(&samples[..100]).unwrap();
+        let likelihood = time.log_likelihood_and_gradient(&data).unwrap();
+        let ones = ndarray::Array2::ones((2, graph.vertex_count()));
+        let drawn = time.sampler(2).unwrap();
+        let paths = (
+            drawn.paths(0..500),
+            drawn.rewards(ones.view(), 0..500).unwrap(),
+            drawn.states_at(0.5, 0..500).unwrap(),
+            drawn.ends(0..500),
+        );
+        let moments = (
+            time.covariance_and_gradients(ones.view()).unwrap(),
+            time.laplace_and_gradients(&[0.5]).unwrap(),
+            time.state_probabilities(&[0.5, 2.0]).unwrap(),
+            time.occupancy(&[0.5, 2.0]).unwrap(),
+        );
+        // So many steps that powers of the matrix answer.
+        let steps = dice();
+        let discrete = (
+            steps.curve(&[3, 1_000_000]).unwrap(),
+            steps.survival_quantile(&[1e-300]).unwrap(),
+            steps.sample(1, 0..3000),
+        );
+        (
+            samples, curve, ladder, slope, rows, likelihood, paths, moments, discrete,
+        )
     };
     let pool = |threads: usize| {
         rayon::ThreadPoolBuilder::new()

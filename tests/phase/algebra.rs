@@ -254,3 +254,36 @@ fn moments_of_the_named_distributions_give_them_back() {
     );
     assert!((graph.start()[1].1 - p).abs() < 1e-12);
 }
+
+#[test]
+fn three_moments_take_as_few_phases_as_acyclic_distributions_do() {
+    // Moments of two phases in a row, and of an exponential phase with three in a row behind it that half of all skip the first of: none
+    // of them is a mixture of Erlang's distributions of as few phases.
+    let row = models::hypoexponential(2).unwrap();
+    let mut builder = Graph::builder(0, 0);
+    let vertices: Vec<_> = (0..5).map(|_| builder.add_vertex(&[])).collect();
+    for (pair, rate) in vertices.windows(2).zip([0.5, 3.0, 3.0, 3.0]) {
+        builder.add_constant_edge(pair[0], pair[1], rate);
+    }
+    builder.start(vertices[0], 0.5).start(vertices[1], 0.5);
+    let skipped = builder.build().unwrap();
+    for (graph, theta, phases) in [(&row, &[1.0, 3.0][..], 2), (&skipped, &[], 4)] {
+        let moments = EliminationTrace::record(graph)
+            .at(theta)
+            .unwrap()
+            .moments(3);
+        let found = Graph::from_moments(&moments).unwrap();
+        assert!(
+            found.vertex_count() <= phases + 2,
+            "{} of {phases}",
+            found.vertex_count()
+        );
+        let again = EliminationTrace::record(&found).at(&[]).unwrap().moments(3);
+        for (found, moment) in again.iter().zip(&moments) {
+            assert!(
+                (found / moment - 1.0).abs() < 1e-12,
+                "{again:?} {moments:?}"
+            );
+        }
+    }
+}

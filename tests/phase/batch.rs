@@ -293,7 +293,10 @@ fn callbacks_fail_with_the_error_of_the_replay() {
     let trace = EliminationTrace::record(&models::islands(4).unwrap());
     let source = |thetas: Array2<f64>| -> NumericError {
         let thetas = Array::from(thetas.into_dyn());
-        match vmap(trace.variance()).call((thetas,)) {
+        match vmap(trace.variance())
+            .call((thetas,))
+            .map_err(Error::into_root)
+        {
             Err(Error::Callback(elimap::CallbackError::Failed { source, .. })) => {
                 *source.downcast().unwrap()
             }

@@ -286,7 +286,7 @@ fn a_bad_theta_is_reported_by_its_flattened_row() {
     all[[1, 2, 0, 0]] = f64::NAN;
     for callback in [trace.expectation(), trace.moments_and_gradients(2)] {
         let f = vmap(vmap(vmap(|theta: Tensor| callback.call_vec((theta,)))));
-        let error = f.call((Array::from(all.clone()),)).unwrap_err();
+        let error = f.call((Array::from(all.clone()),)).unwrap_err().into_root();
         let Error::Callback(CallbackError::Failed { name, source, .. }) = error else {
             panic!("{error:?}");
         };
@@ -307,7 +307,7 @@ fn a_bad_theta_is_reported_by_its_flattened_row() {
 #[test]
 fn wrong_arguments_and_rewards_are_errors() {
     let trace = trace();
-    let source = |outcome: Result<Tensor, Error>| match outcome {
+    let source = |outcome: Result<Tensor, Error>| match outcome.map_err(Error::into_root) {
         Err(Error::Callback(CallbackError::Failed { source, .. })) => {
             source.downcast::<NumericError>().unwrap().to_string()
         }

@@ -1,7 +1,7 @@
 //! The pages for users of other programs: every call in their tables occurs in the code below them, which is run.
 
 const PAGES: [(&str, &str, usize); 3] = [
-    ("phasic", include_str!("../../docs/from-phasic.md"), 20),
+    ("phasic", include_str!("../../docs/from-phasic.md"), 100),
     (
         "PhaseTypeR",
         include_str!("../../docs/from-phasetyper.md"),
@@ -23,15 +23,41 @@ fn calls(page: &str) -> Vec<&str> {
         .collect()
 }
 
+/// The code of a page.
+fn code(page: &str) -> String {
+    page.split("```rust")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .map(squeezed)
+        .collect()
+}
+
+#[test]
+fn every_question_about_a_distribution_is_run_on_the_page_for_users_of_phasic() {
+    let code = code(PAGES[0].1);
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/phase/distribution");
+    let mut questions = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        for line in text.lines() {
+            let Some(rest) = line.strip_prefix("    pub fn ") else {
+                continue;
+            };
+            let name = rest.split(['(', '<']).next().unwrap();
+            let is_run = [".", "::"]
+                .iter()
+                .any(|dot| code.contains(&format!("{dot}{name}(")));
+            assert!(is_run, "`{name}` of the line `{line}`");
+            questions += 1;
+        }
+    }
+    assert!(questions > 90, "only {questions} were found");
+}
+
 #[test]
 fn every_call_of_a_table_is_run_below_it() {
     for (name, page, least) in PAGES {
-        let code: String = page
-            .split("```rust")
-            .skip(1)
-            .filter_map(|rest| rest.split("```").next())
-            .map(squeezed)
-            .collect();
+        let code = code(page);
         let calls = calls(page);
         assert!(
             calls.len() >= least,

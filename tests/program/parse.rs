@@ -143,12 +143,12 @@ fn operations_and_parameters_must_be_known() {
         "c:f32[3] = sine a",
         "c:f32[3] = round a",
         "c:f32[3] = round[rounding_method=2] a",
-        "c:f32[3] = neg[accuracy=None] a",
+        "c:f32[3] = neg[speed=None] a",
         "c:f32[] = reduce_sum[out_sharding=None] a",
         "c:f32[] = reduce_sum[axes=0] a",
         "c:f32[] = reduce_sum[axes=(-1,)] a",
         "c:f32[] = reduce_max[axes=(0,) axes=(0,)] a",
-        "c:f32[] = reduce_max[axes=(0,) out_sharding=None] a",
+        "c:f32[] = reduce_max[axes=(0,) keepdims=True] a",
         "c:f32[3] = integer_pow[y=3000000000] a",
         "c:f32[3] = cumsum[axis=0 reverse=1] a",
         "c:f32[3] = sort[dimension=0 is_stable=False num_keys=1] a",
@@ -170,12 +170,12 @@ fn operations_and_parameters_must_be_known() {
     line 2, column 16: unknown operation `sine`; use the JAX name of one of `elimap::program::Op`'s variants
     line 2, column 16: `round` needs the parameter `rounding_method`; add `rounding_method=..` in its brackets
     line 2, column 22: expected 0 (away from zero) or 1 (to even) for `rounding_method`, found `2`
-    line 2, column 20: `neg` takes no further parameter `accuracy`; remove it
+    line 2, column 20: `neg` takes no further parameter `speed`; remove it
     line 2, column 15: `reduce_sum` needs the parameter `axes`; add `axes=..` in its brackets
     line 2, column 26: expected a tuple of numbers for `axes`, found `0`
     line 2, column 26: expected a tuple of numbers for `axes`, found `(-1,)`
     line 2, column 36: `reduce_max` takes no further parameter `axes`; remove it
-    line 2, column 36: `reduce_max` takes no further parameter `out_sharding`; remove it
+    line 2, column 36: `reduce_max` takes no further parameter `keepdims`; remove it
     line 2, column 28: expected a number in range for `y`, found `3000000000`
     line 2, column 30: expected `True` or `False` for `reverse`, found `1`
     line 2, column 33: expected `True` for `is_stable`, found `False`
@@ -234,4 +234,60 @@ fn columns_count_characters() {
         Program::parse("{ lambda ; . let\n  a:f32[] = jit[name='äöü' jaxpr=?]").unwrap_err();
     assert_snapshot!(error, @"line 2, column 34: expected program text, found the character '?'");
     assert_eq!(error.position(), (2, 34));
+}
+
+/// Text that JAX 0.10.2 printed, read and run.
+#[test]
+fn genuine_jaxprs_are_read_and_run() {
+    // jnp.take of rows, a where of its own, relu with its rule, a checkpoint, a positional psum, a shared program.
+    let text = "\
+let double = { lambda ; a:f64[3]. let b:f64[3] = mul a 2.0:f64[] in (b,) } in
+{ lambda ; a:f64[2,3] b:i64[2]. let
+    c:bool[2] = lt b 0:i64[]
+    d:i64[2] = add b 2:i64[]
+    e:i64[2] = select_n c b d
+    f:i32[2] = convert_element_type[new_dtype=int32 weak_type=False] e
+    g:i32[2,1] = broadcast_in_dim[broadcast_dimensions=(np.int64(0),)] f
+    h:f64[2,3] = gather[
+      dimension_numbers=GatherDimensionNumbers(offset_dims=(1,), collapsed_slice_dims=(0,), start_index_map=(0,), operand_batching_dims=(), start_indices_batching_dims=())
+      fill_value=None
+      indices_are_sorted=False
+      mode=GatherScatterMode.PROMISE_IN_BOUNDS
+      slice_sizes=(1, 3)
+      unique_indices=False
+    ] a g
+    i:f64[2,3] = custom_jvp_call[
+      name=relu
+      call_jaxpr={ lambda ; c:f64[2,3]. let
+          d:f64[2,3] = jit[
+            name=relu
+            jaxpr={ lambda ; c:f64[2,3]. let
+                d:f64[2,3] = max c 0.0:f64[]
+              in (d,) }
+          ] c
+        in (d,) }
+      jvp=jvp
+      symbolic_zeros=False
+    ] h
+    j:f64[2,3] = remat2[
+      differentiated=False
+      jaxpr={ lambda ; c:f64[2,3]. let d:f64[2,3] = exp2[accuracy=None] c in (d,) }
+      policy=<function everything.<locals>.policy at 0x7f3c00>
+      prevent_cse=True
+    ] i
+    k:f64[3] = psum[axes=(0,) axis_index_groups=None] j
+    l:f64[3] = jit[name=double jaxpr=double] k
+    m:f64[3] = stop_gradient l
+    n:f64[] = dot_general[
+      dimension_numbers=(([0], [0]), ([], []))
+      precision=(Precision.HIGHEST, Precision.HIGHEST)
+    ] m m
+  in (m, n) }";
+    let program = Program::parse(text).unwrap();
+    program.verify().unwrap();
+    let x = Array::from(ndarray::array![[1.0, -2.0, 0.0], [2.0, 1.0, 3.0]]);
+    let out = program.run(&[x, Array::from(vec![-1_i64, 0])]).unwrap();
+    // Rows 1 and 0, negatives to zero, powers of two, summed and doubled.
+    assert_eq!(out[0].to_vec::<f64>().unwrap(), [12.0, 6.0, 18.0]);
+    assert_eq!(out[1].item::<f64>().unwrap(), 504.0);
 }

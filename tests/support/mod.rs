@@ -83,7 +83,7 @@ pub(crate) fn op_error<T>(result: Result<T, Error>) -> (&'static str, OpErrorKin
 
 /// The callback error inside an error.
 pub(crate) fn callback_error<T>(result: Result<T, Error>) -> CallbackError {
-    match result.map(|_| ()).unwrap_err() {
+    match result.map(|_| ()).unwrap_err().into_root() {
         Error::Callback(e) => e,
         other => panic!("not a callback error: {other:?}"),
     }

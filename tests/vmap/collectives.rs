@@ -48,7 +48,7 @@ fn v45_the_axis_size_is_known_while_tracing() {
     let f = |x: Tensor| {
         let n = axis_size("i")?;
         // Usable as a static shape.
-        Ok(zeros(DType::F64, [n]).sum(0) + x * n as f64)
+        Ok(zeros([n], DType::F64).sum(0) + x * n as f64)
     };
     assert_eq!(
         f64s(&over_i(f, vec1(&[0.0, 1.0, 2.0])).unwrap()),

@@ -88,7 +88,7 @@ fn c30_a_branch_that_fails_for_an_unselected_lane_fails() {
         )
     };
     assert!(matches!(
-        vmap(g).call((vec1(&[4.0, -4.0]),)).unwrap_err(),
+        vmap(g).call((vec1(&[4.0, -4.0]),)).unwrap_err().into_root(),
         Error::Callback(_)
     ));
     // One lane at a time only the taken branch runs.

@@ -9,7 +9,7 @@ fn identity(x: Tensor) -> Tensor {
 }
 
 fn root<T>(result: Result<T, Error>) -> Error {
-    result.map(|_| ()).unwrap_err()
+    result.map(|_| ()).unwrap_err().into_root()
 }
 
 fn vmap_error<T>(result: Result<T, Error>) -> VmapError {
@@ -258,7 +258,7 @@ fn vmap_scalar() {
 
 #[test]
 fn vmap_unmapped_last() {
-    let f = vmap(|_: Tensor| zeros(DType::F64, [2])).out_axes(-1);
+    let f = vmap(|_: Tensor| zeros([2], DType::F64)).out_axes(-1);
     let out = f.call((counting(&[5]),)).unwrap();
     assert_eq!(out.shape(), [2, 5]);
 }

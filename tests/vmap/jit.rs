@@ -68,7 +68,7 @@ fn results_keep_their_weakness_and_structure() {
     let (weak, list, none) = f.call((counting(&[2]),)).unwrap();
     assert!(weak.ty().weak && none.is_none());
     assert_eq!(list[0].shape(), [2]);
-    assert_eq!((weak + ones(DType::I32, [])).dtype(), DType::I32);
+    assert_eq!((weak + ones([], DType::I32)).dtype(), DType::I32);
 }
 
 #[test]

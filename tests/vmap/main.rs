@@ -15,12 +15,14 @@ mod custom_vmap;
 mod debug;
 mod derive_tree;
 mod errors;
+mod first_minutes;
 mod jax_api_vmap;
 mod jax_python_callback;
 mod jit;
 mod numerics;
 mod numpy;
 mod sizes;
+mod special;
 #[path = "../support/mod.rs"]
 mod support;
 mod traces;

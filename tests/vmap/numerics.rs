@@ -48,7 +48,7 @@ fn n1_promotion_table_of_strong_types() {
     for (a, row) in table {
         for (b, wanted) in DType::ALL.into_iter().zip(row) {
             assert_eq!(promote_types((a, false), (b, false)).0, wanted, "{a} {b}");
-            let sum = zeros(a, [2]) + zeros(b, [2]);
+            let sum = zeros([2], a) + zeros([2], b);
             assert_eq!(sum.dtype(), wanted, "{a} + {b}");
         }
     }
@@ -62,7 +62,7 @@ fn n2_bare_numbers_give_way_to_arrays_of_their_class() {
         (DType::F32, DType::F32, DType::F32),
         (DType::Bool, DType::I64, DType::F64),
     ] {
-        let x = ones(dtype, [2]);
+        let x = ones([2], dtype);
         assert_eq!((&x + 2).dtype(), with_int, "{dtype} + 2");
         assert_eq!((2_i64 * &x).dtype(), with_int, "2 * {dtype}");
         assert_eq!((&x * 2.0).dtype(), with_float, "{dtype} * 2.0");
@@ -70,7 +70,7 @@ fn n2_bare_numbers_give_way_to_arrays_of_their_class() {
     // A weak result gives way again.
     let weak = Tensor::from(2) * 3.5;
     assert!(weak.ty().weak);
-    assert_eq!((weak + ones(DType::F32, [])).dtype(), DType::F32);
+    assert_eq!((weak + ones([], DType::F32)).dtype(), DType::F32);
 }
 
 #[test]
@@ -89,9 +89,9 @@ fn n4_sums_widen_running_sums_do_not() {
         (DType::I32, DType::I64),
         (DType::F32, DType::F32),
     ] {
-        assert_eq!(ones(dtype, [3]).sum(..).dtype(), wanted, "{dtype}");
-        assert_eq!(ones(dtype, [3]).prod(..).dtype(), wanted, "{dtype}");
-        assert_eq!(ones(dtype, [3]).max(..).dtype(), dtype);
+        assert_eq!(ones([3], dtype).sum(..).dtype(), wanted, "{dtype}");
+        assert_eq!(ones([3], dtype).prod(..).dtype(), wanted, "{dtype}");
+        assert_eq!(ones([3], dtype).max(..).dtype(), dtype);
     }
     assert_eq!(
         values::<u8>(&t(vec![200_u8, 100]).cumsum(0, false)),
@@ -326,14 +326,14 @@ fn n22_take_fills_clips_or_wraps() {
 
 #[test]
 fn n23_updates_out_of_bounds_are_dropped_and_repeated_ones_accumulate_or_the_last_wins() {
-    let x = zeros(DType::F64, [3]);
+    let x = zeros([3], DType::F64);
     let added = x.at(t(vec![0_i64, 5, -1, -1, -4])).add(1.0);
     assert_same(&added, &[1.0, 0.0, 2.0]);
     let set = x
         .at(t(vec![0_i64, 5, -1, -1]))
         .set(t(vec![1.0, 2.0, 3.0, 4.0]));
     assert_same(&set, &[1.0, 0.0, 4.0]);
-    let multiplied = ones(DType::F64, [2])
+    let multiplied = ones([2], DType::F64)
         .at(t(vec![1_i64, 1]))
         .mul(t(vec![3.0, 5.0]));
     assert_same(&multiplied, &[1.0, 15.0]);
@@ -372,7 +372,7 @@ fn n24_dynamic_slices_wrap_once_and_are_then_clamped() {
 
 #[test]
 fn n28_iota_wraps_and_pads_crop_and_spread() {
-    assert_eq!(values::<u8>(&arange(DType::U8, 258))[255..], [255, 0, 1]);
+    assert_eq!(values::<u8>(&iota(DType::U8, [258], 0))[255..], [255, 0, 1]);
     let x = t(vec![1.0, 2.0, 3.0]);
     assert_same(&x.pad(0.0, [(-1, 2, 0)]), &[2.0, 3.0, 0.0, 0.0]);
     assert_same(&x.pad(9.0, [(1, -2, 1)]), &[9.0, 1.0, 9.0, 2.0]);

@@ -24,21 +24,24 @@ fn refused_for_memory(result: Result<Tensor, Error>) {
 
 #[test]
 fn results_beyond_memory_are_errors() {
-    refused_for_memory(zeros(DType::F64, [MANY]).check());
+    refused_for_memory(zeros([MANY], DType::F64).check());
     refused_for_memory(full([MANY], 1_i32).check());
     refused_for_memory(iota(DType::I32, [2, MANY], 0).check());
-    refused_for_memory(arange(DType::U8, MANY).check());
-    refused_for_memory(eye(DType::F64, 1 << 20, 1 << 20, 0).check());
+    refused_for_memory(iota(DType::U8, [MANY], 0).check());
+    refused_for_memory(eye(1 << 20, 1 << 20, 0, DType::F64).check());
     refused_for_memory(linspace(0.0, 1.0, MANY).check());
     let one = Tensor::from(Array::from(vec![1.0]));
     refused_for_memory(one.broadcast_to([MANY]).check());
     refused_for_memory(one.pad(0.0, [(0, MANY as i64, 0)]).check());
-    let column = arange(DType::F64, 1 << 20).expand_dims(1);
-    refused_for_memory((column.clone() * arange(DType::F64, 1 << 20)).check());
+    let column = arange(1 << 20).astype(DType::F64).expand_dims(1);
+    refused_for_memory((column.clone() * arange(1 << 20).astype(DType::F64)).check());
     refused_for_memory(column.matmul(column.t()).check());
     let shared = vmap(|x: Tensor| x + 1.0).in_axes((None,)).axis_size(MANY);
     refused_for_memory(shared.call((1.0,)));
     refused_for_memory(jit(|x: Tensor| x.broadcast_to([MANY])).call((1.0,)));
+    // A compiled reduction does not keep what it reads, but would not come to an end.
+    refused_for_memory(jit(|x: Tensor| (x.broadcast_to([MANY]) * 2.0).sum(0)).call((1.0,)));
+    refused_for_memory(jit(|x: Tensor| x.broadcast_to([MANY, 3]).exp().sum(1).sum(0)).call((1.0,)));
 }
 
 #[test]
@@ -68,7 +71,7 @@ fn results_beyond_addresses_are_errors() {
     };
     let one = Tensor::from(Array::from(vec![1.0]));
     refused(one.reshape([1 << 32, 1 << 32]));
-    refused(zeros(DType::F64, [1 << 32, 1 << 32]));
+    refused(zeros([1 << 32, 1 << 32], DType::F64));
     let long = Tensor::from(Array::from_vec([1 << 40, 0], Vec::<f64>::new()).unwrap());
     // 2^80 products of nothing.
     refused(long.matmul(long.t()));
@@ -130,8 +133,7 @@ fn a_payload_that_panics_when_dropped_is_an_error_like_any_other() {
         std::panic::panic_any(Spiteful)
     });
     let error = host.call((1.0,)).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "callback `spiteful` failed: the host function panicked: (no message)"
-    );
+    let text = error.to_string();
+    let start = "callback `spiteful` failed: the host function panicked: (no message) (at tests/vmap/";
+    assert!(text.starts_with(start), "{text}");
 }

@@ -4,7 +4,9 @@ use super::load::Walk;
 use super::register::Register;
 use super::{Arg, Block, Code, Group, Instruction, Level, Target};
 use crate::array::{DType, Scalar, dispatch_dtype};
-use crate::ops::{Elementwise, Fold, Operand, compare, convert, is_finite, multiply_add, select};
+use crate::ops::{
+    Elementwise, Fold, Operand, compare, convert, is_finite, multiply_add, select, spread,
+};
 
 /// Memory that instructions hand values to each other in: slots by element type.
 #[derive(Debug, Default)]
@@ -353,11 +355,7 @@ impl Frame<'_, '_, '_> {
                     self.within::<T>(instruction, block, |read, out| {
                         match read.operand(x, Level::Row) {
                             Operand::Same(x) => out.fill(x),
-                            Operand::Each(rows) => {
-                                for (out, &x) in out.chunks_exact_mut(length).zip(rows) {
-                                    out.fill(x);
-                                }
-                            }
+                            Operand::Each(rows) => spread(rows, length, out),
                         }
                     });
                 }),

@@ -80,7 +80,7 @@ impl Walk {
             let from = at + column * stride;
             match stride {
                 0 => out.fill(data[from]),
-                1 => out.copy_from_slice(&data[from..from + run]),
+                1 => copy(&data[from..from + run], out),
                 _ => {
                     for (out, &x) in out.iter_mut().zip(data[from..].iter().step_by(stride)) {
                         *out = x;
@@ -102,6 +102,18 @@ impl Walk {
                 *index = 0;
             }
         }
+    }
+}
+
+/// Copies a run; short ones without the call that lengths unknown to the compiler take.
+#[inline]
+fn copy<T: Copy>(from: &[T], to: &mut [T]) {
+    match (from, &mut *to) {
+        (&[a], [x]) => *x = a,
+        (&[a, b], [x, y]) => (*x, *y) = (a, b),
+        (&[a, b, c], [x, y, z]) => (*x, *y, *z) = (a, b, c),
+        (&[a, b, c, d], [x, y, z, w]) => (*x, *y, *z, *w) = (a, b, c, d),
+        _ => to.copy_from_slice(from),
     }
 }
 

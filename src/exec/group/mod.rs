@@ -33,6 +33,10 @@ pub(super) use draft::Draft;
 /// Rows with more elements than this are cut into blocks.
 const LONG: usize = 4096;
 
+/// The elements of a block where nothing is reduced: as many as leave room in the first cache for a handful of slots, since every
+/// instruction of every block takes its time to begin.
+const ELEMENTWISE: usize = 2 * BLOCK;
+
 /// The elements that a group runs over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Space {
@@ -257,14 +261,18 @@ impl Blocks {
             };
         }
         // Whole repetitions of what broadcasts along the outer axes, where they are short enough, so that it is copied once.
+        let most = match space.split {
+            Some(_) => BLOCK,
+            None => ELEMENTWISE,
+        };
         let mut period: usize = 1;
         for n in space.axes(Level::Row).iter().rev() {
-            if *n == 0 || period.saturating_mul(*n).saturating_mul(length) > BLOCK {
+            if *n == 0 || period.saturating_mul(*n).saturating_mul(length) > most {
                 break;
             }
             period *= n;
         }
-        let fitting = (BLOCK / length.max(1)).max(1);
+        let fitting = (most / length.max(1)).max(1);
         let per_block = (fitting / period * period).max(1).min(rows.max(1));
         Blocks {
             rows,

@@ -3,34 +3,73 @@
 //! A tile is a few rows by a few vectors of columns, whose sums stay in registers while the inner axis is walked. Every
 //! element is the sum of its products in their order, each added by one fused multiply-add, whatever the tile it is in,
 //! so its bits depend neither on the sizes around it nor on the vector unit nor on the number of threads.
+//!
+//! Matrices are read where they lie, with strides: the left one an element at a time, the right one a row of a panel of columns at a
+//! time, which is copied together where its rows are not in order or are used often.
 
+use pulp::Simd;
 use rayon::prelude::*;
 
 use crate::array::prepare_threads;
 use crate::ops::math::Float;
 
-/// Floats with a fused multiply-add.
+/// Floats with vectors and their fused multiply-add.
 pub(super) trait Fused: Float {
-    /// `self + x * y`, rounded once.
-    fn plus_product(self, x: Self, y: Self) -> Self;
+    /// A vector of the unit.
+    type Vector<S: Simd>: Copy;
+
+    fn splat<S: Simd>(simd: S, x: Self) -> Self::Vector<S>;
+
+    /// The vectors in a slice, but for what is left at its end.
+    fn vectors<S: Simd>(x: &[Self]) -> &[Self::Vector<S>];
+
+    fn vectors_mut<S: Simd>(x: &mut [Self]) -> &mut [Self::Vector<S>];
+
+    /// `sum + x * y`, rounded once.
+    fn plus_product<S: Simd>(
+        simd: S,
+        sum: Self::Vector<S>,
+        x: Self::Vector<S>,
+        y: Self::Vector<S>,
+    ) -> Self::Vector<S>;
 }
 
 macro_rules! fused {
-    ($($ty:ty),*) => {$(
+    ($($ty:ident $vector:ident $splat:ident $vectors:ident $vectors_mut:ident $multiply_add:ident),*) => {$(
         impl Fused for $ty {
+            type Vector<S: Simd> = S::$vector;
+
             #[inline(always)]
-            fn plus_product(self, x: $ty, y: $ty) -> $ty {
-                x.mul_add(y, self)
+            fn splat<S: Simd>(simd: S, x: Self) -> S::$vector {
+                simd.$splat(x)
+            }
+
+            #[inline(always)]
+            fn vectors<S: Simd>(x: &[Self]) -> &[S::$vector] {
+                S::$vectors(x).0
+            }
+
+            #[inline(always)]
+            fn vectors_mut<S: Simd>(x: &mut [Self]) -> &mut [S::$vector] {
+                S::$vectors_mut(x).0
+            }
+
+            #[inline(always)]
+            fn plus_product<S: Simd>(simd: S, sum: S::$vector, x: S::$vector, y: S::$vector) -> S::$vector {
+                simd.$multiply_add(x, y, sum)
             }
         }
     )*};
 }
-fused!(f32, f64);
+fused! {
+    f32 f32s splat_f32s as_simd_f32s as_mut_simd_f32s mul_add_f32s,
+    f64 f64s splat_f64s as_simd_f64s as_mut_simd_f64s mul_add_f64s
+}
 
-/// Rows of a tile.
-const ROWS: usize = 4;
-/// Columns of a wide tile.
-const COLUMNS: usize = 16;
+/// Vectors of a wide tile.
+const VECTORS: usize = 2;
+/// The most elements of a row of a tile.
+const COLUMNS: usize = VECTORS * 16;
 /// How much of the inner axis is walked at once: a panel of this many rows of a tile's columns stays in the L1 cache.
 const DEPTH: usize = 256;
 /// From this many rows on, a panel is copied together before it is used.
@@ -39,58 +78,110 @@ const PACKED_ROWS: usize = 32;
 const PARALLEL: usize = 1 << 20;
 
 /// The sizes of a product of `m` by `k` and `k` by `n`.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Sizes {
     pub(super) m: usize,
     pub(super) k: usize,
     pub(super) n: usize,
 }
 
-/// Writes the products of row-major matrices; nothing is empty.
-pub(super) fn products<T: Fused>(sizes: Sizes, lhs: &[T], rhs: &[T], out: &mut [T]) {
+/// A stack of matrices: its elements, and the distances between matrices, rows and columns.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Matrices<'a, T> {
+    pub(super) elements: &'a [T],
+    pub(super) stack: usize,
+    pub(super) row: usize,
+    pub(super) column: usize,
+}
+
+impl<'a, T> Matrices<'a, T> {
+    /// The matrices from one of a number on, and of those the part that starts in a row and a column.
+    #[inline(always)]
+    fn from(self, number: usize, row: usize, column: usize) -> Self {
+        let at = number * self.stack + row * self.row + column * self.column;
+        Matrices {
+            elements: &self.elements[at..],
+            ..self
+        }
+    }
+
+    /// Every matrix transposed.
+    pub(super) fn transposed(self) -> Self {
+        Matrices {
+            row: self.column,
+            column: self.row,
+            ..self
+        }
+    }
+}
+
+/// Writes the row-major products of a stack of matrices; nothing is empty, and the left ones are in order.
+pub(super) fn products<T: Fused>(
+    sizes: Sizes,
+    lhs: Matrices<'_, T>,
+    rhs: Matrices<'_, T>,
+    out: &mut [T],
+) {
     let Sizes { m, k, n } = sizes;
     let one = m * k * n;
-    if lhs.len() / (m * k) * one < 2 * PARALLEL {
+    if out.len() / (m * n) * one < 2 * PARALLEL {
         run(sizes, lhs, rhs, out);
         return;
     }
     prepare_threads();
     // Whole matrices where they are small, and strips of rows of large ones.
-    let strip = (PARALLEL / (k * n)).max(1).next_multiple_of(ROWS).min(m);
-    lhs.par_chunks_exact(m * k)
-        .zip(rhs.par_chunks_exact(k * n))
-        .zip(out.par_chunks_exact_mut(m * n))
-        .with_min_len((PARALLEL / one).max(1))
-        .for_each(|((lhs, rhs), out)| {
-            let strips = lhs.par_chunks(strip * k).zip(out.par_chunks_mut(strip * n));
-            strips.for_each(|(lhs, out)| {
-                run(
-                    Sizes {
-                        m: lhs.len() / k,
-                        ..sizes
-                    },
-                    lhs,
-                    rhs,
-                    out,
-                );
+    if one < PARALLEL {
+        let some = PARALLEL / one;
+        let parts = out.par_chunks_mut(some * m * n).enumerate();
+        parts.for_each(|(i, out)| {
+            run(
+                sizes,
+                lhs.from(i * some, 0, 0),
+                rhs.from(i * some, 0, 0),
+                out,
+            )
+        });
+        return;
+    }
+    let strip = (PARALLEL / (k * n)).max(1).next_multiple_of(8).min(m);
+    out.par_chunks_exact_mut(m * n)
+        .enumerate()
+        .for_each(|(i, out)| {
+            let strips = out.par_chunks_mut(strip * n).enumerate();
+            strips.for_each(|(j, out)| {
+                let sizes = Sizes {
+                    m: out.len() / n,
+                    ..sizes
+                };
+                run(sizes, lhs.from(i, j * strip, 0), rhs.from(i, 0, 0), out);
             });
         });
 }
 
-fn run<T: Fused>(sizes: Sizes, lhs: &[T], rhs: &[T], out: &mut [T]) {
-    pulp::Arch::new().dispatch(Stack {
+/// Products on one thread.
+fn run<T: Fused>(sizes: Sizes, lhs: Matrices<'_, T>, rhs: Matrices<'_, T>, out: &mut [T]) {
+    let stack = Stack {
         sizes,
         lhs,
         rhs,
         out,
-    });
+    };
+    // A row that half a vector holds is done in half the time by the unit of half the width.
+    #[cfg(target_arch = "x86_64")]
+    if sizes.n * size_of::<T>() <= 32
+        && let Some(unit) = pulp::x86::V3::try_new()
+    {
+        pulp::Simd::vectorize(unit, stack);
+        return;
+    }
+    pulp::Arch::new().dispatch(stack);
 }
 
 /// Products of stacks of matrices on one thread.
 struct Stack<'a, T> {
     sizes: Sizes,
-    lhs: &'a [T],
-    rhs: &'a [T],
+    lhs: Matrices<'a, T>,
+    rhs: Matrices<'a, T>,
     out: &'a mut [T],
 }
 
@@ -98,131 +189,250 @@ impl<T: Fused> pulp::WithSimd for Stack<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) {
+    fn with_simd<S: Simd>(self, simd: S) {
         let sizes = self.sizes;
-        let Sizes { m, k, n } = sizes;
         let mut panel = Vec::new();
-        let all = self
-            .lhs
-            .chunks_exact(m * k)
-            .zip(self.rhs.chunks_exact(k * n));
-        for ((lhs, rhs), out) in all.zip(self.out.chunks_exact_mut(m * n)) {
-            Product {
+        let matrices = self.out.chunks_exact_mut(sizes.m * sizes.n);
+        for (i, out) in matrices.enumerate() {
+            let mut product = Product {
+                simd,
                 sizes,
-                lhs,
-                rhs,
+                lhs: self.lhs.from(i, 0, 0),
+                rhs: self.rhs.from(i, 0, 0),
                 out,
-            }
-            .fill(&mut panel);
+            };
+            product.fill(&mut panel);
         }
     }
 }
 
-struct Product<'a, T> {
+struct Product<'a, S, T> {
+    simd: S,
     sizes: Sizes,
-    lhs: &'a [T],
-    rhs: &'a [T],
+    lhs: Matrices<'a, T>,
+    rhs: Matrices<'a, T>,
     out: &'a mut [T],
 }
 
-impl<T: Fused> Product<'_, T> {
+/// Elements of a vector.
+#[inline(always)]
+fn lanes<S: Simd, T: Fused>() -> usize {
+    size_of::<T::Vector<S>>() / size_of::<T>()
+}
+
+/// Rows of a panel: its elements, and the distance from one to the next.
+#[derive(Clone, Copy)]
+struct Panel<'a, T> {
+    elements: &'a [T],
+    distance: usize,
+}
+
+impl<'a, T: Fused> Panel<'a, T> {
+    /// The first vectors of row `i`.
+    #[inline(always)]
+    fn row<S: Simd, const V: usize>(self, i: usize) -> &'a [T::Vector<S>; V] {
+        let row = &self.elements[i * self.distance..][..V * lanes::<S, T>()];
+        match T::vectors::<S>(row).first_chunk() {
+            Some(row) => row,
+            None => unreachable!("the elements of so many vectors are as many vectors"),
+        }
+    }
+}
+
+/// A place in the result: from a column on, so many of them.
+#[derive(Clone, Copy)]
+struct Place {
+    column: usize,
+    width: usize,
+    /// Whether there are sums already.
+    more: bool,
+}
+
+impl<S: Simd, T: Fused> Product<'_, S, T> {
     #[inline(always)]
     fn fill(&mut self, panel: &mut Vec<T>) {
         let mut column = 0;
         while column < self.sizes.n {
-            column += match self.sizes.n - column {
-                COLUMNS.. => self.columns::<COLUMNS>(column, COLUMNS, panel),
-                rest @ 5.. => self.columns::<8>(column, rest.min(8), panel),
-                rest => self.columns::<4>(column, rest, panel),
+            let rest = self.sizes.n - column;
+            column += if rest > lanes::<S, T>() {
+                self.columns::<VECTORS>(column, rest.min(VECTORS * lanes::<S, T>()), panel)
+            } else {
+                self.columns::<1>(column, rest, panel)
             };
         }
     }
 
-    /// The columns from `column` on, `width` of them, in tiles of `N` columns; returns `width`.
+    /// The columns from `column` on, `width` of them, in tiles of `V` vectors; returns `width`.
     #[inline(always)]
-    fn columns<const N: usize>(
+    fn columns<const V: usize>(
         &mut self,
         column: usize,
         width: usize,
         panel: &mut Vec<T>,
     ) -> usize {
-        let Sizes { m, k, n } = self.sizes;
-        for from in (0..k).step_by(DEPTH) {
-            let depth = DEPTH.min(k - from);
-            let rhs: &[T] = self.rhs;
-            let rhs = &rhs[from * n..(from + depth) * n];
-            // A tile that sticks out is filled up with zeros, in a panel of its own.
-            let packed = width < N || m >= PACKED_ROWS;
-            if packed {
-                panel.clear();
-                panel.resize(depth * N, T::ZERO);
-                for (to, row) in panel.chunks_exact_mut(N).zip(rhs.chunks_exact(n)) {
-                    to[..width].copy_from_slice(&row[column..column + width]);
-                }
-            }
-            let rows = if packed {
-                (&panel[..], N, 0)
-            } else {
-                (rhs, n, column)
+        let Sizes { m, k, .. } = self.sizes;
+        let full = V * lanes::<S, T>();
+        let mut next = 0;
+        while next < k {
+            let (from, depth) = (next, DEPTH.min(k - next));
+            next += depth;
+            let rhs = self.rhs.from(0, from, column);
+            let place = Place {
+                column,
+                width,
+                more: from > 0,
             };
-            self.strips::<N>((from, depth), (column, width), rows);
+            // A tile that sticks out is filled up with zeros, in a panel of its own.
+            if width == full && rhs.column == 1 && m < PACKED_ROWS {
+                let rows = Panel {
+                    elements: rhs.elements,
+                    distance: rhs.row,
+                };
+                self.strips::<V>((from, depth), place, rows);
+                continue;
+            }
+            pack(rhs, (depth, width), full, panel);
+            let rows = Panel {
+                elements: &panel[..],
+                distance: full,
+            };
+            self.strips::<V>((from, depth), place, rows);
         }
         width
     }
 
-    /// Adds the products with a panel, which is given by its elements, the distance of its rows and its first column.
+    /// Adds the products with a panel.
     #[inline(always)]
-    fn strips<const N: usize>(
+    fn strips<const V: usize>(
         &mut self,
         (from, depth): (usize, usize),
-        (column, width): (usize, usize),
-        panel: (&[T], usize, usize),
+        place: Place,
+        panel: Panel<'_, T>,
     ) {
-        let Sizes { m, k, n } = self.sizes;
+        let m = self.sizes.m;
+        // As many sums as there are registers for.
+        let many = V == 1 || size_of::<T::Vector<S>>() == 64;
         let mut row = 0;
         while row < m {
-            let lhs = |r: usize| &self.lhs[(row + r) * k + from..][..depth];
-            if m - row >= ROWS {
-                let out = &mut self.out[row * n..];
-                let rows: [&[T]; ROWS] = std::array::from_fn(lhs);
-                tile::<T, ROWS, N>(rows, panel, (out, n, column, width), from > 0);
-                row += ROWS;
-            } else {
-                let out = &mut self.out[row * n..];
-                tile::<T, 1, N>([lhs(0)], panel, (out, n, column, width), from > 0);
-                row += 1;
+            let lhs = self.lhs.from(0, row, from);
+            row += match m - row {
+                8.. if many => self.tile::<8, V>(lhs, row, depth, place, panel),
+                4.. => self.tile::<4, V>(lhs, row, depth, place, panel),
+                _ => self.tile::<1, V>(lhs, row, depth, place, panel),
+            };
+        }
+    }
+
+    /// One tile of `R` rows; returns their number.
+    #[inline(always)]
+    fn tile<const R: usize, const V: usize>(
+        &mut self,
+        lhs: Matrices<'_, T>,
+        row: usize,
+        depth: usize,
+        place: Place,
+        panel: Panel<'_, T>,
+    ) -> usize {
+        let (simd, n) = (self.simd, self.sizes.n);
+        let full = V * lanes::<S, T>();
+        let zero = T::splat(simd, T::ZERO);
+        let mut sums = [[zero; V]; R];
+        let out = &mut self.out[row * n..];
+        let mut edge = [T::ZERO; COLUMNS];
+        if place.more {
+            for r in 0..R {
+                let sums_before = &out[r * n + place.column..][..place.width];
+                if place.width == full {
+                    sums[r].copy_from_slice(&T::vectors::<S>(sums_before)[..V]);
+                } else {
+                    edge[..place.width].copy_from_slice(sums_before);
+                    sums[r].copy_from_slice(&T::vectors::<S>(&edge)[..V]);
+                }
             }
         }
+        // Loops and no closures here: those are not always inlined into the function that has the unit's instructions.
+        if lhs.column == 1 {
+            let mut rows = [&lhs.elements[..depth]; R];
+            for r in 0..R {
+                rows[r] = &lhs.elements[r * lhs.row..][..depth];
+            }
+            for i in 0..depth {
+                let row = panel.row::<S, V>(i);
+                for r in 0..R {
+                    add(simd, &mut sums[r], rows[r][i], row);
+                }
+            }
+        } else {
+            for i in 0..depth {
+                let row = panel.row::<S, V>(i);
+                let column = &lhs.elements[i * lhs.column..];
+                if lhs.row == 1 {
+                    let column = &column[..R];
+                    for r in 0..R {
+                        add(simd, &mut sums[r], column[r], row);
+                    }
+                } else {
+                    for r in 0..R {
+                        add(simd, &mut sums[r], column[r * lhs.row], row);
+                    }
+                }
+            }
+        }
+        for r in 0..R {
+            let target = &mut out[r * n + place.column..][..place.width];
+            if place.width == full {
+                T::vectors_mut::<S>(target)[..V].copy_from_slice(&sums[r]);
+            } else {
+                T::vectors_mut::<S>(&mut edge)[..V].copy_from_slice(&sums[r]);
+                target.copy_from_slice(&edge[..place.width]);
+            }
+        }
+        R
     }
 }
 
-/// One tile; `more` says that it has sums already.
+/// Adds the products of an element with a row of a panel to a row of sums.
 #[inline(always)]
-fn tile<T: Fused, const R: usize, const N: usize>(
-    lhs: [&[T]; R],
-    (panel, distance, first): (&[T], usize, usize),
-    (out, n, column, width): (&mut [T], usize, usize, usize),
-    more: bool,
+fn add<S: Simd, T: Fused, const V: usize>(
+    simd: S,
+    sums: &mut [T::Vector<S>; V],
+    x: T,
+    row: &[T::Vector<S>; V],
 ) {
-    let mut sums = [[T::ZERO; N]; R];
-    if more {
-        for r in 0..R {
-            sums[r][..width].copy_from_slice(&out[r * n + column..][..width]);
-        }
+    let x = T::splat(simd, x);
+    for v in 0..V {
+        sums[v] = T::plus_product(simd, sums[v], x, row[v]);
     }
-    let depth = lhs[0].len();
-    let lhs = lhs.map(|row| &row[..depth]);
-    for i in 0..depth {
-        let row = &panel[i * distance + first..][..N];
-        for r in 0..R {
-            let x = lhs[r][i];
-            for c in 0..N {
-                sums[r][c] = sums[r][c].plus_product(x, row[c]);
+}
+
+/// Copies the first columns of a matrix together, rows of `full` elements.
+#[inline(always)]
+fn pack<T: Fused>(
+    rhs: Matrices<'_, T>,
+    (depth, width): (usize, usize),
+    full: usize,
+    panel: &mut Vec<T>,
+) {
+    panel.clear();
+    panel.resize(depth * full, T::ZERO);
+    if rhs.column == 1 {
+        for (i, to) in panel.chunks_exact_mut(full).enumerate() {
+            to[..width].copy_from_slice(&rhs.elements[i * rhs.row..][..width]);
+        }
+        return;
+    }
+    // A few rows at a time, so that what is written stays in the cache while columns are read.
+    for (part, to) in panel.chunks_mut(8 * full).enumerate() {
+        for j in 0..width {
+            let column = &rhs.elements[j * rhs.column + 8 * part * rhs.row..];
+            for (to, &x) in to[j..]
+                .iter_mut()
+                .step_by(full)
+                .zip(column.iter().step_by(rhs.row))
+            {
+                *to = x;
             }
         }
-    }
-    for r in 0..R {
-        out[r * n + column..][..width].copy_from_slice(&sums[r][..width]);
     }
 }
 
@@ -245,14 +455,34 @@ mod tests {
         ] {
             let lhs: Vec<f64> = (0..2 * m * k).map(number).collect();
             let rhs: Vec<f64> = (0..2 * k * n).map(|i| number(i + 5)).collect();
-            let mut out = vec![f64::NAN; 2 * m * n];
-            products(Sizes { m, k, n }, &lhs, &rhs, &mut out);
-            for (i, &got) in out.iter().enumerate() {
-                let (matrix, row, column) = (i / (m * n), i / n % m, i % n);
-                let want = (0..k).fold(0.0, |sum: f64, j| {
-                    lhs[(matrix * m + row) * k + j].mul_add(rhs[(matrix * k + j) * n + column], sum)
-                });
-                assert_eq!(got.to_bits(), want.to_bits(), "{m} {k} {n} at {i}");
+            // Rows side by side, then columns.
+            for (lhs_row, lhs_column) in [(k, 1), (1, m)] {
+                for (rhs_row, rhs_column) in [(n, 1), (1, k)] {
+                    let lhs = Matrices {
+                        elements: &lhs,
+                        stack: m * k,
+                        row: lhs_row,
+                        column: lhs_column,
+                    };
+                    let rhs = Matrices {
+                        elements: &rhs,
+                        stack: k * n,
+                        row: rhs_row,
+                        column: rhs_column,
+                    };
+                    let mut out = vec![f64::NAN; 2 * m * n];
+                    products(Sizes { m, k, n }, lhs, rhs, &mut out);
+                    for (i, &got) in out.iter().enumerate() {
+                        let (matrix, row, column) = (i / (m * n), i / n % m, i % n);
+                        let want = (0..k).fold(0.0, |sum: f64, j| {
+                            let x = lhs.elements[matrix * m * k + row * lhs_row + j * lhs_column];
+                            let y =
+                                rhs.elements[matrix * k * n + j * rhs_row + column * rhs_column];
+                            x.mul_add(y, sum)
+                        });
+                        assert_eq!(got.to_bits(), want.to_bits(), "{m} {k} {n} at {i}");
+                    }
+                }
             }
         }
     }

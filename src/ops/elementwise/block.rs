@@ -3,19 +3,11 @@
 //! The functions applied are those of [`math`](crate::ops::math), as in the kernels of whole arrays, so both have the same bits.
 //! Each call is one loop on the widest vector unit.
 
+use super::slices::{Operand, binary_slice, unary_slice};
 use super::{excluded, less, less_or_equal};
 use crate::array::{DType, Element, Pass, on_widest};
 use crate::ops::math::{Arith, Bits, ConvertFrom, Float, Integer, Number, square};
 use crate::program::{BinaryOp, UnaryOp};
-
-/// An operand of a block.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Operand<'a, T> {
-    /// One element for each of the result.
-    Each(&'a [T]),
-    /// One element for all.
-    Same(T),
-}
 
 /// What becomes of a product, rounded before, and a third operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,7 +166,9 @@ macro_rules! float_blocks {
     ($($ty:ty),*) => {$(
         impl Elementwise for $ty {
             fn unary(kind: UnaryOp, x: &[Self], out: &mut [Self]) {
-                float_unary(kind, x, out);
+                if !unary_slice(kind, x, out) {
+                    excluded(kind.name(), <$ty as Element>::DTYPE)
+                }
             }
 
             fn binary(kind: BinaryOp, x: Operand<'_, Self>, y: Operand<'_, Self>, out: &mut [Self]) {
@@ -187,8 +181,9 @@ macro_rules! float_blocks {
                     B::Sub => zip(x, y, out, <$ty as Number>::sub),
                     B::Div => zip(x, y, out, <$ty as Number>::div),
                     B::Rem => zip(x, y, out, <$ty as Number>::rem),
-                    B::Pow => zip(x, y, out, <$ty as Number>::pow),
-                    B::Atan2 => zip(x, y, out, <$ty as Float>::atan2),
+                    B::Pow | B::Atan2 => {
+                        binary_slice(kind, x, y, out);
+                    }
                     B::Nextafter => zip(x, y, out, <$ty as Float>::nextafter),
                     B::Polygamma => zip(x, y, out, <$ty as Float>::polygamma),
                     B::And | B::Or | B::Xor | B::ShiftLeft | B::ShiftRightArithmetic | B::ShiftRightLogical
@@ -205,47 +200,6 @@ macro_rules! float_blocks {
     )*};
 }
 float_blocks!(f32, f64);
-
-fn float_unary<T: Float>(kind: UnaryOp, x: &[T], out: &mut [T]) {
-    use UnaryOp as U;
-    match kind {
-        U::Neg => map(x, out, T::neg),
-        U::Abs => map(x, out, T::abs),
-        U::Sign => map(x, out, T::sign),
-        U::Floor => map(x, out, T::floor),
-        U::Ceil => map(x, out, T::ceil),
-        U::RoundHalfAway => map(x, out, T::round_half_away),
-        U::RoundHalfEven => map(x, out, T::round_half_even),
-        U::Exp => map(x, out, T::exp),
-        U::Exp2 => map(x, out, T::exp2),
-        U::Log => map(x, out, T::log),
-        U::Log1p => map(x, out, T::log1p),
-        U::Expm1 => map(x, out, T::expm1),
-        U::Sin => map(x, out, T::sin),
-        U::Cos => map(x, out, T::cos),
-        U::Tan => map(x, out, T::tan),
-        U::Asin => map(x, out, T::asin),
-        U::Acos => map(x, out, T::acos),
-        U::Atan => map(x, out, T::atan),
-        U::Sinh => map(x, out, T::sinh),
-        U::Cosh => map(x, out, T::cosh),
-        U::Tanh => map(x, out, T::tanh),
-        U::Asinh => map(x, out, T::asinh),
-        U::Acosh => map(x, out, T::acosh),
-        U::Atanh => map(x, out, T::atanh),
-        U::Logistic => map(x, out, T::logistic),
-        U::Sqrt => map(x, out, T::sqrt),
-        U::Rsqrt => map(x, out, T::rsqrt),
-        U::Cbrt => map(x, out, T::cbrt),
-        U::Square => map(x, out, square),
-        U::Erf => map(x, out, T::erf),
-        U::Erfc => map(x, out, T::erfc),
-        U::ErfInv => map(x, out, T::erf_inv),
-        U::Lgamma => map(x, out, T::lgamma),
-        U::Digamma => map(x, out, T::digamma),
-        U::IsFinite | U::Not | U::PopulationCount | U::Clz => excluded(kind.name(), T::DTYPE),
-    }
-}
 
 fn power<T: Number>(y: i32, x: &[T], out: &mut [T]) {
     // Exponents known to the compiler leave a loop without inner loop, which becomes vector code.
@@ -358,6 +312,33 @@ pub(crate) fn select<T: Copy>(
             Operand::Same(x) => out.fill(x),
         },
     }
+}
+
+struct Spread<'a, T> {
+    rows: &'a [T],
+    length: usize,
+    out: &'a mut [T],
+}
+
+impl<T: Copy> Pass for Spread<'_, T> {
+    #[inline(always)]
+    fn run(self) {
+        for (out, &x) in self.out.chunks_exact_mut(self.length).zip(self.rows) {
+            // Rows are short, and a loop of few vectors is sooner done than begun.
+            let (some, rest) = out.as_chunks_mut::<8>();
+            for some in some {
+                *some = [x; 8];
+            }
+            for out in rest {
+                *out = x;
+            }
+        }
+    }
+}
+
+/// Repeats what each row has for its `length` elements.
+pub(crate) fn spread<T: Copy>(rows: &[T], length: usize, out: &mut [T]) {
+    on_widest(Spread { rows, length, out });
 }
 
 struct MultiplyAdd<'a, T, F> {

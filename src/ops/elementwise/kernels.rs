@@ -9,8 +9,8 @@ use std::borrow::Cow;
 
 use ndarray::{ArcArray, IxDyn, ShapeBuilder};
 
-use super::slices::Side;
-use crate::array::{Array, Element, Shape, row_major};
+use super::slices::Operand;
+use crate::array::{Array, Element, Shape, buffer, row_major};
 use crate::ops::math::Arith;
 
 type Typed<T> = ArcArray<T, IxDyn>;
@@ -79,7 +79,7 @@ pub(crate) fn map<T: Element, R: Arith>(array: &Typed<T>, f: impl Fn(T) -> R) ->
         return Array::scalar(f(x));
     }
     let (elements, layout) = operand(array);
-    let mut out = vec![R::ZERO; elements.len()];
+    let mut out = buffer(elements.len(), R::ZERO);
     for (o, &x) in out.iter_mut().zip(&elements[..]) {
         *o = f(x);
     }
@@ -89,7 +89,7 @@ pub(crate) fn map<T: Element, R: Arith>(array: &Typed<T>, f: impl Fn(T) -> R) ->
 /// Applies a function of slices to all elements.
 pub(crate) fn map_slices<T: Arith>(array: &Typed<T>, f: impl FnOnce(&[T], &mut [T])) -> Array {
     let (elements, layout) = operand(array);
-    let mut out = vec![T::ZERO; elements.len()];
+    let mut out = buffer(elements.len(), T::ZERO);
     f(&elements, &mut out);
     layout.array(out)
 }
@@ -299,7 +299,7 @@ pub(crate) fn zip<T: Element, R: Arith>(
         layout,
     } = pair(left, right);
     let (run, repeats) = (walk.run, walk.repeats);
-    let mut out = vec![R::ZERO; layout.shape.iter().product()];
+    let mut out = buffer(layout.shape.iter().product(), R::ZERO);
     let mut rest = &mut out[..];
     for (i, j) in walk {
         let (done, after) = rest.split_at_mut(run);
@@ -331,7 +331,7 @@ pub(crate) fn zip<T: Element, R: Arith>(
 pub(crate) fn zip_slices<T: Arith>(
     left: &Typed<T>,
     right: &Typed<T>,
-    f: impl Fn(Side<'_, T>, Side<'_, T>, &mut [T]),
+    f: impl Fn(Operand<'_, T>, Operand<'_, T>, &mut [T]),
 ) -> Array {
     let Pair {
         left,
@@ -340,16 +340,16 @@ pub(crate) fn zip_slices<T: Arith>(
         layout,
     } = pair(left, right);
     let (run, repeats) = (walk.run, walk.repeats);
-    let mut out = vec![T::ZERO; layout.shape.iter().product()];
+    let mut out = buffer(layout.shape.iter().product(), T::ZERO);
     for ((i, j), out) in walk.zip(out.chunks_mut(run.max(1))) {
         let (each_left, each_right) = (
-            || Side::Each(&left[i..i + run]),
-            || Side::Each(&right[j..j + run]),
+            || Operand::Each(&left[i..i + run]),
+            || Operand::Each(&right[j..j + run]),
         );
         match repeats {
             Repeats::Neither => f(each_left(), each_right(), out),
-            Repeats::Left => f(Side::All(left[i]), each_right(), out),
-            Repeats::Right => f(each_left(), Side::All(right[j]), out),
+            Repeats::Left => f(Operand::Same(left[i]), each_right(), out),
+            Repeats::Right => f(each_left(), Operand::Same(right[j]), out),
         }
     }
     layout.array(out)
@@ -363,7 +363,7 @@ pub(crate) fn zip3<S: Element, T: Arith>(
     f: impl Fn(S, T, T) -> T,
 ) -> Array {
     let (a, b, c) = (elements(first), elements(second), elements(third));
-    let mut out = vec![T::ZERO; a.len()];
+    let mut out = buffer(a.len(), T::ZERO);
     for ((o, &a), (&b, &c)) in out.iter_mut().zip(&a[..]).zip(b.iter().zip(&c[..])) {
         *o = f(a, b, c);
     }

@@ -5,9 +5,18 @@
 
 use std::marker::PhantomData;
 
-use crate::array::Element;
+use crate::array::{Element, Pass, on_widest};
 use crate::ops::math::{Float, square};
 use crate::program::{BinaryOp, UnaryOp};
+
+/// An operand of a run of elements.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Operand<'a, T> {
+    /// One element for each of the result.
+    Each(&'a [T]),
+    /// One element for all.
+    Same(T),
+}
 
 /// A function of one element; all that it calls is to be `#[inline(always)]`.
 trait Kernel<T> {
@@ -31,11 +40,9 @@ struct Each<'a, T, K> {
     kernel: PhantomData<K>,
 }
 
-impl<T: Element, K: Kernel<T>> pulp::WithSimd for Each<'_, T, K> {
-    type Output = ();
-
+impl<T: Element, K: Kernel<T>> Pass for Each<'_, T, K> {
     #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) {
+    fn run(self) {
         let mut exceptions = false;
         for (y, &x) in self.output.iter_mut().zip(self.input) {
             *y = K::of(x);
@@ -94,7 +101,7 @@ circular!(Sin near_sin sin, Cos near_cos cos, Tan near_tan tan);
 
 fn run<T: Element, K: Kernel<T>>(_: K, input: &[T], output: &mut [T]) {
     let kernel = PhantomData::<K>;
-    pulp::Arch::new().dispatch(Each {
+    on_widest(Each {
         input,
         output,
         kernel,
@@ -145,12 +152,6 @@ pub(crate) fn unary_slice<T: Float>(kind: UnaryOp, input: &[T], output: &mut [T]
     true
 }
 
-/// An operand of a run of elements: one for each, or one for all.
-pub(crate) enum Side<'a, T> {
-    Each(&'a [T]),
-    All(T),
-}
-
 /// A function of two elements; all that it calls is to be `#[inline(always)]`.
 trait Kernel2<T> {
     fn of(x: T, y: T) -> T;
@@ -170,34 +171,32 @@ macro_rules! kernels2 {
 kernels2!(Pow pow, Atan2 atan2);
 
 struct Pairs<'a, T, K> {
-    left: Side<'a, T>,
-    right: Side<'a, T>,
+    left: Operand<'a, T>,
+    right: Operand<'a, T>,
     output: &'a mut [T],
     kernel: PhantomData<K>,
 }
 
-impl<T: Element, K: Kernel2<T>> pulp::WithSimd for Pairs<'_, T, K> {
-    type Output = ();
-
+impl<T: Element, K: Kernel2<T>> Pass for Pairs<'_, T, K> {
     #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) {
+    fn run(self) {
         match (self.left, self.right) {
-            (Side::Each(left), Side::Each(right)) => {
+            (Operand::Each(left), Operand::Each(right)) => {
                 for ((z, &x), &y) in self.output.iter_mut().zip(left).zip(right) {
                     *z = K::of(x, y);
                 }
             }
-            (Side::Each(left), Side::All(y)) => {
+            (Operand::Each(left), Operand::Same(y)) => {
                 for (z, &x) in self.output.iter_mut().zip(left) {
                     *z = K::of(x, y);
                 }
             }
-            (Side::All(x), Side::Each(right)) => {
+            (Operand::Same(x), Operand::Each(right)) => {
                 for (z, &y) in self.output.iter_mut().zip(right) {
                     *z = K::of(x, y);
                 }
             }
-            (Side::All(x), Side::All(y)) => self.output.fill(K::of(x, y)),
+            (Operand::Same(x), Operand::Same(y)) => self.output.fill(K::of(x, y)),
         }
     }
 }
@@ -205,14 +204,13 @@ impl<T: Element, K: Kernel2<T>> pulp::WithSimd for Pairs<'_, T, K> {
 /// Writes powers or angles of pairs of elements; false, and nothing done, for other operations.
 pub(crate) fn binary_slice<T: Float>(
     kind: BinaryOp,
-    left: Side<'_, T>,
-    right: Side<'_, T>,
+    left: Operand<'_, T>,
+    right: Operand<'_, T>,
     output: &mut [T],
 ) -> bool {
-    let arch = pulp::Arch::new();
     if kind == BinaryOp::Pow {
         let kernel = PhantomData::<Pow>;
-        arch.dispatch(Pairs {
+        on_widest(Pairs {
             left,
             right,
             output,
@@ -220,7 +218,7 @@ pub(crate) fn binary_slice<T: Float>(
         });
     } else if kind == BinaryOp::Atan2 {
         let kernel = PhantomData::<Atan2>;
-        arch.dispatch(Pairs {
+        on_widest(Pairs {
             left,
             right,
             output,
@@ -318,15 +316,25 @@ mod tests {
             let mut each = vec![0.0; x.len()];
             assert!(binary_slice(
                 kind,
-                Side::Each(&x),
-                Side::Each(&y),
+                Operand::Each(&x),
+                Operand::Each(&y),
                 &mut each
             ));
             for i in 0..x.len() {
                 let mut one = [0.0];
-                binary_slice(kind, Side::All(x[i]), Side::Each(&y[i..=i]), &mut one);
+                binary_slice(
+                    kind,
+                    Operand::Same(x[i]),
+                    Operand::Each(&y[i..=i]),
+                    &mut one,
+                );
                 assert_eq!(one[0].to_bits(), each[i].to_bits());
-                binary_slice(kind, Side::Each(&x[i..=i]), Side::All(y[i]), &mut one);
+                binary_slice(
+                    kind,
+                    Operand::Each(&x[i..=i]),
+                    Operand::Same(y[i]),
+                    &mut one,
+                );
                 assert_eq!(one[0].to_bits(), each[i].to_bits());
             }
         }

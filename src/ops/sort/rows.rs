@@ -5,6 +5,7 @@
 //! are vector instructions without branches.
 
 use super::SortKey;
+use crate::array::{Pass, on_widest};
 
 /// Rows side by side: as many 64-bit integers as the widest vectors hold.
 const ROWS: usize = 8;
@@ -59,7 +60,7 @@ fn sort_side_by_side<T: SortKey>(rows: &mut [T], length: usize, block: &mut [[i6
             keys[lane] = (x.key() ^ SIGN) as i64;
         }
     }
-    pulp::Arch::new().dispatch(Network(block));
+    on_widest(Network(block));
     for (lane, row) in rows.chunks_mut(length).enumerate() {
         put(row, block.iter().map(|keys| keys[lane] as u64 ^ SIGN));
     }
@@ -68,11 +69,9 @@ fn sort_side_by_side<T: SortKey>(rows: &mut [T], length: usize, block: &mut [[i6
 /// A block whose columns are to be sorted.
 struct Network<'a>(&'a mut [[i64; ROWS]]);
 
-impl pulp::WithSimd for Network<'_> {
-    type Output = ();
-
+impl Pass for Network<'_> {
     #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) {
+    fn run(self) {
         let block = self.0;
         let n = block.len();
         let top = n.next_power_of_two() / 2;

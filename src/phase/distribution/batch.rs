@@ -1,7 +1,7 @@
 //! Statistics at rows of thetas, and as callbacks that `vmap` takes.
 //!
-//! A row is answered as [`EliminationTrace::at`] and the method of [`PhaseType`](crate::phase::PhaseType) answer it alone, to the bit, on any number of
-//! threads.
+//! A row is answered as [`EliminationTrace::at`] and the method of [`PhaseType`](crate::phase::PhaseType) answer it alone, or for discrete graphs
+//! [`EliminationTrace::steps_at`] and that of [`DiscretePhaseType`](crate::phase::DiscretePhaseType), to the bit, on any number of threads.
 
 use ndarray::{ArrayD, ArrayView2};
 use rayon::prelude::*;
@@ -27,10 +27,7 @@ fn rows(
     }
     let answers: Vec<_> = (0..thetas.nrows())
         .into_par_iter()
-        .map(|row| {
-            let time = trace.at(&thetas.row(row).to_vec())?;
-            statistic.numbers(&time)
-        })
+        .map(|row| statistic.numbers_at(trace, &thetas.row(row).to_vec()))
         .collect();
     let answers = answers.into_iter().enumerate().map(|(row, answer)| {
         answer.map_err(|source: DistributionError| DistributionError::Row {
@@ -216,6 +213,16 @@ statistics! {
     laplace_and_gradients(at: &[f64]) => Statistic::LaplaceAndGradients(at.to_vec());
     /// The joint Laplace transform of rewards.
     joint_laplace(rewards: ArrayView2<'_, f64>, at: &[f64]) => Statistic::JointLaplace(rewards.to_owned(), at.to_vec());
+    /// The probabilities of numbers of steps of a discrete graph.
+    pmf(counts: &[u64]) => Statistic::Pmf(counts.to_vec());
+    /// The probabilities of numbers of steps of a discrete graph and their gradients.
+    pmf_and_gradients(counts: &[u64]) => Statistic::PmfAndGradients(counts.to_vec());
+    /// The factorial moments of the number of steps of a discrete graph up to an order.
+    factorial_moments(order: usize) => Statistic::FactorialMoments(order);
+    /// The generating function of the number of steps of a discrete graph.
+    pgf(at: &[f64]) => Statistic::Pgf(at.to_vec());
+    /// The expected numbers of visits to each vertex of a discrete graph.
+    visits() => Statistic::Visits;
     /// The joint Laplace transform of rewards and its gradient.
     joint_laplace_and_gradient(rewards: ArrayView2<'_, f64>, at: &[f64]) => Statistic::JointLaplaceAndGradient(rewards.to_owned(), at.to_vec());
 }

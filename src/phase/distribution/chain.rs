@@ -5,6 +5,7 @@
 //! through the edges of its slot.
 
 use crate::phase::csr::Csr;
+use crate::phase::distribution::tolerance::{Bounded, UNIT};
 use crate::phase::graph::{Graph, VertexId};
 use crate::phase::index::{Index, IndexVec, Slot, Transient};
 use crate::phase::numeric::error::NumericError;
@@ -46,6 +47,11 @@ fn absorbed_at_once(graph: &Graph) -> impl Iterator<Item = (VertexId, f64)> + '_
 
 /// The mass that is missing from the start, and what starts in absorbing vertices: it takes no time.
 pub(crate) fn mass_at_zero(graph: &Graph) -> f64 {
+    mass_at_zero_within(graph).value
+}
+
+/// The same with a bound on its error.
+pub(crate) fn mass_at_zero_within(graph: &Graph) -> Bounded {
     let (mut sum, mut error) = (1.0, 0.0);
     for &(_, probability) in graph.start() {
         // Neumaier's sum: decimal fractions that add up to 1 leave nothing but their own roundings.
@@ -58,11 +64,25 @@ pub(crate) fn mass_at_zero(graph: &Graph) -> f64 {
         sum = next;
     }
     let missing = sum + error;
-    let rounding = f64::EPSILON * graph.start().len() as f64;
+    let count = graph.start().len() as f64;
+    let rounding = f64::EPSILON * count;
     let started: f64 = absorbed_at_once(graph)
         .map(|(_, probability)| probability)
         .sum();
-    started + if missing <= rounding { 0.0 } else { missing }
+    // What Neumaier's sum may lose, and what the sum of those that start absorbed may.
+    let lost = 4.0 * count * count * UNIT * UNIT + count * UNIT * started;
+    let (value, left_out) = match missing <= rounding {
+        true => (started, missing.abs()),
+        false => (started + missing, 2.0 * UNIT * (started + missing)),
+    };
+    Bounded {
+        value,
+        error: if value == 0.0 && missing == 0.0 {
+            0.0
+        } else {
+            left_out + lost
+        },
+    }
 }
 
 impl Chain {

@@ -5,6 +5,7 @@ use crate::phase::distribution::error::DistributionError;
 use crate::phase::distribution::steps::Values;
 use crate::phase::distribution::timeline::Timeline;
 use crate::phase::distribution::tolerance::Bounded;
+use crate::phase::numeric::error::NumericError;
 
 /// Density, distribution function and survival at times, found in one pass; see [`PhaseType::curve`].
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -42,13 +43,13 @@ pub(crate) fn check_times(times: &[f64]) -> Result<(), DistributionError> {
 }
 
 /// A probability, or a density of this natural size, with its bound: in a far tail the roundings of rates count as often as the
-/// logarithm says.
-pub(crate) fn bounded(value: f64, values: &Values, scale: f64) -> Bounded {
+/// logarithm says. `off` is what its absolute error may exceed that by.
+pub(crate) fn bounded(value: f64, values: &Values, scale: f64, off: f64) -> Bounded {
     Bounded {
         value,
         error: match value > 0.0 {
-            true => value * values.relative * depth((value / scale).ln()),
-            false => 0.0,
+            true => value * values.relative * depth((value / scale).ln()) + off,
+            false => off,
         },
     }
 }
@@ -60,20 +61,22 @@ pub(crate) fn depth(log: f64) -> f64 {
 
 /// The error of what has no value because a number is zero: none if it is, any if it is below every `f64`.
 fn without(values: &Values) -> f64 {
-    match values.is_lost {
+    match values.is_lost || values.off > 0.0 {
         true => f64::INFINITY,
         false => 0.0,
     }
 }
 
 /// The logarithm of a sum with its bound.
-pub(crate) fn logarithm(value: f64, values: &Values) -> Bounded {
+pub(crate) fn logarithm(value: f64, values: &Values, off: f64) -> Bounded {
     let log = value.ln() + values.log_scale;
     Bounded {
         value: log,
         // The relative error of the number is the absolute one of its logarithm.
         error: match value > 0.0 {
-            true => values.relative * depth(log),
+            true if off == 0.0 => values.relative * depth(log),
+            true if off < value => values.relative * depth(log) - (-off / value).ln_1p(),
+            true => f64::INFINITY,
             false => without(values),
         },
     }
@@ -118,7 +121,13 @@ impl PhaseType {
     /// What is known at ascending times.
     pub(crate) fn values(&self, times: &[f64]) -> Result<Vec<Values>, DistributionError> {
         check_times(times)?;
-        Timeline::new(self.chain()?, self.tolerance).values(times)
+        self.timeline()?.values(times)
+    }
+
+    /// The methods that answer questions about times.
+    pub(crate) fn timeline(&self) -> Result<Timeline<'_>, NumericError> {
+        let timeline = Timeline::new(self.chain()?, self.tolerance);
+        Ok(timeline.with_transform(self.trace(), self.theta(), self.density_scale()))
     }
 
     fn each(
@@ -158,7 +167,8 @@ impl PhaseType {
     pub fn pdf(&self, times: &[f64]) -> Result<Vec<f64>, DistributionError> {
         let scale = self.density_scale();
         self.each("the density", times, |values| {
-            (bounded(values.plain_density(), values, scale), scale)
+            let density = values.plain_density();
+            (bounded(density, values, scale, values.off_density), scale)
         })
     }
 
@@ -181,7 +191,8 @@ impl PhaseType {
     pub fn cdf(&self, times: &[f64]) -> Result<Vec<f64>, DistributionError> {
         let at_zero = self.mass_at_zero();
         self.each("the distribution function", times, |values| {
-            (bounded(at_zero + values.absorbed, values, 1.0), 1.0)
+            let absorbed = at_zero + values.absorbed;
+            (bounded(absorbed, values, 1.0, values.off), 1.0)
         })
     }
 
@@ -205,7 +216,8 @@ impl PhaseType {
     /// ```
     pub fn survival(&self, times: &[f64]) -> Result<Vec<f64>, DistributionError> {
         self.each("the survival", times, |values| {
-            (bounded(values.plain_survival(), values, 1.0), 1.0)
+            let survival = values.plain_survival();
+            (bounded(survival, values, 1.0, values.off), 1.0)
         })
     }
 
@@ -227,7 +239,8 @@ impl PhaseType {
     pub fn log_pdf(&self, times: &[f64]) -> Result<Vec<f64>, DistributionError> {
         let scale = self.density_scale();
         self.each("the density", times, |values| {
-            (logarithm(values.density, values), scale)
+            let log = logarithm(values.density, values, values.off_density);
+            (log, scale)
         })
     }
 
@@ -248,7 +261,7 @@ impl PhaseType {
     /// ```
     pub fn log_survival(&self, times: &[f64]) -> Result<Vec<f64>, DistributionError> {
         self.each("the survival", times, |values| {
-            (logarithm(values.survival, values), 1.0)
+            (logarithm(values.survival, values, values.off), 1.0)
         })
     }
 
@@ -272,11 +285,13 @@ impl PhaseType {
         self.each("the hazard", times, |values| {
             let hazard = values.density / values.survival;
             let log = values.survival.ln() + values.log_scale;
-            let error = 2.0 * values.relative * hazard * depth(log);
+            // Where there are absolute errors, they are of survivors and of what is left of them too.
+            let off = (values.off_density + hazard * values.off) / (values.survival - values.off);
+            let error = 2.0 * values.relative * hazard * depth(log) + off;
             let value = Bounded {
                 value: hazard,
                 // Without survivors there is no hazard, and no doubt about it.
-                error: match values.survival > 0.0 {
+                error: match values.survival > values.off {
                     true => error,
                     false => without(values),
                 },
@@ -311,9 +326,9 @@ impl PhaseType {
             ..Curve::default()
         };
         for (&time, values) in times.iter().zip(&values) {
-            let pdf = bounded(values.plain_density(), values, scale);
-            let cdf = bounded(at_zero + values.absorbed, values, 1.0);
-            let survival = bounded(values.plain_survival(), values, 1.0);
+            let pdf = bounded(values.plain_density(), values, scale, values.off_density);
+            let cdf = bounded(at_zero + values.absorbed, values, 1.0, values.off);
+            let survival = bounded(values.plain_survival(), values, 1.0, values.off);
             curve
                 .pdf
                 .push(self.accept("the density", time, pdf, scale)?);

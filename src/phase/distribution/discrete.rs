@@ -5,12 +5,16 @@
 //! sums stay free of subtractions. A right-hand side per *visit* is one per unit of *time* times the weight of a row, W = 1 where weights are
 //! probabilities.
 
+use std::sync::OnceLock;
+
 use ndarray::{Array2, ArrayView2, aview1};
 
 use crate::phase::distribution::chain::{Chain, mass_at_zero};
 use crate::phase::distribution::error::DistributionError;
-use crate::phase::distribution::steps::Steps;
+use crate::phase::distribution::moments::correlations;
+use crate::phase::distribution::powers::{Powers, WideWeights};
 use crate::phase::distribution::system::{Column, Number, System};
+use crate::phase::distribution::tolerance::Tolerance;
 use crate::phase::evaluate::point::nonabsorbing;
 use crate::phase::evaluate::quantity::Quantity;
 use crate::phase::graph::{Clock, VertexId};
@@ -22,9 +26,6 @@ use crate::phase::trace::EliminationTrace;
 
 /// By how much the probabilities of a row may differ from 1 in sum, for decimal fractions that do not add up exactly.
 const ROW_TOLERANCE: f64 = 1e-9;
-
-/// More steps than this are not taken.
-const MOST_STEPS: u64 = 1 << 30;
 
 /// A covariance smaller than this share of the moments it is a difference of is computed with 106 bits.
 const CANCELLATION: f64 = 1.0 / 32.0;
@@ -42,6 +43,11 @@ pub struct DiscretePhaseType {
     weight: Column<f64>,
     /// By transient vertex, the weight of its self-loop.
     loops: Column<f64>,
+    /// A bound on the relative error of each probability of a step.
+    doubt: f64,
+    pub(crate) tolerance: Tolerance,
+    /// The same probabilities in wide numbers, found when they are first needed.
+    powers: OnceLock<Powers>,
 }
 
 impl std::fmt::Debug for DiscretePhaseType {
@@ -124,6 +130,9 @@ impl EliminationTrace {
             theta: theta.into(),
             weight,
             loops,
+            doubt: 0.0,
+            tolerance: Tolerance::default(),
+            powers: OnceLock::new(),
         })
     }
 }
@@ -162,140 +171,52 @@ impl DiscretePhaseType {
         mass_at_zero(self.trace.graph())
     }
 
-    /// Checks numbers of steps and walks as far as the largest of them.
-    fn walk(&self, counts: &[u64]) -> Result<Option<Steps<'_>>, DistributionError> {
-        let latest = counts.iter().copied().max().unwrap_or(0);
-        if latest > MOST_STEPS {
-            return Err(DistributionError::TooStiff {
-                vertices: self.phases(),
-                rate: 1.0,
-                time: latest as f64,
-                steps: latest as f64,
+    /// The same of a model whose probabilities are known up to a relative error.
+    pub(crate) fn with_doubt(mut self, doubt: f64) -> Self {
+        self.doubt = doubt;
+        self
+    }
+
+    /// A bound on the relative error of each probability of a step.
+    pub(crate) fn doubt(&self) -> f64 {
+        self.doubt
+    }
+
+    /// The weights of self-loops.
+    fn loops_in<S: Number>(&self) -> Column<S> {
+        let layout = self.trace.symbolic().layout();
+        let mut loops: Column<S> = IndexVec::filled(S::ZERO, layout.transient_count());
+        for edge in self.trace.graph().self_loops() {
+            let terms = edge.parameters.iter().zip(edge.coefficients);
+            let rate = terms.fold(S::from_f64(edge.constant), |rate, (&k, &c)| {
+                rate + S::from_f64(c) * S::from_f64(self.theta[k as usize])
             });
+            if let Some(t) = layout.number(edge.from) {
+                loops[t] = loops[t] + rate;
+            }
         }
-        if self.chain.len() == 0 {
-            return Ok(None);
-        }
-        let mut steps = Steps::of_jumps(&self.chain, 1.0);
-        steps.reach(latest as usize);
-        Ok(Some(steps))
+        loops
     }
 
-    /// The probabilities of numbers of steps, in any order.
-    ///
-    /// # Errors
-    ///
-    /// [`DistributionError::TooStiff`] for more than 2^30 steps.
-    ///
-    /// # Examples
-    ///
-    /// See [`EliminationTrace::steps_at`].
-    pub fn pmf(&self, counts: &[u64]) -> Result<Vec<f64>, DistributionError> {
-        let steps = self.walk(counts)?;
-        let at_zero = self.mass_at_zero();
-        let pmf = counts.iter().map(|&count| match (&steps, count) {
-            (_, 0) => at_zero,
-            (Some(steps), count) => steps.plain(count as usize - 1, &steps.flow),
-            (None, _) => 0.0,
+    /// The weights of slots, of self-loops and of rows, in wide numbers.
+    pub(crate) fn wide(&self) -> WideWeights {
+        let layout = self.trace.symbolic().layout();
+        let slots = Extended::rates(&self.trace, &self.theta);
+        let loops = self.loops_in::<Extended>();
+        let rows = layout.transients().iter().map(|t| {
+            let of_slots = layout.slots(t).iter().map(|slot| slots[slot]);
+            of_slots.fold(loops[t], |sum, rate| sum + rate)
         });
-        Ok(pmf.collect())
-    }
-
-    /// The probabilities of at most so many steps, in any order.
-    ///
-    /// # Errors
-    ///
-    /// As for [`pmf`](Self::pmf).
-    pub fn cdf(&self, counts: &[u64]) -> Result<Vec<f64>, DistributionError> {
-        let steps = self.walk(counts)?;
-        let at_zero = self.mass_at_zero();
-        let absorbed = |count: u64| steps.as_ref().map_or(0.0, |s| s.absorbed[count as usize]);
-        Ok(counts
-            .iter()
-            .map(|&count| at_zero + absorbed(count))
-            .collect())
-    }
-
-    /// The probabilities of more than so many steps, in any order.
-    ///
-    /// # Errors
-    ///
-    /// As for [`pmf`](Self::pmf).
-    pub fn survival(&self, counts: &[u64]) -> Result<Vec<f64>, DistributionError> {
-        let steps = self.walk(counts)?;
-        let left = |count: u64| match &steps {
-            Some(steps) => steps.plain(count as usize, &steps.mass),
-            None => 0.0,
-        };
-        Ok(counts.iter().map(|&count| left(count)).collect())
-    }
-
-    /// The smallest numbers of steps that are not exceeded with these probabilities.
-    ///
-    /// # Errors
-    ///
-    /// [`DistributionError::Probability`] for a probability below 0 or from 1 on, and as for [`pmf`](Self::pmf).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use elimap::phase::{EliminationTrace, Graph};
-    ///
-    /// let mut builder = Graph::builder(0, 0);
-    /// let (coin, end) = (builder.add_vertex(&[]), builder.add_vertex(&[]));
-    /// builder.discrete().start(coin, 1.0);
-    /// builder.add_constant_edge(coin, coin, 0.5).add_constant_edge(coin, end, 0.5);
-    /// let tosses = EliminationTrace::record(&builder.build()?).steps_at(&[])?;
-    /// assert_eq!(tosses.quantile(&[0.0, 0.5, 0.75, 0.76])?, [0, 1, 2, 3]);
-    /// # Ok::<(), elimap::phase::PhaseError>(())
-    /// ```
-    pub fn quantile(&self, probabilities: &[f64]) -> Result<Vec<u64>, DistributionError> {
-        for (index, &value) in probabilities.iter().enumerate() {
-            if !(0.0..1.0).contains(&value) {
-                return Err(DistributionError::Probability { index, value });
-            }
+        WideWeights {
+            shares: rows.map(Scalar::inverse).collect(),
+            slots,
+            loops,
         }
-        let at_zero = self.mass_at_zero();
-        let mut steps = self.walk(&[])?;
-        let mut quantile = |probability: f64| -> Result<u64, DistributionError> {
-            let Some(steps) = steps.as_mut().filter(|_| probability > at_zero) else {
-                return Ok(0);
-            };
-            // Above one half the survival has more digits; both are monotone in the count.
-            let is_reached = |steps: &Steps<'_>, count: usize| match probability > 0.5 {
-                true => steps.plain(count, &steps.mass) <= 1.0 - probability,
-                false => at_zero + steps.absorbed[count] >= probability,
-            };
-            let mut end = 1;
-            steps.reach(end);
-            while !is_reached(steps, end) {
-                end *= 2;
-                self.walk_is_short(end as u64)?;
-                steps.reach(end);
-            }
-            let mut low = end / 2;
-            while end - low > 1 {
-                let middle = low + (end - low) / 2;
-                match is_reached(steps, middle) {
-                    true => end = middle,
-                    false => low = middle,
-                }
-            }
-            Ok(end as u64)
-        };
-        probabilities.iter().map(|&p| quantile(p)).collect()
     }
 
-    fn walk_is_short(&self, count: u64) -> Result<(), DistributionError> {
-        match count > MOST_STEPS {
-            true => Err(DistributionError::TooStiff {
-                vertices: self.phases(),
-                rate: 1.0,
-                time: count as f64,
-                steps: count as f64,
-            }),
-            false => Ok(()),
-        }
+    pub(crate) fn powers(&self) -> &Powers {
+        self.powers
+            .get_or_init(|| Powers::new(&self.chain, &self.wide(), self.doubt))
     }
 
     fn system_in<S: Number>(&self) -> System<S> {
@@ -484,6 +405,34 @@ impl DiscretePhaseType {
             .collect())
     }
 
+    /// The correlation matrix of rewards per visit, a row of `rewards` for each; not a number beside a reward that does not
+    /// vary.
+    ///
+    /// # Errors
+    ///
+    /// As for [`expected_rewards`](Self::expected_rewards).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph};
+    ///
+    /// let mut builder = Graph::builder(0, 0);
+    /// let (coin, end) = (builder.add_vertex(&[]), builder.add_vertex(&[]));
+    /// builder.discrete().start(coin, 1.0);
+    /// builder.add_constant_edge(coin, coin, 0.75).add_constant_edge(coin, end, 0.25);
+    /// let tosses = EliminationTrace::record(&builder.build()?).steps_at(&[])?;
+    /// let found = tosses.correlation(ndarray::array![[0.0, 1.0, 0.0], [0.0, 2.0, 0.0]].view())?;
+    /// assert_eq!(found, ndarray::array![[1.0, 1.0], [1.0, 1.0]]);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn correlation(
+        &self,
+        rewards: ArrayView2<'_, f64>,
+    ) -> Result<Array2<f64>, DistributionError> {
+        Ok(correlations(&self.covariance(rewards)?))
+    }
+
     /// The covariance matrix of rewards per visit, a row of `rewards` for each.
     ///
     /// # Errors
@@ -556,48 +505,6 @@ impl DiscretePhaseType {
             }
         }
         out
-    }
-
-    /// The probability to be in each vertex after ascending numbers of steps: a row per number, a column per vertex. Absorbing
-    /// vertices have what was absorbed in them by then.
-    ///
-    /// # Errors
-    ///
-    /// [`DistributionError::Unsorted`] for numbers that do not ascend, and as for [`pmf`](Self::pmf).
-    pub fn state_probabilities(&self, counts: &[u64]) -> Result<Array2<f64>, DistributionError> {
-        let mut out = Array2::zeros((counts.len(), self.trace.graph().vertex_count()));
-        let mut absorbed = vec![0.0; out.ncols()];
-        for &(vertex, probability) in self.chain.absorbed_at_once() {
-            absorbed[vertex.index()] += probability;
-        }
-        if let Some(place) = counts.windows(2).position(|pair| pair[1] < pair[0]) {
-            return Err(DistributionError::Unsorted {
-                index: place + 1,
-                before: counts[place] as f64,
-                value: counts[place + 1] as f64,
-            });
-        }
-        self.walk_is_short(counts.last().copied().unwrap_or(0))?;
-        let mut steps = Steps::of_jumps(&self.chain, 1.0);
-        let mut done = 0;
-        for (&count, mut row) in counts.iter().zip(out.outer_iter_mut()) {
-            while done < count {
-                let mass = steps.plain(done as usize, &steps.mass);
-                for (state, p) in steps.state.iter().enumerate() {
-                    for flow in self.chain.outer(state) {
-                        absorbed[flow.to.index()] += mass * p * flow.rate;
-                    }
-                }
-                steps.step();
-                done += 1;
-            }
-            row.assign(&aview1(&absorbed));
-            let mass = steps.plain(count as usize, &steps.mass);
-            for (state, p) in steps.state.iter().enumerate() {
-                row[self.chain.vertex(state).index()] += mass * p;
-            }
-        }
-        Ok(out)
     }
 
     /// The vertex of each state.

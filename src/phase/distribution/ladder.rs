@@ -350,6 +350,8 @@ impl<'a> Ladder<'a> {
                 relative: UNIT * (64.0 + 8.0 * levels + log_scale.abs()),
                 // A square was below every `f64`.
                 is_lost: survival == 0.0,
+                off: 0.0,
+                off_density: 0.0,
             }
         };
         times.iter().enumerate().map(row_of).collect()

@@ -51,7 +51,7 @@ fn term(observation: Observation, at_zero: f64, times: &[f64], values: &[Values]
                 ..Slope::default()
             };
             Term {
-                log: logarithm(v.density, v),
+                log: logarithm(v.density, v, v.off_density),
                 slopes: [Some(slope), None],
             }
         }
@@ -63,7 +63,7 @@ fn term(observation: Observation, at_zero: f64, times: &[f64], values: &[Values]
                 ..Slope::default()
             };
             Term {
-                log: logarithm(v.survival, v),
+                log: logarithm(v.survival, v, v.off),
                 slopes: [Some(slope), None],
             }
         }
@@ -86,7 +86,7 @@ fn term(observation: Observation, at_zero: f64, times: &[f64], values: &[Values]
                 })
             };
             let relative = (a.relative + b.relative) * depth(size.ln() + a.log_scale);
-            let error = size * relative / probability;
+            let error = (size * relative + a.off + b.off) / probability;
             Term {
                 log: Bounded {
                     value: probability.ln() + a.log_scale,
@@ -196,7 +196,7 @@ impl PhaseType {
     /// ```
     pub fn log_likelihood(&self, data: &Observations) -> Result<f64, DistributionError> {
         let times = self.times_of(data)?;
-        let values = Timeline::new(self.chain()?, self.tolerance).values(&times)?;
+        let values = self.timeline()?.values(&times)?;
         self.add_up(data, &times, &values, |_, _| {})
     }
 

@@ -3,18 +3,23 @@
 use crate::phase::distribution::PhaseType;
 use crate::phase::distribution::discrete::DiscretePhaseType;
 use crate::phase::distribution::error::DistributionError;
-use crate::phase::distribution::reward::{Reduction, Row};
+use crate::phase::distribution::reward::{Reduction, Row, sum, wide_rate};
+use crate::phase::distribution::system::Number;
+use crate::phase::distribution::tolerance::UNIT;
 use crate::phase::graph::{Graph, VertexId};
+use crate::phase::numeric::extended::{Extended, Scalar};
 use crate::phase::trace::EliminationTrace;
 
 /// Rewards above this are refused: each unit takes a vertex.
 const MOST_REWARD: f64 = 65_536.0;
 
-/// The discrete model in which each kept state takes so many steps and then goes where its row says.
+/// The discrete model in which each kept state takes so many steps and then goes where its row says, with probabilities that are
+/// known up to a relative error.
 fn build(
     graph: &Graph,
     reduction: &Reduction,
     kept: &[(u32, VertexId, usize)],
+    doubt: f64,
 ) -> Result<DiscretePhaseType, DistributionError> {
     let mut builder = Graph::builder(graph.state_length(), 0);
     builder.discrete();
@@ -41,19 +46,21 @@ fn build(
     }
     for (state, last) in exits {
         let row = &reduction.rows[state as usize];
-        let total: f64 = row.values().sum();
+        let share = sum(row.values()).inverse();
         for (&to, &probability) in row {
             if let Some(to) = entry[to as usize] {
-                builder.add_constant_edge(last, to, probability / total);
+                builder.add_constant_edge(last, to, (probability * share).to_f64());
             }
         }
     }
     for (&to, &probability) in &reduction.start {
         if let Some(to) = entry[to as usize] {
-            builder.start(to, probability.min(1.0));
+            builder.start(to, probability.to_f64().min(1.0));
         }
     }
-    EliminationTrace::record(&builder.build()?).steps_at(&[])
+    let steps = EliminationTrace::record(&builder.build()?).steps_at(&[])?;
+    // Each probability was rounded, and so is the sum of its row then.
+    Ok(steps.with_doubt(doubt + 4.0 * UNIT))
 }
 
 impl DiscretePhaseType {
@@ -94,10 +101,13 @@ impl DiscretePhaseType {
             });
         }
         let states = chain.len() as u32;
-        let (mut rows, start) = Reduction::rows_of(chain, states);
+        let wide = self.wide();
+        let (mut rows, start) = Reduction::rows_of(chain, states, |from, slot, in_f64| {
+            wide.probability(from, slot, in_f64)
+        });
         for (state, row) in rows.iter_mut().enumerate() {
-            let stay = self.self_loop(chain.transient(state));
-            if stay > 0.0 {
+            let stay = wide.stay(chain.transient(state));
+            if stay.is_positive() {
                 row.insert(state as u32, stay);
             }
         }
@@ -113,7 +123,11 @@ impl DiscretePhaseType {
                 )
             })
             .collect();
-        build(self.trace().graph(), &reduction, &kept)
+        // What is left is a quotient of sums of products of as many probabilities as were eliminated states, and one more.
+        let eliminated = chain.len() - kept.len();
+        let doubt = self.doubt() * (2 * eliminated + 1) as f64;
+        let reward = build(self.trace().graph(), &reduction, &kept, doubt)?;
+        Ok(reward.within(self.tolerance))
     }
 }
 
@@ -142,20 +156,23 @@ impl PhaseType {
         let chain = self.chain()?;
         let states = chain.len() as u32;
         // Above the states, one for a mark in each.
-        let (mut rows, start) = Reduction::rows_of(chain, 2 * states);
+        let wide = Extended::rates(self.trace(), self.theta());
+        let (mut rows, start) = Reduction::rows_of(chain, 2 * states, wide_rate(&wide));
         let mut kept = Vec::new();
         for state in 0..states {
             let rate = column[chain.transient(state as usize)];
             let mut back = Row::new();
             if rate > 0.0 {
-                rows[state as usize].insert(states + state, rate);
-                back.insert(state, 1.0);
+                let one = Extended::from_f64(1.0);
+                rows[state as usize].insert(states + state, Extended::from_f64(rate));
+                back.insert(state, one);
                 kept.push((states + state, chain.vertex(state as usize), 1));
             }
             rows.push(back);
         }
         let mut reduction = Reduction::new(rows, start, true);
         reduction.eliminate_all(0..states);
-        build(self.trace().graph(), &reduction, &kept)
+        let marks = build(self.trace().graph(), &reduction, &kept, 0.0)?;
+        Ok(marks.within(self.tolerance))
     }
 }

@@ -6,7 +6,6 @@ use crate::phase::distribution::PhaseType;
 use crate::phase::distribution::curve::depth;
 use crate::phase::distribution::error::DistributionError;
 use crate::phase::distribution::steps::Values;
-use crate::phase::distribution::timeline::Timeline;
 use crate::phase::distribution::tolerance::Bounded;
 
 /// Rounds after which every bracket is as narrow as its two neighbouring numbers.
@@ -175,7 +174,7 @@ impl PhaseType {
             })
         });
         let mut open: Vec<Search> = searches.collect();
-        let mut timeline = Timeline::new(self.chain()?, self.tolerance);
+        let mut timeline = self.timeline()?;
         for _ in 0..ROUNDS {
             open.sort_by(|a, b| a.time.total_cmp(&b.time));
             let times: Vec<f64> = open.iter().map(|search| search.time).collect();
@@ -201,7 +200,8 @@ impl PhaseType {
         let tail = match search.goal {
             Goal::Absorbed(goal) | Goal::Survival(goal) => goal,
         };
-        let doubt = tail * values.relative * depth(tail.ln()) / values.plain_density();
+        let doubt = tail * values.relative * depth(tail.ln()) + values.off;
+        let doubt = doubt / values.plain_density();
         let answer = Bounded {
             value: search.time,
             error: doubt.max(4.0 * f64::EPSILON * search.time),

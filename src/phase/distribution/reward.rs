@@ -16,11 +16,37 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use crate::phase::distribution::PhaseType;
 use crate::phase::distribution::chain::Chain;
 use crate::phase::distribution::error::DistributionError;
+use crate::phase::distribution::system::Number;
 use crate::phase::graph::{Graph, VertexId};
+use crate::phase::index::{IndexVec, Slot, Transient};
+use crate::phase::numeric::extended::{Extended, Scalar};
 use crate::phase::trace::EliminationTrace;
 
-/// Where rates lead: states by number, then absorbing vertices by index above all states.
-pub(crate) type Row = BTreeMap<u32, f64>;
+/// Where rates lead: states by number, then absorbing vertices by index above all states. Rates are wide, so eliminating
+/// costs the model that is left no digit.
+pub(crate) type Row = BTreeMap<u32, Extended>;
+
+/// Adds to an entry of a row.
+pub(crate) fn add(row: &mut Row, to: u32, rate: Extended) {
+    let entry = row.entry(to).or_insert(Extended::ZERO);
+    *entry = *entry + rate;
+}
+
+/// What a row sums to.
+pub(crate) fn sum<'a>(row: impl IntoIterator<Item = &'a Extended>) -> Extended {
+    row.into_iter()
+        .fold(Extended::ZERO, |sum, &rate| sum + rate)
+}
+
+/// The wide rate of a slot, or what `f64` says where more digits of terms of both signs cancel to nothing.
+pub(crate) fn wide_rate(
+    rates: &IndexVec<Slot, Extended>,
+) -> impl Fn(Transient, Slot, f64) -> Extended + '_ {
+    move |_, slot, in_f64| match rates[slot].is_positive() {
+        true => rates[slot],
+        false => Extended::from_f64(in_f64),
+    }
+}
 
 /// A chain while states without reward are eliminated.
 pub(crate) struct Reduction {
@@ -54,22 +80,29 @@ impl Reduction {
     }
 
     /// The rates and the start of a chain, absorbing vertices above so many states.
-    pub(crate) fn rows_of(chain: &Chain, states: u32) -> (Vec<Row>, Row) {
+    pub(crate) fn rows_of(
+        chain: &Chain,
+        states: u32,
+        rate: impl Fn(Transient, Slot, f64) -> Extended,
+    ) -> (Vec<Row>, Row) {
         let mut rows = vec![Row::new(); chain.len()];
         let mut start = Row::new();
         for (state, &probability) in chain.start().iter().enumerate() {
+            let from = chain.transient(state);
             if probability > 0.0 {
-                *start.entry(state as u32).or_default() += probability;
+                add(&mut start, state as u32, Extended::from_f64(probability));
             }
             for flow in chain.inner(state) {
-                *rows[state].entry(flow.to).or_default() += flow.rate;
+                add(&mut rows[state], flow.to, rate(from, flow.slot, flow.rate));
             }
             for flow in chain.outer(state) {
-                *rows[state].entry(states + flow.to.as_u32()).or_default() += flow.rate;
+                let to = states + flow.to.as_u32();
+                add(&mut rows[state], to, rate(from, flow.slot, flow.rate));
             }
         }
         for &(vertex, probability) in chain.absorbed_at_once() {
-            *start.entry(states + vertex.as_u32()).or_default() += probability;
+            let probability = Extended::from_f64(probability);
+            add(&mut start, states + vertex.as_u32(), probability);
         }
         (rows, start)
     }
@@ -82,16 +115,17 @@ impl Reduction {
     fn eliminate(&mut self, state: u32) {
         let mut row = std::mem::take(&mut self.rows[state as usize]);
         row.remove(&state);
-        let total: f64 = row.values().sum();
+        let share = sum(row.values()).inverse();
         for &to in row.keys().filter(|&&to| to < self.states) {
             self.sources[to as usize].remove(&state);
         }
         for from in std::mem::take(&mut self.sources[state as usize]) {
-            let into = self.rows[from as usize].remove(&state).unwrap_or(0.0);
+            let into = self.rows[from as usize].remove(&state);
+            let into = into.unwrap_or(Extended::ZERO) * share;
             for (&to, &rate) in &row {
                 // In time, what comes back has never left.
                 if to != from || self.keeps_returns {
-                    *self.rows[from as usize].entry(to).or_default() += into * (rate / total);
+                    add(&mut self.rows[from as usize], to, into * rate);
                     if to < self.states && to != from {
                         self.sources[to as usize].insert(from);
                     }
@@ -100,7 +134,7 @@ impl Reduction {
         }
         if let Some(mass) = self.start.remove(&state) {
             for (&to, &rate) in &row {
-                *self.start.entry(to).or_default() += mass * (rate / total);
+                add(&mut self.start, to, mass * share * rate);
             }
         }
     }
@@ -126,7 +160,7 @@ impl Reduction {
         graph: &Graph,
         chain: &Chain,
         keep: impl Fn(usize) -> bool,
-        factor: impl Fn(usize) -> f64,
+        factor: impl Fn(usize) -> Extended,
     ) -> Result<Graph, DistributionError> {
         let mut builder = Graph::builder(graph.state_length(), 0);
         builder.start_state(graph.state(VertexId::START));
@@ -145,11 +179,11 @@ impl Reduction {
         for state in (0..chain.len()).filter(|&state| keep(state)) {
             let from = vertices[&(state as u32)];
             for (to, rate) in &self.rows[state] {
-                builder.add_constant_edge(from, vertices[to], rate * factor(state));
+                builder.add_constant_edge(from, vertices[to], (*rate * factor(state)).to_f64());
             }
         }
-        for (to, &probability) in &self.start {
-            builder.start(vertices[to], probability.min(1.0));
+        for (to, probability) in &self.start {
+            builder.start(vertices[to], probability.to_f64().min(1.0));
         }
         Ok(builder.build()?)
     }
@@ -199,7 +233,9 @@ impl PhaseType {
         let by_transient = self.reward_column(reward)?;
         let chain = self.chain()?;
         let reward = |state: usize| by_transient[chain.transient(state)];
-        let (rows, start) = Reduction::rows_of(chain, chain.len() as u32);
+        let rates = Extended::rates(self.trace(), self.theta());
+        let states = chain.len() as u32;
+        let (rows, start) = Reduction::rows_of(chain, states, wide_rate(&rates));
         let mut reduction = Reduction::new(rows, start, false);
         let free = (0..chain.len()).filter(|&state| reward(state) == 0.0);
         reduction.eliminate_all(free.map(|state| state as u32));
@@ -207,7 +243,7 @@ impl PhaseType {
             self.trace().graph(),
             chain,
             |state| reward(state) > 0.0,
-            |state| 1.0 / reward(state),
+            |state| Extended::from_f64(reward(state)).inverse(),
         )?;
         Ok(EliminationTrace::record(&graph)
             .at(&[])?

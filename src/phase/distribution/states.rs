@@ -6,7 +6,6 @@ use crate::phase::distribution::PhaseType;
 use crate::phase::distribution::curve::check_times;
 use crate::phase::distribution::error::DistributionError;
 use crate::phase::distribution::system::{Column, Number, System};
-use crate::phase::distribution::timeline::Timeline;
 use crate::phase::graph::VertexId;
 
 impl PhaseType {
@@ -51,7 +50,7 @@ impl PhaseType {
     /// ```
     pub fn state_probabilities(&self, times: &[f64]) -> Result<Array2<f64>, DistributionError> {
         check_times(times)?;
-        let places = Timeline::new(self.chain()?, self.tolerance).places(times)?;
+        let places = self.timeline()?.places(times)?;
         let transient = self.by_vertex(&places)?;
         Ok(transient + self.cdf_by_vertex(times)?)
     }
@@ -82,7 +81,7 @@ impl PhaseType {
 
     fn stays(&self, times: &[f64]) -> Result<Vec<Vec<f64>>, DistributionError> {
         let chain = self.chain()?;
-        let mut timeline = Timeline::new(chain, self.tolerance);
+        let mut timeline = self.timeline()?;
         if let Some(stays) = timeline.stays(times)? {
             return Ok(stays);
         }

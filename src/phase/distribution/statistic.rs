@@ -1,18 +1,24 @@
 //! Statistics of distributions as data: one name for one theta, rows of thetas, and a callback.
+//!
+//! Of a discrete graph a statistic is that of its number of steps, and times are whole.
 
 use ndarray::{Array2, ArrayD, IxDyn};
 
 use crate::phase::distribution::PhaseType;
 use crate::phase::distribution::curve::check_times;
+use crate::phase::distribution::discrete::DiscretePhaseType;
 use crate::phase::distribution::error::DistributionError;
 use crate::phase::distribution::observations::Observations;
 use crate::phase::evaluate::quantity::{Part, Quantity};
 use crate::phase::graph::{Graph, VertexId};
+use crate::phase::trace::EliminationTrace;
 
 /// A statistic of the time to absorption or of rewards, for [`PhaseType::statistic`], [`Batch::statistic`](crate::phase::Batch::statistic) and
 /// [`EliminationTrace::statistic`](crate::phase::EliminationTrace::statistic).
 ///
-/// Each variant has the name of a method of [`PhaseType`], which says what it means, and its arguments.
+/// Each variant has the name of a method of [`PhaseType`], which says what it means, and its arguments. Those that
+/// [`DiscretePhaseType`] has too are answered for discrete graphs: times are numbers of steps then, which are whole, and
+/// quantiles are so too. A few are for discrete graphs alone and say so.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Statistic {
@@ -76,6 +82,18 @@ pub enum Statistic {
     JointLaplace(Array2<f64>, Vec<f64>),
     /// [`PhaseType::joint_laplace_and_gradient`] of these rewards at a u for each: a number and `[parameters]`.
     JointLaplaceAndGradient(Array2<f64>, Vec<f64>),
+    /// [`DiscretePhaseType::pmf`] of these numbers of steps: `[counts]`.
+    Pmf(Vec<u64>),
+    /// [`DiscretePhaseType::pmf_and_gradients`] of these numbers of steps: `[counts]` and `[counts, parameters]`.
+    PmfAndGradients(Vec<u64>),
+    /// [`DiscretePhaseType::factorial_moments`] up to an order: `[order]`.
+    FactorialMoments(usize),
+    /// [`DiscretePhaseType::pgf`] at these z: `[z]`.
+    Pgf(Vec<f64>),
+    /// [`DiscretePhaseType::visits`]: `[vertices]`.
+    Visits,
+    /// The expectations of these rewards, for graphs of both kinds, as [`DiscretePhaseType::expected_rewards`]: `[rewards]`.
+    ExpectedRewards(Array2<f64>),
 }
 
 impl Statistic {
@@ -177,20 +195,114 @@ impl Statistic {
                 rewards(values)?;
                 with_gradients("joint_laplace", vec![])
             }
+            Self::Pmf(counts) => one("pmf", vec![counts.len()]),
+            Self::PmfAndGradients(counts) => with_gradients("pmf", vec![counts.len()]),
+            Self::FactorialMoments(order) => one("factorial_moments", vec![*order]),
+            Self::Pgf(at) => one("pgf", vec![at.len()]),
+            Self::Visits => one("visits", vec![vertices]),
+            Self::ExpectedRewards(values) => one("expected_rewards", vec![rewards(values)?]),
+        })
+    }
+
+    /// What is asked, for errors.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Pdf(_) | Self::PdfAndGradients(_) => "pdf",
+            Self::Cdf(_) | Self::CdfAndGradients(_) => "cdf",
+            Self::Survival(_) => "survival",
+            Self::LogPdf(_) => "log_pdf",
+            Self::LogSurvival(_) => "log_survival",
+            Self::Hazard(_) => "hazard",
+            Self::Quantile(_) => "quantile",
+            Self::SurvivalQuantile(_) => "survival_quantile",
+            Self::StateProbabilities(_) => "state_probabilities",
+            Self::Occupancy(_) => "occupancy",
+            Self::CdfByVertex(_) => "cdf_by_vertex",
+            Self::AbsorptionProbabilities => "absorption_probabilities",
+            Self::ReachProbabilities(_) => "reach_probabilities",
+            Self::LogLikelihood(_) | Self::LogLikelihoodAndGradient(_) => "log_likelihood",
+            Self::RewardMoments(..) | Self::RewardMomentsAndGradients(..) => "reward_moments",
+            Self::Covariance(_) | Self::CovarianceAndGradients(_) => "covariance",
+            Self::Correlation(_) => "correlation",
+            Self::JointMoment(_) | Self::JointMomentAndGradient(_) => "joint_moment",
+            Self::MomentsGiven(..) => "moments_given",
+            Self::Laplace(_) | Self::LaplaceAndGradients(_) => "laplace",
+            Self::LaplaceDerivatives(..) => "laplace_derivatives",
+            Self::JointLaplace(..) | Self::JointLaplaceAndGradient(..) => "joint_laplace",
+            Self::Pmf(_) | Self::PmfAndGradients(_) => "pmf",
+            Self::FactorialMoments(_) => "factorial_moments",
+            Self::Pgf(_) => "pgf",
+            Self::Visits => "visits",
+            Self::ExpectedRewards(_) => "expected_rewards",
+        }
+    }
+
+    /// All numbers of an answer at a theta, one part after the other.
+    pub(crate) fn numbers_at(
+        &self,
+        trace: &EliminationTrace,
+        theta: &[f64],
+    ) -> Result<Vec<f64>, DistributionError> {
+        match trace.graph().is_discrete() {
+            true => self.numbers_of_steps(&trace.steps_at(theta)?),
+            false => self.numbers(&trace.at(theta)?),
+        }
+    }
+
+    /// The same of numbers of steps.
+    fn numbers_of_steps(&self, steps: &DiscretePhaseType) -> Result<Vec<f64>, DistributionError> {
+        let whole = |counts: Vec<u64>| counts.into_iter().map(|count| count as f64).collect();
+        Ok(match self {
+            Self::Cdf(times) => steps.cdf(&whole_counts(times)?)?,
+            Self::CdfAndGradients(times) => both(steps.cdf_and_gradients(&whole_counts(times)?)?),
+            Self::Survival(times) => steps.survival(&whole_counts(times)?)?,
+            Self::Quantile(list) => whole(steps.quantile(list)?),
+            Self::SurvivalQuantile(list) => whole(steps.survival_quantile(list)?),
+            Self::StateProbabilities(times) => {
+                flat(steps.state_probabilities(&whole_counts(times)?)?)
+            }
+            Self::AbsorptionProbabilities => steps.absorption_probabilities(),
+            Self::Covariance(rewards) => flat(steps.covariance(rewards.view())?),
+            Self::Correlation(rewards) => flat(steps.correlation(rewards.view())?),
+            Self::Pmf(counts) => steps.pmf(counts)?,
+            Self::PmfAndGradients(counts) => both(steps.pmf_and_gradients(counts)?),
+            Self::FactorialMoments(order) => steps.factorial_moments(*order),
+            Self::Pgf(at) => steps.pgf(at)?,
+            Self::Visits => steps.visits(),
+            Self::ExpectedRewards(rewards) => steps.expected_rewards(rewards.view())?,
+            Self::Pdf(_)
+            | Self::PdfAndGradients(_)
+            | Self::LogPdf(_)
+            | Self::LogSurvival(_)
+            | Self::Hazard(_)
+            | Self::Occupancy(_)
+            | Self::CdfByVertex(_)
+            | Self::ReachProbabilities(_)
+            | Self::LogLikelihood(_)
+            | Self::LogLikelihoodAndGradient(_)
+            | Self::RewardMoments(..)
+            | Self::RewardMomentsAndGradients(..)
+            | Self::CovarianceAndGradients(_)
+            | Self::JointMoment(_)
+            | Self::JointMomentAndGradient(_)
+            | Self::MomentsGiven(..)
+            | Self::Laplace(_)
+            | Self::LaplaceAndGradients(_)
+            | Self::LaplaceDerivatives(..)
+            | Self::JointLaplace(..)
+            | Self::JointLaplaceAndGradient(..) => {
+                return Err(DistributionError::Clock {
+                    question: self.name(),
+                    expected: "continuous",
+                    found: "discrete",
+                    remedy: "ask for pmf, cdf, survival, quantile, factorial_moments, pgf, visits or covariance",
+                });
+            }
         })
     }
 
     /// All numbers of an answer, one part after the other.
-    pub(crate) fn numbers(&self, time: &PhaseType) -> Result<Vec<f64>, DistributionError> {
-        fn flat<D: ndarray::Dimension>(array: ndarray::Array<f64, D>) -> Vec<f64> {
-            array.iter().copied().collect()
-        }
-        fn both<D: ndarray::Dimension>(
-            (mut values, gradients): (Vec<f64>, ndarray::Array<f64, D>),
-        ) -> Vec<f64> {
-            values.extend(gradients.iter());
-            values
-        }
+    fn numbers(&self, time: &PhaseType) -> Result<Vec<f64>, DistributionError> {
         fn joined((value, gradient): (f64, Vec<f64>)) -> Vec<f64> {
             std::iter::once(value).chain(gradient).collect()
         }
@@ -234,8 +346,53 @@ impl Statistic {
             Self::JointLaplaceAndGradient(rewards, at) => {
                 joined(time.joint_laplace_and_gradient(rewards.view(), at)?)
             }
+            Self::ExpectedRewards(rewards) => {
+                let rows = rewards.outer_iter();
+                let means = rows.map(|row| Ok(time.reward_moments(&row.to_vec(), 1)?[0]));
+                means.collect::<Result<_, DistributionError>>()?
+            }
+            Self::Pmf(_)
+            | Self::PmfAndGradients(_)
+            | Self::FactorialMoments(_)
+            | Self::Pgf(_)
+            | Self::Visits => {
+                return Err(DistributionError::Clock {
+                    question: self.name(),
+                    expected: "discrete",
+                    found: "continuous",
+                    remedy: "ask for pdf, moments or laplace, or for numbers of marks with `marks`",
+                });
+            }
         })
     }
+}
+
+fn flat<D: ndarray::Dimension>(array: ndarray::Array<f64, D>) -> Vec<f64> {
+    array.iter().copied().collect()
+}
+
+fn both<D: ndarray::Dimension>(
+    (mut values, gradients): (Vec<f64>, ndarray::Array<f64, D>),
+) -> Vec<f64> {
+    values.extend(gradients.iter());
+    values
+}
+
+/// Times as numbers of steps.
+fn whole_counts(times: &[f64]) -> Result<Vec<u64>, DistributionError> {
+    let most = 2.0_f64.powi(53);
+    let each = times.iter().enumerate().map(|(index, &value)| {
+        if value.fract() == 0.0 && (0.0..=most).contains(&value) {
+            return Ok(value as u64);
+        }
+        Err(DistributionError::Number {
+            what: "times",
+            index,
+            value,
+            condition: "the graph is discrete, so times are numbers of steps: whole, and at least 0",
+        })
+    });
+    each.collect()
 }
 
 impl PhaseType {

@@ -116,6 +116,10 @@ pub(crate) struct Values {
     pub absorbed: f64,
     /// A bound on the relative errors of all three.
     pub relative: f64,
+    /// A bound on what the absolute errors of survival and absorption exceed that by.
+    pub off: f64,
+    /// The same of the density.
+    pub off_density: f64,
     /// Whether survival and density are not zero but below what the method can tell from it.
     pub is_lost: bool,
 }
@@ -176,16 +180,11 @@ pub(crate) const UNIT_OF_SECTIONS: f64 = power_of_two(-600);
 
 impl<'a> Steps<'a> {
     pub(crate) fn new(chain: &'a Chain) -> Self {
-        Self::of_jumps(chain, chain.fastest() * MORE)
-    }
-
-    /// The chain in steps at this rate; with the rate 1, rates are the probabilities of steps.
-    pub(crate) fn of_jumps(chain: &'a Chain, rate: f64) -> Self {
         let start = chain.start();
         let total: f64 = start.iter().sum();
         let scale = if total > 0.0 { 1.0 / total } else { 0.0 };
         let mut steps = Self {
-            jump: Arc::new(Jump::new(chain, rate)),
+            jump: Arc::new(Jump::new(chain, chain.fastest() * MORE)),
             chain,
             state: start.iter().map(|p| p * scale).collect(),
             next: vec![0.0; start.len()],
@@ -271,15 +270,6 @@ impl<'a> Steps<'a> {
     pub(crate) fn reach(&mut self, count: usize) {
         while self.mass.len() <= count {
             self.step();
-        }
-    }
-
-    /// What is kept of a step, zero if it is below every `f64`.
-    pub(crate) fn plain(&self, step: usize, by_step: &[f64]) -> f64 {
-        match self.section(step) {
-            0 => by_step[step],
-            // Sections are many orders of magnitude apart.
-            section => by_step[step] * UNIT_OF_SECTIONS.powi(section as i32),
         }
     }
 
@@ -407,6 +397,8 @@ impl<'a> Steps<'a> {
                 } else {
                     0.0
                 },
+            off: 0.0,
+            off_density: 0.0,
         }
     }
 

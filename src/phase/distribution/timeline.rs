@@ -4,10 +4,12 @@
 //! | --- | --- | --- |
 //! | [uniformization](crate::phase::distribution::steps) | rate x time x rates | relative, grows with the root of rate x time |
 //! | [ladder](crate::phase::distribution::ladder) | states^3 x log2(rate x time) | relative, some units in the last place per level |
+//! | [contour](crate::phase::distribution::contour) | 30 complex eliminations per time | absolute, estimated by two numbers of points |
 //!
-//! The cheaper one that keeps the tolerance answers.
+//! The cheapest one that keeps the tolerance answers; the contour only where no ladder fits.
 
 use crate::phase::distribution::chain::Chain;
+use crate::phase::distribution::contour::Contour;
 use crate::phase::distribution::error::DistributionError;
 use crate::phase::distribution::ladder::Ladder;
 use crate::phase::distribution::steps::{Steps, Values, rounding};
@@ -24,6 +26,9 @@ const MOST_STATES: usize = 2048;
 /// By how much a multiply-add of a dense product is cheaper than one of a step.
 const DENSE: f64 = 8.0;
 
+/// Steps of so many multiplications take some ten seconds.
+const LONG: f64 = 1e10;
+
 /// What a ladder costs before its first product.
 const SET_UP: f64 = 2e5;
 
@@ -31,6 +36,16 @@ const SET_UP: f64 = 2e5;
 enum Method {
     Steps,
     Ladder,
+    Contour,
+}
+
+/// What a transform is made of.
+#[derive(Clone, Copy)]
+struct Transform<'a> {
+    trace: &'a EliminationTrace,
+    theta: &'a [f64],
+    /// The natural size of a density.
+    density: f64,
 }
 
 /// A chain at times.
@@ -39,6 +54,8 @@ pub(crate) struct Timeline<'a> {
     tolerance: Tolerance,
     steps: Option<Steps<'a>>,
     ladder: Option<Ladder<'a>>,
+    transform: Option<Transform<'a>>,
+    contour: Option<Contour<'a>>,
 }
 
 impl<'a> Timeline<'a> {
@@ -48,7 +65,30 @@ impl<'a> Timeline<'a> {
             tolerance,
             steps: None,
             ladder: None,
+            transform: None,
+            contour: None,
         }
+    }
+
+    /// The same where absolute errors are good enough for some, so that the transform may be inverted.
+    pub(crate) fn with_transform(
+        mut self,
+        trace: &'a EliminationTrace,
+        theta: &'a [f64],
+        density: f64,
+    ) -> Self {
+        self.transform = self.tolerance.is_absolute().then_some(Transform {
+            trace,
+            theta,
+            density,
+        });
+        self
+    }
+
+    /// The cost of steps in multiplications.
+    fn cost_of_steps(&self, count: f64) -> f64 {
+        let states = self.chain.len() as f64;
+        (count + 37.0 * count.sqrt() + states) * (self.chain.flows() as f64 + 3.0 * states)
     }
 
     fn choose(&self, latest: f64) -> Result<Method, DistributionError> {
@@ -56,7 +96,7 @@ impl<'a> Timeline<'a> {
         let rate = chain.fastest();
         let count = rate * latest;
         let states = chain.len() as f64;
-        let steps = (count + 37.0 * count.sqrt() + states) * (chain.flows() as f64 + 3.0 * states);
+        let steps = self.cost_of_steps(count);
         let levels = count.max(1.0).log2() + 4.0;
         let ladder = SET_UP + states.powi(3) * levels / DENSE + 64.0 * states.powi(2);
         let one = Bounded {
@@ -69,6 +109,7 @@ impl<'a> Timeline<'a> {
             (true, true) if ladder < steps => Ok(Method::Ladder),
             (true, _) => Ok(Method::Steps),
             (false, true) => Ok(Method::Ladder),
+            (false, false) if self.transform.is_some() && count.is_finite() => Ok(Method::Contour),
             (false, false) => Err(DistributionError::TooStiff {
                 vertices: chain.len(),
                 rate,
@@ -88,6 +129,28 @@ impl<'a> Timeline<'a> {
         self.ladder.get_or_insert_with(|| Ladder::new(chain))
     }
 
+    fn contour(&mut self, of: Transform<'a>) -> &Contour<'a> {
+        let (chain, cost) = (self.chain, self.cost_of_steps(1.0));
+        self.contour.get_or_insert_with(|| {
+            // What uniformization answers in a fraction of a second.
+            let count = (4e7 / cost).min(1e5);
+            Contour::new(chain, of.trace, of.theta, count / chain.fastest())
+        })
+    }
+
+    /// How many of ascending times are left to other methods, if the contour is so much cheaper for the rest that it is
+    /// worth trying.
+    fn shortcut(&self, times: &[f64]) -> Option<(usize, Transform<'a>)> {
+        let of = self.transform?;
+        let (rate, contour) = (self.chain.fastest(), Contour::cost(of.trace));
+        let is_near = |time: &f64| {
+            let steps = self.cost_of_steps(rate * time);
+            steps < LONG || steps < 8.0 * contour * times.len() as f64
+        };
+        let near = times.iter().take_while(|time| is_near(time)).count();
+        (self.chain.len() > MOST_STATES && near < times.len()).then_some((near, of))
+    }
+
     /// Survival, density and absorption at ascending times.
     pub(crate) fn values(&mut self, times: &[f64]) -> Result<Vec<Values>, DistributionError> {
         let Some(&latest) = times.last() else {
@@ -96,15 +159,39 @@ impl<'a> Timeline<'a> {
         if self.chain.len() == 0 {
             return Ok(vec![Values::default(); times.len()]);
         }
-        self.choose(latest)?;
-        let (near, far) = times.split_at(self.near(times));
+        let method = self.choose(latest)?;
         let mut values: Vec<Values> = Vec::with_capacity(times.len());
+        if let Some((near, of)) = self.shortcut(times) {
+            let tolerance = self.tolerance;
+            let keeps = |error, scale| {
+                tolerance.allows(
+                    Bounded {
+                        value: scale,
+                        error,
+                    },
+                    scale,
+                )
+            };
+            let found = self.contour(of).values(&times[near..]);
+            if found
+                .iter()
+                .all(|v| keeps(v.off, 1.0) && keeps(v.off_density, of.density))
+            {
+                values.extend(self.values(&times[..near])?);
+                values.extend(found);
+                return Ok(values);
+            }
+        }
+        let (near, far) = times.split_at(self.near(times));
         if !near.is_empty() {
             let steps = self.steps();
             values.extend(near.iter().map(|&time| steps.at(time)));
         }
         if !far.is_empty() {
-            values.extend(self.ladder().values(far));
+            values.extend(match (method, self.transform) {
+                (Method::Contour, Some(of)) => self.contour(of).values(far),
+                _ => self.ladder().values(far),
+            });
         }
         Ok(values)
     }
@@ -121,7 +208,7 @@ impl<'a> Timeline<'a> {
         times: &[f64],
     ) -> Result<Option<&mut Steps<'a>>, DistributionError> {
         let latest = times.last().copied().unwrap_or(0.0);
-        if self.chain.len() == 0 || self.choose(latest)? == Method::Ladder {
+        if self.chain.len() == 0 || self.choose(latest)? != Method::Steps {
             return Ok(None);
         }
         Ok(Some(self.steps()))
@@ -174,10 +261,47 @@ impl<'a> Timeline<'a> {
         if self.chain.len() == 0 {
             return Ok(vec![Vec::new(); times.len()]);
         }
-        match self.choose(latest)? {
-            Method::Steps => Ok(self.steps().vectors(times).0),
-            Method::Ladder => Ok(self.ladder().places(times)),
+        if let Some((near, of)) = self.shortcut(times)
+            && let Ok(found) = self.sights(of, &times[near..])
+        {
+            let mut places = self.places(&times[..near])?;
+            places.extend(found);
+            return Ok(places);
         }
+        match (self.choose(latest)?, self.transform) {
+            (Method::Steps, _) => Ok(self.steps().vectors(times).0),
+            (Method::Contour, Some(of)) => {
+                let (near, far) = times.split_at(self.near(times));
+                let mut places = self.steps().vectors(near).0;
+                places.extend(self.sights(of, far)?);
+                Ok(places)
+            }
+            _ => Ok(self.ladder().places(times)),
+        }
+    }
+
+    /// Where the chain is at positive times by the contour, if that keeps the tolerance.
+    fn sights(
+        &mut self,
+        of: Transform<'a>,
+        times: &[f64],
+    ) -> Result<Vec<Vec<f64>>, DistributionError> {
+        let tolerance = self.tolerance;
+        let contour = self.contour(of);
+        let place = |&time: &f64| {
+            let sight = contour.at(time);
+            let error = contour.bound(&sight);
+            let answer = Bounded { value: 1.0, error };
+            match tolerance.allows(answer, 1.0) {
+                true => Ok(sight.places),
+                false => Err(DistributionError::NotReached {
+                    quantity: "the state probabilities",
+                    at: time,
+                    bound: error,
+                }),
+            }
+        };
+        times.iter().map(place).collect()
     }
 
     /// How long the chain has been in each state until ascending times, a row per time; nothing where it is cheaper found
@@ -191,8 +315,10 @@ impl<'a> Timeline<'a> {
             return Ok(Some(vec![Vec::new(); times.len()]));
         }
         match self.choose(latest)? {
+            // Whatever finds where the chain is finds this too.
+            Method::Steps if self.shortcut(times).is_some() => Ok(None),
             Method::Steps => Ok(Some(self.steps().vectors(times).1)),
-            Method::Ladder => Ok(None),
+            Method::Ladder | Method::Contour => Ok(None),
         }
     }
 }

@@ -70,6 +70,11 @@ impl Tolerance {
         Self::new(0.0, relative)
     }
 
+    /// Whether an absolute error is allowed at all.
+    pub(crate) fn is_absolute(self) -> bool {
+        self.absolute > 0.0
+    }
+
     /// Whether an answer may be given whose natural size is `scale`.
     pub(crate) fn allows(self, answer: Bounded, scale: f64) -> bool {
         // An answer far above its natural size has the absolute tolerance of its own size.

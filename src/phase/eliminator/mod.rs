@@ -343,7 +343,7 @@ fn eliminate_entry(entry: &Entry) -> Result<BlockTrace, EliminatorError> {
 
 /// The host's own error, where the framework only carried it.
 fn unwrap_host_error(error: Error) -> EliminatorError {
-    match error {
+    match error.into_root() {
         Error::Callback(CallbackError::Failed { name, lane, source }) => {
             match source.downcast::<EliminatorError>() {
                 Ok(own) => *own,

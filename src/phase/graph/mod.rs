@@ -6,6 +6,7 @@
 //! Edges are stored row by row (compressed sparse rows), coefficients as a second level of sparse rows, so that an edge
 //! costs 20 bytes and 12 more per nonzero coefficient. A graph is immutable and cheap to clone.
 
+mod acyclic;
 mod algebra;
 mod builder;
 mod clock;

@@ -9,8 +9,10 @@
 //!   distributions: mixtures of Erlang distributions of common order*), with the smallest n that has one. The means of
 //!   a phase are then a distribution on two points, whose moments are m1/n, m2/(n(n+1)), m3/(n(n+1)(n+2)); it
 //!   exists exactly if those are moments of a distribution of positive numbers. Every distribution of positive times with
-//!   three moments, but the one of a constant, is matched for some n.
+//!   three moments, but the one of a constant, is matched for some n. Where an acyclic distribution of fewer phases has them
+//!   too, it is taken ([`acyclic`](super::acyclic)).
 
+use crate::phase::graph::acyclic::Acyclic;
 use crate::phase::graph::error::GraphError;
 use crate::phase::graph::{Graph, VertexId};
 
@@ -30,8 +32,8 @@ impl Graph {
     /// A distribution with these one, two or three moments about zero, without parameters.
     ///
     /// See [Johnson and Taaffe 1989; Tijms 1994; Whitt 1982]: one moment gives the exponential distribution; two give two exponential phases with
-    /// balanced means, or a mixture of two Erlang distributions whose orders differ by one; three a mixture of two Erlang
-    /// distributions of one order, the smallest possible.
+    /// balanced means, or a mixture of two Erlang distributions whose orders differ by one; three the acyclic distribution of fewest
+    /// phases that is found up to 100 of them, else a mixture of two Erlang distributions of one order, the smallest possible.
     ///
     /// # Errors
     ///
@@ -168,6 +170,12 @@ fn three(m1: f64, m2: f64, m3: f64) -> Result<Result<Graph, GraphError>, String>
         let product = (f1 * f3 - f2 * f2) / spread;
         let discriminant = sum * sum - 4.0 * product;
         if spread > 0.0 && product > 0.0 && discriminant > 0.0 {
+            // One phase a branch is least; of more there may be acyclic ones with fewer in all.
+            if phases > 1
+                && let Some(acyclic) = Acyclic::with_moments(second, third, 2 * phases)
+            {
+                return Ok(acyclic.graph(m1));
+            }
             let large = 0.5 * (sum + discriminant.sqrt());
             let small = product / large;
             let probability = (f1 - small) / (large - small);

@@ -132,7 +132,7 @@ impl<S: Lanes> Kernel<S> {
                         view.trace,
                         (lower, upper, inverse),
                         y,
-                        |p| p.index(),
+                        Index::index,
                         |_, _| {},
                     );
                 }

@@ -86,6 +86,25 @@ impl Value {
     }
 }
 
+/// Parameters in JAX's text that say how something is computed, not what: accuracies, layouts, devices, hints.
+const ADVICE: [&str; 15] = [
+    "accuracy",
+    "compiler_options_kvs",
+    "ctx_mesh",
+    "donated_invars",
+    "in_layouts",
+    "in_shardings",
+    "indices_are_sorted",
+    "inline",
+    "keep_unused",
+    "out_layouts",
+    "out_sharding",
+    "out_shardings",
+    "precision",
+    "sharding",
+    "unique_indices",
+];
+
 /// What the text calls by name.
 pub(crate) trait Known {
     /// The callback of this name.
@@ -163,9 +182,10 @@ impl<'a> Given<'a> {
         }
     }
 
-    /// That nothing is left.
+    /// That nothing is left but what JAX writes as advice to its compilers.
     pub(crate) fn finish(self) -> Result<(), ParseError> {
-        match self.entries.first() {
+        let said = |(key, _, _): &&(String, Value, At)| !ADVICE.contains(&key.as_str());
+        match self.entries.iter().find(said) {
             Some((key, _, at)) => Err(self.unknown(key, *at)),
             None => Ok(()),
         }

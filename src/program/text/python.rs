@@ -113,7 +113,7 @@ pub(crate) fn name(text: &str) -> String {
         .strip_prefix('<')
         .and_then(|t| t.strip_suffix('>'))
         .unwrap_or(text);
-    if is_identifier(bare) && !matches!(text, "None" | "True" | "False") {
+    if is_identifier(bare) && !matches!(text, "None" | "True" | "False" | "let") {
         text.to_owned()
     } else {
         quoted(text)
@@ -162,6 +162,7 @@ mod tests {
             ("host2", "host2"),
             ("<lambda>", "<lambda>"),
             ("None", "'None'"),
+            ("let", "'let'"),
             ("2d", "'2d'"),
             ("it's", "'it\\'s'"),
             ("a\nb", "'a\\u{a}b'"),

@@ -210,7 +210,7 @@ fn number_length(bytes: &[u8]) -> usize {
     length
 }
 
-/// The length of the word the text starts with: identifiers joined by `.` or `-`, `-inf`, or one in `<` and `>`.
+/// The length of the word the text starts with: identifiers joined by `.` or `-`, `-inf`, or what stands in `<` and `>`.
 fn word_length(bytes: &[u8]) -> usize {
     let identifier = |start: usize| match bytes.get(start) {
         Some(b) if b.is_ascii_alphabetic() || *b == b'_' => {
@@ -219,14 +219,21 @@ fn word_length(bytes: &[u8]) -> usize {
         _ => 0,
     };
     match bytes.first() {
-        Some(b'<') => {
-            let inner = identifier(1);
-            if inner > 0 && bytes.get(inner + 1) == Some(&b'>') {
-                inner + 2
-            } else {
-                0
-            }
+        // A name such as `<lambda>`, or what Python prints of an object: `<function f.<locals>.g at 0x7f>`.
+        Some(b'<') if identifier(1) > 0 => {
+            let mut open = 0_usize;
+            let end = bytes.iter().position(|b| {
+                match b {
+                    b'<' => open += 1,
+                    b'>' => open -= 1,
+                    _ => {}
+                }
+                open == 0 || *b == b'\n'
+            });
+            end.filter(|&end| bytes[end] == b'>')
+                .map_or(0, |end| end + 1)
         }
+        Some(b'<') => 0,
         Some(b'-') if identifier(1) > 0 => identifier(1) + 1,
         _ => {
             let mut length = identifier(0);

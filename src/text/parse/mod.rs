@@ -8,6 +8,7 @@
 //! operations' type rules are not applied here; they are [`Program::verify`](crate::Program::verify)'s work.
 
 mod check;
+mod jax;
 mod lexer;
 
 use std::collections::HashMap;
@@ -181,15 +182,7 @@ struct Binder<'t> {
 
 impl<'t> Parser<'_, 't> {
     fn document(&mut self) -> Result<Program, ParseError> {
-        while *self.peek() == Token::Word("let") {
-            self.advance();
-            let name = self.word("the program's name")?;
-            self.mark('=')?;
-            let program = self.program()?;
-            self.keyword("in")?;
-            self.programs.insert(name, Arc::new(program));
-        }
-        let program = self.program()?;
+        let program = self.shared_program()?;
         if *self.peek() != Token::End {
             return Err(self.unexpected("the end of the text"));
         }
@@ -203,6 +196,27 @@ impl<'t> Parser<'_, 't> {
                 used,
             });
         }
+        Ok(program)
+    }
+
+    /// A program after the programs it shares: `let name = { .. } in { .. }`. Their names mean something inside only.
+    fn shared_program(&mut self) -> Result<Program, ParseError> {
+        if *self.peek() != Token::Word("let") {
+            return self.program();
+        }
+        self.descend()?;
+        let outside = self.programs.clone();
+        while *self.peek() == Token::Word("let") {
+            self.advance();
+            let name = self.word("the program's name")?;
+            self.mark('=')?;
+            let program = self.program()?;
+            self.keyword("in")?;
+            self.programs.insert(name, Arc::new(program));
+        }
+        let program = self.program()?;
+        self.programs = outside;
+        self.depth -= 1;
         Ok(program)
     }
 
@@ -319,13 +333,33 @@ impl<'t> Parser<'_, 't> {
             name,
             entries,
         } = left;
+        if jax::hands_on(name) {
+            for binder in &binders {
+                let atom = self.atom(scope)?;
+                define(scope, binder, atom)?;
+            }
+            return Ok(());
+        }
         let results: Vec<TensorType> = binders.iter().map(|b| b.ty.clone()).collect();
-        let mut given = Given::new(name, at, &results, self);
+        let spelled = jax::spelled(name, &entries);
+        let mut given = Given::new(spelled, at, &results, self);
         for (key, value, at) in entries {
             given.push(key, value, at)?;
         }
-        let op = ops::parse(name, &mut given).unwrap_or_else(|| Err(given.unknown_operation()))?;
-        given.finish()?;
+        if spelled != name {
+            given.fixed("axis_index_groups", "None")?;
+        }
+        let name = spelled;
+        // What only wraps a program says more than is needed; the rest is let go.
+        let op = match jax::wrapped(name, &mut given) {
+            Some(call) => call?,
+            None => {
+                let op = ops::parse(name, &mut given);
+                let op = op.unwrap_or_else(|| Err(given.unknown_operation()))?;
+                given.finish()?;
+                op
+            }
+        };
         if let (
             Op::Data(DataOp::ConvertElementType(ConvertElementType { weak: true, .. })),
             [binder],
@@ -489,6 +523,7 @@ impl<'t> Parser<'_, 't> {
     fn value(&mut self) -> Result<Value, ParseError> {
         let value = match self.peek().clone() {
             Token::Mark('{') => return Ok(Value::Program(Arc::new(self.program()?))),
+            Token::Word("let") => return Ok(Value::Program(Arc::new(self.shared_program()?))),
             Token::Mark('(') => return Ok(Value::Tuple(self.values(')')?)),
             Token::Mark('[') => return Ok(Value::List(self.values(']')?)),
             Token::Word(name) if *self.peek_after() == Token::Mark('(') => {

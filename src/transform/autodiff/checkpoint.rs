@@ -55,7 +55,7 @@ transformed! {
     /// Whatever goes wrong in the function.
 }
 
-impl<A: Tree, F: Func<A>> Transform<A> for CheckpointFn<F> {
+impl<A: Tree, By, F: Func<A, By>> Transform<A, By> for CheckpointFn<F> {
     type Out = F::Out;
 
     fn apply(&self, def: &TreeDef, leaves: &[Tensor], location: Caller) -> Result<F::Out, Error> {
@@ -63,7 +63,7 @@ impl<A: Tree, F: Func<A>> Transform<A> for CheckpointFn<F> {
         for leaf in leaves {
             types.push(leaf.clone().check()?.ty().clone());
         }
-        let (traced, out_def) = trace::<A, F>(&self.function, def, &types, None, location)?;
+        let (traced, out_def) = trace::<A, By, F>(&self.function, def, &types, None, location)?;
         let Traced {
             mut program,
             captures,

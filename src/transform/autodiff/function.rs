@@ -59,7 +59,7 @@ pub fn jvp<A: Tree, F: Func<A>>(
     tangents: impl Flatten,
 ) -> Result<(F::Out, F::Out), Error> {
     let location = Location::caller();
-    let (value, tangent, ()) = forward(&function, &primals, &tangents, location, |out| (out, ()))?;
+    let (value, tangent, ()) = forward(&function, primals, tangents, location, |out| (out, ()))?;
     Ok((value, tangent))
 }
 
@@ -85,21 +85,21 @@ pub fn jvp_has_aux<A: Tree, F: Func<A, Out = (V, X)>, V: Tree, X: Tree>(
     primals: impl Arguments<A>,
     tangents: impl Flatten,
 ) -> Result<(V, V, X), Error> {
-    forward(&function, &primals, &tangents, Location::caller(), |out| {
+    forward(&function, primals, tangents, Location::caller(), |out| {
         out
     })
 }
 
 fn forward<A: Tree, F: Func<A>, V: Tree, X: Tree>(
     function: &F,
-    primals: &impl Arguments<A>,
-    tangents: &impl Flatten,
+    primals: impl Arguments<A>,
+    tangents: impl Flatten,
     location: Caller,
     divide: impl FnOnce(F::Out) -> (V, X),
 ) -> Result<(V, V, X), Error> {
     let (def, mut leaves) = flatten_args::<A>(primals);
     let types = leaf_types(&leaves);
-    let tangents = tangent_leaves(TANGENTS, &def, &types, tangents)?;
+    let tangents = tangent_leaves(TANGENTS, &def, &types, &tangents)?;
     let source = Source::trace::<A, F, V, X>(function, &def, &leaves, location, divide)?;
     let outputs = source.value_types();
     let flags = source.inputs(&floating(&types));
@@ -196,7 +196,7 @@ pub fn linearize<A: Tree, F: Func<A>>(
     primals: impl Arguments<A>,
 ) -> Result<(F::Out, Pushforward<F::Out>), Error> {
     let location = Location::caller();
-    let (value, push, ()) = linearized(&function, &primals, location, |out| (out, ()))?;
+    let (value, push, ()) = linearized(&function, primals, location, |out| (out, ()))?;
     Ok((value, push))
 }
 
@@ -220,12 +220,12 @@ pub fn linearize_has_aux<A: Tree, F: Func<A, Out = (V, X)>, V: Tree, X: Tree>(
     function: F,
     primals: impl Arguments<A>,
 ) -> Result<(V, Pushforward<V>, X), Error> {
-    linearized(&function, &primals, Location::caller(), |out| out)
+    linearized(&function, primals, Location::caller(), |out| out)
 }
 
 fn linearized<A: Tree, F: Func<A>, V: Tree, X: Tree>(
     function: &F,
-    primals: &impl Arguments<A>,
+    primals: impl Arguments<A>,
     location: Caller,
     divide: impl FnOnce(F::Out) -> (V, X),
 ) -> Result<(V, Pushforward<V>, X), Error> {
@@ -258,7 +258,7 @@ struct At {
 impl At {
     fn new<A: Tree, F: Func<A>, V: Tree, X: Tree>(
         function: &F,
-        primals: &impl Arguments<A>,
+        primals: impl Arguments<A>,
         location: Caller,
         divide: impl FnOnce(F::Out) -> (V, X),
     ) -> Result<Self, Error> {
@@ -343,7 +343,7 @@ pub fn vjp<A: Tree, F: Func<A>>(
     primals: impl Arguments<A>,
 ) -> Result<(F::Out, Pullback<A>), Error> {
     let location = Location::caller();
-    let (value, pull, ()) = backward(&function, &primals, location, |out| (out, ()))?;
+    let (value, pull, ()) = backward(&function, primals, location, |out| (out, ()))?;
     Ok((value, pull))
 }
 
@@ -367,12 +367,12 @@ pub fn vjp_has_aux<A: Tree, F: Func<A, Out = (V, X)>, V: Tree, X: Tree>(
     function: F,
     primals: impl Arguments<A>,
 ) -> Result<(V, Pullback<A>, X), Error> {
-    backward(&function, &primals, Location::caller(), |out| out)
+    backward(&function, primals, Location::caller(), |out| out)
 }
 
 fn backward<A: Tree, F: Func<A>, V: Tree, X: Tree>(
     function: &F,
-    primals: &impl Arguments<A>,
+    primals: impl Arguments<A>,
     location: Caller,
     divide: impl FnOnce(F::Out) -> (V, X),
 ) -> Result<(V, Pullback<A>, X), Error> {
@@ -413,7 +413,7 @@ pub fn linear_transpose<A: Tree, F: Func<A>>(
     primals: impl Arguments<A>,
 ) -> Result<Pullback<A>, Error> {
     let location = Location::caller();
-    let (def, leaves) = flatten_args::<A>(&primals);
+    let (def, leaves) = flatten_args::<A>(primals);
     let types = leaf_types(&leaves);
     let source = Source::whole::<A, F>(&function, &def, &leaves, location)?;
     let linear = source.inputs(&floating(&types));

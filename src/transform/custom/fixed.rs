@@ -221,7 +221,7 @@ macro_rules! fixed_function {
                 $($bound)*
             {
                 let location = std::panic::Location::caller();
-                let (def, leaves) = $crate::tensor::flatten_args::<A>(&args);
+                let (def, leaves) = $crate::tensor::flatten_args::<A>(args);
                 self.apply_rules::<A, $($param),*>(&def, &leaves, location)
             }
 

@@ -201,7 +201,7 @@ custom_function! {
             let args = A::unflatten(def, &mut leaves.iter().cloned(), &Path::root("args"))?;
             return this.function.invoke(args);
         }
-        let (function, out_def) = trace::<A, F>(&this.function, def, &types, None, location)?;
+        let (function, out_def) = trace::<A, _, F>(&this.function, def, &types, None, location)?;
         let outputs = function.program.output_types();
         let rules = traced_rule(&this.name, || {
             let out = (&out_def, &outputs[..]);

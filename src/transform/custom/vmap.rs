@@ -107,10 +107,10 @@ impl<F> CustomVmap<F> {
 
     /// Gives the function its rule: from the number of lanes, one flag per leaf of the arguments, and the arguments.
     #[must_use]
-    pub fn def_vmap<A, R, Q>(self, rule: R) -> WithVmapRule<F>
+    pub fn def_vmap<A, R, Q, By>(self, rule: R) -> WithVmapRule<F>
     where
         A: Tree,
-        F: Func<A>,
+        F: Func<A, By>,
         R: Fn(usize, &[bool], A) -> Q + Send + Sync + 'static,
         Q: RuleOutput<F::Out>,
     {
@@ -177,14 +177,14 @@ impl<F> WithVmapRule<F> {
     /// # Ok::<(), elimap::Error>(())
     /// ```
     #[track_caller]
-    pub fn rule<A: Tree, T: Arguments<A>>(&self, args: T) -> Result<CustomRule, Error>
+    pub fn rule<A: Tree, T: Arguments<A>, By>(&self, args: T) -> Result<CustomRule, Error>
     where
-        F: Func<A>,
+        F: Func<A, By>,
     {
-        let (def, leaves) = flatten_args::<A>(&args);
+        let (def, leaves) = flatten_args::<A>(args);
         let types: Vec<TensorType> = leaves.iter().map(|t| t.ty().clone()).collect();
         let location = Location::caller();
-        let (_, out_def) = trace::<A, F>(&self.function, &def, &types, None, location)?;
+        let (_, out_def) = trace::<A, By, F>(&self.function, &def, &types, None, location)?;
         Ok(self.custom_rule(&def, out_def, location))
     }
 
@@ -216,7 +216,7 @@ transformed! {
     /// Whatever goes wrong in the function.
 }
 
-impl<A: Tree, F: Func<A>> Transform<A> for WithVmapRule<F> {
+impl<A: Tree, By, F: Func<A, By>> Transform<A, By> for WithVmapRule<F> {
     type Out = F::Out;
 
     fn apply(&self, def: &TreeDef, leaves: &[Tensor], location: Caller) -> Result<F::Out, Error> {
@@ -224,7 +224,7 @@ impl<A: Tree, F: Func<A>> Transform<A> for WithVmapRule<F> {
         for leaf in leaves {
             types.push(leaf.clone().check()?.ty().clone());
         }
-        let (traced, out_def) = trace::<A, F>(&self.function, def, &types, None, location)?;
+        let (traced, out_def) = trace::<A, By, F>(&self.function, def, &types, None, location)?;
         let Traced {
             mut program,
             captures,

@@ -118,21 +118,21 @@ impl<F> Vmap<F> {
     ///
     /// As for [`Vmap::call`].
     #[track_caller]
-    pub fn trace<A: Tree, T: Arguments<A>>(&self, args: T) -> Result<Program, Error>
+    pub fn trace<A: Tree, T: Arguments<A>, By>(&self, args: T) -> Result<Program, Error>
     where
-        F: Func<A>,
+        F: Func<A, By>,
     {
-        transformed::trace::<A, Self>(self, &args)
+        transformed::trace::<A, By, Self>(self, args)
     }
 
-    fn batch<A: Tree>(
+    fn batch<A: Tree, By>(
         &self,
         def: &TreeDef,
         leaves: &[Tensor],
         location: Caller,
     ) -> Result<BatchedFunction, Error>
     where
-        F: Func<A>,
+        F: Func<A, By>,
     {
         for leaf in leaves {
             leaf.clone().check()?;
@@ -149,7 +149,7 @@ impl<F> Vmap<F> {
             .collect();
         let binding = self.axis_name.clone().map(|name| (name, size));
         let (Traced { program, captures }, out_def) =
-            trace::<A, F>(&self.function, def, &lane_types, binding, location)?;
+            trace::<A, By, F>(&self.function, def, &lane_types, binding, location)?;
         let out_axes = self.out_axes.broadcast(&out_def, "out_axes")?;
 
         let axis = MappedAxis {
@@ -274,11 +274,11 @@ transformed! {
     /// [`VmapError`] and [`TreeError`](crate::TreeError) for axes that do not fit, and whatever goes wrong in the function.
 }
 
-impl<A: Tree, F: Func<A>> Transform<A> for Vmap<F> {
+impl<A: Tree, By, F: Func<A, By>> Transform<A, By> for Vmap<F> {
     type Out = F::Out;
 
     fn apply(&self, def: &TreeDef, leaves: &[Tensor], location: Caller) -> Result<F::Out, Error> {
-        let batched = self.batch::<A>(def, leaves, location)?;
+        let batched = self.batch::<A, By>(def, leaves, location)?;
         let outputs = run_or_inline(&batched.program, leaves, &batched.captures, location)?;
         results(&batched.out_def, outputs)
     }

@@ -51,7 +51,8 @@ pub(crate) enum Subject {
 impl Subject {
     fn new(trace: &EliminationTrace, theta: &[f64], tolerance: Tolerance) -> Result<Subject> {
         if trace.graph().is_discrete() {
-            return Ok(Subject::Steps(Box::new(trace.steps_at(theta)?)));
+            let steps = trace.steps_at(theta)?.within(tolerance);
+            return Ok(Subject::Steps(Box::new(steps)));
         }
         Ok(Subject::Time(Box::new(trace.at(theta)?.within(tolerance))))
     }

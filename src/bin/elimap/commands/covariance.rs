@@ -1,6 +1,6 @@
 //! `elimap covariance`: how rewards vary together.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use crate::args::RewardArgs;
@@ -48,9 +48,7 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
             (Subject::Time(time), true) => time.correlation(rewards.view())?,
             (Subject::Time(time), false) => time.covariance(rewards.view())?,
             (Subject::Steps(steps), false) => steps.covariance(rewards.view())?,
-            (Subject::Steps(_), true) => {
-                bail!("--correlation is for times; a discrete model has covariances")
-            }
+            (Subject::Steps(steps), true) => steps.correlation(rewards.view())?,
         };
         let rows = || matrix.outer_iter().map(|row| row.to_vec());
         let mut columns = vec!["expectation".to_owned()];

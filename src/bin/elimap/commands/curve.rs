@@ -1,6 +1,6 @@
 //! `elimap pdf`, `elimap cdf`, `elimap quantile`: the distribution of the time, or of a reward.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::args::RewardArgs;
 use crate::commands::answer::{AnswerArgs, Subject, Table, counts};
@@ -88,13 +88,16 @@ impl CurveArgs {
                 }
                 Subject::Steps(steps) => {
                     let counts = counts(&times)?;
-                    let error = vec![0.0; counts.len()];
+                    let curve = steps.curve(&counts)?;
+                    let errors = curve.pmf_error.iter().zip(&curve.cdf_error);
+                    let errors = errors.zip(&curve.survival_error);
+                    let error = errors.map(|((pmf, cdf), survival)| pmf.max(*cdf).max(*survival));
                     [
                         times.clone(),
-                        steps.pmf(&counts)?,
-                        steps.cdf(&counts)?,
-                        steps.survival(&counts)?,
-                        error,
+                        curve.pmf,
+                        curve.cdf,
+                        curve.survival,
+                        error.collect(),
                     ]
                 }
             };
@@ -130,13 +133,13 @@ pub(crate) fn quantile(args: &QuantileArgs) -> Result<Text> {
         let quantiles = match (subject.of(reward.as_deref())?, args.survival) {
             (Subject::Time(time), true) => time.survival_quantile(&probabilities)?,
             (Subject::Time(time), false) => time.quantile(&probabilities)?,
-            (Subject::Steps(steps), false) => {
-                let found = steps.quantile(&probabilities)?;
+            (Subject::Steps(steps), is_survival) => {
+                let found = match is_survival {
+                    true => steps.survival_quantile(&probabilities)?,
+                    false => steps.quantile(&probabilities)?,
+                };
                 found.into_iter().map(|count| count as f64).collect()
             }
-            (Subject::Steps(_), true) => bail!(
-                "--survival is for times; for the steps of a discrete model ask for 1 - p without it"
-            ),
         };
         let name = if args.survival {
             "survival"

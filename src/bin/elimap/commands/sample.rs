@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
-use elimap::phase::{PhaseType, Sampler};
+use elimap::phase::{DiscretePhaseType, EliminationTrace, PhaseType, Sampler};
 use serde_json::{Value, json};
 
 use crate::args::{ModelArgs, RewardArgs};
@@ -19,7 +19,7 @@ const CHUNK: u64 = 1 << 16;
 /// Draw samples of the time until absorption, of rewards, or of whole paths
 ///
 /// A sample depends on the seed and its number alone, so any range of them, on any number of threads, is the same numbers. Mass
-/// at time zero is a time of 0.
+/// at time zero is a time of 0. Of a discrete model samples are numbers of steps, or of one reward per visit.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -55,8 +55,41 @@ pub(crate) struct Args {
     out: Option<PathBuf>,
 }
 
+/// What samples are of: a time, or the number of steps of a discrete model.
+enum Source {
+    Time(Box<PhaseType>, Sampler),
+    Steps(Box<DiscretePhaseType>),
+}
+
+impl Source {
+    fn new(args: &Args, trace: &EliminationTrace, theta: &[f64]) -> Result<Source> {
+        if !trace.graph().is_discrete() {
+            let time = trace.at(theta)?;
+            let sampler = time.sampler(args.seed)?;
+            return Ok(Source::Time(Box::new(time), sampler));
+        }
+        ensure!(
+            !args.paths && !args.ends,
+            "of a discrete model there are samples of steps and of a reward; leave --paths and --ends"
+        );
+        let steps = trace.steps_at(theta)?;
+        let steps = match args.reward.one(trace.graph())? {
+            Some(reward) => steps.reward(&reward)?,
+            None => steps,
+        };
+        Ok(Source::Steps(Box::new(steps)))
+    }
+}
+
 /// Numbers of samples, some for each.
-fn draw(args: &Args, time: &PhaseType, sampler: &Sampler, range: Range<u64>) -> Result<Vec<f64>> {
+fn draw(args: &Args, source: &Source, range: Range<u64>) -> Result<Vec<f64>> {
+    let (time, sampler) = match source {
+        Source::Time(time, sampler) => (time, sampler),
+        Source::Steps(steps) => {
+            let counts = steps.sample(args.seed, range).into_iter();
+            return Ok(counts.map(|count| count as f64).collect());
+        }
+    };
     if args.ends {
         let ends = sampler.ends(range);
         return Ok(ends
@@ -91,8 +124,7 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
     }
     let trace = args.at.trace()?;
     let theta = args.at.theta(trace.graph())?;
-    let time = trace.at(&theta)?;
-    let sampler = time.sampler(args.seed)?;
+    let source = Source::new(args, &trace, &theta)?;
     let columns = args.reward.rows(trace.graph())?.1.nrows().max(1);
     let mut file = match &args.out {
         None => None,
@@ -111,7 +143,7 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
         signals.check(|| format!(" at sample {first}"))?;
         let range = first..end.min(first + CHUNK);
         let mut text = Text::new();
-        if args.paths {
+        if let (true, Source::Time(_, sampler)) = (args.paths, &source) {
             for path in sampler.paths(range.clone()) {
                 let vertices: Vec<usize> = path.vertices.iter().map(|v| v.index()).collect();
                 if args.json {
@@ -123,7 +155,7 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
                 }
             }
         } else {
-            let drawn = draw(args, &time, &sampler, range.clone())?;
+            let drawn = draw(args, &source, range.clone())?;
             match &mut file {
                 Some(file) => file.write(&drawn)?,
                 None => drawn

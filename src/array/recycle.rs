@@ -1,0 +1,128 @@
+//! Large buffers of arrays that are gone, kept for arrays to come.
+//!
+//! The system hands out large pieces of memory page by page, each of which it clears when it is first touched, and that takes longer
+//! than most operations. So what is dead is used again: the latest buffers are kept, up to [`MOST`] bytes.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use ndarray::{ArcArray, IxDyn};
+
+use super::{Data, Element, dispatch};
+
+/// Smaller buffers come from the allocator, which keeps them itself.
+const LEAST: usize = 1 << 16;
+
+/// As many bytes are kept.
+const MOST: usize = 1 << 28;
+
+struct Kept {
+    /// The oldest first; each is its buffer's only holder.
+    buffers: VecDeque<Data>,
+    bytes: usize,
+}
+
+static KEPT: Mutex<Kept> = Mutex::new(Kept {
+    buffers: VecDeque::new(),
+    bytes: 0,
+});
+
+fn bytes(data: &Data) -> usize {
+    fn of<T>(array: &ArcArray<T, IxDyn>) -> usize {
+        array.len() * size_of::<T>()
+    }
+    dispatch!(data, a => of(a))
+}
+
+/// As many elements to be filled; what they are is not said.
+pub(crate) fn buffer<T: Element>(count: usize, zero: T) -> Vec<T> {
+    if count.saturating_mul(size_of::<T>()) < LEAST {
+        return vec![zero; count];
+    }
+    match find::<T>(count) {
+        Some(array) => {
+            let mut elements = array.into_owned().into_raw_vec_and_offset().0;
+            elements.truncate(count);
+            elements.resize(count, zero);
+            elements
+        }
+        None => vec![zero; count],
+    }
+}
+
+/// Elements to write to: those that were copied before, or a copy.
+pub(crate) fn owned<T: Element>(elements: Cow<'_, [T]>) -> Vec<T> {
+    match elements {
+        Cow::Owned(elements) => elements,
+        Cow::Borrowed(elements) => {
+            let Some(&any) = elements.first() else {
+                return Vec::new();
+            };
+            let mut copy = buffer(elements.len(), any);
+            copy.copy_from_slice(elements);
+            copy
+        }
+    }
+}
+
+/// The latest buffer that has room for as many elements and is not much larger.
+fn find<T: Element>(count: usize) -> Option<ArcArray<T, IxDyn>> {
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    let fits = |data: &Data| {
+        T::unwrap_ref(data).is_some_and(|a| a.len() >= count && a.len() <= count + count / 4)
+    };
+    let place = kept.buffers.iter().rposition(fits)?;
+    let found = kept.buffers.remove(place)?;
+    kept.bytes -= bytes(&found);
+    T::unwrap_owned(found)
+}
+
+/// Keeps the buffer of an array that is about to go, where it is large and nobody else holds it.
+pub(super) fn keep<T: Element>(array: &mut ArcArray<T, IxDyn>) {
+    let size = array.len() * size_of::<T>();
+    // Where the array does not run over the whole buffer, its size is not that of the buffer.
+    if size < LEAST || size > MOST || !array.is_unique() || array.as_slice_memory_order().is_none()
+    {
+        return;
+    }
+    let nothing = ArcArray::from_shape_fn(IxDyn(&[0]), |_| unreachable!("there are no elements"));
+    let data = T::wrap(std::mem::replace(array, nothing));
+    let mut dropped = Vec::new();
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    while kept.bytes + size > MOST
+        && let Some(oldest) = kept.buffers.pop_front()
+    {
+        kept.bytes -= bytes(&oldest);
+        dropped.push(oldest);
+    }
+    kept.bytes += size;
+    kept.buffers.push_back(data);
+    // The system takes its time with what is given back, for which nobody is to wait.
+    drop(kept);
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::array::Array;
+
+    #[test]
+    fn a_buffer_that_is_dead_is_used_again_and_one_that_is_held_is_not() {
+        // Of a length that no other test has.
+        const COUNT: usize = 54_321;
+        let array = Array::from(vec![1.5_f64; COUNT]);
+        let (address, view) = (array.buffer_address(), array.index_axis(0, 0).unwrap());
+        drop(array);
+        let other: Vec<f64> = buffer(COUNT, 0.0);
+        assert_ne!(other.as_ptr().addr(), address);
+        assert_eq!(view.item::<f64>().unwrap(), 1.5);
+        let array = Array::from(vec![1.5_f64; COUNT]);
+        let address = array.buffer_address();
+        drop(array);
+        let again: Vec<f64> = buffer(COUNT, 0.0);
+        assert_eq!((again.as_ptr().addr(), again.len()), (address, COUNT));
+        assert!(find::<f32>(COUNT).is_none());
+    }
+}

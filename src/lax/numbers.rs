@@ -1,0 +1,96 @@
+//! Arithmetic below the number: upper halves of products and fewer bits.
+
+use std::panic::Location;
+
+use super::refuse;
+use crate::array::DType;
+use crate::numpy::{frexp, isnan, ldexp};
+use crate::tensor::{Tensor, composed, where_};
+
+/// The upper half of the product of two integers of 32 or 64 bits.
+///
+/// ```
+/// use elimap::lax;
+/// let y = lax::mulhi(vec![1_u32 << 31], vec![4_u32]);
+/// assert_eq!(y.to_vec::<u32>()?, [2]);
+/// # Ok::<(), elimap::Error>(())
+/// ```
+#[track_caller]
+#[must_use]
+pub fn mulhi(x: impl Into<Tensor>, y: impl Into<Tensor>) -> Tensor {
+    let (x, y): (Tensor, Tensor) = (x.into(), y.into());
+    composed(Location::caller(), || {
+        let dtype = x.dtype();
+        let wide = |to: DType| {
+            let product = x.astype(to) * y.astype(to);
+            let high = if to == DType::I64 {
+                product.shift_right_arithmetic(32)
+            } else {
+                product.shift_right_logical(32)
+            };
+            high.astype(dtype)
+        };
+        match dtype {
+            DType::U8 => Ok((x.astype(DType::U32) * y.astype(DType::U32))
+                .shift_right_logical(8)
+                .astype(dtype)),
+            DType::I32 => Ok(wide(DType::I64)),
+            DType::U32 => Ok(wide(DType::U64)),
+            DType::U64 => Ok(unsigned_high(&x, &y)),
+            DType::I64 => {
+                let bits = |x: &Tensor| x.astype(DType::U64);
+                let high = unsigned_high(&bits(&x), &bits(&y)).astype(DType::I64);
+                // Two's complement: a negative factor counted 2^64 too much.
+                let less = where_(x.less(0), &y, 0) + where_(y.less(0), &x, 0);
+                Ok(high - less)
+            }
+            other => Err(refuse(
+                "mulhi",
+                format!("takes integers, not {}", other.name()),
+            )),
+        }
+    })
+}
+
+fn unsigned_high(x: &Tensor, y: &Tensor) -> Tensor {
+    let mask = Tensor::from(u64::from(u32::MAX));
+    let (a, b) = (x.shift_right_logical(32), x & &mask);
+    let (c, d) = (y.shift_right_logical(32), y & &mask);
+    let low = &b * &d;
+    let middle = &a * &d + low.shift_right_logical(32);
+    let cross = &b * &c + (&middle & &mask);
+    a * c + middle.shift_right_logical(32) + cross.shift_right_logical(32)
+}
+
+/// Floats with fewer bits: rounded to so many bits of the mantissa, infinite beyond so many of the exponent and zero below.
+///
+/// ```
+/// use elimap::lax;
+/// let y = lax::reduce_precision(vec![1.0 / 3.0, 1e6], 5, 2);
+/// assert_eq!(y.to_vec::<f64>()?, [0.3125, f64::INFINITY]);
+/// # Ok::<(), elimap::Error>(())
+/// ```
+#[track_caller]
+#[must_use]
+pub fn reduce_precision(x: impl Into<Tensor>, exponent_bits: u32, mantissa_bits: u32) -> Tensor {
+    let x: Tensor = x.into();
+    composed(Location::caller(), || {
+        if !x.dtype().is_float() || exponent_bits == 0 || exponent_bits > 11 {
+            return Err(refuse(
+                "reduce_precision",
+                format!("takes floats and 1 to 11 bits of exponent, got {}", x.ty()),
+            ));
+        }
+        let (mantissa, exponent) = frexp(&x);
+        // The mantissa is below 1, so that one bit less stands before the point.
+        let scale = 2_f64.powi(mantissa_bits as i32 + 1);
+        let rounded = ldexp((mantissa * scale).round() / scale, &exponent);
+        let (_, reached) = frexp(&rounded);
+        let greatest = 1_i64 << (exponent_bits - 1);
+        let sign = where_(x.less(0.0), -1.0, 1.0).astype(x.dtype());
+        let out = where_(reached.greater(greatest), &sign * f64::INFINITY, &rounded);
+        let out = where_(reached.less(3 - greatest), &sign * 0.0, out);
+        let plain = x.is_finite() & x.not_equal(0.0) & !isnan(&x);
+        Ok(where_(plain, out, &x))
+    })
+}

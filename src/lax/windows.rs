@@ -1,0 +1,265 @@
+//! Windows that slide over tensors.
+
+use super::refuse;
+use crate::array::DType;
+use crate::error::Error;
+use crate::tensor::{Slicing, Tensor, where_};
+
+/// Windows over every axis of a tensor: their size, how far apart they start, what lies around, and gaps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Windows {
+    size: Vec<usize>,
+    strides: Vec<usize>,
+    padding: Vec<(i64, i64)>,
+    base_dilation: Vec<usize>,
+    window_dilation: Vec<usize>,
+}
+
+impl Windows {
+    /// Windows of a size, one after the other element by element, inside the tensor.
+    #[must_use]
+    pub fn new(size: impl IntoIterator<Item = usize>) -> Self {
+        let size: Vec<usize> = size.into_iter().collect();
+        let ones = vec![1; size.len()];
+        Windows {
+            strides: ones.clone(),
+            padding: vec![(0, 0); size.len()],
+            base_dilation: ones.clone(),
+            window_dilation: ones,
+            size,
+        }
+    }
+
+    /// How many elements apart neighbouring windows start, per axis.
+    #[must_use]
+    pub fn strides(mut self, strides: impl IntoIterator<Item = usize>) -> Self {
+        self.strides = strides.into_iter().collect();
+        self
+    }
+
+    /// How many elements are put before and after each axis; negative numbers take away.
+    #[must_use]
+    pub fn padding(mut self, padding: impl IntoIterator<Item = (i64, i64)>) -> Self {
+        self.padding = padding.into_iter().collect();
+        self
+    }
+
+    /// How far apart the tensor's elements are pulled, per axis.
+    #[must_use]
+    pub fn base_dilation(mut self, dilation: impl IntoIterator<Item = usize>) -> Self {
+        self.base_dilation = dilation.into_iter().collect();
+        self
+    }
+
+    /// How far apart a window's elements are, per axis.
+    #[must_use]
+    pub fn window_dilation(mut self, dilation: impl IntoIterator<Item = usize>) -> Self {
+        self.window_dilation = dilation.into_iter().collect();
+        self
+    }
+
+    fn check(&self, op: &'static str, rank: usize) -> Result<(), Error> {
+        let lists = [
+            &self.size,
+            &self.strides,
+            &self.base_dilation,
+            &self.window_dilation,
+        ];
+        if self.padding.len() != rank || lists.iter().any(|list| list.len() != rank) {
+            return Err(refuse(
+                op,
+                format!("windows say one number for each of {rank} axes"),
+            ));
+        }
+        if lists.iter().any(|list| list.contains(&0)) {
+            return Err(refuse(op, "sizes, strides and dilations are 1 or more"));
+        }
+        Ok(())
+    }
+
+    /// Whether every window lies in the tensor.
+    fn inside(&self) -> bool {
+        let outside = |&(low, high): &(i64, i64)| low > 0 || high > 0;
+        !self.padding.iter().any(outside) && self.base_dilation.iter().all(|&d| d == 1)
+    }
+
+    /// The tensor pulled apart and padded with a value.
+    fn padded(&self, x: &Tensor, value: &Tensor) -> Result<Tensor, Error> {
+        let config = self.padding.iter().zip(&self.base_dilation);
+        let config = config.map(|(&(low, high), &d)| (low, high, d - 1));
+        x.pad(value, config).check()
+    }
+
+    /// How many windows there are on each axis of a padded tensor.
+    fn counts(&self, padded: &[usize]) -> Vec<usize> {
+        (0..padded.len())
+            .map(|d| {
+                let reach = (self.size[d] - 1) * self.window_dilation[d] + 1;
+                padded[d]
+                    .checked_sub(reach)
+                    .map_or(0, |free| free / self.strides[d] + 1)
+            })
+            .collect()
+    }
+
+    /// For each place in a window, in row-major order, the elements of all windows there.
+    fn places(&self, padded: &Tensor) -> Vec<Tensor> {
+        let counts = self.counts(padded.shape());
+        let total: usize = self.size.iter().product();
+        (0..total)
+            .map(|flat| {
+                let mut rest = flat;
+                let mut start = vec![0; self.size.len()];
+                for d in (0..self.size.len()).rev() {
+                    start[d] = rest % self.size[d] * self.window_dilation[d];
+                    rest /= self.size[d];
+                }
+                let limit = (0..start.len()).map(|d| match counts[d] {
+                    0 => start[d].min(padded.shape()[d]),
+                    n => start[d] + (n - 1) * self.strides[d] + 1,
+                });
+                let limit: Vec<usize> = limit.collect();
+                let start = start.into_iter().zip(&limit).map(|(s, &l)| s.min(l));
+                padded.slice(Slicing::new(start, limit.clone()).strides(self.strides.clone()))
+            })
+            .collect()
+    }
+}
+
+/// What a function of two numbers makes of each window's elements, starting from `initial`, which is also what lies outside.
+///
+/// The function is applied to whole tensors, element by element.
+///
+/// # Errors
+///
+/// [`OpErrorKind::InvalidParameter`](crate::OpErrorKind) for windows of another number of axes, and what goes wrong in the function.
+///
+/// ```
+/// use elimap::{lax, prelude::*};
+/// let x = Tensor::from(vec![1.0, 5.0, 2.0, 4.0]);
+/// let largest = lax::reduce_window(x, f64::NEG_INFINITY, |a, b| ok(a.maximum(b)), &lax::Windows::new([2]))?;
+/// assert_eq!(largest.to_vec::<f64>()?, [5.0, 5.0, 4.0]);
+/// # Ok::<(), elimap::Error>(())
+/// ```
+#[track_caller]
+pub fn reduce_window(
+    x: impl Into<Tensor>,
+    initial: impl Into<Tensor>,
+    f: impl Fn(Tensor, Tensor) -> Result<Tensor, Error>,
+    windows: &Windows,
+) -> Result<Tensor, Error> {
+    let x = x.into().check()?;
+    windows.check("reduce_window", x.rank())?;
+    let initial = initial.into().astype(x.dtype());
+    let padded = windows.padded(&x, &initial)?;
+    let start = initial.broadcast_to(windows.counts(padded.shape()));
+    let mut places = windows.places(&padded).into_iter();
+    if windows.inside() {
+        return places.try_fold(start, f)?.check();
+    }
+    // What lies outside does not take part: the initial value need not be the function's neutral element.
+    let there = crate::tensor::full(x.shape(), true);
+    let there = windows.places(&windows.padded(&there, &Tensor::from(false))?);
+    places
+        .zip(there)
+        .try_fold(start, |so_far, (x, there)| {
+            f(so_far.clone(), x).map(|next| where_(there, next, so_far))
+        })?
+        .check()
+}
+
+/// What counts as no element for a choice of the greatest or the smallest.
+fn worst(dtype: DType, greatest: bool) -> Tensor {
+    let value = match (dtype, greatest) {
+        (DType::F32 | DType::F64, true) => Tensor::from(f64::NEG_INFINITY),
+        (DType::F32 | DType::F64, false) => Tensor::from(f64::INFINITY),
+        (DType::I32, true) => Tensor::from(i64::from(i32::MIN)),
+        (DType::I32, false) => Tensor::from(i64::from(i32::MAX)),
+        (DType::I64, true) => Tensor::from(i64::MIN),
+        (DType::I64, false) => Tensor::from(i64::MAX),
+        (_, true) => Tensor::from(0),
+        (_, false) => !Tensor::from(0).astype(dtype),
+    };
+    value.astype(dtype)
+}
+
+/// The place of the greatest (or smallest) element of each window among the tensor's elements in order, the first of several;
+/// as many as there are elements where a window has none.
+fn chosen(operand: &Tensor, greatest: bool, windows: &Windows) -> Result<Tensor, Error> {
+    let total = operand.ty().size() as i64;
+    let positions = crate::tensor::iota(DType::I64, operand.ty().size(), 0);
+    let positions = positions.reshape(operand.shape().iter().map(|&n| n as isize));
+    let values = windows.places(&windows.padded(operand, &worst(operand.dtype(), greatest))?);
+    let places = windows.places(&windows.padded(&positions, &Tensor::from(total))?);
+    let mut all = values.into_iter().zip(places);
+    let Some((mut best, mut at)) = all.next() else {
+        return Err(refuse("select_and_gather_add", "windows have no elements"));
+    };
+    for (value, place) in all {
+        let better = if greatest {
+            value.greater(&best)
+        } else {
+            value.less(&best)
+        };
+        // Anything is better than nothing.
+        let better = better | (at.equal(total) & place.less(total));
+        best = where_(&better, value, best);
+        at = where_(better, place, at);
+    }
+    at.check()
+}
+
+/// The elements of `tangents` where `operand` has its greatest (or smallest) in each window; 0 for windows of padding only.
+///
+/// # Errors
+///
+/// [`OpErrorKind::InvalidParameter`](crate::OpErrorKind) for windows of another number of axes.
+///
+/// ```
+/// use elimap::lax;
+/// let y = lax::select_and_gather_add(vec![10.0, 20.0, 30.0], vec![1.0, 5.0, 2.0], true, &lax::Windows::new([2]))?;
+/// assert_eq!(y.to_vec::<f64>()?, [20.0, 20.0]);
+/// # Ok::<(), elimap::Error>(())
+/// ```
+#[track_caller]
+pub fn select_and_gather_add(
+    tangents: impl Into<Tensor>,
+    operand: impl Into<Tensor>,
+    greatest: bool,
+    windows: &Windows,
+) -> Result<Tensor, Error> {
+    let (tangents, operand) = (tangents.into().check()?, operand.into().check()?);
+    windows.check("select_and_gather_add", operand.rank())?;
+    let at = chosen(&operand, greatest, windows)?;
+    let none = Tensor::from(0).astype(tangents.dtype()).reshape([1]);
+    let flat = crate::tensor::concatenate([tangents.reshape([-1]), none], 0)?;
+    flat.take(at, 0, crate::tensor::TakeMode::Clip).check()
+}
+
+/// The elements of `source`, one for each window, added up where `operand` has the window's greatest (or smallest).
+///
+/// # Errors
+///
+/// [`OpErrorKind::InvalidParameter`](crate::OpErrorKind) for windows of another number of axes.
+///
+/// ```
+/// use elimap::lax;
+/// let y = lax::select_and_scatter_add(vec![10.0, 20.0], vec![1.0, 5.0, 2.0], true, &lax::Windows::new([2]))?;
+/// assert_eq!(y.to_vec::<f64>()?, [0.0, 30.0, 0.0]);
+/// # Ok::<(), elimap::Error>(())
+/// ```
+#[track_caller]
+pub fn select_and_scatter_add(
+    source: impl Into<Tensor>,
+    operand: impl Into<Tensor>,
+    greatest: bool,
+    windows: &Windows,
+) -> Result<Tensor, Error> {
+    let (source, operand) = (source.into().check()?, operand.into().check()?);
+    windows.check("select_and_scatter_add", operand.rank())?;
+    let at = chosen(&operand, greatest, windows)?;
+    let sums = crate::tensor::zeros(operand.ty().size(), source.dtype());
+    let sums = sums.at(at.reshape([-1])).add(source.reshape([-1]));
+    sums.reshape(operand.shape().iter().map(|&n| n as isize))
+        .check()
+}

@@ -1,0 +1,89 @@
+//! Discrete convolution of vectors.
+
+use super::{inexact, refuse};
+use crate::array::DType;
+use crate::error::Error;
+use crate::tensor::{TakeMode, Tensor, arange, compositions, where_};
+
+/// How much of a convolution [`convolve`] and [`correlate`] return, for lengths n and m.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConvolveMode {
+    /// Every overlap: n + m - 1 elements.
+    #[default]
+    Full,
+    /// The middle max(n, m) of them.
+    Same,
+    /// Where they overlap in full: |n - m| + 1 elements.
+    Valid,
+}
+
+fn convolved(
+    op: &'static str,
+    a: &Tensor,
+    v: &Tensor,
+    mode: ConvolveMode,
+) -> Result<Tensor, Error> {
+    if a.rank() != 1 || v.rank() != 1 || a.shape()[0] == 0 || v.shape()[0] == 0 {
+        return Err(refuse(
+            op,
+            format!(
+                "takes vectors that are not empty, got {} and {}",
+                a.ty(),
+                v.ty()
+            ),
+        ));
+    }
+    // As in numpy, integers become floats.
+    let [a, v] = &inexact([a, v]);
+    let (n, m) = (a.shape()[0], v.shape()[0]);
+    let swapped = n < m;
+    let (a, v, n, m) = if swapped { (v, a, m, n) } else { (a, v, n, m) };
+    // Row k holds the elements of `a` that meet `v` at place k: a matrix of windows times the reversed short vector.
+    let (from, count) = match mode {
+        ConvolveMode::Full => (0, n + m - 1),
+        // A correlation turns around when its vectors change places, and with it which of two middles is taken.
+        ConvolveMode::Same if swapped && op == "correlate" => (m / 2, n),
+        ConvolveMode::Same => ((m - 1) / 2, n),
+        ConvolveMode::Valid => (m - 1, n - m + 1),
+    };
+    let at = arange(from..from + count).expand_dims(1) - arange(m);
+    let inside = at.greater_equal(0) & at.less(n as i64);
+    let windows = a.take(&at, 0, TakeMode::Clip);
+    let windows = where_(
+        inside,
+        &windows,
+        Tensor::from(false).astype(windows.dtype()),
+    );
+    windows.matmul(v).check()
+}
+
+compositions! {
+    numpy;
+    /// Sums of products of one vector with the other reversed, at every shift.
+    [convolve(vec![1, 2, 3], vec![1, 10], numpy::ConvolveMode::Full) => f64 [1.0, 12.0, 23.0, 30.0]]
+    fn convolve(a, v; mode: ConvolveMode) { convolved("convolve", &a, &v, mode) }
+    /// Sums of products of two vectors at every shift.
+    [correlate(vec![1, 2, 3], vec![1, 10], numpy::ConvolveMode::Valid) => f64 [21.0, 32.0]]
+    fn correlate(a, v; mode: ConvolveMode) { convolved("correlate", &a, &v.flip(0), mode) }
+    /// Values on the line between the points `(xp, fp)`, whose `xp` ascend; beyond them the first and last `fp`.
+    [interp(vec![0.5, 9.0], vec![0.0, 1.0, 2.0], vec![0.0, 10.0, 20.0]) => f64 [5.0, 20.0]]
+    fn interp(x, xp, fp;) {
+        let ([x, xp], [fp]) = (inexact([&x, &xp]), inexact([&fp]));
+        if xp.rank() != 1 || fp.shape() != xp.shape() || xp.shape()[0] == 0 {
+            return Err(refuse("interp", format!("the points are vectors of one length, got {} and {}", xp.ty(), fp.ty())));
+        }
+        let n = xp.shape()[0] as i64;
+        let i = super::searchsorted(&xp, &x, true).clip(1, (n - 1).max(1)).astype(DType::I64);
+        let read = |from: &Tensor, at: &Tensor| from.take(at, 0, TakeMode::Clip);
+        let before = &i - 1;
+        let (x0, f0) = (read(&xp, &before), read(&fp, &before));
+        let (dx, df) = (read(&xp, &i) - &x0, read(&fp, &i) - &f0);
+        // Points that coincide have no line between them.
+        let flat = dx.abs().less_equal(5e-32);
+        let slope = (&x - x0) / where_(&flat, 1.0, dx);
+        let f = where_(flat, &f0, &f0 + slope * df);
+        let f = where_(x.less(xp.index(0, 0)), fp.index(0, 0), f);
+        Ok(where_(x.greater(xp.index(0, -1)), fp.index(0, -1), f))
+    }
+}

@@ -1,0 +1,151 @@
+//! Programs with 64-bit types turned into 32-bit ones.
+
+use std::sync::Arc;
+
+use crate::array::{DType, Scalar, TensorType};
+use crate::error::{Error, OpError, OpErrorKind};
+use crate::ops;
+use crate::program::{
+    ArgReduce, Atom, Call, Checkpoint, Cond, ControlOp, ConvertElementType, DataOp, Iota, Op,
+    Program, Scan, ScatterApply, SubProgram, While,
+};
+
+/// The 32-bit kin of a type.
+fn narrow(dtype: DType) -> DType {
+    match dtype {
+        DType::F64 => DType::F32,
+        DType::I64 => DType::I32,
+        DType::U64 => DType::U32,
+        DType::Bool | DType::U8 | DType::U32 | DType::I32 | DType::F32 => dtype,
+    }
+}
+
+impl Program {
+    /// The program as JAX traces it with its default, `jax_enable_x64` off: every `float64`, `int64` and `uint64` is its 32-bit kin,
+    /// in inputs, constants, literals and results.
+    ///
+    /// # Errors
+    ///
+    /// [`OpErrorKind::InvalidParameter`] where the program calls the host or a function with a batching rule of its own, which state
+    /// their types themselves.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let program = jit(|x: Tensor| x.argmax(0)).trace((f64::spec([3]),))?.narrowed()?;
+    /// assert_eq!(program.input_types()[0].to_string(), "f32[3]");
+    /// let out = program.run(&[Array::from(vec![1.0_f32, 5.0, 2.0])])?;
+    /// assert_eq!(out[0].item::<i32>()?, 1);
+    /// # Ok::<(), elimap::Error>(())
+    /// ```
+    pub fn narrowed(&self) -> Result<Program, Error> {
+        let mut program = self.clone();
+        narrow_program(&mut program)?;
+        program.verify()?;
+        Ok(program)
+    }
+}
+
+fn narrow_program(program: &mut Program) -> Result<(), Error> {
+    for ty in &mut program.types {
+        *ty = TensorType {
+            dtype: narrow(ty.dtype),
+            ..ty.clone()
+        };
+    }
+    for (_, array) in &mut program.constants {
+        let convert = ConvertElementType {
+            dtype: narrow(array.dtype()),
+            weak: false,
+        };
+        *array = ops::eval(&convert.into(), std::slice::from_ref(array)).swap_remove(0);
+    }
+    program.outputs.iter_mut().for_each(narrow_atom);
+    for equation in &mut program.equations {
+        equation.inputs.iter_mut().for_each(narrow_atom);
+        match &mut equation.op {
+            Op::Data(op) => narrow_data(op),
+            Op::Control(op) => narrow_control(op, equation.location)?,
+        }
+    }
+    Ok(())
+}
+
+fn narrow_atom(atom: &mut Atom) {
+    if let Atom::Literal(value, _) = atom {
+        *value = match *value {
+            Scalar::F64(x) => Scalar::F32(x as f32),
+            Scalar::I64(x) => Scalar::I32(x as i32),
+            Scalar::U64(x) => Scalar::U32(x as u32),
+            other => other,
+        };
+    }
+}
+
+fn narrow_data(op: &mut DataOp) {
+    match op {
+        DataOp::ConvertElementType(ConvertElementType { dtype, .. })
+        | DataOp::Iota(Iota { dtype, .. })
+        | DataOp::ArgReduce(ArgReduce {
+            index_dtype: dtype, ..
+        }) => *dtype = narrow(*dtype),
+        DataOp::Unary(_)
+        | DataOp::Binary(_)
+        | DataOp::IntegerPow(_)
+        | DataOp::SelectN(_)
+        | DataOp::Clamp(_)
+        | DataOp::BroadcastInDim(_)
+        | DataOp::Reshape(_)
+        | DataOp::Transpose(_)
+        | DataOp::Squeeze(_)
+        | DataOp::Concatenate(_)
+        | DataOp::Pad(_)
+        | DataOp::Rev(_)
+        | DataOp::Slice(_)
+        | DataOp::Reduce(_)
+        | DataOp::Cumulative(_)
+        | DataOp::DotGeneral(_)
+        | DataOp::DynamicSlice(_)
+        | DataOp::DynamicUpdateSlice(_)
+        | DataOp::Gather(_)
+        | DataOp::Scatter(_)
+        | DataOp::Sort(_)
+        | DataOp::TopK(_)
+        | DataOp::Cholesky(_)
+        | DataOp::TriangularSolve(_)
+        | DataOp::Solve(_)
+        | DataOp::StopGradient(_) => {}
+    }
+}
+
+fn narrow_control(
+    op: &mut ControlOp,
+    location: Option<&'static std::panic::Location<'static>>,
+) -> Result<(), Error> {
+    let inner = |sub: &mut SubProgram| -> Result<(), Error> {
+        let mut program = Program::clone(sub);
+        narrow_program(&mut program)?;
+        *sub = Arc::new(program);
+        Ok(())
+    };
+    match op {
+        ControlOp::Call(Call { program, .. })
+        | ControlOp::Checkpoint(Checkpoint { program, .. }) => inner(program),
+        ControlOp::Cond(Cond { branches }) => branches.iter_mut().try_for_each(inner),
+        ControlOp::While(While { cond, body, .. }) => {
+            inner(cond)?;
+            inner(body)
+        }
+        ControlOp::Scan(Scan { body, .. }) => inner(body),
+        ControlOp::ScatterApply(ScatterApply { update, .. }) => inner(update),
+        ControlOp::Collective(_) => Ok(()),
+        ControlOp::HostCall(_)
+        | ControlOp::CustomVmapCall(_)
+        | ControlOp::CustomJvpCall(_)
+        | ControlOp::CustomVjpCall(_)
+        | ControlOp::CustomLin(_) => {
+            let detail = "its function states its types itself; trace it with 32-bit types";
+            let kind = OpErrorKind::parameter(detail);
+            Err(OpError::at("narrowed", kind, location).into())
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Special functions: those of `jax.scipy.special`, with its names and meaning.
+//!
+//! Compositions of operations, computed in the arguments' floating type; whole numbers count as floats.
+//!
+//! ```
+//! use elimap::prelude::*;
+//! use elimap::special;
+//! let y = vmap(|x: Tensor| special::ndtr(x)).call((vec![0.0, f64::INFINITY],))?;
+//! assert_eq!(y.to_vec::<f64>()?, [0.5, 1.0]);
+//! # Ok::<(), elimap::Error>(())
+//! ```
+
+mod bessel;
+mod beta;
+mod elementary;
+mod gamma;
+mod hypergeometric;
+mod integrals;
+mod normal;
+mod zeta;
+
+pub use bessel::*;
+pub use beta::*;
+pub use elementary::*;
+pub use gamma::*;
+pub use hypergeometric::*;
+pub use integrals::*;
+pub use normal::*;
+pub use zeta::*;
+
+use std::panic::Location;
+
+use crate::array::{DType, broadcast_shapes, promote_all, to_inexact};
+use crate::error::{Error, OpError, OpErrorKind};
+use crate::tensor::{Tensor, convert};
+
+/// The argument in the floating type it is computed in.
+pub(crate) fn float(x: &Tensor) -> Tensor {
+    if x.dtype().is_float() {
+        x.clone()
+    } else {
+        x / 1.0
+    }
+}
+
+/// Arguments in one floating type and one shape, as loops carry them.
+fn together<const N: usize>(xs: [&Tensor; N]) -> Result<[Tensor; N], Error> {
+    let here = Location::caller();
+    let to = to_inexact(promote_all(xs.iter().map(|x| x.ty())));
+    let Some(shape) = broadcast_shapes(xs.iter().map(|x| x.shape())) else {
+        let types = xs.iter().map(|x| x.ty());
+        let kind = OpErrorKind::shapes(types, "they do not broadcast together");
+        return Err(OpError::at("special", kind, here).into());
+    };
+    Ok(xs.map(|x| convert(x, (to.0, false), here).broadcast_to(&shape)))
+}
+
+/// The relative accuracy of a floating type.
+fn epsilon(x: &Tensor) -> f64 {
+    if x.dtype() == DType::F32 {
+        f64::from(f32::EPSILON)
+    } else {
+        f64::EPSILON
+    }
+}
+
+/// The value of a polynomial, the highest power first.
+fn polynomial(coefficients: &[f64], x: &Tensor) -> Tensor {
+    let mut terms = coefficients.iter();
+    let first = terms.next().copied().unwrap_or(0.0);
+    terms.fold(x * 0.0 + first, |y, &c| y * x + c)
+}
