@@ -19,8 +19,8 @@ import numpy as np
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LONG = np.longdouble
 STATED = {
-    "exp": 0.84, "exp2": 1.16, "expm1": 1.11, "tanh": 1.28, "logistic": 1.11, "sinh": 1.07, "cosh": 1.08, "log": 0.80,
-    "log1p": 0.79, "asinh": 0.77, "acosh": 0.76, "atanh": 0.70, "sin": 0.77, "cos": 0.79, "tan": 1.40, "asin": 1.15,
+    "exp": 0.87, "exp2": 1.18, "expm1": 1.11, "tanh": 1.37, "logistic": 1.14, "sinh": 1.13, "cosh": 1.13, "log": 0.83,
+    "log1p": 0.83, "asinh": 0.79, "acosh": 0.82, "atanh": 0.73, "sin": 0.80, "cos": 0.80, "tan": 1.40, "asin": 1.15,
     "acos": 0.77, "atan": 0.78, "atan2": 0.78, "pow": 0.84, "cbrt": 0.68, "erf": 1.40, "erfc": 1.01,
 }
 CHUNK = 1_000_000
@@ -90,7 +90,7 @@ def main():
     options = parser.parse_args()
     program = options.program
     if not program:
-        subprocess.run(["cargo", "build", "--release", "--bench", "arrays"], cwd=ROOT, check=True)
+        subprocess.run(["cargo", "bench", "--no-run", "--bench", "arrays"], cwd=ROOT, check=True)
         found = sorted((ROOT / "target/release/deps").glob("arrays-*"), key=lambda p: p.stat().st_mtime)
         program = next(str(p) for p in reversed(found) if p.suffix == "" and os.access(p, os.X_OK))
     np.seterr(all="ignore")

@@ -8,19 +8,21 @@ pub(super) const SHIFT: f64 = 6_755_399_441_055_744.0;
 
 /// A polynomial; the constant comes first.
 ///
-/// Four terms at a time (after Estrin), so that not every operation waits for the one before: what limits Horner's scheme is how
-/// many operations a processor keeps waiting.
+/// Behind the constant four terms at a time (after Estrin), so that not every operation waits for the one before: what limits
+/// Horner's scheme is how many operations a processor keeps waiting. The constant is added last, so that nothing as large as
+/// the value is rounded twice.
 #[inline(always)]
 pub(super) fn polynomial<const N: usize>(x: f64, coefficients: &[f64; N]) -> f64 {
     let square = x * x;
     let fourth = square * square;
-    let mut first = (N - 1) / 4 * 4;
-    let mut value = four_terms(x, square, &coefficients[first..]);
+    let (constant, rest) = (coefficients[0], &coefficients[1..]);
+    let mut first = rest.len().saturating_sub(1) / 4 * 4;
+    let mut value = four_terms(x, square, &rest[first..]);
     while first > 0 {
         first -= 4;
-        value = value * fourth + four_terms(x, square, &coefficients[first..]);
+        value = value * fourth + four_terms(x, square, &rest[first..]);
     }
-    value
+    constant + x * value
 }
 
 /// The first four terms, or as many as there are.

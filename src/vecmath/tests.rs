@@ -8,12 +8,12 @@ type SingleFunction = fn(f32) -> f32;
 
 /// Name, functions, and the error in units of the last place that the documentation states for double precision.
 const FUNCTIONS: [(&str, Function, SingleFunction, f64); 21] = [
-    ("exp", double::exp, single::exp, 0.85),
+    ("exp", double::exp, single::exp, 0.9),
     ("exp2", double::exp2, single::exp2, 1.2),
     ("expm1", double::expm1, single::expm1, 1.15),
     ("log", double::log, single::log, 0.85),
     ("log1p", double::log1p, single::log1p, 0.85),
-    ("tanh", double::tanh, single::tanh, 1.35),
+    ("tanh", double::tanh, single::tanh, 1.4),
     ("logistic", double::logistic, single::logistic, 1.2),
     ("sinh", double::sinh, single::sinh, 1.15),
     ("cosh", double::cosh, single::cosh, 1.15),

@@ -147,13 +147,25 @@ pub(super) fn products<T: Fused>(
     out.par_chunks_exact_mut(m * n)
         .enumerate()
         .for_each(|(i, out)| {
+            let (lhs, mut rhs) = (lhs.from(i, 0, 0), rhs.from(i, 0, 0));
+            // Every strip would put the right matrix in order for itself.
+            let mut copy = Vec::new();
+            if rhs.column != 1 && strip < m {
+                pack(rhs, (k, n), n, &mut copy);
+                rhs = Matrices {
+                    elements: &copy,
+                    stack: 0,
+                    row: n,
+                    column: 1,
+                };
+            }
             let strips = out.par_chunks_mut(strip * n).enumerate();
             strips.for_each(|(j, out)| {
                 let sizes = Sizes {
                     m: out.len() / n,
                     ..sizes
                 };
-                run(sizes, lhs.from(i, j * strip, 0), rhs.from(i, 0, 0), out);
+                run(sizes, lhs.from(0, j * strip, 0), rhs, out);
             });
         });
 }

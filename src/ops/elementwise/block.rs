@@ -321,6 +321,8 @@ struct Spread<'a, T> {
 }
 
 impl<T: Copy> Pass for Spread<'_, T> {
+    // Loops are inlined for sure, and then have the unit's instructions.
+    #[allow(clippy::manual_slice_fill)]
     #[inline(always)]
     fn run(self) {
         for (out, &x) in self.out.chunks_exact_mut(self.length).zip(self.rows) {
