@@ -74,8 +74,11 @@ fn resolved_starts(sizes: &[usize], shape: &[usize], starts: &[Array]) -> Shape 
 fn integer(array: &Array) -> i128 {
     let value = match array.data() {
         Data::U8(a) => a.first().map(|&x| i128::from(x)),
+        Data::U16(a) => a.first().map(|&x| i128::from(x)),
         Data::U32(a) => a.first().map(|&x| i128::from(x)),
         Data::U64(a) => a.first().map(|&x| i128::from(x)),
+        Data::I8(a) => a.first().map(|&x| i128::from(x)),
+        Data::I16(a) => a.first().map(|&x| i128::from(x)),
         Data::I32(a) => a.first().map(|&x| i128::from(x)),
         Data::I64(a) => a.first().map(|&x| i128::from(x)),
         // Not a start: the type rule refuses them.

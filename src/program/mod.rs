@@ -21,7 +21,7 @@ pub use builder::ProgramBuilder;
 pub use custom::{CustomRule, DerivativeRule};
 pub(crate) use custom::{RuleOutcome, RulePrograms};
 pub use op::{
-    ArgReduce, ArgReduceOp, AxisName, Binary, BinaryOp, BroadcastInDim, Call, Checkpoint,
+    ArgReduce, ArgReduceOp, AxisName, Binary, BinaryOp, BitcastConvertType, BroadcastInDim, Call, Checkpoint,
     CheckpointPolicy, Cholesky, Clamp, Collective, CollectiveOp, Concatenate, Cond, ControlOp,
     ConvertElementType, Cumulative, CumulativeOp, CustomJvpCall, CustomLin, CustomVjpCall,
     CustomVmapCall, DataOp, DotDims, DotGeneral, DynamicSlice, DynamicUpdateSlice, Gather,
