@@ -5,8 +5,17 @@ use elimap::prelude::*;
 use crate::lanes::{Arg, Draw, Rule, any, between};
 
 const FLOATS: &[DType] = &[DType::F64, DType::F32];
-const INTEGERS: &[DType] = &[DType::I32, DType::I64, DType::U8, DType::U32, DType::U64];
-const SIGNED: &[DType] = &[DType::F64, DType::F32, DType::I32, DType::I64];
+const INTEGERS: &[DType] = &[
+    DType::I32,
+    DType::I64,
+    DType::U8,
+    DType::U32,
+    DType::U64,
+    DType::I8,
+    DType::I16,
+    DType::U16,
+];
+const SIGNED: &[DType] = &[DType::F64, DType::F32, DType::I32, DType::I64, DType::I8];
 const NUMBERS: &[DType] = &[
     DType::F64,
     DType::I32,
