@@ -59,7 +59,11 @@ pub fn promote_types(a: (DType, bool), b: (DType, bool)) -> (DType, bool) {
                 if a.is_unsigned_integer() == b.is_unsigned_integer() {
                     (if bits(a) >= bits(b) { a } else { b }, false)
                 } else {
-                    let (signed, unsigned) = if a.is_unsigned_integer() { (b, a) } else { (a, b) };
+                    let (signed, unsigned) = if a.is_unsigned_integer() {
+                        (b, a)
+                    } else {
+                        (a, b)
+                    };
                     let needed = bits(signed).max(2 * bits(unsigned));
                     (signed_of(needed), false)
                 }
@@ -95,13 +99,9 @@ pub(crate) fn to_inexact((dtype, weak): (DType, bool)) -> (DType, bool) {
     match dtype {
         DType::F32 | DType::F64 => (dtype, weak),
         DType::I64 | DType::U64 => (DType::F64, weak),
-        DType::Bool
-        | DType::U8
-        | DType::U16
-        | DType::U32
-        | DType::I8
-        | DType::I16
-        | DType::I32 => (DType::F32, weak),
+        DType::Bool | DType::U8 | DType::U16 | DType::U32 | DType::I8 | DType::I16 | DType::I32 => {
+            (DType::F32, weak)
+        }
     }
 }
 

@@ -25,7 +25,9 @@ impl Rules for BitcastConvertType {
         } else if from.size() < to.size() {
             let parts = to.size() / from.size();
             if shape.last() != Some(&parts) {
-                return refuse(&format!("an element of {to} takes {parts} of these along the last axis"));
+                return refuse(&format!(
+                    "an element of {to} takes {parts} of these along the last axis"
+                ));
             }
             shape.pop();
         }

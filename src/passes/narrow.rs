@@ -6,8 +6,8 @@ use crate::array::{DType, Scalar, TensorType};
 use crate::error::{Error, OpError, OpErrorKind};
 use crate::ops;
 use crate::program::{
-    ArgReduce, Atom, BitcastConvertType, Call, Checkpoint, Cond, ControlOp, ConvertElementType, DataOp, Iota, Op,
-    Program, Scan, ScatterApply, SubProgram, While,
+    ArgReduce, Atom, BitcastConvertType, Call, Checkpoint, Cond, ControlOp, ConvertElementType,
+    DataOp, Iota, Op, Program, Scan, ScatterApply, SubProgram, While,
 };
 
 /// The 32-bit kin of a type.

@@ -7,7 +7,8 @@ use super::{Caller, Repr, Tensor, apply1, settle};
 use crate::array::{DType, Scalar, broadcast_shapes, promote_all, to_inexact};
 use crate::error::{Error, OpError, OpErrorKind};
 use crate::program::{
-    BinaryOp, BitcastConvertType, BroadcastInDim, Clamp, ConvertElementType, IntegerPow, SelectN, UnaryOp,
+    BinaryOp, BitcastConvertType, BroadcastInDim, Clamp, ConvertElementType, IntegerPow, SelectN,
+    UnaryOp,
 };
 
 /// Converts to an element type; a bare number is converted on the spot, so that programs show it as a literal.

@@ -19,10 +19,10 @@ pub use control::{
     HostCall, Scan, ScatterApply, While,
 };
 pub use data::{
-    ArgReduce, Binary, BitcastConvertType, BroadcastInDim, Cholesky, Clamp, Concatenate, ConvertElementType,
-    Cumulative, DotGeneral, DynamicSlice, DynamicUpdateSlice, Gather, IntegerPow, Iota, Pad,
-    Reduce, Reshape, Rev, Scatter, SelectN, Slice, Solve, Sort, Squeeze, StopGradient, TopK,
-    Transpose, TriangularSolve, Unary,
+    ArgReduce, Binary, BitcastConvertType, BroadcastInDim, Cholesky, Clamp, Concatenate,
+    ConvertElementType, Cumulative, DotGeneral, DynamicSlice, DynamicUpdateSlice, Gather,
+    IntegerPow, Iota, Pad, Reduce, Reshape, Rev, Scatter, SelectN, Slice, Solve, Sort, Squeeze,
+    StopGradient, TopK, Transpose, TriangularSolve, Unary,
 };
 pub use kinds::{
     ArgReduceOp, BinaryOp, CheckpointPolicy, CollectiveOp, CumulativeOp, DotDims, GatherDims,
