@@ -248,7 +248,11 @@ fn index_vectors(
     let first = dtypes[0];
     // A concatenation takes one type, and the axis' length has to be a number of it.
     let keep = dtypes.iter().all(|&d| d == first)
-        && (first != DType::I32 || lane.iter().all(|&n| i32::try_from(n).is_ok()));
+        && match first {
+            DType::I8 | DType::I16 => false,
+            DType::I32 => lane.iter().all(|&n| i32::try_from(n).is_ok()),
+            _ => true,
+        };
     let size = cx.size();
     let mut columns = Atoms::new();
     for (start, &length) in starts.iter().zip(&lane) {
