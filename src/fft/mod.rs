@@ -26,7 +26,7 @@ use crate::tensor::{AxisList, Tensor, arange, composed, concatenate, resolve};
 pub fn fftfreq(n: usize, d: f64) -> Tensor {
     composed(Location::caller(), || {
         let (middle, n) = (n.div_ceil(2) as i64, n as i64);
-        let order = concatenate([arange(middle), arange((middle - n, 0, 1))], 0)?;
+        let order = concatenate([arange(middle), arange((middle - n, 0_i64, 1_i64))], 0)?;
         Ok(order.astype(DType::F64) / (d * n as f64))
     })
 }

@@ -153,7 +153,7 @@ impl FromStr for Parameter {
             Some((name, number)) => (Some(name.trim().to_owned()), number.trim()),
             None => (None, text.trim()),
         };
-        let value = number.parse().map_err(|_| {
+        let value = number.parse::<f64>().map_err(|_| {
             let several = number
                 .split([' ', ';', ':', '\t'])
                 .filter(|part| !part.is_empty());
