@@ -245,8 +245,11 @@ number_tensors! {
     bool => |x| Tensor::concrete(Array::scalar(x), false),
     f32 => |x| Tensor::concrete(Array::scalar(x), false),
     u8 => |x| Tensor::concrete(Array::scalar(x), false),
+    u16 => |x| Tensor::concrete(Array::scalar(x), false),
     u32 => |x| Tensor::concrete(Array::scalar(x), false),
     u64 => |x| Tensor::concrete(Array::scalar(x), false),
+    i8 => |x| Tensor::concrete(Array::scalar(x), false),
+    i16 => |x| Tensor::concrete(Array::scalar(x), false),
 }
 
 impl<T: Flatten> Flatten for Option<T> {
