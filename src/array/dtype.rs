@@ -234,14 +234,17 @@ pub enum Scalar {
     Bool(bool),
     /// A `uint8`.
     U8(u8),
-    /// A `uint32`.
+    /// A `uint16`.
     U16(u16),
+    /// A `uint32`.
     U32(u32),
     /// A `uint64`.
     U64(u64),
-    /// An `int32`.
+    /// An `int8`.
     I8(i8),
+    /// An `int16`.
     I16(i16),
+    /// An `int32`.
     I32(i32),
     /// An `int64`.
     I64(i64),
