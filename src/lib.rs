@@ -23,6 +23,7 @@ mod tree;
 mod vecmath;
 
 pub mod doc;
+pub mod fft;
 pub mod lax;
 pub mod linalg;
 pub mod nn;

@@ -23,10 +23,16 @@ pub enum DType {
     Bool,
     /// Unsigned 8-bit integers.
     U8,
+    /// Unsigned 16-bit integers.
+    U16,
     /// Unsigned 32-bit integers.
     U32,
     /// Unsigned 64-bit integers (what sums of unsigned integers are).
     U64,
+    /// Signed 8-bit integers.
+    I8,
+    /// Signed 16-bit integers.
+    I16,
     /// Signed 32-bit integers.
     I32,
     /// Signed 64-bit integers.
@@ -39,11 +45,14 @@ pub enum DType {
 
 impl DType {
     /// Every element type, in promotion order.
-    pub const ALL: [DType; 8] = [
+    pub const ALL: [DType; 11] = [
         DType::Bool,
         DType::U8,
+        DType::U16,
         DType::U32,
         DType::U64,
+        DType::I8,
+        DType::I16,
         DType::I32,
         DType::I64,
         DType::F32,
@@ -55,8 +64,11 @@ impl DType {
         match self {
             DType::Bool => Scalar::Bool(false),
             DType::U8 => Scalar::U8(0),
+            DType::U16 => Scalar::U16(0),
             DType::U32 => Scalar::U32(0),
             DType::U64 => Scalar::U64(0),
+            DType::I8 => Scalar::I8(0),
+            DType::I16 => Scalar::I16(0),
             DType::I32 => Scalar::I32(0),
             DType::I64 => Scalar::I64(0),
             DType::F32 => Scalar::F32(0.0),
@@ -70,8 +82,11 @@ impl DType {
         match self {
             DType::Bool => "bool",
             DType::U8 => "uint8",
+            DType::U16 => "uint16",
             DType::U32 => "uint32",
             DType::U64 => "uint64",
+            DType::I8 => "int8",
+            DType::I16 => "int16",
             DType::I32 => "int32",
             DType::I64 => "int64",
             DType::F32 => "float32",
@@ -85,8 +100,11 @@ impl DType {
         match self {
             DType::Bool => "bool",
             DType::U8 => "u8",
+            DType::U16 => "u16",
             DType::U32 => "u32",
             DType::U64 => "u64",
+            DType::I8 => "i8",
+            DType::I16 => "i16",
             DType::I32 => "i32",
             DType::I64 => "i64",
             DType::F32 => "f32",
@@ -106,7 +124,8 @@ impl DType {
     #[must_use]
     pub const fn size(self) -> usize {
         match self {
-            DType::Bool | DType::U8 => 1,
+            DType::Bool | DType::U8 | DType::I8 => 1,
+            DType::U16 | DType::I16 => 2,
             DType::U32 | DType::I32 | DType::F32 => 4,
             DType::U64 | DType::I64 | DType::F64 => 8,
         }
@@ -127,13 +146,13 @@ impl DType {
     /// Whether this is a signed integer type.
     #[must_use]
     pub const fn is_signed_integer(self) -> bool {
-        matches!(self, DType::I32 | DType::I64)
+        matches!(self, DType::I8 | DType::I16 | DType::I32 | DType::I64)
     }
 
     /// Whether this is an unsigned integer type.
     #[must_use]
     pub const fn is_unsigned_integer(self) -> bool {
-        matches!(self, DType::U8 | DType::U32 | DType::U64)
+        matches!(self, DType::U8 | DType::U16 | DType::U32 | DType::U64)
     }
 
     /// The type of a rank-0 value of this element type, strongly typed.
@@ -205,7 +224,7 @@ macro_rules! elements {
         }
     )*};
 }
-elements!(Bool bool, U8 u8, U32 u32, U64 u64, I32 i32, I64 i64, F32 f32, F64 f64);
+elements!(Bool bool, U8 u8, U16 u16, U32 u32, U64 u64, I8 i8, I16 i16, I32 i32, I64 i64, F32 f32, F64 f64);
 
 /// One value with its element type: a rank-0 literal of a program.
 #[derive(Clone, Copy, Debug)]
@@ -215,10 +234,16 @@ pub enum Scalar {
     Bool(bool),
     /// A `uint8`.
     U8(u8),
+    /// A `uint16`.
+    U16(u16),
     /// A `uint32`.
     U32(u32),
     /// A `uint64`.
     U64(u64),
+    /// An `int8`.
+    I8(i8),
+    /// An `int16`.
+    I16(i16),
     /// An `int32`.
     I32(i32),
     /// An `int64`.
@@ -234,8 +259,11 @@ macro_rules! scalar_dispatch {
         match $scalar {
             Scalar::Bool($x) => $body,
             Scalar::U8($x) => $body,
+            Scalar::U16($x) => $body,
             Scalar::U32($x) => $body,
             Scalar::U64($x) => $body,
+            Scalar::I8($x) => $body,
+            Scalar::I16($x) => $body,
             Scalar::I32($x) => $body,
             Scalar::I64($x) => $body,
             Scalar::F32($x) => $body,
@@ -259,8 +287,11 @@ impl Scalar {
         match dtype {
             DType::Bool => Scalar::Bool(value != 0.0),
             DType::U8 => Scalar::U8(value as u8),
+            DType::U16 => Scalar::U16(value as u16),
             DType::U32 => Scalar::U32(value as u32),
             DType::U64 => Scalar::U64(value as u64),
+            DType::I8 => Scalar::I8(value as i8),
+            DType::I16 => Scalar::I16(value as i16),
             DType::I32 => Scalar::I32(value as i32),
             DType::I64 => Scalar::I64(value as i64),
             DType::F32 => Scalar::F32(value as f32),
@@ -298,8 +329,11 @@ impl Scalar {
         Ok(match array.data() {
             Data::Bool(a) => Scalar::Bool(first(&a.view(), shape)?),
             Data::U8(a) => Scalar::U8(first(&a.view(), shape)?),
+            Data::U16(a) => Scalar::U16(first(&a.view(), shape)?),
             Data::U32(a) => Scalar::U32(first(&a.view(), shape)?),
             Data::U64(a) => Scalar::U64(first(&a.view(), shape)?),
+            Data::I8(a) => Scalar::I8(first(&a.view(), shape)?),
+            Data::I16(a) => Scalar::I16(first(&a.view(), shape)?),
             Data::I32(a) => Scalar::I32(first(&a.view(), shape)?),
             Data::I64(a) => Scalar::I64(first(&a.view(), shape)?),
             Data::F32(a) => Scalar::F32(first(&a.view(), shape)?),
@@ -313,8 +347,11 @@ impl Scalar {
         match self {
             Scalar::Bool(x) => u64::from(x),
             Scalar::U8(x) => u64::from(x),
+            Scalar::U16(x) => u64::from(x),
             Scalar::U32(x) => u64::from(x),
             Scalar::U64(x) => x,
+            Scalar::I8(x) => x as u64,
+            Scalar::I16(x) => x as u64,
             Scalar::I32(x) => x as u64,
             Scalar::I64(x) => x as u64,
             Scalar::F32(x) => u64::from(x.to_bits()),
@@ -344,4 +381,4 @@ macro_rules! scalar_from {
         }
     )*};
 }
-scalar_from!(Bool bool, U8 u8, U32 u32, U64 u64, I32 i32, I64 i64, F32 f32, F64 f64);
+scalar_from!(Bool bool, U8 u8, U16 u16, U32 u32, U64 u64, I8 i8, I16 i16, I32 i32, I64 i64, F32 f32, F64 f64);

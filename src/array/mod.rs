@@ -41,8 +41,11 @@ pub(crate) use widest::{Pass, on_widest};
 pub enum Data {
     Bool(ArcArray<bool, IxDyn>),
     U8(ArcArray<u8, IxDyn>),
+    U16(ArcArray<u16, IxDyn>),
     U32(ArcArray<u32, IxDyn>),
     U64(ArcArray<u64, IxDyn>),
+    I8(ArcArray<i8, IxDyn>),
+    I16(ArcArray<i16, IxDyn>),
     I32(ArcArray<i32, IxDyn>),
     I64(ArcArray<i64, IxDyn>),
     F32(ArcArray<f32, IxDyn>),
@@ -55,8 +58,11 @@ macro_rules! dispatch {
         match $data {
             $crate::array::Data::Bool($a) => $body,
             $crate::array::Data::U8($a) => $body,
+            $crate::array::Data::U16($a) => $body,
             $crate::array::Data::U32($a) => $body,
             $crate::array::Data::U64($a) => $body,
+            $crate::array::Data::I8($a) => $body,
+            $crate::array::Data::I16($a) => $body,
             $crate::array::Data::I32($a) => $body,
             $crate::array::Data::I64($a) => $body,
             $crate::array::Data::F32($a) => $body,
@@ -78,12 +84,24 @@ macro_rules! dispatch_dtype {
                 type $T = u8;
                 $body
             }
+            $crate::array::DType::U16 => {
+                type $T = u16;
+                $body
+            }
             $crate::array::DType::U32 => {
                 type $T = u32;
                 $body
             }
             $crate::array::DType::U64 => {
                 type $T = u64;
+                $body
+            }
+            $crate::array::DType::I8 => {
+                type $T = i8;
+                $body
+            }
+            $crate::array::DType::I16 => {
+                type $T = i16;
                 $body
             }
             $crate::array::DType::I32 => {
@@ -185,8 +203,11 @@ impl Array {
         Ok(match value {
             Scalar::Bool(x) => filled(shape, x),
             Scalar::U8(x) => filled(shape, x),
+            Scalar::U16(x) => filled(shape, x),
             Scalar::U32(x) => filled(shape, x),
             Scalar::U64(x) => filled(shape, x),
+            Scalar::I8(x) => filled(shape, x),
+            Scalar::I16(x) => filled(shape, x),
             Scalar::I32(x) => filled(shape, x),
             Scalar::I64(x) => filled(shape, x),
             Scalar::F32(x) => filled(shape, x),
@@ -447,8 +468,11 @@ impl Array {
         match &self.data {
             Data::Bool(a) => first(a, i128::from),
             Data::U8(a) => first(a, i128::from),
+            Data::U16(a) => first(a, i128::from),
             Data::U32(a) => first(a, i128::from),
             Data::U64(a) => first(a, i128::from),
+            Data::I8(a) => first(a, i128::from),
+            Data::I16(a) => first(a, i128::from),
             Data::I32(a) => first(a, i128::from),
             Data::I64(a) => first(a, i128::from),
             Data::F32(_) | Data::F64(_) => 0,
@@ -483,8 +507,11 @@ impl Array {
                 .all(|(x, y)| x == y || (x.is_nan() && y.is_nan())),
             (Data::Bool(a), Data::Bool(b)) => a == b,
             (Data::U8(a), Data::U8(b)) => a == b,
+            (Data::U16(a), Data::U16(b)) => a == b,
             (Data::U32(a), Data::U32(b)) => a == b,
             (Data::U64(a), Data::U64(b)) => a == b,
+            (Data::I8(a), Data::I8(b)) => a == b,
+            (Data::I16(a), Data::I16(b)) => a == b,
             (Data::I32(a), Data::I32(b)) => a == b,
             (Data::I64(a), Data::I64(b)) => a == b,
             _ => false,

@@ -17,7 +17,7 @@ use super::{DType, TensorType};
 /// ```
 #[must_use]
 pub fn promote_types(a: (DType, bool), b: (DType, bool)) -> (DType, bool) {
-    use DType::{Bool, F32, F64, I32, I64, U8, U32, U64};
+    use DType::{Bool, F32, F64, I64, U64};
     if a == b {
         return a;
     }
@@ -53,11 +53,32 @@ pub fn promote_types(a: (DType, bool), b: (DType, bool)) -> (DType, bool) {
                     (U64, false)
                 }
             }
-            (I64, _) | (_, I64) | (U32, I32) | (I32, U32) => (I64, false),
-            (U32, _) | (_, U32) => (U32, false),
-            (I32, _) | (_, I32) => (I32, false),
-            (U8, U8) => (U8, false),
+            // Integers: the narrowest type that holds both, which is signed where one of them is.
+            (a, b) => {
+                let bits = |d: DType| d.size();
+                if a.is_unsigned_integer() == b.is_unsigned_integer() {
+                    (if bits(a) >= bits(b) { a } else { b }, false)
+                } else {
+                    let (signed, unsigned) = if a.is_unsigned_integer() {
+                        (b, a)
+                    } else {
+                        (a, b)
+                    };
+                    let needed = bits(signed).max(2 * bits(unsigned));
+                    (signed_of(needed), false)
+                }
+            }
         },
+    }
+}
+
+/// The signed integers of so many bytes.
+fn signed_of(bytes: usize) -> DType {
+    match bytes {
+        0..=1 => DType::I8,
+        2 => DType::I16,
+        3..=4 => DType::I32,
+        _ => DType::I64,
     }
 }
 
@@ -78,7 +99,9 @@ pub(crate) fn to_inexact((dtype, weak): (DType, bool)) -> (DType, bool) {
     match dtype {
         DType::F32 | DType::F64 => (dtype, weak),
         DType::I64 | DType::U64 => (DType::F64, weak),
-        DType::Bool | DType::U8 | DType::U32 | DType::I32 => (DType::F32, weak),
+        DType::Bool | DType::U8 | DType::U16 | DType::U32 | DType::I8 | DType::I16 | DType::I32 => {
+            (DType::F32, weak)
+        }
     }
 }
 

@@ -88,7 +88,7 @@ macro_rules! plain_numbers {
         }
     )*};
 }
-plain_numbers!(bool u8 u32 u64 i32 i64 f32 f64);
+plain_numbers!(bool u8 u16 u32 u64 i8 i16 i32 i64 f32 f64);
 
 impl<P: HostNumber, const N: usize> HostNumber for [P; N] {
     type Number = P::Number;

@@ -151,6 +151,7 @@ impl Fuser<'_> {
             | DataOp::DynamicUpdateSlice(_)
             | DataOp::Gather(_)
             | DataOp::Scatter(_)
+            | DataOp::BitcastConvertType(_)
             | DataOp::Sort(_)
             | DataOp::TopK(_)
             | DataOp::Cholesky(_)

@@ -173,10 +173,9 @@ fn worst(dtype: DType, greatest: bool) -> Tensor {
     let value = match (dtype, greatest) {
         (DType::F32 | DType::F64, true) => Tensor::from(f64::NEG_INFINITY),
         (DType::F32 | DType::F64, false) => Tensor::from(f64::INFINITY),
-        (DType::I32, true) => Tensor::from(i64::from(i32::MIN)),
-        (DType::I32, false) => Tensor::from(i64::from(i32::MAX)),
-        (DType::I64, true) => Tensor::from(i64::MIN),
-        (DType::I64, false) => Tensor::from(i64::MAX),
+        // The bits of the widest type's, shifted to the width.
+        (d, true) if d.is_signed_integer() => Tensor::from(i64::MIN >> (64 - 8 * d.size())),
+        (d, false) if d.is_signed_integer() => Tensor::from(i64::MAX >> (64 - 8 * d.size())),
         (_, true) => Tensor::from(0),
         (_, false) => !Tensor::from(0).astype(dtype),
     };

@@ -46,8 +46,8 @@ segments! {
 fn least(dtype: DType) -> Tensor {
     match dtype {
         DType::F32 | DType::F64 => Tensor::from(f64::NEG_INFINITY).astype(dtype),
-        DType::I32 => Tensor::from(i64::from(i32::MIN)).astype(dtype),
-        DType::I64 => Tensor::from(i64::MIN).astype(dtype),
+        // The bits of the widest type's, shifted to the width.
+        d if d.is_signed_integer() => Tensor::from(i64::MIN >> (64 - 8 * d.size())).astype(d),
         _ => Tensor::from(0).astype(dtype),
     }
 }
@@ -55,8 +55,7 @@ fn least(dtype: DType) -> Tensor {
 fn greatest(dtype: DType) -> Tensor {
     match dtype {
         DType::F32 | DType::F64 => Tensor::from(f64::INFINITY).astype(dtype),
-        DType::I32 => Tensor::from(i64::from(i32::MAX)).astype(dtype),
-        DType::I64 => Tensor::from(i64::MAX).astype(dtype),
+        d if d.is_signed_integer() => Tensor::from(i64::MAX >> (64 - 8 * d.size())).astype(d),
         DType::Bool => Tensor::from(true),
         DType::U64 => Tensor::from(u64::MAX),
         unsigned => (!Tensor::from(0).astype(unsigned)).astype(unsigned),

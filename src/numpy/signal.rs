@@ -3,7 +3,7 @@
 use super::{inexact, refuse};
 use crate::array::DType;
 use crate::error::Error;
-use crate::tensor::{TakeMode, Tensor, arange, compositions, where_};
+use crate::tensor::{TakeMode, Tensor, arange, compositions, concatenate, where_};
 
 /// How much of a convolution [`convolve`] and [`correlate`] return, for lengths n and m.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,21 +69,50 @@ compositions! {
     /// Values on the line between the points `(xp, fp)`, whose `xp` ascend; beyond them the first and last `fp`.
     [interp(vec![0.5, 9.0], vec![0.0, 1.0, 2.0], vec![0.0, 10.0, 20.0]) => f64 [5.0, 20.0]]
     fn interp(x, xp, fp;) {
-        let ([x, xp], [fp]) = (inexact([&x, &xp]), inexact([&fp]));
-        if xp.rank() != 1 || fp.shape() != xp.shape() || xp.shape()[0] == 0 {
-            return Err(refuse("interp", format!("the points are vectors of one length, got {} and {}", xp.ty(), fp.ty())));
-        }
-        let n = xp.shape()[0] as i64;
-        let i = super::searchsorted(&xp, &x, true).clip(1, (n - 1).max(1)).astype(DType::I64);
-        let read = |from: &Tensor, at: &Tensor| from.take(at, 0, TakeMode::Clip);
-        let before = &i - 1;
-        let (x0, f0) = (read(&xp, &before), read(&fp, &before));
-        let (dx, df) = (read(&xp, &i) - &x0, read(&fp, &i) - &f0);
-        // Points that coincide have no line between them.
-        let flat = dx.abs().less_equal(5e-32);
-        let slope = (&x - x0) / where_(&flat, 1.0, dx);
-        let f = where_(flat, &f0, &f0 + slope * df);
-        let f = where_(x.less(xp.index(0, 0)), fp.index(0, 0), f);
-        Ok(where_(x.greater(xp.index(0, -1)), fp.index(0, -1), f))
+        let (first, last) = (fp.i(..1), fp.i(-1..));
+        Ok(interp_between(&x, &xp, &fp, first.squeeze(0), last.squeeze(0)))
     }
+    /// As [`interp`], with the values that stand before the first point and behind the last.
+    [interp_between(vec![-1.0, 0.5, 9.0], vec![0.0, 1.0], vec![0.0, 10.0], -5.0, 7.0) => f64 [-5.0, 5.0, 7.0]]
+    fn interp_between(x, xp, fp, left, right;) {
+        let ([x, xp], [fp]) = (inexact([&x, &xp]), inexact([&fp]));
+        let f = on_lines(&x, &xp, &fp)?;
+        let f = where_(x.less(xp.index(0, 0)), left.astype(f.dtype()), f);
+        Ok(where_(x.greater(xp.index(0, -1)), right.astype(f.dtype()), f))
+    }
+    /// As [`interp`], with points that repeat with a period and need not ascend.
+    [interp_periodic(vec![-0.5, 2.5], vec![1.0, 0.0], vec![10.0, 0.0], 2.0) => f64 [5.0, 5.0]]
+    fn interp_periodic(x, xp, fp; period: f64) {
+        let ([x, xp], [fp]) = (inexact([&x, &xp]), inexact([&fp]));
+        let period = period.abs();
+        let xp = xp % period;
+        let order = xp.argsort(0);
+        let (xp, fp) = (xp.take(&order, 0, TakeMode::Clip), fp.take(&order, 0, TakeMode::Clip));
+        let ends = [xp.i(-1..) - period, xp.clone(), xp.i(..1) + period];
+        let fp = concatenate([fp.i(-1..), fp.clone(), fp.i(..1)], 0)?;
+        on_lines(&(x % period), &concatenate(ends, 0)?, &fp)
+    }
+}
+
+/// The lines through neighbouring points, the outermost ones without an end.
+fn on_lines(x: &Tensor, xp: &Tensor, fp: &Tensor) -> Result<Tensor, Error> {
+    if xp.rank() != 1 || fp.shape() != xp.shape() || xp.shape()[0] == 0 {
+        let found = format!("{} and {}", xp.ty(), fp.ty());
+        return Err(refuse(
+            "interp",
+            format!("the points are vectors of one length, got {found}"),
+        ));
+    }
+    let n = xp.shape()[0] as i64;
+    let i = super::searchsorted(xp, x, true)
+        .clip(1, (n - 1).max(1))
+        .astype(DType::I64);
+    let read = |from: &Tensor, at: &Tensor| from.take(at, 0, TakeMode::Clip);
+    let before = &i - 1;
+    let (x0, f0) = (read(xp, &before), read(fp, &before));
+    let (dx, df) = (read(xp, &i) - &x0, read(fp, &i) - &f0);
+    // Points that coincide have no line between them.
+    let flat = dx.abs().less_equal(5e-32);
+    let slope = (x - x0) / where_(&flat, 1.0, dx);
+    where_(flat, &f0, &f0 + slope * df).check()
 }

@@ -89,8 +89,11 @@ fn running(op: &Cumulative, x: &Array) -> Array {
         CumulativeOp::Sum | CumulativeOp::Prod => match x.data() {
             Data::Bool(_) => unreachable!("the type rule of {} does not admit bool", kind.name()),
             Data::U8(a) => scan_number(kind, a, axis, reverse),
+            Data::U16(a) => scan_number(kind, a, axis, reverse),
             Data::U32(a) => scan_number(kind, a, axis, reverse),
             Data::U64(a) => scan_number(kind, a, axis, reverse),
+            Data::I8(a) => scan_number(kind, a, axis, reverse),
+            Data::I16(a) => scan_number(kind, a, axis, reverse),
             Data::I32(a) => scan_number(kind, a, axis, reverse),
             Data::I64(a) => scan_number(kind, a, axis, reverse),
             Data::F32(a) => scan_number(kind, a, axis, reverse),

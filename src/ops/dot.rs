@@ -215,8 +215,11 @@ impl DataRules for DotGeneral {
         smallvec![match (lhs.data(), rhs.data()) {
             (Data::Bool(a), Data::Bool(b)) => dot(dims, a, b, None),
             (Data::U8(a), Data::U8(b)) => dot(dims, a, b, None),
+            (Data::U16(a), Data::U16(b)) => dot(dims, a, b, None),
             (Data::U32(a), Data::U32(b)) => dot(dims, a, b, None),
             (Data::U64(a), Data::U64(b)) => dot(dims, a, b, None),
+            (Data::I8(a), Data::I8(b)) => dot(dims, a, b, None),
+            (Data::I16(a), Data::I16(b)) => dot(dims, a, b, None),
             (Data::I32(a), Data::I32(b)) => dot(dims, a, b, None),
             (Data::I64(a), Data::I64(b)) => dot(dims, a, b, None),
             (Data::F32(a), Data::F32(b)) => dot(dims, a, b, Some(tile::products)),

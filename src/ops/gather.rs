@@ -244,8 +244,11 @@ fn fill_value(mode: IndexMode, results: &[TensorType]) -> String {
     match result.dtype {
         DType::Bool => scalar(Scalar::Bool(true)),
         DType::U8 => scalar(Scalar::U8(u8::MAX)),
+        DType::U16 => scalar(Scalar::U16(u16::MAX)),
         DType::U32 => scalar(Scalar::U32(u32::MAX)),
         DType::U64 => scalar(Scalar::U64(u64::MAX)),
+        DType::I8 => scalar(Scalar::I8(i8::MIN)),
+        DType::I16 => scalar(Scalar::I16(i16::MIN)),
         DType::I32 => scalar(Scalar::I32(i32::MIN)),
         DType::I64 => scalar(Scalar::I64(i64::MIN)),
         DType::F32 | DType::F64 => python::float(f64::NAN),
@@ -332,8 +335,11 @@ macro_rules! fill {
 fill!(
     bool = true,
     u8 = u8::MAX,
+    u16 = u16::MAX,
     u32 = u32::MAX,
     u64 = u64::MAX,
+    i8 = i8::MIN,
+    i16 = i16::MIN,
     i32 = i32::MIN,
     i64 = i64::MIN,
     f32 = f32::NAN,

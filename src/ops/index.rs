@@ -74,8 +74,11 @@ fn resolved_starts(sizes: &[usize], shape: &[usize], starts: &[Array]) -> Shape 
 fn integer(array: &Array) -> i128 {
     let value = match array.data() {
         Data::U8(a) => a.first().map(|&x| i128::from(x)),
+        Data::U16(a) => a.first().map(|&x| i128::from(x)),
         Data::U32(a) => a.first().map(|&x| i128::from(x)),
         Data::U64(a) => a.first().map(|&x| i128::from(x)),
+        Data::I8(a) => a.first().map(|&x| i128::from(x)),
+        Data::I16(a) => a.first().map(|&x| i128::from(x)),
         Data::I32(a) => a.first().map(|&x| i128::from(x)),
         Data::I64(a) => a.first().map(|&x| i128::from(x)),
         // Not a start: the type rule refuses them.
@@ -245,7 +248,11 @@ fn index_vectors(
     let first = dtypes[0];
     // A concatenation takes one type, and the axis' length has to be a number of it.
     let keep = dtypes.iter().all(|&d| d == first)
-        && (first != DType::I32 || lane.iter().all(|&n| i32::try_from(n).is_ok()));
+        && match first {
+            DType::I8 | DType::I16 => false,
+            DType::I32 => lane.iter().all(|&n| i32::try_from(n).is_ok()),
+            _ => true,
+        };
     let size = cx.size();
     let mut columns = Atoms::new();
     for (start, &length) in starts.iter().zip(&lane) {

@@ -229,13 +229,16 @@ macro_rules! convert {
     )*)*};
 }
 convert! {
-    u8 => [u8, u32, u64, i32, i64, f32, f64];
-    u32 => [u8, u32, u64, i32, i64, f32, f64];
-    u64 => [u8, u32, u64, i32, i64, f32, f64];
-    i32 => [u8, u32, u64, i32, i64, f32, f64];
-    i64 => [u8, u32, u64, i32, i64, f32, f64];
-    f32 => [u8, u32, u64, i32, i64, f32, f64];
-    f64 => [u8, u32, u64, i32, i64, f32, f64];
+    u8 => [u8, u16, u32, u64, i8, i16, i32, i64, f32, f64];
+    u16 => [u8, u16, u32, u64, i8, i16, i32, i64, f32, f64];
+    u32 => [u8, u16, u32, u64, i8, i16, i32, i64, f32, f64];
+    u64 => [u8, u16, u32, u64, i8, i16, i32, i64, f32, f64];
+    i8 => [u8, u16, u32, u64, i8, i16, i32, i64, f32, f64];
+    i16 => [u8, u16, u32, u64, i8, i16, i32, i64, f32, f64];
+    i32 => [u8, u16, u32, u64, i8, i16, i32, i64, f32, f64];
+    i64 => [u8, u16, u32, u64, i8, i16, i32, i64, f32, f64];
+    f32 => [u8, u16, u32, u64, i8, i16, i32, i64, f32, f64];
+    f64 => [u8, u16, u32, u64, i8, i16, i32, i64, f32, f64];
 }
 
 macro_rules! convert_bool {
@@ -254,7 +257,7 @@ macro_rules! convert_bool {
         }
     )*};
 }
-convert_bool!(u8, u32, u64, i32, i64, f32, f64);
+convert_bool!(u8, u16, u32, u64, i8, i16, i32, i64, f32, f64);
 
 impl ConvertFrom<bool> for bool {
     #[inline]

@@ -3,6 +3,7 @@
 //!
 //! This file only dispatches, from the table in [`program`](crate::program); see [`rule`] for what an operation must say.
 
+mod bitcast;
 pub(crate) mod callback;
 pub(crate) mod collective;
 pub(crate) mod control;

@@ -238,7 +238,10 @@ impl Rules for ArgReduce {
         }
         let positions: u64 = match index_dtype {
             DType::U8 => u8::MAX.into(),
+            DType::U16 => u16::MAX.into(),
             DType::U32 => u32::MAX.into(),
+            DType::I8 => i8::MAX as u64,
+            DType::I16 => i16::MAX as u64,
             DType::I32 => i32::MAX as u64,
             DType::U64 | DType::I64 => i64::MAX as u64,
             DType::Bool | DType::F32 | DType::F64 => {

@@ -322,7 +322,7 @@ macro_rules! combine_integers {
         }
     )*};
 }
-combine_integers!(u8, u32, u64, i32, i64);
+combine_integers!(u8, u16, u32, u64, i8, i16, i32, i64);
 
 macro_rules! combine_floats {
     ($($ty:ty),*) => {$(

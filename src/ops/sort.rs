@@ -61,8 +61,11 @@ macro_rules! sort_key {
 sort_key! {
     bool, x => u64::from(x), x != 0;
     u8, x => u64::from(x), x as u8;
+    u16, x => u64::from(x), x as u16;
     u32, x => u64::from(x), x as u32;
     u64, x => x, x;
+    i8, x => i64::from(x).key(), i64::from_key(x) as i8;
+    i16, x => i64::from(x).key(), i64::from_key(x) as i16;
     i32, x => i64::from(x).key(), i64::from_key(x) as i32;
     i64, x => (x as u64) ^ (1 << 63), (x ^ (1 << 63)) as i64;
 }

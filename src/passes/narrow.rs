@@ -6,8 +6,8 @@ use crate::array::{DType, Scalar, TensorType};
 use crate::error::{Error, OpError, OpErrorKind};
 use crate::ops;
 use crate::program::{
-    ArgReduce, Atom, Call, Checkpoint, Cond, ControlOp, ConvertElementType, DataOp, Iota, Op,
-    Program, Scan, ScatterApply, SubProgram, While,
+    ArgReduce, Atom, BitcastConvertType, Call, Checkpoint, Cond, ControlOp, ConvertElementType,
+    DataOp, Iota, Op, Program, Scan, ScatterApply, SubProgram, While,
 };
 
 /// The 32-bit kin of a type.
@@ -16,7 +16,14 @@ fn narrow(dtype: DType) -> DType {
         DType::F64 => DType::F32,
         DType::I64 => DType::I32,
         DType::U64 => DType::U32,
-        DType::Bool | DType::U8 | DType::U32 | DType::I32 | DType::F32 => dtype,
+        DType::Bool
+        | DType::U8
+        | DType::U16
+        | DType::U32
+        | DType::I8
+        | DType::I16
+        | DType::I32
+        | DType::F32 => dtype,
     }
 }
 
@@ -84,6 +91,7 @@ fn narrow_atom(atom: &mut Atom) {
 fn narrow_data(op: &mut DataOp) {
     match op {
         DataOp::ConvertElementType(ConvertElementType { dtype, .. })
+        | DataOp::BitcastConvertType(BitcastConvertType { dtype })
         | DataOp::Iota(Iota { dtype, .. })
         | DataOp::ArgReduce(ArgReduce {
             index_dtype: dtype, ..

@@ -47,7 +47,8 @@ pub fn randint(
         let (unsigned, half) = match dtype {
             DType::I32 | DType::U32 => (DType::U32, 1_u64 << 16),
             DType::I64 | DType::U64 => (DType::U64, 1 << 32),
-            DType::U8 => (DType::U8, 1 << 4),
+            DType::I16 | DType::U16 => (DType::U16, 1 << 8),
+            DType::I8 | DType::U8 => (DType::U8, 1 << 4),
             other => {
                 return Err(refuse(format!(
                     "randint draws integers, not {}",
@@ -57,14 +58,14 @@ pub fn randint(
         };
         // An upper bound behind the greatest number of the type means that number included.
         let greatest = match dtype {
-            DType::I32 => i64::from(i32::MAX),
-            DType::U32 => i64::from(u32::MAX),
             DType::U8 => i64::from(u8::MAX),
-            _ => i64::MAX,
+            DType::U16 => i64::from(u16::MAX),
+            DType::U32 => i64::from(u32::MAX),
+            DType::U64 => i64::MAX,
+            signed => i64::MAX >> (64 - 8 * signed.size()),
         };
         let least = match dtype {
-            DType::I32 => i64::from(i32::MIN),
-            DType::I64 => i64::MIN,
+            signed if signed.is_signed_integer() => i64::MIN >> (64 - 8 * signed.size()),
             _ => 0,
         };
         let wide = |x: &Tensor| {

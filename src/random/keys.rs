@@ -157,7 +157,7 @@ fn counters(shape: &[usize]) -> [Tensor; 2] {
     ]
 }
 
-/// Random bits: `u8`, `u32` or `u64` of a shape, every value as likely.
+/// Random bits: `u8`, `u16`, `u32` or `u64` of a shape, every value as likely.
 ///
 /// ```
 /// use elimap::{DType, random};
@@ -177,9 +177,10 @@ pub fn bits(key: &Key, shape: impl IntoShape, dtype: DType) -> Tensor {
         match dtype {
             DType::U64 => Ok(high.astype(dtype).shift_left(32) | low.astype(dtype)),
             DType::U32 => Ok(high ^ low),
+            DType::U16 => Ok(((high ^ low) & Tensor::from(0xFFFF_u32)).astype(dtype)),
             DType::U8 => Ok(((high ^ low) & Tensor::from(0xFF_u32)).astype(dtype)),
             other => {
-                let detail = format!("bits come as u8, u32 or u64, not {}", other.name());
+                let detail = format!("bits come as u8, u16, u32 or u64, not {}", other.name());
                 Err(OpError::at("random_bits", OpErrorKind::parameter(detail), here).into())
             }
         }

@@ -21,4 +21,4 @@ pub use continuous::{
 };
 pub use discrete::{bernoulli, betabinom, binom, geom, nbinom, poisson};
 pub use multivariate::{dirichlet, multinomial, multivariate_normal};
-pub use samples::{mode, rankdata, sem};
+pub use samples::{RankMethod, mode, rankdata, rankdata_by, sem};

@@ -4,6 +4,23 @@ use crate::array::DType;
 use crate::special::float;
 use crate::tensor::{AxisList, TakeMode, Tensor, compositions};
 
+/// What elements that tie are ranked as by [`rankdata_by`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RankMethod {
+    /// The mean of the ranks they share.
+    #[default]
+    Average,
+    /// The lowest of them.
+    Min,
+    /// The highest of them.
+    Max,
+    /// The next whole number after the next smaller elements' rank.
+    Dense,
+    /// Different ranks in the order in which they stand.
+    Ordinal,
+}
+
 compositions! {
     stats;
     /// The standard error of the mean over axes: the standard deviation over `n - ddof`, by the root of `n`.
@@ -22,6 +39,25 @@ compositions! {
         let below = others.less(&rows).astype(DType::F64).sum(-1);
         let equal = others.equal(&rows).astype(DType::F64).sum(-1);
         Ok(below + (equal + 1.0) / 2.0)
+    }
+    /// The ranks of elements along the last axis, ties by a method: whole numbers but for means.
+    [rankdata_by(vec![3.0, 1.0, 3.0], stats::RankMethod::Dense) => i64 [2, 1, 2]]
+    fn rankdata_by(x; method: RankMethod) {
+        let rows = x.expand_dims(-1);
+        let others = x.expand_dims(-2);
+        let count = |which: Tensor| which.astype(DType::I64).sum(-1);
+        let below = || count(others.less(&rows));
+        Ok(match method {
+            RankMethod::Average => rankdata(&x),
+            RankMethod::Min => below() + 1,
+            RankMethod::Max => count(others.less_equal(&rows)),
+            RankMethod::Dense => {
+                let equal = others.equal(&rows).astype(DType::I64);
+                let first = equal.tril(-1).sum(-1).equal(0);
+                count(others.less_equal(&rows) & first.expand_dims(-2))
+            }
+            RankMethod::Ordinal => x.argsort(-1).argsort(-1) + 1,
+        })
     }
 }
 

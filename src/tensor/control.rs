@@ -620,8 +620,11 @@ fn static_int(x: &Tensor) -> Option<i64> {
 fn value_as_i64(array: &Array) -> Option<i64> {
     match Scalar::from_array(array).ok()? {
         Scalar::U8(x) => Some(i64::from(x)),
+        Scalar::U16(x) => Some(i64::from(x)),
         Scalar::U32(x) => Some(i64::from(x)),
         Scalar::U64(x) => i64::try_from(x).ok(),
+        Scalar::I8(x) => Some(i64::from(x)),
+        Scalar::I16(x) => Some(i64::from(x)),
         Scalar::I32(x) => Some(i64::from(x)),
         Scalar::I64(x) => Some(x),
         Scalar::Bool(_) | Scalar::F32(_) | Scalar::F64(_) => None,

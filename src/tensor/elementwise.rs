@@ -7,7 +7,8 @@ use super::{Caller, Repr, Tensor, apply1, settle};
 use crate::array::{DType, Scalar, broadcast_shapes, promote_all, to_inexact};
 use crate::error::{Error, OpError, OpErrorKind};
 use crate::program::{
-    BinaryOp, BroadcastInDim, Clamp, ConvertElementType, IntegerPow, SelectN, UnaryOp,
+    BinaryOp, BitcastConvertType, BroadcastInDim, Clamp, ConvertElementType, IntegerPow, SelectN,
+    UnaryOp,
 };
 
 /// Converts to an element type; a bare number is converted on the spot, so that programs show it as a literal.
@@ -257,6 +258,25 @@ impl Tensor {
     #[must_use]
     pub fn astype(&self, dtype: DType) -> Tensor {
         convert(self, (dtype, false), Location::caller())
+    }
+
+    /// The bits read as another type (JAX's `lax.bitcast_convert_type`).
+    ///
+    /// Where elements are narrower afterwards, those of one before lie along a new last axis, the lowest bits first; where they
+    /// are wider, the last axis holds the parts of one and goes. Its derivative is zero.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(vec![1.0_f32, -0.0]);
+    /// assert_eq!(x.bitcast(DType::U32).to_vec::<u32>()?, [0x3f80_0000, 0x8000_0000]);
+    /// assert_eq!(x.bitcast(DType::U8).shape(), [2, 4]);
+    /// assert_eq!(x.bitcast(DType::U8).bitcast(DType::F32).to_vec::<f32>()?, [1.0, -0.0]);
+    /// # Ok::<(), elimap::Error>(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn bitcast(&self, dtype: DType) -> Tensor {
+        apply1(BitcastConvertType { dtype }, &[self], Location::caller())
     }
 
     /// Elementwise power.

@@ -43,6 +43,15 @@ fn wrap_once(indices: &Tensor, n: usize, location: Caller) -> Tensor {
     if indices.dtype().is_unsigned_integer() {
         return indices.clone();
     }
+    // An axis' length need not be a number of a narrow type.
+    let wide;
+    let indices = match indices.dtype() {
+        DType::I8 | DType::I16 => {
+            wide = convert(indices, (DType::I64, false), location);
+            &wide
+        }
+        _ => indices,
+    };
     let negative = binary(BinaryOp::Lt, indices, &Tensor::from(0_i64), location);
     let wrapped = binary(BinaryOp::Add, indices, &Tensor::from(n as i64), location);
     select(&negative, &wrapped, indices, location)

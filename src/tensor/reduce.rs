@@ -64,8 +64,8 @@ impl Tensor {
     /// What sums of this element type are computed in; sums are strongly typed.
     fn widened(&self, location: Caller) -> Tensor {
         let to = match self.dtype() {
-            DType::Bool | DType::I32 | DType::I64 => DType::I64,
-            DType::U8 | DType::U32 | DType::U64 => DType::U64,
+            DType::Bool | DType::I8 | DType::I16 | DType::I32 | DType::I64 => DType::I64,
+            DType::U8 | DType::U16 | DType::U32 | DType::U64 => DType::U64,
             float => float,
         };
         convert(self, (to, false), location)

@@ -225,7 +225,7 @@ macro_rules! number_leaves {
         }
     )*};
 }
-number_leaves!(bool, u8, u32, u64, i32, i64, f32, f64);
+number_leaves!(bool, u8, u16, u32, u64, i8, i16, i32, i64, f32, f64);
 
 /// `f64`, `i32` and `i64` are what bare literals are, so they are weakly typed, as Python's numbers are in JAX.
 macro_rules! number_tensors {
@@ -245,8 +245,11 @@ number_tensors! {
     bool => |x| Tensor::concrete(Array::scalar(x), false),
     f32 => |x| Tensor::concrete(Array::scalar(x), false),
     u8 => |x| Tensor::concrete(Array::scalar(x), false),
+    u16 => |x| Tensor::concrete(Array::scalar(x), false),
     u32 => |x| Tensor::concrete(Array::scalar(x), false),
     u64 => |x| Tensor::concrete(Array::scalar(x), false),
+    i8 => |x| Tensor::concrete(Array::scalar(x), false),
+    i16 => |x| Tensor::concrete(Array::scalar(x), false),
 }
 
 impl<T: Flatten> Flatten for Option<T> {

@@ -5,8 +5,17 @@ use elimap::prelude::*;
 use crate::lanes::{Arg, Draw, Rule, any, between};
 
 const FLOATS: &[DType] = &[DType::F64, DType::F32];
-const INTEGERS: &[DType] = &[DType::I32, DType::I64, DType::U8, DType::U32, DType::U64];
-const SIGNED: &[DType] = &[DType::F64, DType::F32, DType::I32, DType::I64];
+const INTEGERS: &[DType] = &[
+    DType::I32,
+    DType::I64,
+    DType::U8,
+    DType::U32,
+    DType::U64,
+    DType::I8,
+    DType::I16,
+    DType::U16,
+];
+const SIGNED: &[DType] = &[DType::F64, DType::F32, DType::I32, DType::I64, DType::I8];
 const NUMBERS: &[DType] = &[
     DType::F64,
     DType::I32,
@@ -148,6 +157,18 @@ rules! {
     convert_element_type => |d| {
         let to = d.pick(&DType::ALL);
         Rule::new(one(d, &DType::ALL), move |x| x[0].astype(to))
+    };
+    bitcast_to_narrower_and_back => |d| {
+        let wide = d.pick(&[DType::U16, DType::I32, DType::I64, DType::F32, DType::F64]);
+        let narrow = d.pick(&[DType::U8, DType::I8, DType::U16, DType::I16]);
+        let back = d.flag();
+        Rule::new(one(d, &[wide]), move |x| {
+            let parts = x[0].bitcast(narrow);
+            if back { parts.bitcast(wide) } else { parts }
+        })
+    };
+    bitcast_of_the_same_size => |d| {
+        Rule::new(one(d, &[DType::F32, DType::I32]), |x| x[0].bitcast(DType::U32))
     };
     select_of_whole_cases => |d| {
         let (dtype, shape) = (d.pick(&DType::ALL), d.shape(0..=3));

@@ -26,6 +26,9 @@ impl Flat {
         let bits = |&x: &f64| match dtype {
             DType::Bool => u64::from(x != 0.0),
             DType::U8 => u64::from(x as u8),
+            DType::U16 => u64::from(x as u16),
+            DType::I8 => u64::from((x as i8).cast_unsigned()),
+            DType::I16 => u64::from((x as i16).cast_unsigned()),
             DType::U32 => u64::from(x as u32),
             DType::U64 => x as u64,
             DType::I32 => u64::from((x as i32).cast_unsigned()),
@@ -48,6 +51,9 @@ impl Flat {
         let bits = match array.dtype() {
             DType::Bool => list::<bool>(array, u64::from),
             DType::U8 => list::<u8>(array, u64::from),
+            DType::U16 => list::<u16>(array, u64::from),
+            DType::I8 => list::<i8>(array, |x| u64::from(x.cast_unsigned())),
+            DType::I16 => list::<i16>(array, |x| u64::from(x.cast_unsigned())),
             DType::U32 => list::<u32>(array, u64::from),
             DType::U64 => list::<u64>(array, |x| x),
             DType::I32 => list::<i32>(array, |x| u64::from(x.cast_unsigned())),
@@ -71,6 +77,9 @@ impl Flat {
         match self.dtype {
             DType::Bool => build(self, |b| b != 0),
             DType::U8 => build(self, |b| b as u8),
+            DType::U16 => build(self, |b| b as u16),
+            DType::I8 => build(self, |b| (b as u8).cast_signed()),
+            DType::I16 => build(self, |b| (b as u16).cast_signed()),
             DType::U32 => build(self, |b| b as u32),
             DType::U64 => build(self, |b| b),
             DType::I32 => build(self, |b| (b as u32).cast_signed()),
@@ -210,6 +219,9 @@ impl Draw {
             DType::F32 | DType::F64 if pick.is_multiple_of(2) => 6.0 * self.uniform() - 3.0,
             DType::F32 | DType::F64 => FLOATS[(pick / 2) % FLOATS.len()],
             DType::U8 => (pick % 12) as f64 * 21.0,
+            DType::U16 => [0.0, 1.0, 2.0, 5.0, 300.0, 65_535.0][pick % 6],
+            DType::I8 => [0.0, 1.0, -1.0, 2.0, -7.0, 127.0, -128.0][pick % 7],
+            DType::I16 => [0.0, 1.0, -1.0, 3.0, -300.0, 32_767.0, -32_768.0][pick % 7],
             DType::U32 | DType::U64 => [0.0, 1.0, 2.0, 3.0, 7.0, 31.0, 64.0, 4e9][pick % 8],
             DType::I32 | DType::I64 => [
                 0.0,

@@ -80,6 +80,7 @@ fn every_operation_has_a_property() {
     wanted.extend([
         "integer_pow",
         "convert_element_type",
+        "bitcast_convert_type",
         "select_n",
         "clamp",
         "broadcast_in_dim",

@@ -207,6 +207,44 @@ fn wrong_usage_exits_with_2() {
 }
 
 #[test]
+fn parameters_have_names_where_the_model_names_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let named = folder.path().join("named.json");
+    let mut model: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(ISLANDS).unwrap()).unwrap();
+    model["parameters"] = serde_json::json!(["one", "two", "migration"]);
+    std::fs::write(&named, model.to_string()).unwrap();
+    let named = named.to_str().unwrap();
+    let by_name = |theta: &str| stdout(&elimap(&["moments", named, "--theta", theta]));
+    assert_eq!(by_name("migration=2,one=1,two=0.5"), by_name("1,0.5,2"));
+    let refused = |model: &str, theta: &str, expected: &str| {
+        let (code, message) = failure(&["moments", model, "--theta", theta]);
+        assert_eq!(code, 2, "{message}");
+        assert!(message.contains(expected), "{message}");
+    };
+    refused(named, "one=1,two=1", "--theta does not give migration");
+    refused(
+        named,
+        "one=1,two=1,three=1",
+        "no parameter `three`; it has one, two, migration",
+    );
+    refused(named, "one=1,one=2,two=3", "gives `one` twice");
+    refused(named, "one=1,2,3", "names some parameters and not 2");
+    refused(ISLANDS, "one=1,two=1,migration=1", "have no names");
+    refused(
+        ISLANDS,
+        "1 0.5 2",
+        "separate the parameters by commas: `1,0.5,2`",
+    );
+    refused(
+        ISLANDS,
+        "1;0.5",
+        "separate the parameters by commas: `1,0.5`",
+    );
+    refused(ISLANDS, "one", "`one` is not a number");
+}
+
+#[test]
 fn failed_runs_exit_with_1_and_say_why() {
     let (code, message) = failure(&["moments", ISLANDS, "--theta", "1,0.5"]);
     assert_eq!(code, 1);

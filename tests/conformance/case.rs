@@ -191,6 +191,24 @@ pub(crate) fn decode_array(value: &Value) -> Result<Array, String> {
                 .map(|v| int(v).map(|x| x as u8))
                 .collect::<Result<_, _>>()?,
         ),
+        DType::U16 => Array::from_vec(
+            shape,
+            data.iter()
+                .map(|v| int(v).map(|x| x as u16))
+                .collect::<Result<_, _>>()?,
+        ),
+        DType::I8 => Array::from_vec(
+            shape,
+            data.iter()
+                .map(|v| int(v).map(|x| x as i8))
+                .collect::<Result<_, _>>()?,
+        ),
+        DType::I16 => Array::from_vec(
+            shape,
+            data.iter()
+                .map(|v| int(v).map(|x| x as i16))
+                .collect::<Result<_, _>>()?,
+        ),
         DType::U32 => Array::from_vec(
             shape,
             data.iter()
@@ -242,6 +260,9 @@ pub(crate) fn encode_array(array: &Array) -> Value {
     let data = match array.dtype() {
         DType::Bool => list::<bool>(array, |x| json!(x)),
         DType::U8 => list::<u8>(array, |x| json!(x)),
+        DType::U16 => list::<u16>(array, |x| json!(x)),
+        DType::I8 => list::<i8>(array, |x| json!(x)),
+        DType::I16 => list::<i16>(array, |x| json!(x)),
         DType::U32 => list::<u32>(array, |x| json!(x)),
         DType::U64 => list::<u64>(array, |x| json!(x)),
         DType::I32 => list::<i32>(array, |x| json!(x)),

@@ -137,6 +137,9 @@ fn bits(array: &Array) -> Vec<u64> {
     match array.dtype() {
         DType::Bool => of(array, |x: bool| x.into()),
         DType::U8 => of(array, |x: u8| x.into()),
+        DType::U16 => of(array, |x: u16| x.into()),
+        DType::I8 => of(array, |x: i8| x as u64),
+        DType::I16 => of(array, |x: i16| x as u64),
         DType::U32 => of(array, |x: u32| x.into()),
         DType::U64 => of(array, |x: u64| x),
         DType::I32 => of(array, |x: i32| x as u64),

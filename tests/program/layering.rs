@@ -17,7 +17,7 @@ const FLOORS: [&[&str]; 12] = [
     &["transform"],
     &["numpy"],
     &["random", "special"],
-    &["lax", "linalg", "nn", "stats"],
+    &["fft", "lax", "linalg", "nn", "stats"],
 ];
 
 fn sources(dir: &Path) -> Vec<PathBuf> {

@@ -59,7 +59,7 @@ fn grammar_errors_say_what_is_expected_and_found() {
     line 1, column 2: expected `lambda`, found the end of the text
     line 1, column 10: the constant `a:f32[3]` has no array; give one per constant, in the order of the text, with `ProgramParser::constant`
     line 1, column 12: expected `.`, found `a`
-    line 1, column 14: expected an element type (bool, u8, u32, u64, i32, i64, f32, f64), found `f16`
+    line 1, column 14: expected an element type (bool, u8, u16, u32, u64, i8, i16, i32, i64, f32, f64), found `f16`
     line 1, column 34: expected the end of the text, found `}`
     line 1, column 18: expected `]`, found `x`
     line 1, column 18: expected an axis length, found `99999999999999999999`
@@ -153,7 +153,7 @@ fn operations_and_parameters_must_be_known() {
         "c:f32[3] = cumsum[axis=0 reverse=1] a",
         "c:f32[3] = sort[dimension=0 is_stable=False num_keys=1] a",
         "c:i32[] = argmax[axes=(0, 1) index_dtype=int32] a",
-        "c:i32[] = argmax[axes=(0,) index_dtype=int16] a",
+        "c:i32[] = argmax[axes=(0,) index_dtype=int128] a",
         "c:f32[5] = pad[padding_config=((1, 1),)] a 0.0:f32[]",
         "c:f32[5] = pad[padding_config=((1, 1, -1),)] a 0.0:f32[]",
         "c:f32[] = dot_general[dimension_numbers=([0], [0])] a a",
@@ -180,7 +180,7 @@ fn operations_and_parameters_must_be_known() {
     line 2, column 30: expected `True` or `False` for `reverse`, found `1`
     line 2, column 33: expected `True` for `is_stable`, found `False`
     line 2, column 22: expected a tuple of one axis for `axes`, found `(0, 1)`
-    line 2, column 32: expected an element type for `index_dtype`, found `int16`
+    line 2, column 32: expected an element type for `index_dtype`, found `int128`
     line 2, column 20: expected a tuple of tuples of 3 numbers for `padding_config`, found `((1, 1),)`
     line 2, column 16: expected interior padding of 0 or more, found less
     line 2, column 27: expected numbers such as `(([1], [0]), ([], []))` for `dimension_numbers`, found `([0], [0])`

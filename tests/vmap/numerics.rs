@@ -33,17 +33,20 @@ fn kind(tensor: Tensor) -> OpErrorKind {
 
 #[test]
 fn n1_promotion_table_of_strong_types() {
-    use DType::{Bool, F32, F64, I32, I64, U8, U32, U64};
-    // One row per type: with bool, u8, u32, u64, i32, i64, f32, f64.
+    use DType::{Bool, F32, F64, I8, I16, I32, I64, U8, U16, U32, U64};
+    // One row per type: with bool, u8, u16, u32, u64, i8, i16, i32, i64, f32, f64.
     let table = [
-        (Bool, [Bool, U8, U32, U64, I32, I64, F32, F64]),
-        (U8, [U8, U8, U32, U64, I32, I64, F32, F64]),
-        (U32, [U32, U32, U32, U64, I64, I64, F32, F64]),
-        (U64, [U64, U64, U64, U64, F64, F64, F32, F64]),
-        (I32, [I32, I32, I64, F64, I32, I64, F32, F64]),
-        (I64, [I64, I64, I64, F64, I64, I64, F32, F64]),
-        (F32, [F32, F32, F32, F32, F32, F32, F32, F64]),
-        (F64, [F64; 8]),
+        (Bool, DType::ALL),
+        (U8, [U8, U8, U16, U32, U64, I16, I16, I32, I64, F32, F64]),
+        (U16, [U16, U16, U16, U32, U64, I32, I32, I32, I64, F32, F64]),
+        (U32, [U32, U32, U32, U32, U64, I64, I64, I64, I64, F32, F64]),
+        (U64, [U64, U64, U64, U64, U64, F64, F64, F64, F64, F32, F64]),
+        (I8, [I8, I16, I32, I64, F64, I8, I16, I32, I64, F32, F64]),
+        (I16, [I16, I16, I32, I64, F64, I16, I16, I32, I64, F32, F64]),
+        (I32, [I32, I32, I32, I64, F64, I32, I32, I32, I64, F32, F64]),
+        (I64, [I64, I64, I64, I64, F64, I64, I64, I64, I64, F32, F64]),
+        (F32, [F32, F32, F32, F32, F32, F32, F32, F32, F32, F32, F64]),
+        (F64, [F64; 11]),
     ];
     for (a, row) in table {
         for (b, wanted) in DType::ALL.into_iter().zip(row) {

@@ -103,15 +103,15 @@ pub enum NpyKind {
     Bool,
     /// numpy's `uint8`.
     U8,
-    /// numpy's `uint16`, which becomes [`DType::I32`].
+    /// numpy's `uint16`.
     U16,
     /// numpy's `uint32`.
     U32,
     /// numpy's `uint64`.
     U64,
-    /// numpy's `int8`, which becomes [`DType::I32`].
+    /// numpy's `int8`.
     I8,
-    /// numpy's `int16`, which becomes [`DType::I32`].
+    /// numpy's `int16`.
     I16,
     /// numpy's `int32`.
     I32,
@@ -166,8 +166,7 @@ impl NpyKind {
         }
     }
 
-    /// The element type an [`Array`] of such a file has: the same, and `int32` for the integers of 8 and 16 bits that
-    /// arrays do not have.
+    /// The element type an [`Array`] of such a file has: the same.
     #[must_use]
     pub const fn dtype(self) -> DType {
         match self {
@@ -175,7 +174,10 @@ impl NpyKind {
             NpyKind::U8 => DType::U8,
             NpyKind::U32 => DType::U32,
             NpyKind::U64 => DType::U64,
-            NpyKind::U16 | NpyKind::I8 | NpyKind::I16 | NpyKind::I32 => DType::I32,
+            NpyKind::U16 => DType::U16,
+            NpyKind::I8 => DType::I8,
+            NpyKind::I16 => DType::I16,
+            NpyKind::I32 => DType::I32,
             NpyKind::I64 => DType::I64,
             NpyKind::F32 => DType::F32,
             NpyKind::F64 => DType::F64,
@@ -188,8 +190,11 @@ impl From<DType> for NpyKind {
         match dtype {
             DType::Bool => NpyKind::Bool,
             DType::U8 => NpyKind::U8,
+            DType::U16 => NpyKind::U16,
             DType::U32 => NpyKind::U32,
             DType::U64 => NpyKind::U64,
+            DType::I8 => NpyKind::I8,
+            DType::I16 => NpyKind::I16,
             DType::I32 => NpyKind::I32,
             DType::I64 => NpyKind::I64,
             DType::F32 => NpyKind::F32,
@@ -418,11 +423,11 @@ impl Array {
         match header.dtype.kind {
             NpyKind::Bool => read_array::<bool, bool>(reader, &header, |x| x),
             NpyKind::U8 => read_array::<u8, u8>(reader, &header, |x| x),
-            NpyKind::U16 => read_array::<u16, i32>(reader, &header, i32::from),
+            NpyKind::U16 => read_array::<u16, u16>(reader, &header, |x| x),
             NpyKind::U32 => read_array::<u32, u32>(reader, &header, |x| x),
             NpyKind::U64 => read_array::<u64, u64>(reader, &header, |x| x),
-            NpyKind::I8 => read_array::<i8, i32>(reader, &header, i32::from),
-            NpyKind::I16 => read_array::<i16, i32>(reader, &header, i32::from),
+            NpyKind::I8 => read_array::<i8, i8>(reader, &header, |x| x),
+            NpyKind::I16 => read_array::<i16, i16>(reader, &header, |x| x),
             NpyKind::I32 => read_array::<i32, i32>(reader, &header, |x| x),
             NpyKind::I64 => read_array::<i64, i64>(reader, &header, |x| x),
             NpyKind::F32 => read_array::<f32, f32>(reader, &header, |x| x),

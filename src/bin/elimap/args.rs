@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::error::ErrorKind;
@@ -24,15 +25,15 @@ pub(crate) struct ModelArgs {
     /// The model: a graph in phasic's serialized form, or `-` for stdin
     #[arg(value_name = "GRAPH.json")]
     pub(crate) graph: PathBuf,
-    /// The parameters, separated by commas; without them one that has no name is 1, which is how phasic writes constant
-    /// rates
+    /// The parameters, separated by commas: in order, or each as NAME=NUMBER; without them one that has no name is 1, which is
+    /// how phasic writes constant rates
     #[arg(
         long,
-        value_name = "A,B,C",
+        value_name = "A,B,C|NAME=A,..",
         value_delimiter = ',',
         allow_hyphen_values = true
     )]
-    theta: Option<Vec<f64>>,
+    theta: Option<Vec<Parameter>>,
     /// A file of thetas, one per row: .npy of the shape (thetas, parameters), read chunk by chunk, or a JSON list of lists;
     /// `-` for stdin
     #[arg(long, value_name = "THETAS")]
@@ -137,12 +138,87 @@ impl ModelArgs {
     }
 }
 
+/// A parameter on the command line: a number, which may have a name before it.
+#[derive(Clone, Debug)]
+pub(crate) struct Parameter {
+    name: Option<String>,
+    value: f64,
+}
+
+impl FromStr for Parameter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, number) = match text.split_once('=') {
+            Some((name, number)) => (Some(name.trim().to_owned()), number.trim()),
+            None => (None, text.trim()),
+        };
+        let value = number.parse::<f64>().map_err(|_| {
+            let several = number
+                .split([' ', ';', ':', '\t'])
+                .filter(|part| !part.is_empty());
+            if several.clone().count() > 1
+                && several.clone().all(|part| part.parse::<f64>().is_ok())
+            {
+                let parts: Vec<&str> = several.collect();
+                format!("separate the parameters by commas: `{}`", parts.join(","))
+            } else {
+                format!(
+                    "`{number}` is not a number; write numbers separated by commas, or NAME=NUMBER"
+                )
+            }
+        })?;
+        Ok(Parameter { name, value })
+    }
+}
+
+/// The theta that parameters make: in order, or by the model's names for them.
+pub(crate) fn theta_of(given: &[Parameter], graph: &Graph) -> Result<Vec<f64>> {
+    let wrong =
+        |message: String| Err(clap::Error::raw(ErrorKind::ValueValidation, message + "\n").into());
+    if given.iter().all(|parameter| parameter.name.is_none()) {
+        return Ok(given.iter().map(|parameter| parameter.value).collect());
+    }
+    let names = graph.parameter_names();
+    if names.is_empty() {
+        return wrong(
+            "the model's parameters have no names; give --theta their numbers in order".to_owned(),
+        );
+    }
+    let mut theta = vec![None; names.len()];
+    for Parameter { name, value } in given {
+        let Some(name) = name else {
+            return wrong(format!(
+                "--theta names some parameters and not {value}; name all of them or none"
+            ));
+        };
+        let Some(place) = names.iter().position(|known| known == name) else {
+            return wrong(format!(
+                "the model has no parameter `{name}`; it has {}",
+                names.join(", ")
+            ));
+        };
+        if theta[place].replace(*value).is_some() {
+            return wrong(format!("--theta gives `{name}` twice"));
+        }
+    }
+    let missing: Vec<&str> = names
+        .iter()
+        .zip(&theta)
+        .filter_map(|(name, value)| value.is_none().then_some(&name[..]))
+        .collect();
+    if !missing.is_empty() {
+        return wrong(format!("--theta does not give {}", missing.join(", ")));
+    }
+    Ok(theta.into_iter().flatten().collect())
+}
+
 /// A theta that was given, or the one of a model that needs none: phasic writes constant rates as the coefficients of one
 /// parameter.
-pub(crate) fn theta_or_default(given: Option<&[f64]>, graph: &Graph) -> Result<Vec<f64>> {
+pub(crate) fn theta_or_default(given: Option<&[Parameter]>, graph: &Graph) -> Result<Vec<f64>> {
     let names = graph.parameter_names();
     match (given, graph.param_length()) {
-        (Some(theta), _) => Ok(theta.to_vec()),
+        (Some(given), _) => theta_of(given, graph),
         (None, 0) => Ok(Vec::new()),
         (None, 1) if names.is_empty() => {
             notice("no --theta: the one parameter is 1, as for the constant rates of phasic");

@@ -13,8 +13,11 @@ use crate::ops::{
 pub(in crate::exec) struct Arena {
     bool: Slots<bool>,
     u8: Slots<u8>,
+    u16: Slots<u16>,
     u32: Slots<u32>,
     u64: Slots<u64>,
+    i8: Slots<i8>,
+    i16: Slots<i16>,
     i32: Slots<i32>,
     i64: Slots<i64>,
     f32: Slots<f32>,
@@ -55,8 +58,11 @@ impl<T: Copy + Default> Slots<T> {
 pub(super) enum Elements<'a> {
     Bool(&'a [bool]),
     U8(&'a [u8]),
+    U16(&'a [u16]),
     U32(&'a [u32]),
     U64(&'a [u64]),
+    I8(&'a [i8]),
+    I16(&'a [i16]),
     I32(&'a [i32]),
     I64(&'a [i64]),
     F32(&'a [f32]),
@@ -68,8 +74,11 @@ pub(super) enum Elements<'a> {
 pub(super) enum ElementsMut<'a> {
     Bool(&'a mut [bool]),
     U8(&'a mut [u8]),
+    U16(&'a mut [u16]),
     U32(&'a mut [u32]),
     U64(&'a mut [u64]),
+    I8(&'a mut [i8]),
+    I16(&'a mut [i16]),
     I32(&'a mut [i32]),
     I64(&'a mut [i64]),
     F32(&'a mut [f32]),
@@ -144,7 +153,7 @@ macro_rules! values {
         }
     };
 }
-values!(Bool bool, U8 u8, U32 u32, U64 u64, I32 i32, I64 i64, F32 f32, F64 f64);
+values!(Bool bool, U8 u8, U16 u16, U32 u32, U64 u64, I8 i8, I16 i16, I32 i32, I64 i64, F32 f32, F64 f64);
 
 /// An operand of a call.
 #[derive(Debug)]
@@ -299,8 +308,11 @@ impl Frame<'_, '_, '_> {
                         DType::F64 => run!(f64),
                         DType::Bool
                         | DType::U8
+                        | DType::U16
                         | DType::U32
                         | DType::U64
+                        | DType::I8
+                        | DType::I16
                         | DType::I32
                         | DType::I64 => mistyped(),
                     }

@@ -160,7 +160,7 @@ macro_rules! integer_blocks {
         }
     )*};
 }
-integer_blocks!(u8, u32, u64, i32, i64);
+integer_blocks!(u8, u16, u32, u64, i8, i16, i32, i64);
 
 macro_rules! float_blocks {
     ($($ty:ty),*) => {$(

@@ -262,8 +262,11 @@ fn index_vectors(indices: &Array) -> Cow<'_, [i64]> {
     }
     match indices.dtype() {
         DType::I64 => indices.elements::<i64>(),
+        DType::I8 => widen::<i8>(indices, i64::from),
+        DType::I16 => widen::<i16>(indices, i64::from),
         DType::I32 => widen::<i32>(indices, i64::from),
         DType::U8 => widen::<u8>(indices, i64::from),
+        DType::U16 => widen::<u16>(indices, i64::from),
         DType::U32 => widen::<u32>(indices, i64::from),
         DType::U64 => widen::<u64>(indices, |x| i64::try_from(x).unwrap_or(i64::MAX)),
         // Not indices: the type rule refuses them.

@@ -173,8 +173,11 @@ macro_rules! integers {
 }
 integers! {
     u8 u8: |x| x, Ord::min(x, 1);
+    u16 u16: |x| x, Ord::min(x, 1);
     u32 u32: |x| x, Ord::min(x, 1);
     u64 u64: |x| x, Ord::min(x, 1);
+    i8 u8: |x| x.wrapping_abs(), x.signum();
+    i16 u16: |x| x.wrapping_abs(), x.signum();
     i32 u32: |x| x.wrapping_abs(), x.signum();
     i64 u64: |x| x.wrapping_abs(), x.signum();
 }

@@ -88,8 +88,11 @@ macro_rules! fold {
 fold! {
     bool: Max Min And Or Xor;
     u8: Sum Prod Max Min And Or Xor;
+    u16: Sum Prod Max Min And Or Xor;
     u32: Sum Prod Max Min And Or Xor;
     u64: Sum Prod Max Min And Or Xor;
+    i8: Sum Prod Max Min And Or Xor;
+    i16: Sum Prod Max Min And Or Xor;
     i32: Sum Prod Max Min And Or Xor;
     i64: Sum Prod Max Min And Or Xor;
     f32: Sum Prod Max Min;

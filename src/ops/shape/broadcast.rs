@@ -126,8 +126,11 @@ fn iota(dtype: DType, shape: &[usize], dimension: usize) -> Array {
     match dtype {
         DType::Bool => Array::zeros(dtype, shape),
         DType::U8 => count(shape, dimension, |i| i as u8),
+        DType::U16 => count(shape, dimension, |i| i as u16),
         DType::U32 => count(shape, dimension, |i| i as u32),
         DType::U64 => count(shape, dimension, |i| i as u64),
+        DType::I8 => count(shape, dimension, |i| i as i8),
+        DType::I16 => count(shape, dimension, |i| i as i16),
         DType::I32 => count(shape, dimension, |i| i as i32),
         DType::I64 => count(shape, dimension, |i| i as i64),
         DType::F32 => count(shape, dimension, |i| i as f32),

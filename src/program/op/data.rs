@@ -229,6 +229,13 @@ pub struct TriangularSolve {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Solve;
 
+/// The operand's bits read as another type: narrower elements come along a new last axis, wider ones use one up.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BitcastConvertType {
+    /// The type of the result.
+    pub dtype: DType,
+}
+
 /// The operand itself, of derivative zero.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StopGradient;

@@ -19,10 +19,10 @@ pub use control::{
     HostCall, Scan, ScatterApply, While,
 };
 pub use data::{
-    ArgReduce, Binary, BroadcastInDim, Cholesky, Clamp, Concatenate, ConvertElementType,
-    Cumulative, DotGeneral, DynamicSlice, DynamicUpdateSlice, Gather, IntegerPow, Iota, Pad,
-    Reduce, Reshape, Rev, Scatter, SelectN, Slice, Solve, Sort, Squeeze, StopGradient, TopK,
-    Transpose, TriangularSolve, Unary,
+    ArgReduce, Binary, BitcastConvertType, BroadcastInDim, Cholesky, Clamp, Concatenate,
+    ConvertElementType, Cumulative, DotGeneral, DynamicSlice, DynamicUpdateSlice, Gather,
+    IntegerPow, Iota, Pad, Reduce, Reshape, Rev, Scatter, SelectN, Slice, Solve, Sort, Squeeze,
+    StopGradient, TopK, Transpose, TriangularSolve, Unary,
 };
 pub use kinds::{
     ArgReduceOp, BinaryOp, CheckpointPolicy, CollectiveOp, CumulativeOp, DotDims, GatherDims,
@@ -43,6 +43,7 @@ macro_rules! for_each_op {
                 Binary (BinaryOp),
                 IntegerPow "integer_pow",
                 ConvertElementType "convert_element_type",
+                BitcastConvertType "bitcast_convert_type",
                 SelectN "select_n",
                 Clamp "clamp",
                 BroadcastInDim "broadcast_in_dim",

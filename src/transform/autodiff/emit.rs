@@ -59,8 +59,11 @@ pub(super) fn zeros(builder: &mut ProgramBuilder, ty: &TensorType) -> Result<Ato
     let zero = match ty.dtype {
         DType::Bool => Scalar::Bool(false),
         DType::U8 => Scalar::U8(0),
+        DType::U16 => Scalar::U16(0),
         DType::U32 => Scalar::U32(0),
         DType::U64 => Scalar::U64(0),
+        DType::I8 => Scalar::I8(0),
+        DType::I16 => Scalar::I16(0),
         DType::I32 => Scalar::I32(0),
         DType::I64 => Scalar::I64(0),
         DType::F32 => Scalar::F32(0.0),

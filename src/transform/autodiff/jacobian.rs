@@ -214,8 +214,11 @@ fn unit_vectors(types: &[TensorType]) -> Vec<Tensor> {
             DType::F64
             | DType::Bool
             | DType::U8
+            | DType::U16
             | DType::U32
             | DType::U64
+            | DType::I8
+            | DType::I16
             | DType::I32
             | DType::I64 => Array::from_vec(shape, units),
         };

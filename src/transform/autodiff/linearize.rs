@@ -107,8 +107,11 @@ fn ones(builder: &mut ProgramBuilder, ty: &TensorType) -> Result<Atom, Error> {
         DType::F64
         | DType::Bool
         | DType::U8
+        | DType::U16
         | DType::U32
         | DType::U64
+        | DType::I8
+        | DType::I16
         | DType::I32
         | DType::I64 => Scalar::F64(1.0),
     };

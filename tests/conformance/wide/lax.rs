@@ -64,6 +64,10 @@ pub(super) fn run(call: &Call<'_>, op: &str) -> Result<Option<Vec<Tensor>>, Erro
                 _ => lax::reduce_xor(x, over),
             }
         }
+        "lax.bitcast_convert_type" => {
+            let dtype = call.dtype_or("new_dtype", DType::F64)?;
+            x()?.bitcast(dtype)
+        }
         "lax.top_k" => {
             let (values, positions) = x()?.top_k(call.size("k").unwrap_or(1))?;
             return Ok(Some(vec![values, positions]));

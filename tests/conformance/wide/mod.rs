@@ -1,5 +1,6 @@
 //! The wide vocabulary: functions by JAX's names, keywords and defaults.
 
+mod fft;
 mod lax;
 mod linalg;
 mod names;
@@ -30,6 +31,7 @@ pub(super) fn run(equation: &Equation<'_>, op: &str) -> Result<Option<Vec<Tensor
     for family in [
         reductions::run,
         numpy::run,
+        fft::run,
         lax::run,
         linalg::run,
         random::run,

@@ -580,7 +580,22 @@ pub(super) fn run(call: &Call<'_>, op: &str) -> Result<Option<Vec<Tensor>>, Erro
         "scipy.signal.convolve" | "scipy.signal.fftconvolve" => {
             jnp::convolve(x()?, call.arg(1)?, convolve_mode(call, "full"))
         }
-        "interp" => jnp::interp(x()?, call.arg(1)?, call.arg(2)?),
+        "interp" => {
+            let (x, xp, fp) = (x()?, call.arg(1)?, call.arg(2)?);
+            let end = |key: &str| match call.number(key) {
+                Some(value) => Ok(Some(Tensor::from(value))),
+                None => call.named(key),
+            };
+            match (call.number("period"), end("left")?, end("right")?) {
+                (Some(period), _, _) => jnp::interp_periodic(x, xp, fp, period),
+                (None, None, None) => jnp::interp(x, xp, fp),
+                (None, left, right) => {
+                    let left = left.unwrap_or_else(|| fp.index(0, 0));
+                    let right = right.unwrap_or_else(|| fp.index(0, -1));
+                    jnp::interp_between(x, xp, fp, left, right)
+                }
+            }
+        }
         "searchsorted" => {
             jnp::searchsorted(x()?, call.arg(1)?, call.text("side", "left") == "right")
         }

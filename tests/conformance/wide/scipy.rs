@@ -1,7 +1,10 @@
 //! Functions of `jax.scipy.special` and `jax.scipy.stats`.
 
 use elimap::prelude::*;
+use elimap::stats::RankMethod;
 use elimap::{Error, special, stats};
+
+use serde_json::Value;
 
 use super::{Call, one};
 
@@ -147,15 +150,27 @@ fn distribution(call: &Call<'_>, name: &str) -> Result<Option<Vec<Tensor>>, Erro
         }
         "sem" => {
             let x = call.arg(0)?;
-            return one(stats::sem(x, call.axis(0), call.size("ddof").unwrap_or(1)));
+            let ddof = call.size("ddof").unwrap_or(1);
+            let (x, axis) = match call.json.get("axis") {
+                Some(Value::Null) => (elimap::numpy::ravel(x), 0),
+                _ => (x, call.axis(0)),
+            };
+            let out = stats::sem(&x, axis, ddof);
+            return one(call.kept(out, &[axis], x.rank()));
         }
         "rankdata" => {
             let x = call.arg(0)?;
+            let method = match call.text("method", "average") {
+                "min" => RankMethod::Min,
+                "max" => RankMethod::Max,
+                "dense" => RankMethod::Dense,
+                "ordinal" => RankMethod::Ordinal,
+                _ => RankMethod::Average,
+            };
             return one(match call.int("axis") {
-                Some(axis) => {
-                    stats::rankdata(x.moveaxis(axis as isize, -1)).moveaxis(-1, axis as isize)
-                }
-                None => stats::rankdata(elimap::numpy::ravel(x)),
+                Some(axis) => stats::rankdata_by(x.moveaxis(axis as isize, -1), method)
+                    .moveaxis(-1, axis as isize),
+                None => stats::rankdata_by(elimap::numpy::ravel(x), method),
             });
         }
         _ => {}

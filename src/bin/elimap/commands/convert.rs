@@ -9,7 +9,7 @@ use ndarray::Array2;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::args::{read_text, theta_or_default};
+use crate::args::{Parameter, read_text, theta_or_default};
 use crate::commands::show::formula;
 use crate::output::{Text, numbers, write_atomically};
 
@@ -34,11 +34,11 @@ pub(crate) struct Args {
     /// The parameters, separated by commas, for matrices and entries
     #[arg(
         long,
-        value_name = "A,B,C",
+        value_name = "A,B,C|NAME=A,..",
         value_delimiter = ',',
         allow_hyphen_values = true
     )]
-    theta: Option<Vec<f64>>,
+    theta: Option<Vec<Parameter>>,
     /// Write to a file instead of stdout; it appears when it is complete
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail, ensure};
 use elimap::phase::{Clock, Eliminator, TraceCache};
 
-use crate::args::{RewardArgs, read_graph, theta_or_default};
+use crate::args::{Parameter, RewardArgs, read_graph, theta_or_default};
 use crate::io::vector;
 use crate::output::{Text, check_target};
 use crate::plot::curves::Curves;
@@ -40,12 +40,12 @@ pub(crate) struct Args {
     /// The parameters, separated by commas
     #[arg(
         long,
-        value_name = "A,B,C",
+        value_name = "A,B,C|NAME=A,..",
         value_delimiter = ',',
         allow_hyphen_values = true,
         requires = "curve"
     )]
-    theta: Option<Vec<f64>>,
+    theta: Option<Vec<Parameter>>,
     /// The times of the curve; by default from 0 to where 0.2 % are left
     #[arg(
         long,

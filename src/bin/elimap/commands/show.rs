@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use elimap::phase::{Clock, Edge, Graph, VertexId};
 use serde_json::{Value, json};
 
-use crate::args::read_graph;
+use crate::args::{Parameter, read_graph, theta_of};
 use crate::output::Text;
 
 /// Show a model: its states, its start and its transitions
@@ -25,11 +25,11 @@ pub(crate) struct Args {
     /// Show numbers at these parameters, separated by commas
     #[arg(
         long,
-        value_name = "A,B,C",
+        value_name = "A,B,C|NAME=A,..",
         value_delimiter = ',',
         allow_hyphen_values = true
     )]
-    theta: Option<Vec<f64>>,
+    theta: Option<Vec<Parameter>>,
     /// At most so many vertices
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: usize,
@@ -100,7 +100,9 @@ fn edges_from(graph: &Graph, vertex: VertexId) -> Vec<Edge<'_>> {
 
 pub(crate) fn run(args: &Args) -> Result<Text> {
     let graph = read_graph(&args.graph)?;
-    if let Some(theta) = &args.theta {
+    let theta = args.theta.as_deref().map(|given| theta_of(given, &graph));
+    let theta = theta.transpose()?;
+    if let Some(theta) = &theta {
         ensure!(
             theta.len() == graph.param_length(),
             "theta has length {}, but the graph has {} parameters; pass one number for each",
@@ -108,7 +110,7 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
             graph.param_length()
         );
     }
-    let number = |edge: &Edge<'_>| match &args.theta {
+    let number = |edge: &Edge<'_>| match &theta {
         Some(theta) => value(edge, theta).to_string(),
         None => formula(&graph, edge),
     };
