@@ -37,6 +37,17 @@ fn gathered<T: Element>(array: &ArrayViewD<'_, T>) -> Vec<T> {
         return Vec::new();
     };
     let mut out = buffer(array.len(), any);
+    if array.strides().last() == Some(&1) {
+        // A part of a larger array: its rows are slices.
+        let length = array.shape()[array.ndim() - 1];
+        for (row, out) in array.rows().into_iter().zip(out.chunks_exact_mut(length)) {
+            match row.to_slice() {
+                Some(row) => out.copy_from_slice(row),
+                None => out.iter_mut().zip(row).for_each(|(out, &x)| *out = x),
+            }
+        }
+        return out;
+    }
     if let Ok(mut target) = ArrayViewMutD::from_shape(IxDyn(array.shape()), &mut out) {
         target.assign(array);
     }

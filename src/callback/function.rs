@@ -367,7 +367,7 @@ impl Callback {
     ///     table.get(i as usize).copied().ok_or_else(|| format!("no entry {i}"))
     /// });
     /// let error = vmap(&at).in_axes((None, 0)).call((vec![0.5, 0.25], vec![1_i64, 7])).unwrap_err();
-    /// assert_eq!(error.to_string(), "callback `at` failed at lane [1]: no entry 7");
+    /// assert!(error.to_string().starts_with("callback `at` failed at lane [1]: no entry 7"));
     /// # Ok::<(), elimap::Error>(())
     /// ```
     pub fn of<A, F: HostFunction<A>>(name: &str, function: F) -> Self {

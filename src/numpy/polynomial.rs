@@ -47,7 +47,7 @@ compositions! {
         Ok(p - q)
     }
     /// The product of two polynomials.
-    [polymul(vec![1, 2], vec![3, 4]) => f64 [3.0, 10.0, 8.0]]
+    [polymul(vec![1_i64, 2], vec![3_i64, 4]) => f64 [3.0, 10.0, 8.0]]
     fn polymul(p, q;) { Ok(super::convolve(atleast_1d(p), atleast_1d(q), super::ConvolveMode::Full)) }
     /// The `m`-th derivative of a polynomial.
     [polyder(vec![1.0, 2.0, 3.0], 1) => f64 [2.0, 2.0]]

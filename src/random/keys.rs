@@ -61,7 +61,7 @@ impl Key {
     ///
     /// ```
     /// use elimap::random::Key;
-    /// assert_eq!(Key::from_data(vec![0_u32, 5])?.shape(), []);
+    /// assert!(Key::from_data(vec![0_u32, 5])?.shape().is_empty());
     /// # Ok::<(), elimap::Error>(())
     /// ```
     #[track_caller]
@@ -93,7 +93,7 @@ impl Key {
     /// ```
     /// use elimap::random::{self, Key};
     /// let keys = random::split(&Key::new(0), 2);
-    /// assert_eq!(keys.get(0).shape(), []);
+    /// assert!(keys.get(0).shape().is_empty());
     /// ```
     #[track_caller]
     #[must_use]

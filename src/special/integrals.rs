@@ -79,14 +79,15 @@ compositions! {
     [spence(vec![1.0]) => f64 [0.0]]
     fn spence(x;) {
         let x = float(&x);
-        let (low, high) = (x.less(0.5), x.greater(2.0));
+        let high = x.greater(2.0);
         let safe = where_(x.greater(0.0), &x, 1.0);
-        let near = where_(&low, 1.0 - &safe, where_(&high, 1.0 / &safe, &safe));
-        let value = dilogarithm(&near);
-        let log = safe.ln();
-        let down = PI * PI / 6.0 - &log * (-where_(&low, &safe, 0.25)).log1p() - &value;
-        let up = log.square() * -0.5 - &value;
-        let value = where_(low, down, where_(high, up, value));
+        // Large arguments by their inverse, and small ones by their distance from 1.
+        let inner = where_(&high, 1.0 / &safe, &safe);
+        let low = inner.less(0.5);
+        let value = dilogarithm(&where_(&low, 1.0 - &inner, &inner));
+        let down = PI * PI / 6.0 - inner.ln() * (-where_(&low, &inner, 0.25)).log1p() - &value;
+        let value = where_(low, down, value);
+        let value = where_(high, safe.ln().square() * -0.5 - &value, value);
         let value = where_(x.equal(0.0), PI * PI / 6.0, value);
         Ok(where_(x.greater_equal(0.0), value, f64::NAN))
     }

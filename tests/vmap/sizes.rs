@@ -134,6 +134,7 @@ fn a_payload_that_panics_when_dropped_is_an_error_like_any_other() {
     });
     let error = host.call((1.0,)).unwrap_err();
     let text = error.to_string();
-    let start = "callback `spiteful` failed: the host function panicked: (no message) (at tests/vmap/";
+    let start =
+        "callback `spiteful` failed: the host function panicked: (no message) (at tests/vmap/";
     assert!(text.starts_with(start), "{text}");
 }

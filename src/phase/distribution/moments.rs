@@ -450,6 +450,8 @@ pub(crate) fn correlations(covariance: &Array2<f64>) -> Array2<f64> {
             *value = 1.0;
         } else {
             *value /= covariance[[i, i]].sqrt() * covariance[[j, j]].sqrt();
+            // Roundings may lead beyond 1; what is not a number stays so.
+            *value = value.clamp(-1.0, 1.0);
         }
     }
     out

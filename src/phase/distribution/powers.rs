@@ -290,7 +290,7 @@ impl Powers {
         }
     }
 
-    /// What is known after these numbers of steps, in any order, each at least 1.
+    /// What is known after these numbers of steps, in any order.
     pub(crate) fn at(&self, counts: &[u64]) -> Result<Vec<Count>, TooMany> {
         let mut order: Vec<usize> = (0..counts.len()).collect();
         order.sort_by_key(|&place| counts[place]);
@@ -309,7 +309,7 @@ impl Powers {
             // All but the last step, by the bits of their number; the last one says what it absorbs.
             let mut rows: Vec<(u64, March<'_>)> = counts
                 .iter()
-                .map(|&count| (count - 1, self.march()))
+                .map(|&count| (count.saturating_sub(1), self.march()))
                 .collect();
             let mut level = self.one_step();
             let mut bit = 1_u64;
@@ -324,8 +324,8 @@ impl Powers {
                 level = level.square();
                 bit *= 2;
             }
-            for (found, (_, march)) in found.iter_mut().zip(&mut rows) {
-                *found = Some(march.step());
+            for ((found, (_, march)), &count) in found.iter_mut().zip(&mut rows).zip(counts) {
+                *found = (count > 0).then(|| march.step());
             }
         }
         Ok(found

@@ -85,9 +85,7 @@ pub fn jvp_has_aux<A: Tree, F: Func<A, Out = (V, X)>, V: Tree, X: Tree>(
     primals: impl Arguments<A>,
     tangents: impl Flatten,
 ) -> Result<(V, V, X), Error> {
-    forward(&function, primals, tangents, Location::caller(), |out| {
-        out
-    })
+    forward(&function, primals, tangents, Location::caller(), |out| out)
 }
 
 fn forward<A: Tree, F: Func<A>, V: Tree, X: Tree>(
