@@ -9,20 +9,20 @@ pub mod tutorial_vmap;
 
 /// Coming from phasic: its calls, and the calls here.
 #[cfg(feature = "phase")]
-#[doc = include_str!("../../docs/from-phasic.md")]
+#[doc = include_str!("../../doc/from-phasic.md")]
 pub mod from_phasic {}
 
 /// Coming from PhaseTypeR: its calls, and the calls here.
 #[cfg(feature = "phase")]
-#[doc = include_str!("../../docs/from-phasetyper.md")]
+#[doc = include_str!("../../doc/from-phasetyper.md")]
 pub mod from_phasetyper {}
 
 /// Coming from PhaseGen: its calls, and the calls here.
 #[cfg(feature = "phase")]
-#[doc = include_str!("../../docs/from-phasegen.md")]
+#[doc = include_str!("../../doc/from-phasegen.md")]
 pub mod from_phasegen {}
 
 /// Phase-type distributions, a primer.
 #[cfg(feature = "phase")]
-#[doc = include_str!("../../docs/phase-types.md")]
+#[doc = include_str!("../../doc/phase-types.md")]
 pub mod phase_types {}

@@ -1,13 +1,13 @@
 //! The pages for users of other programs: every call in their tables occurs in the code below them, which is run.
 
 const PAGES: [(&str, &str, usize); 3] = [
-    ("phasic", include_str!("../../docs/from-phasic.md"), 100),
+    ("phasic", include_str!("../../doc/from-phasic.md"), 100),
     (
         "PhaseTypeR",
-        include_str!("../../docs/from-phasetyper.md"),
+        include_str!("../../doc/from-phasetyper.md"),
         13,
     ),
-    ("PhaseGen", include_str!("../../docs/from-phasegen.md"), 13),
+    ("PhaseGen", include_str!("../../doc/from-phasegen.md"), 13),
 ];
 
 fn squeezed(text: &str) -> String {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Draws the pictures of docs/phase-types.md with the program itself.
+# Draws the pictures of doc/phase-types.md with the program itself.
 set -euo pipefail
 cd "$(dirname "$0")/pictures"
 elimap=${ELIMAP:-../../target/release/elimap}
