@@ -8,10 +8,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use ndarray::{Array2, Array3, ArrayD, ArrayView2, s};
+use ndarray::{Array2, Array3, ArrayD, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
-use crate::phase::evaluate::group::{Group, Job};
+use crate::phase::evaluate::group::{Group, Job, Row};
 use crate::phase::evaluate::quantity::{Quantity, Recipe};
 use crate::phase::numeric::error::NumericError;
 use crate::phase::numeric::kernel::Retain;
@@ -422,41 +422,67 @@ impl Batch {
             return Ok(out);
         }
         let job = Job::new(&self.trace, recipe);
-        if thetas.nrows() <= S::COUNT {
-            Group::<S>::new(&job).answer(&job, 0, thetas, &mut out)?;
+        let rows: Vec<Row<'_>> = out.chunks_mut(width).enumerate().collect();
+        if rows.len() <= S::COUNT {
+            Group::<S>::new(&job).answer(&job, thetas, rows, false)?;
             return Ok(out);
         }
         prepare_threads();
         // Fresh memory costs more than a replay, so workspaces go round: as many as there are threads at work.
         let idle: Mutex<Vec<Group<S>>> = Mutex::new(Vec::new());
+        let (waiting, first) = self.pass(&job, &idle, thetas, rows, true);
+        let (_, second) = self.pass(&job, &idle, thetas, waiting, false);
+        match (first, second) {
+            (Some(a), Some(b)) => Err(if row_of(&b) < row_of(&a) { b } else { a }),
+            (Some(error), None) | (None, Some(error)) => Err(error),
+            (None, None) => Ok(out),
+        }
+    }
+
+    /// Answers rows, group by group over all threads; the rows that [wait](Group::answer), and the first error.
+    fn pass<'o, S: Lanes>(
+        &self,
+        job: &Job<'_>,
+        idle: &Mutex<Vec<Group<S>>>,
+        thetas: ArrayView2<'_, f64>,
+        rows: Vec<Row<'o>>,
+        may_wait: bool,
+    ) -> (Vec<Row<'o>>, Option<NumericError>) {
         // A task should be long against what it costs to hand it out.
         let groups = (TASK / (self.trace.ranks().cost() * S::COUNT as u64 + 1)).max(1) as usize;
-        let outcomes: Vec<Result<(), NumericError>> = out
-            .par_chunks_mut(groups * S::COUNT * width)
-            .enumerate()
-            .map(|(index, out)| {
+        let outcomes: Vec<Result<Vec<Row<'o>>, NumericError>> = rows
+            .into_par_iter()
+            .chunks(S::COUNT)
+            .with_min_len(groups)
+            .map(|rows| {
+                let numbers: Vec<usize> = rows.iter().map(|(row, _)| *row).collect();
+                let thetas = thetas.select(Axis(0), &numbers);
                 // The lock is held for the exchange alone.
                 let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-                let mut group = taken.unwrap_or_else(|| Group::<S>::new(&job));
-                let mut first = index * groups * S::COUNT;
-                let mut outcome = Ok(());
-                for out in out.chunks_mut(S::COUNT * width) {
-                    let rows = out.len() / width;
-                    let thetas = thetas.slice(s![first..first + rows, ..]);
-                    outcome = group.answer(&job, first, thetas, out);
-                    if outcome.is_err() {
-                        break;
-                    }
-                    first += rows;
-                }
+                let mut group = taken.unwrap_or_else(|| Group::<S>::new(job));
+                let outcome = group.answer(job, thetas.view(), rows, may_wait);
                 idle.lock()
                     .unwrap_or_else(PoisonError::into_inner)
                     .push(group);
                 outcome
             })
             .collect();
-        outcomes.into_iter().collect::<Result<(), _>>()?;
-        Ok(out)
+        let (mut waiting, mut first) = (Vec::new(), None);
+        for outcome in outcomes {
+            match outcome {
+                Ok(rows) => waiting.extend(rows),
+                Err(error) => first = first.or(Some(error)),
+            }
+        }
+        (waiting, first)
+    }
+}
+
+/// The row that an error is about.
+fn row_of(error: &NumericError) -> usize {
+    match error {
+        NumericError::ThetaRow { row, .. } => *row,
+        _ => 0,
     }
 }
 

@@ -1,8 +1,8 @@
 //! A group of thetas side by side: solved, judged lane by lane, and written out.
 //!
-//! A lane whose answer is not good goes through stages: a gradient that may have lost digits is added up again from
-//! differences, with the factors at hand; what remains is answered alone, with more digits. Which stage answers depends on
-//! the lane's own numbers only.
+//! A lane whose answer is not good goes through stages: a gradient that may have lost digits is added up again, from
+//! differences and from refined solutions, with the factors at hand; what remains is answered alone, with more digits. Which
+//! stage answers depends on the lane's own numbers only.
 
 use std::sync::{Arc, OnceLock};
 
@@ -122,16 +122,29 @@ impl<S: Lanes> Pass for Solve<'_, S> {
     }
 }
 
+/// A way to more digits in a gradient.
+#[derive(Clone, Copy)]
+enum Again {
+    /// From differences of solutions that are computed without subtraction.
+    Differences,
+    /// From solutions with twice the digits.
+    Refined,
+}
+
 /// Gradients that are added up again.
-struct FromDifferences<'a, S> {
+struct AddUpAgain<'a, S> {
+    how: Again,
     adjoint: &'a mut Adjoint<S>,
     of: Ingredients<'a, S>,
 }
 
-impl<S: Lanes> Pass for FromDifferences<'_, S> {
+impl<S: Lanes> Pass for AddUpAgain<'_, S> {
     #[inline(always)]
     fn run(self) {
-        self.adjoint.add_up_differences(self.of);
+        match self.how {
+            Again::Differences => self.adjoint.add_up_differences(self.of),
+            Again::Refined => self.adjoint.add_up_refined(self.of),
+        }
     }
 }
 
@@ -148,20 +161,40 @@ impl<S: Lanes> Solved<'_, S> {
     /// Writes the lanes whose answers are good; those remain that need more digits.
     fn settle(&mut self, open: &mut Vec<(usize, &mut [f64])>) {
         open.retain_mut(|(lane, out)| !self.write(*lane, out));
-        // Lanes that are accurate keep what they have: no answer depends on its neighbours.
-        let inaccurate = |lane: usize| self.is_good(lane) && !self.is_accurate(lane);
-        if self.job.has_gradients() && open.iter().any(|(lane, _)| inaccurate(*lane)) {
-            self.add_up_differences();
-            open.retain_mut(|(lane, out)| !self.write(*lane, out));
+    }
+
+    /// The lanes whose gradients may have lost digits, and nothing else.
+    fn inaccurate(&self, lane: usize) -> bool {
+        self.job.has_gradients() && self.is_good(lane) && !self.is_accurate(lane)
+    }
+
+    /// Adds up gradients again where they may have lost digits, and writes those that have them now.
+    ///
+    /// Lanes that were accurate keep what they have: no answer depends on its neighbours.
+    fn settle_again(&mut self, open: &mut Vec<(usize, &mut [f64])>) {
+        // The cheaper way first: differences take as long as a few eliminations, refinement a few hundred operations per rate.
+        let ways = match self.job.ranks().fills_up() {
+            true => [Again::Refined, Again::Differences],
+            false => [Again::Differences, Again::Refined],
+        };
+        for how in ways {
+            // Rows of vertices with an infinite waiting time are not solved, so they have no residual.
+            let has_residuals = self.job.ranks().nonabsorbing().is_none();
+            if (has_residuals || matches!(how, Again::Differences))
+                && open.iter().any(|(lane, _)| self.inaccurate(*lane))
+            {
+                self.add_up_again(how);
+                self.settle(open);
+            }
         }
     }
 
-    /// Adds up the gradients again, from differences.
-    fn add_up_differences(&mut self) {
+    /// Adds up the gradients again.
+    fn add_up_again(&mut self, how: Again) {
         let (job, kernel) = (self.job, self.kernel);
         if let (Some(adjoint), Some(of)) = (&mut self.adjoint, &job.recipe.transposed) {
             let of = job.ingredients(kernel, &of.terms);
-            on_widest(FromDifferences { adjoint, of });
+            on_widest(AddUpAgain { how, adjoint, of });
         }
     }
 
@@ -305,6 +338,7 @@ pub(crate) fn answer_at(point: &Point, job: &Job<'_>, out: &mut [f64]) -> Result
     };
     let mut open = vec![(0, &mut *out)];
     solved.settle(&mut open);
+    solved.settle_again(&mut open);
     for (lane, out) in open {
         match solved.is_good(lane) {
             true => solved.answer_precisely(lane, point.theta(), out)?,
@@ -318,6 +352,9 @@ fn new_adjoint<S: Lanes>(job: &Job<'_>) -> Option<Adjoint<S>> {
     let transposed = job.recipe.transposed.as_ref();
     transposed.map(|of| Adjoint::new(job.ranks(), of.solves, of.gradients))
 }
+
+/// A row of a batch, and where its answer goes.
+pub(crate) type Row<'o> = (usize, &'o mut [f64]);
 
 /// The workspace of a group of lanes on its thread.
 pub(crate) struct Group<S> {
@@ -336,16 +373,19 @@ impl<S: Lanes> Group<S> {
         }
     }
 
-    /// Answers up to as many thetas as there are lanes; the first of them is row `first` of the batch.
-    pub(crate) fn answer(
+    /// Answers up to as many thetas as there are lanes, of the rows of a batch that `rows` says.
+    ///
+    /// With `may_wait`, rows whose gradients need more digits are handed back if they are few, so that the caller can put them side
+    /// by side: what is done for one lane of a group is done for all of them.
+    pub(crate) fn answer<'o>(
         &mut self,
         job: &Job<'_>,
-        first: usize,
         thetas: ArrayView2<'_, f64>,
-        out: &mut [f64],
-    ) -> Result<(), NumericError> {
-        let width = job.recipe.width();
-        let mut open: Vec<(usize, &mut [f64])> = out.chunks_exact_mut(width).enumerate().collect();
+        rows: Vec<Row<'o>>,
+        may_wait: bool,
+    ) -> Result<Vec<Row<'o>>, NumericError> {
+        let (numbers, outs): (Vec<usize>, Vec<_>) = rows.into_iter().unzip();
+        let mut open: Vec<(usize, &'o mut [f64])> = outs.into_iter().enumerate().collect();
         on_widest(Solve {
             job,
             thetas,
@@ -358,14 +398,100 @@ impl<S: Lanes> Group<S> {
             products: &self.products,
         };
         solved.settle(&mut open);
+        let mut waiting = Vec::new();
+        let inaccurate = open.iter().filter(|(lane, _)| solved.inaccurate(*lane));
+        if may_wait && 2 * inaccurate.count() <= numbers.len() {
+            let (wait, rest) = open
+                .into_iter()
+                .partition(|(lane, _)| solved.inaccurate(*lane));
+            open = rest;
+            let wait: Vec<(usize, &'o mut [f64])> = wait;
+            waiting.extend(wait.into_iter().map(|(lane, out)| (numbers[lane], out)));
+        }
+        solved.settle_again(&mut open);
         for (lane, out) in open {
             let theta = thetas.row(lane).to_vec();
             let answered = solved.answer_precisely(lane, &theta, out);
             answered.map_err(|source| NumericError::ThetaRow {
-                row: first + lane,
+                row: numbers[lane],
                 source: Box::new(source),
             })?;
         }
-        Ok(())
+        Ok(waiting)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::{Again, Group, Job, Solve, Solved};
+    use crate::phase::evaluate::certified::Problem;
+    use crate::phase::evaluate::quantity::Quantity;
+    use crate::phase::numeric::lanes::on_widest;
+    use crate::phase::{EliminationTrace, Graph, models};
+
+    /// The gradients of the first two moments by refinement, whether their bounds allow them, and the certified ones.
+    fn refined(graph: &Graph, theta: &[f64]) -> (Vec<f64>, bool, Vec<f64>) {
+        let trace = EliminationTrace::record(graph);
+        let quantity = Quantity::MomentsAndGradients(2);
+        let recipe = quantity.recipe(graph, trace.symbolic().layout()).unwrap();
+        let job = Job::new(&trace, &recipe);
+        let mut group = Group::<f64>::new(&job);
+        let thetas = Array2::from_shape_vec((1, theta.len()), theta.to_vec()).unwrap();
+        on_widest(Solve {
+            job: &job,
+            thetas: thetas.view(),
+            group: &mut group,
+        });
+        let mut solved = Solved {
+            job: &job,
+            kernel: &group.kernel,
+            adjoint: group.adjoint.as_mut(),
+            products: &group.products,
+        };
+        solved.add_up_again(Again::Refined);
+        let is_accurate = solved.is_accurate(0);
+        let found = group.adjoint.unwrap().gradient;
+        let mut expected = vec![0.0; found.len()];
+        let problem = Problem {
+            trace: &trace,
+            theta,
+            nonabsorbing: None,
+            recipe: &recipe,
+        };
+        problem.answer(&mut expected).unwrap();
+        (found, is_accurate, expected)
+    }
+
+    #[test]
+    fn refined_gradients_are_those_that_are_certified() {
+        for (graph, theta) in [
+            (models::random_block(300, 4, 1), vec![1.1, 0.7]),
+            (
+                models::dense(40, 3),
+                vec![0.3; models::dense(40, 3).unwrap().param_length()],
+            ),
+            (models::islands_sfs(6), vec![1.0, 0.9, 1e-3]),
+            (models::grid_walk(12, 12), vec![1.0, 1.2, 0.9]),
+            (models::birth_death(60), vec![1.0, 1.1]),
+        ] {
+            let graph = graph.unwrap();
+            let theta = theta.iter().copied().cycle();
+            let theta: Vec<f64> = theta.take(graph.param_length()).collect();
+            let (found, is_accurate, expected) = refined(&graph, &theta);
+            assert!(is_accurate, "{found:?}");
+            for (found, expected) in found.iter().zip(&expected) {
+                let error = ((found - expected) / expected).abs();
+                assert!(error <= 1e-15, "{found:e}, {expected:e}: {error:e}");
+            }
+        }
+    }
+
+    #[test]
+    fn refined_gradients_of_stiff_chains_are_not_trusted() {
+        // The differences of solutions are 1e-60 of the solutions.
+        let (_, is_accurate, _) = refined(&models::birth_death(150).unwrap(), &[3.0, 1.0]);
+        assert!(!is_accurate);
     }
 }

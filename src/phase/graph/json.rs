@@ -1,96 +1,21 @@
 //! phasic's serialized form of a graph, read and written.
 //!
 //! The fields are described at [`Graph::from_json`]. Reading has two steps: the text becomes rows of numbers without
-//! further meaning, so that a value of the wrong type is reported with its line and column; then the rows go through
+//! further meaning ([`rows`](crate::phase::graph::rows) does that fast), so that a value of the wrong type is reported with its line and column; then the rows go through
 //! [`GraphBuilder`] one by one, so that everything else is reported with its field and row.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::path::Path;
 
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::phase::graph::error::GraphError;
+use crate::phase::graph::rows::{Rows, Scanner};
 use crate::phase::graph::{Clock, Edge, Graph, GraphBuilder, VertexId};
 
-/// Rows of numbers of any length, flattened.
-#[derive(Debug, Default)]
-struct Rows {
-    ends: Vec<usize>,
-    numbers: Vec<f64>,
-}
-
-impl Rows {
-    fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (usize, &[f64])> {
-        (0..self.ends.len()).map(|row| (row, self.row(row)))
-    }
-
-    fn row(&self, row: usize) -> &[f64] {
-        let first = if row == 0 { 0 } else { self.ends[row - 1] };
-        &self.numbers[first..self.ends[row]]
-    }
-}
-
-/// Appends one row of numbers to a flat vector, so that rows cost no allocation of their own.
-struct RowInto<'a>(&'a mut Vec<f64>);
-
-impl<'de> serde::de::DeserializeSeed<'de> for RowInto<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for RowInto<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a row of numbers")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut row: A) -> Result<(), A::Error> {
-        while let Some(number) = row.next_element()? {
-            self.0.push(number);
-        }
-        Ok(())
-    }
-}
-
-struct RowsVisitor;
-
-impl<'de> Visitor<'de> for RowsVisitor {
-    type Value = Rows;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of rows of numbers")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Rows, A::Error> {
-        let mut rows = Rows::default();
-        while sequence
-            .next_element_seed(RowInto(&mut rows.numbers))?
-            .is_some()
-        {
-            rows.ends.push(rows.numbers.len());
-        }
-        Ok(rows)
-    }
-}
-
-impl<'de> Deserialize<'de> for Rows {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(RowsVisitor)
-    }
-}
-
 /// The file as it stands, before any check of its content.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(expecting = "an object, a graph as phasic serializes it")]
 struct RawGraph {
     states: Option<Rows>,
@@ -185,6 +110,61 @@ fn row_length(
 }
 
 impl RawGraph {
+    /// The file, if it has nothing in it that the [scanner](Scanner) does not expect, nor any field twice.
+    fn scan(text: &[u8]) -> Option<Self> {
+        let mut scanner = Scanner::new(text);
+        let mut arrays = Self::default();
+        let mut others = serde_json::Map::new();
+        scanner.take(b'{')?;
+        loop {
+            let array = match scanner.key()? {
+                "states" => Some(&mut arrays.states),
+                "edges" => Some(&mut arrays.edges),
+                "constant_edges" => Some(&mut arrays.constant_edges),
+                "start_edges" => Some(&mut arrays.start_edges),
+                "param_edges" => Some(&mut arrays.param_edges),
+                key => {
+                    let was_there = match key {
+                        "vertex_indices" => {
+                            let mut numbers = Vec::new();
+                            scanner.numbers(&mut numbers)?;
+                            arrays.vertex_indices.replace(numbers).is_some()
+                        }
+                        _ => {
+                            let text = scanner.rest();
+                            let mut values = serde_json::Deserializer::from_slice(text).into_iter();
+                            let value = values.next()?.ok()?;
+                            scanner.skip(values.byte_offset());
+                            others.insert(key.to_owned(), value).is_some()
+                        }
+                    };
+                    if was_there {
+                        return None;
+                    }
+                    None
+                }
+            };
+            if let Some(array) = array
+                && array.replace(scanner.rows()?).is_some()
+            {
+                return None;
+            }
+            if !scanner.another(b'}')? {
+                break;
+            }
+        }
+        let others: Self = serde_json::from_value(others.into()).ok()?;
+        scanner.is_at_end().then_some(Self {
+            states: arrays.states,
+            edges: arrays.edges,
+            constant_edges: arrays.constant_edges,
+            start_edges: arrays.start_edges,
+            param_edges: arrays.param_edges,
+            vertex_indices: arrays.vertex_indices,
+            ..others
+        })
+    }
+
     fn into_graph(self) -> Result<Graph, GraphError> {
         if let Some(mode) = self.weight_mode.as_deref().filter(|&mode| mode != "linear") {
             return Err(GraphError::WeightMode {
@@ -272,21 +252,26 @@ fn is_discretized(states: &Rows, constant_edges: &Rows, param_edges: &Rows) -> b
         [from, to, ..] => (from.to_bits(), to.to_bits()),
         _ => (u64::MAX, u64::MAX),
     };
+    // Most graphs have an edge that is none of these, and need no map.
+    let has_the_form = |row: &[f64]| {
+        let index = f64::from_bits(pair(row).0);
+        row.get(2..) == Some(&[1.0])
+            && index >= 0.0
+            && index < states.len() as f64
+            && states.row(index as usize).iter().all(|&label| label == 0.0)
+    };
+    if constant_edges.len() == 0 || !constant_edges.iter().all(|(_, row)| has_the_form(row)) {
+        return false;
+    }
     let mut leads: HashMap<u64, Vec<u64>> = HashMap::new();
     for (_, row) in param_edges.iter() {
         let (from, to) = pair(row);
         leads.entry(to).or_default().push(from);
     }
-    let is_auxiliary = |row: &[f64]| {
+    constant_edges.iter().all(|(_, row)| {
         let (auxiliary, back) = pair(row);
-        let index = f64::from_bits(auxiliary);
-        row.get(2..) == Some(&[1.0])
-            && index >= 0.0
-            && index < states.len() as f64
-            && states.row(index as usize).iter().all(|&label| label == 0.0)
-            && leads.get(&auxiliary).is_some_and(|from| from[..] == [back])
-    };
-    constant_edges.len() > 0 && constant_edges.iter().all(|(_, row)| is_auxiliary(row))
+        leads.get(&auxiliary).is_some_and(|from| from[..] == [back])
+    })
 }
 
 fn check_vertex_indices(indices: &[f64], vertices: usize) -> Result<(), GraphError> {
@@ -537,7 +522,7 @@ impl Graph {
             path: path.to_owned(),
             source,
         })?;
-        parse(serde_json::from_slice(&bytes))
+        parse(&bytes)
     }
 
     /// Reads a graph from JSON text in phasic's serialized form (0.22 or 0.32).
@@ -585,7 +570,7 @@ impl Graph {
     /// # Ok::<(), elimap::phase::PhaseError>(())
     /// ```
     pub fn from_json(text: &str) -> Result<Self, GraphError> {
-        parse(serde_json::from_str(text))
+        parse(text.as_bytes())
     }
 
     /// Writes the graph in phasic's serialized form; [`Graph::from_json`] gives the same graph back.
@@ -598,7 +583,11 @@ impl Graph {
     }
 }
 
-fn parse(raw: serde_json::Result<RawGraph>) -> Result<Graph, GraphError> {
+fn parse(text: &[u8]) -> Result<Graph, GraphError> {
+    if let Some(raw) = RawGraph::scan(text) {
+        return raw.into_graph();
+    }
+    let raw: serde_json::Result<RawGraph> = serde_json::from_slice(text);
     raw.map_err(|error| GraphError::Json {
         line: error.line(),
         column: error.column(),

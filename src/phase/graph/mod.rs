@@ -17,6 +17,7 @@ pub(crate) mod matrices;
 pub mod models;
 mod moments;
 pub(crate) mod reach;
+mod rows;
 mod vertex;
 
 use std::ops::Range;

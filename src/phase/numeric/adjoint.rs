@@ -60,7 +60,8 @@ use crate::phase::numeric::extended::Range;
 use crate::phase::numeric::kernel::{Diagonal, Kernel, RightHandSide};
 use crate::phase::numeric::lanes::Lanes;
 use crate::phase::numeric::ranks::Ranks;
-use crate::phase::numeric::sources::Derivatives;
+use crate::phase::numeric::refine::Refinement;
+use crate::phase::numeric::solve::transposed;
 use crate::phase::numeric::terms::{Ingredients, Sums};
 
 /// The relative error that a gradient may have.
@@ -86,6 +87,7 @@ pub(crate) struct Adjoint<S> {
     /// One over each source.
     inverse: Vec<S>,
     differences: Option<Differences<S>>,
+    refinement: Option<Refinement<S>>,
     /// By how much rates exceed themselves before their terms cancel.
     cancellation: S,
     /// What one of `bound` stands for, in units of 2^-53.
@@ -116,6 +118,7 @@ impl<S: Lanes> Adjoint<S> {
             },
             inverse: zeros(sources),
             differences: None,
+            refinement: None,
             cancellation: S::ZERO,
             unit: 0.0,
             least: S::ZERO,
@@ -183,28 +186,16 @@ impl<S: Lanes> Adjoint<S> {
             Diagonal::Block(view) => view,
         };
         let y = &mut self.y[view.ranks.start.index() * count..view.ranks.end.index() * count];
+        let factors = (
+            &factors.lower[view.place.lower..],
+            &factors.upper[view.place.upper..],
+            &factors.inverse[view.place.pivots..],
+        );
         let at = |p: Position| p.index() * count + i;
-        let inverse = &factors.inverse[view.place.pivots..];
-        for p in view.positions() {
-            let value = y[at(p)];
-            let probabilities = &factors.upper[view.place.upper..][view.trace.upper.range(p)];
-            for (&probability, &u) in probabilities.iter().zip(view.trace.upper.row(p)) {
-                let y = &mut y[at(u)];
-                *y = y.plus(probability, value);
-            }
-        }
-        for p in view.positions().rev() {
-            let flow = y[at(p)];
-            let value = flow.mul(inverse[p.index()]);
-            y[at(p)] = value;
+        transposed(view.trace, factors, y, at, |flow, value| {
             least = least.min_nonzero(flow).min_nonzero(value);
             largest = largest.max(flow).max(value);
-            let weights = &factors.lower[view.place.lower..][view.trace.lower.range(p)];
-            for (&weight, &v) in weights.iter().zip(view.trace.lower.row(p)) {
-                let y = &mut y[at(v)];
-                *y = y.plus(weight, value);
-            }
-        }
+        });
         (self.least, self.largest) = (least, largest);
     }
 
@@ -259,6 +250,7 @@ impl<S: Lanes> Adjoint<S> {
     #[inline(always)]
     pub(crate) fn add_up_differences(&mut self, of: Ingredients<'_, S>) {
         self.unit = self.sums.clear(of.sensitivity.differences);
+        self.cancellation = of.ranks.sources().cancellation(of.kernel.sources());
         let differences = self
             .differences
             .get_or_insert_with(|| Differences::new(of.ranks, of.sensitivity));
@@ -266,6 +258,18 @@ impl<S: Lanes> Adjoint<S> {
             differences.add_up(of, k, &self.inverse, (&self.y, self.count), &mut self.sums);
         }
         self.put_together(of.ranks);
+    }
+
+    /// Adds up the gradients from solutions with twice the digits.
+    #[inline(always)]
+    pub(crate) fn add_up_refined(&mut self, of: Ingredients<'_, S>) {
+        let refinement = self
+            .refinement
+            .get_or_insert_with(|| Refinement::new(&of, self.count, self.sums.outputs));
+        refinement.add_up(of, &self.y, &mut self.gradient, &mut self.bound);
+        // The bounds are absolute already.
+        self.unit = 2.0 / f64::EPSILON;
+        self.cancellation = S::splat(1.0);
     }
 
     /// Sums by parameter from sums by source.
@@ -281,21 +285,13 @@ impl<S: Lanes> Adjoint<S> {
             ..
         } = &self.sums;
         for source in 0..values.len() / (*outputs).max(1) {
-            let mut add = |parameter: usize, coefficient: f64| {
+            for &(parameter, coefficient) in ranks.sources().derivatives(source) {
+                let coefficient = S::splat(coefficient);
                 for output in 0..*outputs {
-                    let (from, to) = (source * outputs + output, output * parameters + parameter);
-                    let coefficient = S::splat(coefficient);
+                    let from = source * outputs + output;
+                    let to = output * parameters + parameter as usize;
                     self.gradient[to] = self.gradient[to].sub(coefficient.mul(values[from]));
                     self.bound[to] = self.bound[to].plus(coefficient.abs(), bounds[from]);
-                }
-            };
-            match ranks.sources().derivatives(source as u32) {
-                Derivatives::None => {}
-                Derivatives::Parameter(parameter) => add(parameter, 1.0),
-                Derivatives::General(terms) => {
-                    for &(parameter, coefficient) in terms {
-                        add(parameter as usize, coefficient);
-                    }
                 }
             }
         }

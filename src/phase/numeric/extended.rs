@@ -14,6 +14,8 @@
 
 use std::ops::{Add, Mul, Neg};
 
+use crate::phase::numeric::twofold::{quick_two_sum, two_sum};
+
 /// Arithmetic of a replay.
 pub(crate) trait Scalar: Copy + Add<Output = Self> + Mul<Output = Self> {
     const ZERO: Self;
@@ -104,19 +106,6 @@ pub(crate) struct Extended {
     high: f64,
     low: f64,
     exponent: i64,
-}
-
-/// The sum and its rounding error (Knuth).
-fn two_sum(a: f64, b: f64) -> (f64, f64) {
-    let sum = a + b;
-    let part = sum - a;
-    (sum, (a - (sum - part)) + (b - part))
-}
-
-/// The sum and its rounding error, if `a` is the larger in magnitude (Dekker).
-fn quick_two_sum(a: f64, b: f64) -> (f64, f64) {
-    let sum = a + b;
-    (sum, b - (sum - a))
 }
 
 /// The product and its rounding error, by Dekker's splitting: a fused multiply-add would be a slow call on machines

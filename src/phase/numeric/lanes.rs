@@ -3,7 +3,8 @@
 //! The kernel ([`crate::phase::numeric::kernel`]) is written once over [`Lanes`]. For one theta a `Lanes` is an `f64`; for a batch it is a
 //! [`Wide`], whose loops over its lanes compilers turn into vector instructions. A lane does the same operations in the
 //! same order in both, and additions and multiplications are rounded apart: nothing is contracted into fused
-//! multiply-adds, on no machine, because that would change bits between machines with and without them. So a lane's
+//! multiply-adds, on no machine, because that would change bits between machines with and without them. (The error of a
+//! product is exact, with or without.) So a lane's
 //! bits depend neither on the width nor on the instruction set nor on its neighbours.
 
 /// Work that runs on the widest vector unit there is.
@@ -45,6 +46,10 @@ pub(crate) trait Lanes: Copy + Send + Sync + 'static {
     fn mul(self, other: Self) -> Self;
     fn inverse(self) -> Self;
     fn abs(self) -> Self;
+    /// What rounding has left out of the product of two numbers: exact, however it is computed, unless it underflows.
+    ///
+    /// Passes run on units with fused multiply-adds wherever there are any; elsewhere this is a slow call.
+    fn product_error(self, other: Self, product: Self) -> Self;
     /// The smaller; of numbers that are not NaN.
     fn min(self, other: Self) -> Self;
     fn max(self, other: Self) -> Self;
@@ -89,6 +94,10 @@ impl Lanes for f64 {
     #[inline(always)]
     fn mul(self, other: Self) -> Self {
         self * other
+    }
+    #[inline(always)]
+    fn product_error(self, other: Self, product: Self) -> Self {
+        self.mul_add(other, -product)
     }
     #[inline(always)]
     fn inverse(self) -> Self {
@@ -160,6 +169,13 @@ impl<const W: usize> Lanes for Wide<W> {
     #[inline(always)]
     fn mul(self, other: Self) -> Self {
         self.zip(other, |a, b| a * b)
+    }
+    #[inline(always)]
+    fn product_error(mut self, other: Self, product: Self) -> Self {
+        for lane in 0..W {
+            self.0[lane] = self.0[lane].mul_add(other.0[lane], -product.0[lane]);
+        }
+        self
     }
     #[inline(always)]
     fn inverse(self) -> Self {

@@ -43,6 +43,7 @@ pub(crate) struct Ranks {
     nonabsorbing: Option<IndexVec<Rank, bool>>,
     start: Vec<(Rank, f64)>,
     sizes: Sizes,
+    multiply_adds: u64,
     cost: u64,
 }
 
@@ -50,7 +51,7 @@ impl Ranks {
     pub(crate) fn new(graph: &Graph, symbolic: &Arc<SymbolicFactor>) -> Self {
         let layout = symbolic.layout();
         let mut transient: IndexVec<Rank, Transient> = IndexVec::new();
-        let (mut sizes, mut cost) = (Sizes::default(), 0);
+        let (mut sizes, mut cost, mut multiply_adds) = (Sizes::default(), 0, 0);
         for block in layout.blocks() {
             let members = layout.members(block);
             sizes.block = sizes.block.max(members.len());
@@ -61,6 +62,7 @@ impl Ranks {
                     transient.extend(order.map(|&local| layout.member(block, local)));
                     sizes.lower = sizes.lower.max(trace.lower.len());
                     sizes.upper = sizes.upper.max(trace.upper.len());
+                    multiply_adds += trace.multiply_adds();
                     cost += trace.multiply_adds() + trace.factor_entries() as u64;
                 }
             }
@@ -73,6 +75,7 @@ impl Ranks {
         let traces = symbolic.traces().iter();
         let mut ranks = Self {
             symbolic: Arc::clone(symbolic),
+            multiply_adds,
             cost: cost + 2 * rates.values().len() as u64,
             rates,
             sources,
@@ -157,6 +160,11 @@ impl Ranks {
         self.cost
     }
 
+    /// Whether an elimination combines rates more often than there are rates; that of a chain combines none.
+    pub(crate) fn fills_up(&self) -> bool {
+        self.multiply_adds > self.rates.values().len() as u64
+    }
+
     /// Rates to vertices of the own block.
     #[inline(always)]
     pub(crate) fn own(&self, rank: Rank) -> impl Iterator<Item = (Position, &Rate)> {
@@ -206,26 +214,31 @@ fn rates(
         let members = layout.members(block);
         for r in Span::<Rank>::new(members.range()).iter() {
             let t = transient[r];
-            for group in 0..3 {
-                for (slot, target) in layout.targets(t) {
-                    let (of, target) = match target {
-                        Target::Own(local) => {
-                            let to = rank[layout.member(block, local)];
-                            (0, to.as_u32() - members.start.as_u32())
-                        }
-                        Target::Later(t) => (1, rank[t].as_u32()),
-                        Target::Absorbing => (2, u32::MAX),
-                    };
-                    if of == group {
-                        let (coefficient, source) = builder.rate(t, slot);
-                        groups.push(Rate {
-                            coefficient,
-                            source,
-                            target,
-                        });
+            // A vertex's slots come group by group.
+            let mut group = 0;
+            for (slot, target) in layout.targets(t) {
+                let (of, target) = match target {
+                    Target::Own(local) => {
+                        let to = rank[layout.member(block, local)];
+                        (0, to.as_u32() - members.start.as_u32())
                     }
+                    Target::Later(t) => (1, rank[t].as_u32()),
+                    Target::Absorbing => (2, u32::MAX),
+                };
+                while group < of {
+                    groups.end_row();
+                    group += 1;
                 }
+                let (coefficient, source) = builder.rate(t, slot);
+                groups.push(Rate {
+                    coefficient,
+                    source,
+                    target,
+                });
+            }
+            while group < 3 {
                 groups.end_row();
+                group += 1;
             }
             longest = longest.max(layout.slots(t).len());
         }

@@ -17,7 +17,9 @@ use std::sync::OnceLock;
 use crate::phase::csr::Csr;
 use crate::phase::index::{Index, IndexVec, Position, Rank, Unit};
 use crate::phase::numeric::extended::Range;
+use crate::phase::numeric::lanes::Lanes;
 use crate::phase::numeric::ranks::Ranks;
+use crate::phase::numeric::twofold::Twofold;
 use crate::phase::symbolic::fill::{BlockTrace, Pattern};
 use crate::phase::symbolic::layout::Target;
 
@@ -25,14 +27,26 @@ use crate::phase::symbolic::layout::Target;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Edges {
     pub source: u32,
-    /// The sum of the coefficients.
+    /// The sum of the coefficients, and what rounding it left out.
     pub total: f64,
+    rest: f64,
     /// The share of the total that leads to absorption.
     pub absorbing: f64,
     first: usize,
     /// Edges to later blocks begin here.
     later: usize,
     end: usize,
+}
+
+impl Edges {
+    /// The sum of the coefficients with twice the digits.
+    #[inline(always)]
+    pub(crate) fn exact_total<S: Lanes>(&self) -> Twofold<S> {
+        Twofold {
+            high: S::splat(self.total),
+            low: S::splat(self.rest),
+        }
+    }
 }
 
 /// Relative errors in units of 2^-53; see [`adjoint`](crate::phase::numeric::adjoint).
@@ -128,8 +142,9 @@ impl Sensitivity {
 
     fn push(&mut self, rates: &[(u32, f64, Target<Rank, Rank>)]) {
         let first = self.targets.len();
-        let (mut later, mut absorbing) = (first, 0.0);
+        let (mut later, mut absorbing, mut total) = (first, 0.0, Twofold::<f64>::ZERO);
         for &(_, coefficient, target) in rates {
+            total = total.plus(coefficient);
             match target {
                 Target::Own(rank) => {
                     self.targets.push((coefficient, rank));
@@ -141,7 +156,8 @@ impl Sensitivity {
         }
         self.edges.push(Edges {
             source: rates[0].0,
-            total: rates.iter().map(|rate| rate.1).sum(),
+            total: total.high,
+            rest: total.low,
             absorbing,
             first,
             later,
@@ -153,6 +169,11 @@ impl Sensitivity {
     #[inline(always)]
     pub(crate) fn row(&self, rank: Rank) -> &[Edges] {
         self.edges.row(rank)
+    }
+
+    /// How many groups there are.
+    pub(crate) fn groups(&self) -> usize {
+        self.edges.values().len()
     }
 
     /// The targets of a group that are not absorbing.

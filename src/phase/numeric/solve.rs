@@ -90,6 +90,7 @@ impl<S: Lanes> Kernel<S> {
     }
 
     /// Solves A x = r with all factors retained; `x` comes in as r and leaves as x, by rank.
+    #[inline(always)]
     pub(crate) fn solve(&self, ranks: &Ranks, x: &mut [S]) {
         for block in ranks.symbolic().layout().blocks().rev() {
             for rank in ranks.block(block).iter() {
@@ -108,6 +109,39 @@ impl<S: Lanes> Kernel<S> {
                     let inverse = &self.factors.inverse[view.place.pivots..];
                     forward(view.trace, lower, inverse, y);
                     backward(view.trace, &self.factors.upper[view.place.upper..], y);
+                }
+            }
+        }
+    }
+
+    /// Solves A' y = r with all factors retained; `y` comes in as r and leaves as y, by rank.
+    #[inline(always)]
+    pub(crate) fn solve_transposed(&self, ranks: &Ranks, y: &mut [S]) {
+        for block in ranks.symbolic().layout().blocks() {
+            match self.diagonal(ranks, block) {
+                Diagonal::Singleton { rank, pivot } => {
+                    let y = &mut y[rank.index()];
+                    *y = y.mul(self.factors.inverse[pivot]);
+                }
+                Diagonal::Block(view) => {
+                    let upper = &self.factors.upper[view.place.upper..];
+                    let lower = &self.factors.lower[view.place.lower..];
+                    let inverse = &self.factors.inverse[view.place.pivots..];
+                    let y = &mut y[view.ranks.range()];
+                    transposed(
+                        view.trace,
+                        (lower, upper, inverse),
+                        y,
+                        |p| p.index(),
+                        |_, _| {},
+                    );
+                }
+            }
+            for rank in ranks.block(block).iter() {
+                let value = y[rank.index()];
+                for (later, rate) in ranks.later(rank) {
+                    let y = &mut y[later.index()];
+                    *y = y.plus(self.rate(rate), value);
                 }
             }
         }
@@ -143,5 +177,36 @@ fn backward<S: Lanes>(trace: &BlockTrace, upper: &[S], y: &mut [S]) {
             value = value.plus(probability, y[u.index()]);
         }
         y[p.index()] = value;
+    }
+}
+
+/// The flow into a block in, the transposed solution out: lower and upper factors and inverse pivots are given, `at` says where
+/// a position has its number, and `see` gets the flow through each vertex and its solution.
+#[inline(always)]
+pub(crate) fn transposed<S: Lanes>(
+    trace: &BlockTrace,
+    (lower, upper, inverse): (&[S], &[S], &[S]),
+    y: &mut [S],
+    at: impl Fn(Position) -> usize,
+    mut see: impl FnMut(S, S),
+) {
+    for p in positions(trace) {
+        let value = y[at(p)];
+        let probabilities = &upper[trace.upper.range(p)];
+        for (&probability, &u) in probabilities.iter().zip(trace.upper.row(p)) {
+            let y = &mut y[at(u)];
+            *y = y.plus(probability, value);
+        }
+    }
+    for p in positions(trace).rev() {
+        let flow = y[at(p)];
+        let value = flow.mul(inverse[p.index()]);
+        y[at(p)] = value;
+        see(flow, value);
+        let weights = &lower[trace.lower.range(p)];
+        for (&weight, &v) in weights.iter().zip(trace.lower.row(p)) {
+            let y = &mut y[at(v)];
+            *y = y.plus(weight, value);
+        }
     }
 }

@@ -12,6 +12,7 @@ use crate::phase::graph::Graph;
 use crate::phase::index::{Slot, Transient};
 use crate::phase::numeric::extended;
 use crate::phase::numeric::lanes::Lanes;
+use crate::phase::numeric::twofold::Twofold;
 use crate::phase::symbolic::layout::Layout;
 
 /// The sources of a graph's rates; see the [module](self).
@@ -22,19 +23,12 @@ pub(crate) struct Sources {
     constants: Csr<usize, f64>,
     /// Parameters and coefficients, by edge of those rates.
     terms: Csr<usize, (u32, f64)>,
+    /// The derivatives of theta itself: each parameter with a one.
+    identity: Vec<(u32, f64)>,
     /// By source: the smallest and the largest coefficient, if there is one.
     extremes: Vec<Option<(f64, f64)>>,
     /// Rates in these bounds keep a row's total in the safe range.
     bounds: (f64, f64),
-}
-
-/// What a source's derivatives with respect to theta are.
-pub(crate) enum Derivatives<'a> {
-    None,
-    /// 1 for one parameter.
-    Parameter(usize),
-    /// Parameters and coefficients.
-    General(&'a [(u32, f64)]),
 }
 
 /// Finds the coefficient and the source of every slot.
@@ -56,6 +50,7 @@ impl<'g> SourceBuilder<'g> {
                 parameters,
                 constants: Csr::default(),
                 terms: Csr::default(),
+                identity: (0..parameters as u32).map(|p| (p, 1.0)).collect(),
                 extremes: vec![None; parameters + 1],
                 bounds: (0.0, 0.0),
             },
@@ -173,6 +168,25 @@ impl Sources {
         }
     }
 
+    /// The sources with twice the digits, from theta and what follows it.
+    #[inline(always)]
+    pub(crate) fn evaluate_twofold<S: Lanes>(&self, values: &[S], twofold: &mut [Twofold<S>]) {
+        for (twofold, &value) in twofold.iter_mut().zip(&values[..=self.parameters]) {
+            *twofold = Twofold::new(value);
+        }
+        for general in 0..self.constants.rows() {
+            let mut sum = Twofold::ZERO;
+            for &constant in self.constants.row(general) {
+                sum = sum.plus(S::splat(constant));
+            }
+            for &(parameter, coefficient) in self.terms_of(general) {
+                let product = twofold[parameter as usize].times(S::splat(coefficient));
+                sum = sum.add(product);
+            }
+            twofold[self.parameters + 1 + general] = sum;
+        }
+    }
+
     /// The largest quotient of what a rate would be with all terms positive, and the rate.
     #[inline(always)]
     pub(crate) fn cancellation<S: Lanes>(&self, values: &[S]) -> S {
@@ -202,13 +216,13 @@ impl Sources {
         &self.terms.values()[ends[edges.start]..ends[edges.end]]
     }
 
-    /// The derivatives of a source with respect to theta.
-    pub(crate) fn derivatives(&self, source: u32) -> Derivatives<'_> {
-        let source = source as usize;
+    /// The derivatives of a source with respect to theta: parameters and coefficients.
+    #[inline(always)]
+    pub(crate) fn derivatives(&self, source: usize) -> &[(u32, f64)] {
         match source.checked_sub(self.parameters + 1) {
-            Some(general) => Derivatives::General(self.terms_of(general)),
-            None if source == self.parameters => Derivatives::None,
-            None => Derivatives::Parameter(source),
+            Some(general) => self.terms_of(general),
+            None if source == self.parameters => &[],
+            None => &self.identity[source..=source],
         }
     }
 }

@@ -148,6 +148,7 @@ impl Layout {
 
     fn add_slots(&mut self, graph: &Graph) {
         let mut targets = Csr::with_capacity(3 * self.transient.len(), graph.edge_count());
+        self.edges = Csr::with_capacity(graph.edge_count(), graph.edge_count());
         let mut row: Vec<(u8, u32, u32)> = Vec::new();
         for block in self.blocks() {
             let members = self.members(block);
@@ -169,14 +170,16 @@ impl Layout {
                     row.push((group, target, edge as u32));
                 }
                 row.sort_unstable();
+                let mut rest = &row[..];
                 for group in 0..3 {
-                    let edges = row.iter().filter(|&&(of, ..)| of == group);
-                    let edges: Vec<(u32, u32)> = edges.map(|&(_, to, edge)| (to, edge)).collect();
-                    for slot in edges.chunk_by(|a, b| a.0 == b.0) {
-                        targets.push(slot[0].0);
-                        self.edges.push_row(slot.iter().map(|&(_, edge)| edge));
+                    let (edges, after) =
+                        rest.split_at(rest.partition_point(|&(of, ..)| of == group));
+                    for slot in edges.chunk_by(|a, b| a.1 == b.1) {
+                        targets.push(slot[0].1);
+                        self.edges.push_row(slot.iter().map(|&(.., edge)| edge));
                     }
                     targets.end_row();
+                    rest = after;
                 }
             }
         }
