@@ -129,7 +129,12 @@ fn figures() -> Fallible<()> {
         "",
         1.2,
     );
-    line("its gradient over its value", gradient / value, "", 3.5);
+    line(
+        "gradient of the log-likelihood of 1e5 times over its value",
+        gradient / value,
+        "",
+        3.5,
+    );
     let thetas = Array2::from_shape_fn((1000, 3), |(row, column)| {
         0.5 + ((row * 3 + column) as f64 * 0.754_877_666).fract()
     });
