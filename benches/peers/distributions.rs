@@ -118,8 +118,8 @@ fn figures() -> Fallible<()> {
     let time = islands.at(&[1.0, 0.5, 0.3])?;
     let observed = time.sampler(1)?.times(0..100_000);
     let data = Observations::of_times(&observed)?;
-    let latest = observed.iter().copied().fold(0.0, f64::max);
-    let curve_times = spaced(100, latest);
+    let mut curve_times = observed.clone();
+    curve_times.sort_by(f64::total_cmp);
     let (curve, _) = least(1.0, || time.curve(&curve_times));
     let (value, _) = least(1.0, || time.log_likelihood(&data));
     let (gradient, _) = least(2.0, || time.log_likelihood_and_gradient(&data));
@@ -129,7 +129,12 @@ fn figures() -> Fallible<()> {
         "",
         1.2,
     );
-    line("its gradient over its value", gradient / value, "", 3.5);
+    line(
+        "gradient of the log-likelihood of 1e5 times over its value",
+        gradient / value,
+        "",
+        3.5,
+    );
     let thetas = Array2::from_shape_fn((1000, 3), |(row, column)| {
         0.5 + ((row * 3 + column) as f64 * 0.754_877_666).fract()
     });

@@ -118,6 +118,8 @@ pub(crate) struct Contour<'a> {
     rates: IndexVec<Slot, Complex>,
     /// By how much the answer at the largest affordable time differs from uniformization, summed over states.
     checked: f64,
+    /// The same, weighted by rates to absorption.
+    checked_density: f64,
 }
 
 impl<'a> Contour<'a> {
@@ -134,11 +136,16 @@ impl<'a> Contour<'a> {
             trace,
             rates: rates.iter().map(|&rate| Complex::from_f64(rate)).collect(),
             checked: 0.0,
+            checked_density: 0.0,
         };
         let (known, _) = Steps::new(chain).vectors(&[affordable]);
         let found = contour.at(affordable);
         let pairs = found.places.iter().zip(&known[0]);
-        contour.checked = pairs.map(|(found, known)| (found - known).abs()).sum();
+        for ((found, known), exit) in pairs.zip(chain.exits()) {
+            let difference = (found - known).abs();
+            contour.checked += difference;
+            contour.checked_density += difference * exit;
+        }
         contour
     }
 
@@ -198,7 +205,6 @@ impl<'a> Contour<'a> {
     pub(crate) fn values(&self, times: &[f64]) -> Vec<Values> {
         let total: f64 = self.chain.start().iter().sum();
         let exits = self.chain.exits();
-        let fastest = exits.iter().copied().fold(0.0, f64::max);
         let value = |&time: &f64| {
             let sight = self.at(time);
             let survival = sight.places.iter().sum::<f64>().clamp(0.0, total);
@@ -208,7 +214,7 @@ impl<'a> Contour<'a> {
                 density: product(&sight.places).max(0.0),
                 absorbed: total - survival,
                 off: 2.0 * sight.differences.iter().sum::<f64>() + self.checked,
-                off_density: 2.0 * product(&sight.differences) + self.checked * fastest,
+                off_density: 2.0 * product(&sight.differences) + self.checked_density,
                 ..Values::default()
             }
         };

@@ -449,7 +449,13 @@ pub(crate) fn correlations(covariance: &Array2<f64>) -> Array2<f64> {
         if i == j && *value > 0.0 {
             *value = 1.0;
         } else {
-            *value /= covariance[[i, i]].sqrt() * covariance[[j, j]].sqrt();
+            let (a, b) = (covariance[[i, i]], covariance[[j, j]]);
+            // One root rounds once; two do not leave the range of `f64`.
+            let one = (a * b).sqrt();
+            *value /= match one.is_normal() {
+                true => one,
+                false => a.sqrt() * b.sqrt(),
+            };
             // Roundings may lead beyond 1; what is not a number stays so.
             *value = value.clamp(-1.0, 1.0);
         }
