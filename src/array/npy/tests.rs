@@ -86,10 +86,10 @@ fn other_writers_files_are_read() {
     let small = "{'descr': '<i2', 'fortran_order': False, 'shape': (2,), }   \n";
     assert_eq!(
         read(small, &[0xff, 0xff, 1, 1]).unwrap(),
-        Array::from(vec![-1, 257])
+        Array::from(vec![-1_i16, 257])
     );
     let narrow = "{'descr': 'i1', 'fortran_order': False, 'shape': (1,)}";
-    assert_eq!(read(narrow, &[0x80]).unwrap(), Array::from(vec![-128]));
+    assert_eq!(read(narrow, &[0x80]).unwrap(), Array::from(vec![-128_i8]));
     // Versions 2 and 3 have a longer length; what follows the elements is left alone.
     for version in [2, 3] {
         let dictionary = "{'descr': '<u2', 'fortran_order': False, 'shape': (1,), }";
@@ -101,7 +101,7 @@ fn other_writers_files_are_read() {
         let mut reader = &data[..];
         assert_eq!(
             Array::from_npy(&mut reader).unwrap(),
-            Array::from(vec![65535])
+            Array::from(vec![65535_u16])
         );
         assert_eq!(reader, [9]);
     }
