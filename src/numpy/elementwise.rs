@@ -3,15 +3,17 @@
 use std::f64::consts::{LN_2, LN_10, PI};
 
 use crate::array::{DType, promote_all};
+use crate::numpy::inexact;
 use crate::tensor::{Tensor, compositions, convert, where_};
 
 /// The tensor, in the floating type it is computed in.
 fn float(x: &Tensor) -> Tensor {
-    // An operation of floats converts integers and keeps weak types.
+    // Weak types stay.
     if x.dtype().is_float() {
         x.clone()
     } else {
-        x / 1.0
+        let [x] = inexact([x]);
+        x
     }
 }
 
@@ -128,6 +130,15 @@ compositions! {
         let (max, delta) = (x.maximum(&y), &x - &y);
         let sum = max + (-delta.abs()).exp2().log1p() / LN_2;
         Ok(where_(isnan(&delta), &x + &y, sum))
+    }
+    /// The absolute value as a float.
+    [fabs(vec![-1, 2]) => f32 [1.0, 2.0]]
+    fn fabs(x;) { Ok(float(&x).abs()) }
+    /// How many bits of the absolute value are set.
+    [bitwise_count(vec![-3, 5]) => u8 [2, 2]]
+    fn bitwise_count(x;) {
+        let size = if x.dtype().is_signed_integer() { x.abs() } else { x };
+        Ok(size.population_count().astype(DType::U8))
     }
     /// The logarithm to base 2.
     [log2(vec![8.0, 0.5]) => f64 [3.0, -1.0]]

@@ -1,6 +1,6 @@
 //! Polynomials by their coefficients, the highest power first.
 
-use super::atleast_1d;
+use super::{atleast_1d, inexact};
 use crate::array::DType;
 use crate::error::Error;
 use crate::tensor::{Tensor, arange, compositions, concatenate};
@@ -52,7 +52,7 @@ compositions! {
     /// The `m`-th derivative of a polynomial.
     [polyder(vec![1.0, 2.0, 3.0], 1) => f64 [2.0, 2.0]]
     fn polyder(p; m: usize) {
-        let mut p = atleast_1d(&p).check()?;
+        let [mut p] = inexact([&atleast_1d(&p).check()?]);
         for _ in 0..m {
             let n = p.shape()[0];
             if n == 0 {

@@ -3,7 +3,9 @@
 use super::{axis_of, flat, isnan, refuse};
 use crate::array::DType;
 use crate::error::Error;
-use crate::tensor::{AxisList, TakeMode, Tensor, compositions, floats, resolve, where_};
+use crate::tensor::{
+    AxisList, TakeMode, Tensor, compositions, concatenate, floats, resolve, where_,
+};
 
 /// How [`quantile`] reads between two elements.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -179,12 +181,21 @@ compositions! {
         let weights = weights.astype(x.dtype());
         Ok((&x * &weights).sum(named.clone()) / weights.sum(named))
     }
-    /// Running sums along an axis; numpy's `cumulative_sum` without a leading zero. Small integers widen.
-    [cumulative_sum(vec![1, 2, 3], 0) => i32 [1, 3, 6]]
-    fn cumulative_sum(x; axis: isize) { Ok(summable(&x).cumsum(axis, false)) }
-    /// Running products along an axis.
-    [cumulative_prod(vec![1, 2, 3], 0) => i32 [1, 2, 6]]
-    fn cumulative_prod(x; axis: isize) { Ok(summable(&x).cumprod(axis, false)) }
+    /// Running sums along an axis, with a zero in front on request. Whole numbers widen to 64 bits.
+    [cumulative_sum(vec![1, 2, 3], 0, true) => i64 [0, 1, 3, 6]]
+    fn cumulative_sum(x; axis: isize, include_initial: bool) {
+        let wide = match x.dtype() {
+            DType::U8 | DType::U16 | DType::U32 => x.astype(DType::U64),
+            DType::Bool | DType::I8 | DType::I16 | DType::I32 => x.astype(DType::I64),
+            DType::I64 | DType::U64 | DType::F32 | DType::F64 => x,
+        };
+        running(wide.cumsum(axis, false), axis, include_initial.then_some(0))
+    }
+    /// Running products along an axis, with a one in front on request.
+    [cumulative_prod(vec![1, 2, 3], 0, false) => i32 [1, 2, 6]]
+    fn cumulative_prod(x; axis: isize, include_initial: bool) {
+        running(summable(&x).cumprod(axis, false), axis, include_initial.then_some(1))
+    }
     /// Differences of neighbours along an axis, `n` times over.
     [diff(vec![1, 4, 9, 16], 2, 0) => i32 [2, 2]]
     fn diff(x; n: usize, axis: isize) {
@@ -245,6 +256,19 @@ compositions! {
 }
 
 /// Bools count as integers.
+/// Running results with a first one in front.
+fn running(x: Tensor, axis: isize, first: Option<i64>) -> Result<Tensor, Error> {
+    let Some(first) = first else {
+        return Ok(x);
+    };
+    let x = x.check()?;
+    let mut shape = x.shape().to_vec();
+    let along = axis_of("cumulative", axis, x.rank())?;
+    shape[along] = 1;
+    let front = Tensor::from(first).astype(x.dtype()).broadcast_to(shape);
+    concatenate([&front, &x], axis)
+}
+
 fn summable(x: &Tensor) -> Tensor {
     if x.dtype() == DType::Bool {
         x.astype(DType::I64)

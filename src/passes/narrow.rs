@@ -6,8 +6,8 @@ use crate::array::{DType, Scalar, TensorType};
 use crate::error::{Error, OpError, OpErrorKind};
 use crate::ops;
 use crate::program::{
-    ArgReduce, Atom, BitcastConvertType, Call, Checkpoint, Cond, ControlOp, ConvertElementType,
-    DataOp, Iota, Op, Program, Scan, ScatterApply, SubProgram, While,
+    ArgReduce, Atom, BinaryOp, BitcastConvertType, Call, Checkpoint, Cond, ControlOp,
+    ConvertElementType, DataOp, Iota, Op, Program, Scan, ScatterApply, SubProgram, While,
 };
 
 /// The 32-bit kin of a type.
@@ -34,7 +34,8 @@ impl Program {
     /// # Errors
     ///
     /// [`OpErrorKind::InvalidParameter`] where the program calls the host or a function with a batching rule of its own, which state
-    /// their types themselves.
+    /// their types themselves; where it works on the bits of 64-bit numbers, as draws of 64-bit random numbers do; and for a literal
+    /// that 32 bits have no room for.
     ///
     /// ```
     /// use elimap::prelude::*;
@@ -52,7 +53,39 @@ impl Program {
     }
 }
 
+/// Refuses what works on the bits of 64-bit numbers: 32-bit numbers do not have them.
+fn refuse_bits(program: &Program) -> Result<(), Error> {
+    for equation in program.equations() {
+        let mut types = equation.inputs.iter().map(|x| program.atom_type(x).dtype);
+        let takes_bits = match &equation.op {
+            Op::Data(DataOp::Binary(op)) => {
+                let shifts = matches!(
+                    op.kind,
+                    BinaryOp::ShiftLeft
+                        | BinaryOp::ShiftRightLogical
+                        | BinaryOp::ShiftRightArithmetic
+                );
+                shifts && types.any(|dtype| dtype == DType::U64)
+            }
+            Op::Data(DataOp::BitcastConvertType(op)) => {
+                narrow(op.dtype) != op.dtype || types.any(|dtype| narrow(dtype) != dtype)
+            }
+            _ => false,
+        };
+        if takes_bits {
+            let detail = format!(
+                "`{}` takes the bits of 64-bit numbers; trace it with 32-bit types",
+                equation.op.name()
+            );
+            let kind = OpErrorKind::parameter(detail);
+            return Err(OpError::at("narrowed", kind, equation.location).into());
+        }
+    }
+    Ok(())
+}
+
 fn narrow_program(program: &mut Program) -> Result<(), Error> {
+    refuse_bits(program)?;
     for ty in &mut program.types {
         *ty = TensorType {
             dtype: narrow(ty.dtype),
@@ -66,9 +99,16 @@ fn narrow_program(program: &mut Program) -> Result<(), Error> {
         };
         *array = ops::eval(&convert.into(), std::slice::from_ref(array)).swap_remove(0);
     }
-    program.outputs.iter_mut().for_each(narrow_atom);
+    let refused = |detail: String, location| -> Error {
+        OpError::at("narrowed", OpErrorKind::parameter(detail), location).into()
+    };
+    for output in &mut program.outputs {
+        narrow_atom(output).map_err(|detail| refused(detail, None))?;
+    }
     for equation in &mut program.equations {
-        equation.inputs.iter_mut().for_each(narrow_atom);
+        for input in &mut equation.inputs {
+            narrow_atom(input).map_err(|detail| refused(detail, equation.location))?;
+        }
         match &mut equation.op {
             Op::Data(op) => narrow_data(op),
             Op::Control(op) => narrow_control(op, equation.location)?,
@@ -77,15 +117,19 @@ fn narrow_program(program: &mut Program) -> Result<(), Error> {
     Ok(())
 }
 
-fn narrow_atom(atom: &mut Atom) {
+/// Narrows a literal; what is wrong with one that has no room.
+fn narrow_atom(atom: &mut Atom) -> Result<(), String> {
     if let Atom::Literal(value, _) = atom {
+        let no_room =
+            |x: &dyn std::fmt::Display| format!("32 bits have no room for the literal {x}");
         *value = match *value {
             Scalar::F64(x) => Scalar::F32(x as f32),
-            Scalar::I64(x) => Scalar::I32(x as i32),
-            Scalar::U64(x) => Scalar::U32(x as u32),
+            Scalar::I64(x) => Scalar::I32(i32::try_from(x).map_err(|_| no_room(&x))?),
+            Scalar::U64(x) => Scalar::U32(u32::try_from(x).map_err(|_| no_room(&x))?),
             other => other,
         };
     }
+    Ok(())
 }
 
 fn narrow_data(op: &mut DataOp) {

@@ -39,7 +39,8 @@ pub(crate) fn float(x: &Tensor) -> Tensor {
     if x.dtype().is_float() {
         x.clone()
     } else {
-        x / 1.0
+        let (dtype, _) = to_inexact(promote_all([x.ty()]));
+        convert(x, (dtype, false), Location::caller())
     }
 }
 

@@ -40,14 +40,14 @@ compositions! {
         let equal = others.equal(&rows).astype(DType::F64).sum(-1);
         Ok(below + (equal + 1.0) / 2.0)
     }
-    /// The ranks of elements along the last axis, ties by a method: whole numbers but for means.
-    [rankdata_by(vec![3.0, 1.0, 3.0], stats::RankMethod::Dense) => i64 [2, 1, 2]]
+    /// The ranks of elements along the last axis, ties by a method.
+    [rankdata_by(vec![3.0, 1.0, 3.0], stats::RankMethod::Dense) => f64 [2.0, 1.0, 2.0]]
     fn rankdata_by(x; method: RankMethod) {
         let rows = x.expand_dims(-1);
         let others = x.expand_dims(-2);
         let count = |which: Tensor| which.astype(DType::I64).sum(-1);
         let below = || count(others.less(&rows));
-        Ok(match method {
+        let ranks = match method {
             RankMethod::Average => rankdata(&x),
             RankMethod::Min => below() + 1,
             RankMethod::Max => count(others.less_equal(&rows)),
@@ -57,7 +57,8 @@ compositions! {
                 count(others.less_equal(&rows) & first.expand_dims(-2))
             }
             RankMethod::Ordinal => x.argsort(-1).argsort(-1) + 1,
-        })
+        };
+        Ok(ranks.astype(DType::F64))
     }
 }
 

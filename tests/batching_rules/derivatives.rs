@@ -250,14 +250,6 @@ pub(crate) fn check_differences(
     if program.types().iter().any(|ty| ty.dtype == DType::F32) {
         return false;
     }
-    // Numbers taken as bits have no tangents, even where the bits become numbers again.
-    if program
-        .equations()
-        .iter()
-        .any(|e| e.op.name() == "bitcast_convert_type")
-    {
-        return false;
-    }
     let floating: Vec<&Array> = args.iter().filter(|a| a.dtype().is_float()).collect();
     let args = moved(args, &directions(&floating, draw), 0.03);
     if bounds_cross(program, &args) {

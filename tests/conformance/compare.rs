@@ -95,7 +95,7 @@ fn execute(case: &Case, log: &CallLog) -> Result<Value, (String, String)> {
     out.and_then(|out| encode_tree(&out)).map_err(fail)
 }
 
-/// What a function answers with 64-bit types off: it is traced, its program narrowed, and that run.
+/// What a function answers with 64-bit types off: it is traced for 32-bit arguments, its program narrowed, and that run.
 fn narrowed(
     f: &dyn Fn(TreeValue) -> Result<TreeValue, Error>,
     args: TreeValue,
@@ -106,13 +106,20 @@ fn narrowed(
         structure.replace(out.clone());
         Ok(out)
     };
-    let program = jit(traced).trace((args.clone(),))?.narrowed()?;
     let mut leaves = Vec::new();
     leaves_of(&args, &mut leaves);
     let mut inputs = Vec::new();
-    for (leaf, ty) in leaves.iter().zip(program.input_types()) {
-        inputs.push(leaf.astype(ty.dtype).to_array()?);
+    for leaf in leaves {
+        let dtype = match leaf.dtype() {
+            DType::F64 => DType::F32,
+            DType::I64 => DType::I32,
+            DType::U64 => DType::U32,
+            other => other,
+        };
+        inputs.push(leaf.astype(dtype).to_array()?);
     }
+    let args = filled(&args, &mut inputs.clone().into_iter());
+    let program = jit(traced).trace((args,))?.narrowed()?;
     let mut results = program.run(&inputs)?.into_iter();
     Ok(filled(&structure.into_inner(), &mut results))
 }

@@ -471,3 +471,26 @@ fn n9_arithmetic_shifts_keep_the_top_bit_of_unsigned_numbers() {
     let signed = t(vec![-8_i32, 8, -8, 8]).shift_right_arithmetic(t(vec![1, 1, 40, 40]));
     assert_eq!(values::<i32>(&signed), [-4, 4, -1, 0]);
 }
+
+/// Draws of 64-bit numbers shift 64-bit words, which are other numbers with 32 bits; JAX draws 32-bit words then.
+#[test]
+fn programs_on_the_bits_of_64_bit_numbers_are_not_narrowed() {
+    let draw = |dtype| {
+        let f = jit(move |x: Tensor| {
+            elimap::random::normal(&elimap::random::Key::new(3), [2], dtype) + x
+        });
+        f.trace((f32::spec([2]),)).unwrap().narrowed()
+    };
+    let text = draw(DType::F64).unwrap_err().to_string();
+    assert!(text.contains("bits of 64-bit numbers"), "{text}");
+    let narrow = draw(DType::F32).unwrap();
+    let zeros = elimap::Array::from(vec![0.0_f32; 2]);
+    let found = narrow.run(&[zeros]).unwrap()[0].to_vec::<f32>().unwrap();
+    let expected = elimap::random::normal(&elimap::random::Key::new(3), [2], DType::F32);
+    assert_eq!(found, expected.to_vec::<f32>().unwrap());
+    let wide = jit(|x: Tensor| x + (1_i64 << 40))
+        .trace((i64::spec([]),))
+        .unwrap();
+    let text = wide.narrowed().unwrap_err().to_string();
+    assert!(text.contains("no room for the literal"), "{text}");
+}

@@ -98,8 +98,10 @@ pub(super) fn run(call: &Call<'_>, op: &str) -> Result<Option<Vec<Tensor>>, Erro
         return one(match op {
             "cumsum" => counted.cumsum(axis, false),
             "cumprod" => counted.cumprod(axis, false),
-            "cumulative_sum" => jnp::cumulative_sum(&x, axis),
-            "cumulative_prod" => jnp::cumulative_prod(&x, axis),
+            "cumulative_sum" => jnp::cumulative_sum(&x, axis, call.flag("include_initial", false)),
+            "cumulative_prod" => {
+                jnp::cumulative_prod(&x, axis, call.flag("include_initial", false))
+            }
             "nancumsum" => jnp::nancumsum(&counted, axis),
             _ => jnp::nancumprod(&counted, axis),
         });
