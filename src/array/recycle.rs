@@ -17,16 +17,51 @@ const LEAST: usize = 1 << 16;
 /// As many bytes are kept.
 const MOST: usize = 1 << 28;
 
+/// As many sizes are remembered that were asked for.
+const SIZES: usize = 32;
+
 struct Kept {
     /// The oldest first; each is its buffer's only holder.
     buffers: VecDeque<Data>,
     bytes: usize,
+    /// Sizes in bytes that were asked for, and how many more times than one of the size was kept: what nobody asks for is not
+    /// kept, so that a loop holds no more than its own arrays.
+    asked: VecDeque<(usize, usize)>,
+}
+
+impl Kept {
+    fn ask(&mut self, size: usize) {
+        match self.asked.iter_mut().find(|(of, _)| *of == size) {
+            Some((_, more)) => *more += 1,
+            None => {
+                if self.asked.len() == SIZES {
+                    self.asked.pop_front();
+                }
+                self.asked.push_back((size, 1));
+            }
+        }
+    }
+
+    /// Whether one of this size was asked for and none kept since.
+    fn is_wanted(&mut self, size: usize) -> bool {
+        let wanted = self
+            .asked
+            .iter_mut()
+            .find(|(of, more)| *more > 0 && fits(size, *of));
+        wanted.map(|(_, more)| *more -= 1).is_some()
+    }
 }
 
 static KEPT: Mutex<Kept> = Mutex::new(Kept {
     buffers: VecDeque::new(),
     bytes: 0,
+    asked: VecDeque::new(),
 });
+
+/// Whether what is there has room for what is asked for, and is not much larger.
+fn fits(there: usize, asked: usize) -> bool {
+    there >= asked && there <= asked + asked / 4
+}
 
 fn bytes(data: &Data) -> usize {
     fn of<T>(array: &ArcArray<T, IxDyn>) -> usize {
@@ -69,9 +104,8 @@ pub(crate) fn owned<T: Element>(elements: Cow<'_, [T]>) -> Vec<T> {
 /// The latest buffer that has room for as many elements and is not much larger.
 fn find<T: Element>(count: usize) -> Option<ArcArray<T, IxDyn>> {
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    let fits = |data: &Data| {
-        T::unwrap_ref(data).is_some_and(|a| a.len() >= count && a.len() <= count + count / 4)
-    };
+    kept.ask(count * size_of::<T>());
+    let fits = |data: &Data| T::unwrap_ref(data).is_some_and(|a| fits(a.len(), count));
     let place = kept.buffers.iter().rposition(fits)?;
     let found = kept.buffers.remove(place)?;
     kept.bytes -= bytes(&found);
@@ -86,10 +120,13 @@ pub(super) fn keep<T: Element>(array: &mut ArcArray<T, IxDyn>) {
     {
         return;
     }
-    let nothing = ArcArray::from_shape_fn(IxDyn(&[0]), |_| unreachable!("there are no elements"));
-    let data = T::wrap(std::mem::replace(array, nothing));
     let mut dropped = Vec::new();
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if !kept.is_wanted(size) {
+        return;
+    }
+    let nothing = ArcArray::from_shape_fn(IxDyn(&[0]), |_| unreachable!("there are no elements"));
+    let data = T::wrap(std::mem::replace(array, nothing));
     while kept.bytes + size > MOST
         && let Some(oldest) = kept.buffers.pop_front()
     {
