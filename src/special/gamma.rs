@@ -27,7 +27,7 @@ compositions! {
         Ok(gammasgn(&x) * x.lgamma().exp())
     }
     /// `n!`, also between whole numbers; 0 below zero.
-    [factorial(vec![0, -1]) => f64 [1.0, 0.0]]
+    [factorial(vec![0_i64, -1]) => f64 [1.0, 0.0]]
     fn factorial(n;) {
         let n = float(&n);
         Ok(where_(n.less(0.0), 0.0, (&n + 1.0).lgamma().exp()))
