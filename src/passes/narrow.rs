@@ -53,39 +53,34 @@ impl Program {
     }
 }
 
-/// Refuses what works on the bits of 64-bit numbers: 32-bit numbers do not have them.
-fn refuse_bits(program: &Program) -> Result<(), Error> {
-    for equation in program.equations() {
-        let mut types = equation.inputs.iter().map(|x| program.atom_type(x).dtype);
-        let takes_bits = match &equation.op {
-            Op::Data(DataOp::Binary(op)) => {
-                let shifts = matches!(
-                    op.kind,
-                    BinaryOp::ShiftLeft
-                        | BinaryOp::ShiftRightLogical
-                        | BinaryOp::ShiftRightArithmetic
-                );
-                shifts && types.any(|dtype| dtype == DType::U64)
+fn narrow_program(program: &mut Program) -> Result<(), Error> {
+    let refused = |detail: String, location| -> Error {
+        OpError::at("narrowed", OpErrorKind::parameter(detail), location).into()
+    };
+    // Operations are judged by the types that they have.
+    let mut equations = std::mem::take(&mut program.equations);
+    for equation in &mut equations {
+        let types = equation.inputs.iter().map(|x| program.atom_type(x).dtype);
+        let types: Vec<DType> = types.collect();
+        for input in &mut equation.inputs {
+            narrow_atom(input).map_err(|detail| refused(detail, equation.location))?;
+        }
+        let is_narrow = match &mut equation.op {
+            Op::Data(op) => narrow_data(op, &types),
+            Op::Control(op) => {
+                narrow_control(op, equation.location)?;
+                true
             }
-            Op::Data(DataOp::BitcastConvertType(op)) => {
-                narrow(op.dtype) != op.dtype || types.any(|dtype| narrow(dtype) != dtype)
-            }
-            _ => false,
         };
-        if takes_bits {
+        if !is_narrow {
             let detail = format!(
                 "`{}` takes the bits of 64-bit numbers; trace it with 32-bit types",
                 equation.op.name()
             );
-            let kind = OpErrorKind::parameter(detail);
-            return Err(OpError::at("narrowed", kind, equation.location).into());
+            return Err(refused(detail, equation.location));
         }
     }
-    Ok(())
-}
-
-fn narrow_program(program: &mut Program) -> Result<(), Error> {
-    refuse_bits(program)?;
+    program.equations = equations;
     for ty in &mut program.types {
         *ty = TensorType {
             dtype: narrow(ty.dtype),
@@ -99,20 +94,8 @@ fn narrow_program(program: &mut Program) -> Result<(), Error> {
         };
         *array = ops::eval(&convert.into(), std::slice::from_ref(array)).swap_remove(0);
     }
-    let refused = |detail: String, location| -> Error {
-        OpError::at("narrowed", OpErrorKind::parameter(detail), location).into()
-    };
     for output in &mut program.outputs {
         narrow_atom(output).map_err(|detail| refused(detail, None))?;
-    }
-    for equation in &mut program.equations {
-        for input in &mut equation.inputs {
-            narrow_atom(input).map_err(|detail| refused(detail, equation.location))?;
-        }
-        match &mut equation.op {
-            Op::Data(op) => narrow_data(op),
-            Op::Control(op) => narrow_control(op, equation.location)?,
-        }
     }
     Ok(())
 }
@@ -132,16 +115,27 @@ fn narrow_atom(atom: &mut Atom) -> Result<(), String> {
     Ok(())
 }
 
-fn narrow_data(op: &mut DataOp) {
+/// Narrows an operation on operands of these types; false for one that works on the bits of 64-bit numbers, which 32-bit numbers
+/// do not have.
+fn narrow_data(op: &mut DataOp, types: &[DType]) -> bool {
     match op {
         DataOp::ConvertElementType(ConvertElementType { dtype, .. })
-        | DataOp::BitcastConvertType(BitcastConvertType { dtype })
         | DataOp::Iota(Iota { dtype, .. })
         | DataOp::ArgReduce(ArgReduce {
             index_dtype: dtype, ..
         }) => *dtype = narrow(*dtype),
+        DataOp::BitcastConvertType(BitcastConvertType { dtype }) => {
+            let is_wide = |dtype: DType| narrow(dtype) != dtype;
+            return !is_wide(*dtype) && !types.iter().any(|&dtype| is_wide(dtype));
+        }
+        DataOp::Binary(op) => {
+            let shifts = matches!(
+                op.kind,
+                BinaryOp::ShiftLeft | BinaryOp::ShiftRightLogical | BinaryOp::ShiftRightArithmetic
+            );
+            return !shifts || !types.contains(&DType::U64);
+        }
         DataOp::Unary(_)
-        | DataOp::Binary(_)
         | DataOp::IntegerPow(_)
         | DataOp::SelectN(_)
         | DataOp::Clamp(_)
@@ -167,6 +161,7 @@ fn narrow_data(op: &mut DataOp) {
         | DataOp::Solve(_)
         | DataOp::StopGradient(_) => {}
     }
+    true
 }
 
 fn narrow_control(
