@@ -99,6 +99,8 @@ pub(crate) struct Refinement<S> {
     operations: Vec<f64>,
     /// By rank: one column of a solve.
     column: Vec<S>,
+    /// By rank: what is left of a transposed residual, and how much was added up in it.
+    flows: Vec<(S, S)>,
     /// By group of edges: the sum D of the column at hand, and what it is off by beside the errors of x.
     sums_of_edges: Vec<(Twofold<S>, S)>,
     /// By source and output.
@@ -118,6 +120,7 @@ impl<S: Lanes> Refinement<S> {
             sizes: vec![S::ZERO; vertices],
             operations: vec![0.0; vertices],
             column: vec![S::ZERO; vertices],
+            flows: vec![(S::ZERO, S::ZERO); vertices],
             sums_of_edges: vec![(Twofold::ZERO, S::ZERO); of.sensitivity.groups()],
             sums: vec![Twofold::ZERO; sources * outputs],
             bounds: vec![S::ZERO; sources * outputs],
@@ -218,7 +221,7 @@ impl<S: Lanes> Refinement<S> {
             self.keep(at, left, size, cancellation);
         }
         self.x.add(k, &self.column);
-        self.load_bounds();
+        self.column.copy_from_slice(&self.slack);
         of.kernel.solve(of.ranks, &mut self.column);
         self.x.bound(k, &self.column);
     }
@@ -242,11 +245,6 @@ impl<S: Lanes> Refinement<S> {
         for (column, residual) in self.column.iter_mut().zip(&self.residuals) {
             *column = residual.high;
         }
-    }
-
-    #[inline(always)]
-    fn load_bounds(&mut self) {
-        self.column.copy_from_slice(&self.slack);
     }
 
     /// A right-hand side, and what it may be off by.
@@ -325,11 +323,10 @@ impl<S: Lanes> Refinement<S> {
         self.load_column();
         of.kernel.solve_transposed(of.ranks, &mut self.column);
         // The flows of the correction, and how much they add up to.
-        let mut flows: Vec<(S, S)> = self
-            .residuals
-            .iter()
-            .map(|residual| (residual.high, residual.high.abs()))
-            .collect();
+        let mut flows = std::mem::take(&mut self.flows);
+        for (flow, residual) in flows.iter_mut().zip(&self.residuals) {
+            *flow = (residual.high, residual.high.abs());
+        }
         let mut add = |rank: Rank, flow: S| {
             let (left, size) = &mut flows[rank.index()];
             *left = left.add(flow);
@@ -345,11 +342,12 @@ impl<S: Lanes> Refinement<S> {
                 }
             }
         }
-        for (at, (left, size)) in flows.into_iter().enumerate() {
+        for (at, &(left, size)) in flows.iter().enumerate() {
             self.keep(at, left, size, cancellation);
         }
+        self.flows = flows;
         self.y.add(i, &self.column);
-        self.load_bounds();
+        self.column.copy_from_slice(&self.slack);
         of.kernel.solve_transposed(of.ranks, &mut self.column);
         self.y.bound(i, &self.column);
     }
