@@ -4,12 +4,10 @@ use smallvec::smallvec;
 
 use crate::array::{Array, DType, Shape, TensorType};
 use crate::error::{Error, OpErrorKind, ParseError};
-use crate::ops::rule::{
-    Batched, DataRules, Derivative, Emit, LinearInput, Outputs, Rules, Tangents, expect_operands,
-    front_batch,
-};
+use crate::ops::derivative::without_derivative;
+use crate::ops::rule::{Batched, DataRules, Emit, Outputs, Rules, expect_operands, front_batch};
 use crate::program::text::{Given, Shown};
-use crate::program::{Atom, BitcastConvertType, Op};
+use crate::program::{BitcastConvertType, Op};
 
 impl Rules for BitcastConvertType {
     fn infer(&self, inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
@@ -60,26 +58,7 @@ impl DataRules for BitcastConvertType {
     }
 }
 
-impl Derivative for BitcastConvertType {
-    fn jvp(
-        &self,
-        _cx: &mut dyn Tangents,
-        _primals: &[Atom],
-        _results: &[Atom],
-        _tangents: &[Option<Atom>],
-    ) -> Result<Outputs<Option<Atom>>, Error> {
-        Ok(smallvec![None])
-    }
-
-    fn transpose(
-        &self,
-        _cx: &mut dyn Tangents,
-        _cotangents: &[Option<Atom>],
-        _inputs: &[LinearInput],
-    ) -> Result<Outputs<Option<Atom>>, Error> {
-        Ok(smallvec![None])
-    }
-}
+without_derivative!(BitcastConvertType);
 
 macro_rules! numbers {
     ($($variant:ident $ty:ty),*) => {

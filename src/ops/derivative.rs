@@ -24,6 +24,33 @@ pub(crate) fn all_zero(results: usize) -> Outputs<Option<Atom>> {
     smallvec![None; results]
 }
 
+/// `impl Derivative` for operations of one operand and one result that derivatives do not see through.
+macro_rules! without_derivative {
+    ($($op:ty),*) => {$(
+        impl $crate::ops::rule::Derivative for $op {
+            fn jvp(
+                &self,
+                _cx: &mut dyn $crate::ops::rule::Tangents,
+                _primals: &[$crate::program::Atom],
+                _results: &[$crate::program::Atom],
+                _tangents: &[Option<$crate::program::Atom>],
+            ) -> Result<$crate::ops::rule::Outputs<Option<$crate::program::Atom>>, $crate::error::Error> {
+                Ok($crate::ops::derivative::all_zero(1))
+            }
+
+            fn transpose(
+                &self,
+                _cx: &mut dyn $crate::ops::rule::Tangents,
+                _cotangents: &[Option<$crate::program::Atom>],
+                _inputs: &[$crate::ops::rule::LinearInput],
+            ) -> Result<$crate::ops::rule::Outputs<Option<$crate::program::Atom>>, $crate::error::Error> {
+                Ok($crate::ops::derivative::all_zero(1))
+            }
+        }
+    )*};
+}
+pub(crate) use without_derivative;
+
 /// The tangent of an operation of one operand that is linear.
 pub(crate) fn linear_jvp(
     cx: &mut dyn Tangents,

@@ -4,12 +4,10 @@ use smallvec::smallvec;
 
 use crate::array::{Array, TensorType};
 use crate::error::{Error, OpErrorKind, ParseError};
-use crate::ops::rule::{
-    Batched, DataRules, Derivative, Emit, LinearInput, Outputs, Rules, Tangents, expect_operands,
-    unary_batch,
-};
+use crate::ops::derivative::without_derivative;
+use crate::ops::rule::{Batched, DataRules, Emit, Outputs, Rules, expect_operands, unary_batch};
 use crate::program::text::{Given, Shown};
-use crate::program::{Atom, Op, StopGradient};
+use crate::program::{Op, StopGradient};
 
 impl Rules for StopGradient {
     fn infer(&self, inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
@@ -34,23 +32,4 @@ impl DataRules for StopGradient {
     }
 }
 
-impl Derivative for StopGradient {
-    fn jvp(
-        &self,
-        _cx: &mut dyn Tangents,
-        _primals: &[Atom],
-        _results: &[Atom],
-        _tangents: &[Option<Atom>],
-    ) -> Result<Outputs<Option<Atom>>, Error> {
-        Ok(smallvec![None])
-    }
-
-    fn transpose(
-        &self,
-        _cx: &mut dyn Tangents,
-        _cotangents: &[Option<Atom>],
-        _inputs: &[LinearInput],
-    ) -> Result<Outputs<Option<Atom>>, Error> {
-        Ok(smallvec![None])
-    }
-}
+without_derivative!(StopGradient);
