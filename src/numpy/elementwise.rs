@@ -3,19 +3,8 @@
 use std::f64::consts::{LN_2, LN_10, PI};
 
 use crate::array::{DType, promote_all};
-use crate::numpy::inexact;
+use crate::numpy::float;
 use crate::tensor::{Tensor, compositions, convert, where_};
-
-/// The tensor, in the floating type it is computed in.
-fn float(x: &Tensor) -> Tensor {
-    // Weak types stay.
-    if x.dtype().is_float() {
-        x.clone()
-    } else {
-        let [x] = inexact([x]);
-        x
-    }
-}
 
 compositions! {
     numpy;

@@ -66,6 +66,16 @@ fn inexact<const N: usize>(xs: [&Tensor; N]) -> [Tensor; N] {
     xs.map(|x| convert(x, (dtype, false), here))
 }
 
+/// A tensor in the floating type it is computed in; weak types stay.
+pub(crate) fn float(x: &Tensor) -> Tensor {
+    if x.dtype().is_float() {
+        x.clone()
+    } else {
+        let [x] = inexact([x]);
+        x
+    }
+}
+
 /// All axes in one.
 fn flat(x: &Tensor) -> Tensor {
     x.reshape([-1])

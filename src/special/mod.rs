@@ -32,17 +32,8 @@ use std::panic::Location;
 
 use crate::array::{DType, broadcast_shapes, promote_all, to_inexact};
 use crate::error::{Error, OpError, OpErrorKind};
+pub(crate) use crate::numpy::float;
 use crate::tensor::{Tensor, convert};
-
-/// The argument in the floating type it is computed in.
-pub(crate) fn float(x: &Tensor) -> Tensor {
-    if x.dtype().is_float() {
-        x.clone()
-    } else {
-        let (dtype, _) = to_inexact(promote_all([x.ty()]));
-        convert(x, (dtype, false), Location::caller())
-    }
-}
 
 /// Arguments in one floating type and one shape, as loops carry them.
 fn together<const N: usize>(xs: [&Tensor; N]) -> Result<[Tensor; N], Error> {
