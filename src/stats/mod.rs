@@ -10,14 +10,16 @@
 //! # Ok::<(), elimap::Error>(())
 //! ```
 
+mod bounded;
 mod continuous;
 mod discrete;
 mod multivariate;
 mod samples;
 
+pub use bounded::{beta, chi2, expon, gamma, pareto, uniform};
 pub use continuous::{
-    beta, cauchy, chi2, expon, gamma, gennorm, gumbel_l, gumbel_r, laplace, logistic, norm, pareto,
-    t, truncnorm, uniform, vonmises, wrapcauchy,
+    cauchy, gennorm, gumbel_l, gumbel_r, laplace, logistic, norm, t, truncnorm, vonmises,
+    wrapcauchy,
 };
 pub use discrete::{bernoulli, betabinom, binom, geom, nbinom, poisson};
 pub use multivariate::{dirichlet, multinomial, multivariate_normal};
