@@ -224,11 +224,7 @@ impl Splitter<'_> {
         inputs: impl IntoIterator<Item = Atom>,
         equation: &Equation,
     ) -> Result<Vec<Atom>, Error> {
-        let mut cx = Emitter {
-            builder: &mut self.known,
-            location: equation.location,
-        };
-        Ok(cx.emit(op, inputs)?.into_vec())
+        emit(&mut self.known, op, inputs, equation)
     }
 
     fn emit_rest(
@@ -237,11 +233,7 @@ impl Splitter<'_> {
         inputs: impl IntoIterator<Item = Atom>,
         equation: &Equation,
     ) -> Result<Vec<Atom>, Error> {
-        let mut cx = Emitter {
-            builder: &mut self.rest,
-            location: equation.location,
-        };
-        Ok(cx.emit(op, inputs)?.into_vec())
+        emit(&mut self.rest, op, inputs, equation)
     }
 
     /// A known atom as the second half has it.
@@ -503,4 +495,18 @@ fn at_places(
     let mut rest = builder.finish(outputs);
     rest.inputs = all;
     Ok((known, rest))
+}
+
+/// Emits into one of the halves, as from the place of an equation.
+fn emit(
+    builder: &mut ProgramBuilder,
+    op: impl Into<Op>,
+    inputs: impl IntoIterator<Item = Atom>,
+    equation: &Equation,
+) -> Result<Vec<Atom>, Error> {
+    let mut cx = Emitter {
+        builder,
+        location: equation.location,
+    };
+    Ok(cx.emit(op, inputs)?.into_vec())
 }
