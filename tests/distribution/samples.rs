@@ -75,7 +75,7 @@ fn samples_have_the_distribution_function() {
 
 /// Takes a minute: `cargo test --release --test distribution -- --ignored`
 #[test]
-#[ignore = "a million samples for each of 12 models"]
+#[ignore = "a million samples for each of 12 models; `just samples-hard` runs it"]
 fn a_million_samples_of_twelve_models_have_the_distribution_function() {
     for (model, time) in twelve().iter().enumerate() {
         let found = distance(time, 1_000_000);
@@ -128,7 +128,7 @@ fn discrete_samples_have_the_probabilities() {
 }
 
 #[test]
-#[ignore = "a million samples"]
+#[ignore = "a million samples; `just samples-hard` runs it"]
 fn a_million_discrete_samples_have_the_probabilities() {
     for reward in [
         [0.0, 1.0, 1.0, 0.0],

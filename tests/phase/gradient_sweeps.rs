@@ -146,7 +146,7 @@ impl Random {
 }
 
 #[test]
-#[ignore = "a sweep of minutes"]
+#[ignore = "takes minutes unoptimized; `just gradients-hard` runs it"]
 fn many_drifting_chains() {
     let mut random = Random(1);
     for _ in 0..150 {
@@ -242,7 +242,7 @@ fn rates_of_all_orders() {
 }
 
 #[test]
-#[ignore = "a sweep of minutes"]
+#[ignore = "takes minutes unoptimized; `just gradients-hard` runs it"]
 fn many_rates_of_all_orders() {
     for (seed, digits) in [(11, 6.0), (12, 12.0), (13, 18.0), (14, 39.0), (15, 39.0)] {
         random_graphs(seed, 400, digits);
