@@ -40,6 +40,12 @@ pub mod tree_util;
 /// The arrays that values come from and go to; this is the version whose types [`Array`] converts.
 pub use ndarray;
 
+/// The 16-bit floats that arrays hold.
+pub use half;
+
+/// The complex numbers that arrays hold.
+pub use num_complex;
+
 /// A `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 

@@ -6,7 +6,7 @@ use super::{DType, TensorType};
 ///
 /// `bool` gives way to every other type, a weak integer to every integer and float, a weak float to every float;
 /// unsigned and signed meet at the narrowest signed type that holds both, and any integer with a float at that
-/// float. `uint64` with a signed type has no such type and meets at weak `float64`, as in JAX.
+/// float; `float16` with `bfloat16` at `float32`, and a complex type with a wider float at the wider complex type. `uint64` with a signed type has no such type and meets at weak `float64`, as in JAX.
 ///
 /// ```
 /// use elimap::{promote_types, DType};
@@ -17,35 +17,39 @@ use super::{DType, TensorType};
 /// ```
 #[must_use]
 pub fn promote_types(a: (DType, bool), b: (DType, bool)) -> (DType, bool) {
-    use DType::{Bool, F32, F64, I64, U64};
+    use DType::{BF16, Bool, C64, C128, F16, F32, F64, I64, U64};
     if a == b {
         return a;
     }
     let ((a, wa), (b, wb)) = (a, b);
     let class = |d: DType| match d {
         Bool => 0,
+        d if d.is_integer() => 1,
         d if d.is_float() => 2,
-        _ => 1,
+        _ => 3,
     };
+    let default = [Bool, I64, F64, C128];
     match (wa, wb) {
         // Two weak types: the later class wins, at its default width; equal classes keep the wider.
-        (true, true) => match class(a).max(class(b)) {
-            0 => (Bool, false),
-            1 => (I64, true),
-            _ => (F64, true),
-        },
+        (true, true) => {
+            let later = class(a).max(class(b));
+            (default[later], later > 0)
+        }
         (true, false) | (false, true) => {
             let (weak, strong) = if wa { (a, b) } else { (b, a) };
-            if class(weak) <= class(strong) {
-                (strong, false)
-            } else {
-                (if class(weak) == 2 { F64 } else { I64 }, true)
+            match (class(weak), class(strong)) {
+                (w, s) if w <= s => (strong, false),
+                (3, 2) => (strong.complex(), false),
+                (w, _) => (default[w], true),
             }
         }
         (false, false) => match (a, b) {
             (Bool, d) | (d, Bool) => (d, false),
+            (C128, _) | (_, C128) | (C64, F64) | (F64, C64) => (C128, false),
+            (C64, _) | (_, C64) => (C64, false),
             (F64, _) | (_, F64) => (F64, false),
-            (F32, _) | (_, F32) => (F32, false),
+            (F32, _) | (_, F32) | (BF16, F16) | (F16, BF16) => (F32, false),
+            (half @ (BF16 | F16), _) | (_, half @ (BF16 | F16)) => (half, false),
             (U64, d) | (d, U64) => {
                 if d.is_signed_integer() {
                     (F64, true)
@@ -97,7 +101,9 @@ pub(crate) fn promote_all<'a>(types: impl IntoIterator<Item = &'a TensorType>) -
 #[must_use]
 pub(crate) fn to_inexact((dtype, weak): (DType, bool)) -> (DType, bool) {
     match dtype {
-        DType::F32 | DType::F64 => (dtype, weak),
+        DType::BF16 | DType::F16 | DType::F32 | DType::F64 | DType::C64 | DType::C128 => {
+            (dtype, weak)
+        }
         DType::I64 | DType::U64 => (DType::F64, weak),
         DType::Bool | DType::U8 | DType::U16 | DType::U32 | DType::I8 | DType::I16 | DType::I32 => {
             (DType::F32, weak)
@@ -109,7 +115,7 @@ pub(crate) fn to_inexact((dtype, weak): (DType, bool)) -> (DType, bool) {
 mod tests {
     use super::*;
 
-    const CASES: [(DType, bool); 11] = [
+    const CASES: [(DType, bool); 16] = [
         (DType::Bool, false),
         (DType::U8, false),
         (DType::U32, false),
@@ -118,6 +124,11 @@ mod tests {
         (DType::I64, false),
         (DType::F32, false),
         (DType::F64, false),
+        (DType::F16, false),
+        (DType::BF16, false),
+        (DType::C64, false),
+        (DType::C128, false),
+        (DType::C128, true),
         (DType::I64, true),
         (DType::F64, true),
         (DType::I32, true),
@@ -148,6 +159,15 @@ mod tests {
             ((I32, s), (F64, w), (F64, w)),
             ((F32, s), (F64, w), (F32, s)),
             ((I64, w), (F64, w), (F64, w)),
+            ((F16, s), (BF16, s), (F32, s)),
+            ((F16, s), (I64, s), (F16, s)),
+            ((BF16, s), (F64, w), (BF16, s)),
+            ((C64, s), (F64, s), (C128, s)),
+            ((C64, s), (F64, w), (C64, s)),
+            ((C64, s), (I64, s), (C64, s)),
+            ((F32, s), (C128, w), (C64, s)),
+            ((F64, s), (C128, w), (C128, s)),
+            ((I32, s), (C128, w), (C128, w)),
         ] {
             assert_eq!(promote_types(a, b), want, "{a:?} {b:?}");
         }

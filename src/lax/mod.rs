@@ -15,7 +15,7 @@ mod scans;
 mod windows;
 
 pub use conv::{Conv, conv, conv_patches, conv_transpose};
-pub use numbers::{mulhi, reduce_precision};
+pub use numbers::{complex, mulhi, reduce_precision};
 pub use scans::{associative_scan, reduce, reduce_and, reduce_or, reduce_xor};
 pub use windows::{Windows, reduce_window, select_and_gather_add, select_and_scatter_add};
 

@@ -15,7 +15,8 @@ pub(super) use derivative::zero_fill;
 use window::{Addressing, Windows, row_major_strides};
 
 use crate::array::{
-    Array, DType, Element, Scalar, Shape, ShapeTuple, TensorType, buffer, dispatch, row_major,
+    Array, DType, Element, Scalar, Shape, ShapeTuple, TensorType, buffer, dispatch_kernel,
+    row_major,
 };
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::rule::{
@@ -231,7 +232,7 @@ impl DataRules for Gather {
         ) = (self, &inputs[0], &inputs[1]);
         let (mode, fill) = (*mode, *fill);
         smallvec![
-            dispatch!(operand.data(), a => eval_typed(dims, slice_sizes, (mode, fill), a, indices))
+            dispatch_kernel!(operand.data(), a => eval_typed(dims, slice_sizes, (mode, fill), a, indices))
         ]
     }
 }
@@ -251,7 +252,9 @@ fn fill_value(mode: IndexMode, results: &[TensorType]) -> String {
         DType::I16 => scalar(Scalar::I16(i16::MIN)),
         DType::I32 => scalar(Scalar::I32(i32::MIN)),
         DType::I64 => scalar(Scalar::I64(i64::MIN)),
-        DType::F32 | DType::F64 => python::float(f64::NAN),
+        DType::BF16 | DType::F16 | DType::F32 | DType::F64 | DType::C64 | DType::C128 => {
+            python::float(f64::NAN)
+        }
     }
 }
 

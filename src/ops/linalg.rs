@@ -6,7 +6,8 @@
 
 mod derivative;
 
-use nalgebra::{DMatrix, LU, RealField};
+use nalgebra::{ComplexField, DMatrix, LU};
+use num_complex::Complex;
 use rayon::prelude::*;
 use smallvec::smallvec;
 
@@ -22,7 +23,7 @@ use crate::program::{Atom, Cholesky, Op, Reshape, Solve, TriangularSolve};
 /// Multiplications worth handing to another thread; fewer take less time than waking it.
 const PARALLEL_WORK: usize = 1 << 15;
 
-/// Runs a generic function on the element type of a floating array.
+/// Runs a generic function on the element type of an array of floats or complex numbers.
 macro_rules! float_dispatch {
     ($array:expr, $T:ident => $body:expr) => {
         match $array.dtype() {
@@ -30,7 +31,15 @@ macro_rules! float_dispatch {
                 type $T = f32;
                 $body
             }
-            // The type rules admit nothing but floats.
+            DType::C64 => {
+                type $T = Complex<f32>;
+                $body
+            }
+            DType::C128 => {
+                type $T = Complex<f64>;
+                $body
+            }
+            // The type rules admit nothing but floats and complex numbers.
             _ => {
                 type $T = f64;
                 $body
@@ -39,13 +48,13 @@ macro_rules! float_dispatch {
     };
 }
 
-/// Checks that an operand holds square matrices of floats, and returns their size.
+/// Checks that an operand holds square matrices of floats or complex numbers, and returns their size.
 fn check_square(inputs: &[TensorType]) -> Result<usize, OpErrorKind> {
     let a = &inputs[0];
-    if !a.dtype.is_float() {
+    if !a.dtype.is_inexact() {
         return Err(OpErrorKind::dtypes(
             [a],
-            "matrices must hold float32 or float64; convert them first",
+            "matrices must hold floats or complex numbers; convert them first",
         ));
     }
     match a.shape.as_slice() {
@@ -112,7 +121,7 @@ fn matrix_sizes(a: &Array, b: &Array) -> (usize, usize) {
 }
 
 /// Writes a matrix out in row-major order.
-fn write_rows<T: Element + RealField>(matrix: &DMatrix<T>, out: &mut [T]) {
+fn write_rows<T: Element + ComplexField>(matrix: &DMatrix<T>, out: &mut [T]) {
     for (row, out) in out.chunks_exact_mut(matrix.ncols()).enumerate() {
         for (column, x) in out.iter_mut().enumerate() {
             *x = matrix[(row, column)];
@@ -145,13 +154,15 @@ impl DataRules for Cholesky {
     }
 }
 
-fn cholesky<T: Element + RealField>(a: &Array) -> Array {
+fn cholesky<T: Element + ComplexField>(a: &Array) -> Array {
     let (n, size) = matrix_sizes(a, a);
     let elements = a.elements::<T>();
     let mut out = elements.to_vec();
-    let half = T::one() / (T::one() + T::one());
+    let half: T = T::one() / (T::one() + T::one());
     for_each_matrix(&elements, n, &mut out, size, |a, out| {
-        let symmetric = DMatrix::from_fn(n, n, |r, c| (a[r * n + c] + a[c * n + r]) * half);
+        let symmetric = DMatrix::from_fn(n, n, |r, c| {
+            (a[r * n + c] + a[c * n + r].conjugate()) * half
+        });
         match nalgebra::Cholesky::new(symmetric) {
             Some(factor) => write_rows(&factor.unpack(), out),
             None => {
@@ -224,7 +235,7 @@ struct Triangular {
     unit_diagonal: bool,
 }
 
-fn triangular_solve<T: Element + RealField>(form: Triangular, a: &Array, b: &Array) -> Array {
+fn triangular_solve<T: Element + ComplexField>(form: Triangular, a: &Array, b: &Array) -> Array {
     let (n, size) = matrix_sizes(a, b);
     let mut out = b.elements::<T>().into_owned();
     for_each_matrix(&a.elements::<T>(), n, &mut out, size, |a, out| {
@@ -278,7 +289,7 @@ impl DataRules for Solve {
     }
 }
 
-fn solve<T: Element + RealField>(a: &Array, b: &Array) -> Array {
+fn solve<T: Element + ComplexField>(a: &Array, b: &Array) -> Array {
     let (n, size) = matrix_sizes(a, b);
     let mut out = b.elements::<T>().into_owned();
     for_each_matrix(&a.elements::<T>(), n, &mut out, size, |a, out| {

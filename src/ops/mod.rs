@@ -6,6 +6,7 @@
 mod bitcast;
 pub(crate) mod callback;
 pub(crate) mod collective;
+mod complex;
 pub(crate) mod control;
 mod cumulative;
 mod custom;
@@ -13,7 +14,9 @@ pub(crate) mod custom_derivative;
 mod derivative;
 mod dot;
 mod elementwise;
+mod fft;
 mod gather;
+mod half;
 mod index;
 mod linalg;
 mod math;
@@ -154,7 +157,13 @@ pub(crate) fn infer(op: &Op, inputs: &[TensorType]) -> Result<Outputs<TensorType
 
 /// Evaluates an operation on operands of types that [`infer`] accepts.
 pub(crate) fn eval(op: &DataOp, inputs: &[Array]) -> Outputs<Array> {
-    op.rules().eval(inputs)
+    if complex::concerns(op, inputs) {
+        complex::eval_complex(op, inputs)
+    } else if half::concerns(op, inputs) {
+        half::eval_half(op, inputs)
+    } else {
+        op.rules().eval(inputs)
+    }
 }
 
 /// The batching rule: emits what computes every lane at once; at least one operand is batched.

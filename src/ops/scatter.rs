@@ -6,7 +6,7 @@
 
 mod derivative;
 
-use crate::array::{Array, Element, Shape, ShapeTuple, TensorType, dispatch_dtype, owned};
+use crate::array::{Array, Element, Shape, ShapeTuple, TensorType, dispatch_kernel_dtype, owned};
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::gather::window::{Addressing, Windows, row_major_strides};
 use crate::ops::gather::{mode_text, read_mode};
@@ -378,7 +378,7 @@ fn scatter(op: &Scatter, inputs: &[Array]) -> Array {
             }
         }
     }
-    dispatch_dtype!(inputs[0].dtype(), T => match kind {
+    dispatch_kernel_dtype!(inputs[0].dtype(), T => match kind {
         ScatterOp::Set => eval_with(dims, mode, inputs, <[T]>::copy_from_slice),
         ScatterOp::Add => eval_with(dims, mode, inputs, each::<T>(Combine::add)),
         ScatterOp::Mul => eval_with(dims, mode, inputs, each::<T>(Combine::mul)),
