@@ -243,6 +243,27 @@ impl fmt::Display for DType {
     }
 }
 
+/// The `float32` next to a number on the side of zero, with an odd last bit where they differ: rounding it to fewer digits rounds
+/// the number itself (S. Boldo and G. Melquiond, "Emulation of FMA and correctly rounded sums", 2008).
+fn to_odd(x: f64) -> f32 {
+    let nearest = x as f32;
+    if f64::from(nearest) == x || !x.is_finite() {
+        return nearest;
+    }
+    let bits = nearest.to_bits() - u32::from(f64::from(nearest).abs() > x.abs());
+    f32::from_bits(bits | 1)
+}
+
+/// The nearest `float16`.
+pub(crate) fn f16_from(x: f64) -> f16 {
+    f16::from_f32(to_odd(x))
+}
+
+/// The nearest `bfloat16`.
+pub(crate) fn bf16_from(x: f64) -> bf16 {
+    bf16::from_f32(to_odd(x))
+}
+
 mod sealed {
     pub trait Sealed {}
 }
@@ -384,8 +405,8 @@ impl Scalar {
             DType::I16 => Scalar::I16(value as i16),
             DType::I32 => Scalar::I32(value as i32),
             DType::I64 => Scalar::I64(value as i64),
-            DType::BF16 => Scalar::BF16(bf16::from_f64(value)),
-            DType::F16 => Scalar::F16(f16::from_f64(value)),
+            DType::BF16 => Scalar::BF16(bf16_from(value)),
+            DType::F16 => Scalar::F16(f16_from(value)),
             DType::F32 => Scalar::F32(value as f32),
             DType::F64 => Scalar::F64(value),
             DType::C64 => Scalar::C64(Complex::new(value as f32, 0.0)),

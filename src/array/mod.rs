@@ -26,6 +26,7 @@ use smallvec::SmallVec;
 
 pub(crate) use copy::{axes_merge, row_major};
 pub use dtype::{DType, Element, Scalar};
+pub(crate) use dtype::{bf16_from, f16_from};
 pub use error::ArrayError;
 pub use npy::{NpyError, NpyHeader, NpyKind, NpyType};
 pub use npz::NpzError;

@@ -85,6 +85,9 @@ fn unary_jvp(
             let denominator = cx.add(square, one)?;
             return cx.div(tangent, denominator).map(Some);
         }
+        U::Sign if cx.atom_type(&x).dtype.is_complex() => {
+            return complex_sign(cx, x, y, tangent).map(Some);
+        }
         U::Sign | U::Floor | U::Ceil | U::RoundHalfAway | U::RoundHalfEven => return Ok(None),
         U::IsFinite | U::Not | U::PopulationCount | U::Clz => return Ok(None),
         U::Real | U::Imag | U::Conj => return cx.unary(kind, tangent).map(Some),
@@ -109,6 +112,12 @@ fn unary_jvp(
             let square = cx.square(x)?;
             let sum = cx.add(square, one)?;
             cx.unary(U::Rsqrt, sum)?
+        }
+        // The root of a product is not the product of roots where real parts are negative.
+        U::Acosh if cx.atom_type(&x).dtype.is_complex() => {
+            let (above, below) = (cx.add(x, one)?, cx.sub(x, one)?);
+            let roots = [cx.unary(U::Rsqrt, above)?, cx.unary(U::Rsqrt, below)?];
+            cx.mul(roots[0], roots[1])?
         }
         U::Acosh => {
             let square = cx.square(x)?;
@@ -167,6 +176,27 @@ fn complex_size(cx: &mut dyn Tangents, x: Atom, size: Atom, tangent: Atom) -> Re
     let direction = cx.div(conjugate, size)?;
     let product = cx.mul(tangent, direction)?;
     cx.unary(UnaryOp::Real, product)
+}
+
+/// The tangent of a complex number's direction: what of the tangent is across it, over the number's size; 0 at 0.
+fn complex_sign(cx: &mut dyn Tangents, x: Atom, sign: Atom, tangent: Atom) -> Result<Atom, Error> {
+    let dtype = cx.atom_type(&x).dtype;
+    let complex = |cx: &mut dyn Tangents, x| {
+        cx.emit1(ConvertElementType { dtype, weak: false }, smallvec![x])
+    };
+    let conjugate = cx.unary(UnaryOp::Conj, sign)?;
+    let along = cx.mul(tangent, conjugate)?;
+    let along = cx.unary(UnaryOp::Real, along)?;
+    let along = complex(cx, along)?;
+    let along = cx.mul(along, sign)?;
+    let across = cx.sub(tangent, along)?;
+    let size = cx.unary(UnaryOp::Abs, x)?;
+    let size = nonzero(cx, size)?;
+    let size = complex(cx, size)?;
+    let moved = cx.div(across, size)?;
+    let zero = cx.number(x, 0.0);
+    let is_zero = cx.binary(BinaryOp::Eq, x, zero)?;
+    cx.select(is_zero, zero, moved)
 }
 
 fn scaled(cx: &mut dyn Tangents, x: Atom, by: f64) -> Result<Atom, Error> {

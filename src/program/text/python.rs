@@ -2,10 +2,9 @@
 
 use std::fmt::Display;
 
-use half::{bf16, f16};
 use num_complex::Complex;
 
-use crate::array::{DType, Scalar, Shape, TensorType};
+use crate::array::{DType, Scalar, Shape, TensorType, bf16_from, f16_from};
 
 /// `()`, `(3,)`, `(2, 3)`.
 pub(crate) fn tuple<T: Display>(items: impl IntoIterator<Item = T>) -> String {
@@ -117,8 +116,8 @@ pub(crate) fn read_scalar(dtype: DType, text: &str) -> Option<Scalar> {
         DType::I16 => text.parse().ok().map(Scalar::I16),
         DType::I32 => text.parse().ok().map(Scalar::I32),
         DType::I64 => text.parse().ok().map(Scalar::I64),
-        DType::BF16 => text.parse().ok().map(|x| Scalar::BF16(bf16::from_f64(x))),
-        DType::F16 => text.parse().ok().map(|x| Scalar::F16(f16::from_f64(x))),
+        DType::BF16 => text.parse().ok().map(|x| Scalar::BF16(bf16_from(x))),
+        DType::F16 => text.parse().ok().map(|x| Scalar::F16(f16_from(x))),
         DType::C64 => {
             read_complex(text).map(|(re, im)| Scalar::C64(Complex::new(re as f32, im as f32)))
         }
