@@ -12,6 +12,8 @@ mod npy;
 mod npz;
 mod promote;
 mod recycle;
+#[cfg(feature = "serde")]
+mod serde;
 mod threads;
 mod types;
 mod widest;
