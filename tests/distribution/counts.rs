@@ -394,10 +394,10 @@ fn statistics_of_steps_are_the_same_for_one_theta_for_rows_and_under_vmap() {
         values.extend(gradients);
         values
     };
-    agree(&Statistic::PmfAndGradients(counts.clone()), |s| {
+    agree(&Statistic::Pmf(counts.clone()).with_gradients(), |s| {
         both(s.pmf_and_gradients(k).unwrap())
     });
-    agree(&Statistic::CdfAndGradients(times), |s| {
+    agree(&Statistic::Cdf(times).with_gradients(), |s| {
         both(s.cdf_and_gradients(k).unwrap())
     });
 }
