@@ -460,7 +460,7 @@ fn questions_of_the_other_clock_say_what_to_ask_instead() {
     let error = walk().batch().hazard(theta.view(), &[1.0]).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "row 0 of the thetas: hazard is a question about continuous graphs, but this graph is discrete; ask for pmf, cdf, survival, quantile, factorial_moments, pgf, visits or covariance"
+        "row 0 of the thetas: hazard is a question about continuous graphs, but this graph is discrete; ask for pmf, cdf, survival, quantile, factorial_moments, reward_moments, pgf, visits or covariance"
     );
     let error = walk().batch().cdf(theta.view(), &[0.5]).unwrap_err();
     assert!(

@@ -119,6 +119,7 @@ impl EliminationTrace {
     /// # Examples
     ///
     /// ```
+    /// use elimap::grad;
     /// use elimap::phase::{EliminationTrace, Statistic, models};
     /// use elimap::prelude::*;
     ///
@@ -132,7 +133,7 @@ impl EliminationTrace {
     ///
     /// // The slope of ln theta - theta t at t = 0.25.
     /// let density = trace.log_pdf(&[0.25])?;
-    /// let slope = grad(|theta: Tensor| Ok::<_, Error>(density.call((theta,))?.sum(..)?));
+    /// let slope = grad(|theta: Tensor| Ok::<_, Error>(density.call((theta,))?.sum(..)));
     /// let slope = slope.call((Array::from(ndarray::array![2.0].into_dyn()),))?;
     /// assert!((slope.to_array()?.to_vec::<f64>()?[0] - 0.25).abs() < 1e-14);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -118,7 +118,7 @@ impl Curves {
                 DashedLineSeries::new(mean, 6 * scale, 5 * scale, GREY.stroke_width(scale));
             chart.draw_series(dashes).map_err(failed)?;
             // Beside the line, on the side with more room, below what the curve may reach.
-            let (x, y) = chart.backend_coord(&(self.mean, top * 0.97));
+            let (x, y) = chart.backend_coord(&(self.mean, top * 0.94));
             let right = self.mean < 0.5 * (first + last);
             let text = format!("mean {}", short(self.mean));
             let style = TextStyle::from((SANS, 16 * unit).into_font()).color(&GREY);
@@ -129,8 +129,11 @@ impl Curves {
                 x - width - 4 * unit
             };
             let (left, up) = area.get_base_pixel();
-            let label = Text::new(text, (x - left, y - up), style);
-            area.draw(&label).map_err(failed)?;
+            let at = (x - left, y - up);
+            let corner = (at.0 + width, at.1 + 17 * unit);
+            area.draw(&Rectangle::new([at, corner], WHITE.mix(0.8).filled()))
+                .map_err(failed)?;
+            area.draw(&Text::new(text, at, style)).map_err(failed)?;
         }
         Ok(())
     }
