@@ -129,6 +129,14 @@ impl Op {
         self.any(&|op| matches!(op.effect(), Effect::Host(_)))
     }
 
+    /// The size it says the named axis has, without the programs it runs.
+    pub(crate) fn axis_size(&self, name: &AxisName) -> Option<usize> {
+        match self.effect() {
+            Effect::Axes(axes) => axes.iter().find(|(n, _)| n == name).map(|(_, size)| *size),
+            _ => None,
+        }
+    }
+
     /// Whether it, or a program it runs, speaks of the named axis.
     pub(crate) fn uses_axis(&self, name: &AxisName) -> bool {
         self.any(

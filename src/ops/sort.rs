@@ -181,7 +181,8 @@ impl Rules for Sort {
     }
 
     fn parse(_name: &str, given: &mut Given<'_>) -> Result<Op, ParseError> {
-        given.fixed("is_stable", "True")?;
+        // A stable order is one of those that are asked for where it need not be.
+        given.optional("is_stable");
         Ok(Sort {
             dimension: given.number("dimension")?,
             num_keys: given.number("num_keys")?,
