@@ -12,6 +12,7 @@ mod npy;
 mod npz;
 mod promote;
 mod recycle;
+mod stack;
 mod threads;
 mod types;
 mod widest;

@@ -28,9 +28,9 @@ mod testkit;
 
 use std::panic::Location;
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
-use crate::array::{Array, TensorType};
+use crate::array::{Array, Shape, TensorType};
 use crate::callback::CallbackKind;
 use crate::error::{Error, OpError, OpErrorKind, ParseError};
 use crate::program::text::{Given, Shown};
@@ -155,6 +155,21 @@ pub(crate) fn infer(op: &Op, inputs: &[TensorType]) -> Result<Outputs<TensorType
 /// Evaluates an operation on operands of types that [`infer`] accepts.
 pub(crate) fn eval(op: &DataOp, inputs: &[Array]) -> Outputs<Array> {
     op.rules().eval(inputs)
+}
+
+/// Evaluates a gather or scatter of windows along one axis, at indices without the index vector's axis, to negative ones of which
+/// `wrap` is added before.
+pub(crate) fn eval_indexed(op: &DataOp, inputs: &[Array], wrap: i64) -> Outputs<Array> {
+    let mut inputs: SmallVec<[Array; 4]> = inputs.iter().cloned().collect();
+    let indices = &inputs[1];
+    let mut shape = Shape::from_slice(indices.shape());
+    shape.push(1);
+    inputs[1] = indices.reshaped(&shape);
+    match op {
+        DataOp::Gather(op) => smallvec![gather::gather(op, &inputs, wrap)],
+        DataOp::Scatter(op) => smallvec![scatter::scatter(op, &inputs, wrap)],
+        _ => eval(op, &inputs),
+    }
 }
 
 /// The batching rule: emits what computes every lane at once; at least one operand is batched.
