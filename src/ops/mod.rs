@@ -38,8 +38,8 @@ use crate::program::text::{Given, Shown};
 use crate::program::*;
 
 pub(crate) use elementwise::{
-    Elementwise, Operand, ThenAdd, compare, convert, is_comparison, is_finite, multiply_add,
-    select, spread,
+    Elementwise, Operand, RowOp, ThenAdd, compare, convert, is_comparison, is_finite, multiply_add,
+    select, spread, with_rows,
 };
 pub(crate) use math::{Arith, Number};
 pub(crate) use reduce::{BLOCK, Fold};

@@ -255,8 +255,11 @@ impl<T: Fused> Stack<'_, T> {
                         }
                     }
                 }
+                let out = &mut out[first * V..][..R * V];
                 for r in 0..R {
-                    out[(first + r) * V..][..V].copy_from_slice(&sums[r]);
+                    for v in 0..V {
+                        out[r * V + v] = sums[r][v];
+                    }
                 }
             }
         }
@@ -399,11 +402,14 @@ impl<S: Simd, T: Fused> Product<'_, S, T> {
         if place.more {
             for r in 0..R {
                 let sums_before = &out[r * n + place.column..][..place.width];
-                if place.width == full {
-                    sums[r].copy_from_slice(&T::vectors::<S>(sums_before)[..V]);
+                let before = if place.width == full {
+                    T::vectors::<S>(sums_before)
                 } else {
                     edge[..place.width].copy_from_slice(sums_before);
-                    sums[r].copy_from_slice(&T::vectors::<S>(&edge)[..V]);
+                    T::vectors::<S>(&edge)
+                };
+                for v in 0..V {
+                    sums[r][v] = before[v];
                 }
             }
         }
@@ -437,10 +443,17 @@ impl<S: Simd, T: Fused> Product<'_, S, T> {
         }
         for r in 0..R {
             let target = &mut out[r * n + place.column..][..place.width];
+            // Vectors one by one: copied as slices they would leave the registers before.
             if place.width == full {
-                T::vectors_mut::<S>(target)[..V].copy_from_slice(&sums[r]);
+                let target = &mut T::vectors_mut::<S>(target)[..V];
+                for v in 0..V {
+                    target[v] = sums[r][v];
+                }
             } else {
-                T::vectors_mut::<S>(&mut edge)[..V].copy_from_slice(&sums[r]);
+                let target_edge = &mut T::vectors_mut::<S>(&mut edge)[..V];
+                for v in 0..V {
+                    target_edge[v] = sums[r][v];
+                }
                 target.copy_from_slice(&edge[..place.width]);
             }
         }
