@@ -217,7 +217,11 @@ fn svd_tangents(found: &[Tensor], da: &Tensor) -> Vec<Tensor> {
         let outside = adjoint(da).matmul(u);
         dv = dv + (&outside - v.matmul(vt.matmul(&outside))) / &row;
     }
-    vec![du, crate::numpy::diagonal(change, 0, 0, 1).real(), adjoint(&dv)]
+    vec![
+        du,
+        crate::numpy::diagonal(change, 0, 0, 1).real(),
+        adjoint(&dv),
+    ]
 }
 
 fn factors(a: Tensor, full: bool) -> Result<Vec<Tensor>, Error> {
