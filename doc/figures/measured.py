@@ -16,7 +16,7 @@ LABELS = {
     "f8": "recurrent network, 100 steps", "f9_cumsum": "cumulative sums", "f9_sort": "sort rows", "f9_argsort": "argsort rows",
     "f10_16": "16 × 16 products", "f10_4": "4 × 4 products", "f11": "pairwise distances", "f12": "systems of 8 equations",
     "f13": "Newton's method in a loop", "f14": "layer norm over 64", "long": "hundreds of small operations", "f15": "one sum",
-    "f16": "transposes", "f17": "special functions", "f18": "where, log1p, exp",
+    "f16": "transposes", "f17": "sin, cos, log, sqrt, pow", "f18": "where, log1p, exp",
 }
 LEFT, WIDTH, ROW, TOP = 250, 460, 19, 64
 LOW, HIGH = 1 / 32, 4.0
