@@ -52,6 +52,11 @@ cache-hard:
 gradients-hard:
     cargo test --release --test phase -- --ignored many_
 
+# Fresh questions about distributions through the public API, answered by mpmath at 60 digits; the Python has it.
+distributions-fresh SEED="1" COUNT="120" PYTHON="target/jax/bin/python":
+    {{PYTHON}} tests/reference/distributions.py {{SEED}} {{COUNT}} target/distributions
+    cargo run --release --example reference -- target/distributions/*.json
+
 # A million samples of each of twelve models, and of discrete ones, against their distributions.
 samples-hard:
     cargo test --release --test distribution -- --ignored a_million_

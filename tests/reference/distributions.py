@@ -8,6 +8,7 @@ mpmath's, from the matrices: exponentials by its own scaling and squaring, momen
 a block matrix (Van Loan 1978).
 """
 
+import itertools
 import json
 import random
 import sys
@@ -204,8 +205,6 @@ class At:
         return [[self.second(a, b) - x * y for b, y in zip(rewards, means)] for a, x in zip(rewards, means)]
 
     def joint_moment(self, rewards):
-        import itertools
-
         total = mp.mpf(0)
         for order in itertools.permutations(range(len(rewards))):
             x = self.one
@@ -625,23 +624,26 @@ def pair(rng):
     }
 
 
+def case(rng, number):
+    """One model with its questions: mostly of times, sometimes of steps, sometimes of a pair."""
+    if number % 12 == 11:
+        return pair(rng)
+    if number % 6 == 4:
+        model, asked = discrete(rng)
+        theta = []
+    else:
+        model, theta = draw(rng)
+        asked = questions(rng, model, theta)
+    return {"name": model.name, "graph": model.graph(), "theta": theta, "questions": asked}
+
+
 def main():
     seed, count, folder = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
-        rng = random.Random(seed * 1_000_003 + number)
-        if number % 6 == 4:
-            model, asked = discrete(rng)
-            theta = []
-        elif number % 12 == 11:
-            case = pair(rng)
-        else:
-            model, theta = draw(rng)
-            asked = questions(rng, model, theta)
-        if number % 12 != 11 or number % 6 == 4:
-            case = {"name": f"{number} {model.name}", "graph": model.graph(), "theta": theta, "questions": asked}
-        case["name"] = f"{number} {case['name']}" if not case["name"].startswith(f"{number} ") else case["name"]
-        (folder / f"{number:04}.json").write_text(json.dumps(case))
+        made = case(random.Random(seed * 1_000_003 + number), number)
+        made["name"] = f"{number} {made['name']}"
+        (folder / f"{number:04}.json").write_text(json.dumps(made))
 
 
 if __name__ == "__main__":
