@@ -119,6 +119,18 @@ impl<'a> Fuser<'a> {
             Op::Data(op) => op,
             Op::Control(_) => return Kind::Control,
         };
+        // Blocks are computed in the types that have kernels.
+        let types = equation
+            .inputs
+            .iter()
+            .map(|x| self.program.atom_type(x).dtype);
+        let results = equation
+            .outputs
+            .iter()
+            .map(|&v| self.program.var_type(v).dtype);
+        if !types.chain(results).all(DType::has_kernels) && !is_view(&equation.op) {
+            return Kind::Other;
+        }
         match op {
             DataOp::Unary(_)
             | DataOp::Binary(_)
@@ -160,6 +172,7 @@ impl<'a> Fuser<'a> {
             | DataOp::Gather(_)
             | DataOp::Scatter(_)
             | DataOp::BitcastConvertType(_)
+            | DataOp::Fft(_)
             | DataOp::Sort(_)
             | DataOp::TopK(_)
             | DataOp::Cholesky(_)

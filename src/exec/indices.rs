@@ -13,6 +13,14 @@ pub(super) fn wrapped(
     definitions: &[Option<u32>],
     equation: &Equation,
 ) -> Option<(Atom, i64)> {
+    // Of other types the real and the imaginary parts are read one after the other, at indices as they are.
+    if !program
+        .atom_type(equation.inputs.first()?)
+        .dtype
+        .has_kernels()
+    {
+        return None;
+    }
     let components = match &equation.op {
         Op::Data(DataOp::Gather(Gather { dims, .. })) => dims.start_index_map.len(),
         Op::Data(DataOp::Scatter(Scatter { dims, .. })) => dims.scatter_dims_to_operand_dims.len(),

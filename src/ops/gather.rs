@@ -17,7 +17,8 @@ use positions::Positions;
 use window::{Addressing, Windows, row_major_strides};
 
 use crate::array::{
-    Array, DType, Element, Scalar, Shape, ShapeTuple, TensorType, buffer, dispatch, row_major,
+    Array, DType, Element, Scalar, Shape, ShapeTuple, TensorType, buffer, dispatch_kernel,
+    row_major,
 };
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::rule::{
@@ -227,7 +228,7 @@ impl DataRules for Gather {
 
 /// Gathers; `wrap` is added to negative indices before.
 pub(crate) fn gather(op: &Gather, inputs: &[Array], wrap: i64) -> Array {
-    dispatch!(inputs[0].data(), a => eval_typed(op, wrap, a, &inputs[1]))
+    dispatch_kernel!(inputs[0].data(), a => eval_typed(op, wrap, a, &inputs[1]))
 }
 
 /// What a gather yields outside the bounds, as JAX shows it.
@@ -245,7 +246,9 @@ fn fill_value(mode: IndexMode, results: &[TensorType]) -> String {
         DType::I16 => scalar(Scalar::I16(i16::MIN)),
         DType::I32 => scalar(Scalar::I32(i32::MIN)),
         DType::I64 => scalar(Scalar::I64(i64::MIN)),
-        DType::F32 | DType::F64 => python::float(f64::NAN),
+        DType::BF16 | DType::F16 | DType::F32 | DType::F64 | DType::C64 | DType::C128 => {
+            python::float(f64::NAN)
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 
 mod derivative;
 
-use crate::array::{Array, Element, Shape, ShapeTuple, TensorType, dispatch_dtype, owned};
+use crate::array::{Array, Element, Shape, ShapeTuple, TensorType, dispatch_kernel_dtype, owned};
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::gather::positions::{Places, Positions};
 use crate::ops::gather::window::{Addressing, Windows, row_major_strides};
@@ -394,7 +394,7 @@ pub(crate) fn scatter(op: &Scatter, inputs: &[Array], wrap: i64) -> Array {
         mode: *mode,
         wrap,
     };
-    dispatch_dtype!(inputs[0].dtype(), T => match kind {
+    dispatch_kernel_dtype!(inputs[0].dtype(), T => match kind {
         ScatterOp::Set => run(&target, inputs, at::<T>(|_, update| update), <[T]>::copy_from_slice),
         ScatterOp::Add => run(&target, inputs, at::<T>(Combine::add), each::<T>(Combine::add)),
         ScatterOp::Mul => run(&target, inputs, at::<T>(Combine::mul), each::<T>(Combine::mul)),

@@ -13,7 +13,7 @@ use std::cmp::{Ordering, Reverse};
 use rayon::prelude::*;
 
 use crate::array::{
-    Array, DType, Element, Shape, TensorType, buffer, dispatch_dtype, owned, prepare_threads,
+    Array, DType, Element, Shape, TensorType, buffer, dispatch_kernel_dtype, owned, prepare_threads,
 };
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::rule::{BatchDim, Batched, DataRules, Emit, Outputs, Rules, expect_operands, past};
@@ -186,7 +186,8 @@ impl Rules for Sort {
     }
 
     fn parse(_name: &str, given: &mut Given<'_>) -> Result<Op, ParseError> {
-        given.fixed("is_stable", "True")?;
+        // A stable order is one of those that are asked for where it need not be.
+        given.optional("is_stable");
         Ok(Sort {
             dimension: given.number("dimension")?,
             num_keys: given.number("num_keys")?,
@@ -205,14 +206,14 @@ impl DataRules for Sort {
         let lanes: SmallVec<[Array; 2]> = inputs.iter().map(|a| a.permute(&forth)).collect();
         if let [only] = lanes.as_slice() {
             return smallvec![
-                dispatch_dtype!(only.dtype(), T => sort_lanes::<T>(only)).permute(&back)
+                dispatch_kernel_dtype!(only.dtype(), T => sort_lanes::<T>(only)).permute(&back)
             ];
         }
         let order = sorted_order(&lanes[..num_keys]);
         lanes
             .iter()
             .map(|lane| {
-                dispatch_dtype!(lane.dtype(), T => reorder::<T>(lane, &order)).permute(&back)
+                dispatch_kernel_dtype!(lane.dtype(), T => reorder::<T>(lane, &order)).permute(&back)
             })
             .collect()
     }
@@ -235,7 +236,7 @@ fn sorted_order(keys: &[Array]) -> Vec<usize> {
     let mut order = vec![0; keys[0].len()];
     prepare_threads();
     if let [only] = keys {
-        dispatch_dtype!(only.dtype(), T => {
+        dispatch_kernel_dtype!(only.dtype(), T => {
             let elements = only.elements::<T>();
             let tasks = length.saturating_mul(lanes);
             elements
@@ -247,7 +248,7 @@ fn sorted_order(keys: &[Array]) -> Vec<usize> {
     }
     let keys: SmallVec<[Vec<i64>; 2]> = keys
         .iter()
-        .map(|a| dispatch_dtype!(a.dtype(), T => a.elements::<T>().iter().map(|x| x.key()).collect()))
+        .map(|a| dispatch_kernel_dtype!(a.dtype(), T => a.elements::<T>().iter().map(|x| x.key()).collect()))
         .collect();
     order
         .par_chunks_mut(length)
@@ -328,6 +329,12 @@ impl Rules for TopK {
                 "a scalar has no axis to take the greatest along",
             ));
         };
+        if operand.dtype.is_complex() {
+            return Err(OpErrorKind::dtypes(
+                [operand],
+                "complex numbers have no order; take those of their sizes",
+            ));
+        }
         if k > length {
             return Err(OpErrorKind::shapes(
                 [operand],
@@ -385,7 +392,7 @@ impl DataRules for TopK {
                 Array::zeros(DType::I32, &shape)
             ];
         }
-        dispatch_dtype!(operand.dtype(), T => {
+        dispatch_kernel_dtype!(operand.dtype(), T => {
             let elements = operand.elements::<T>();
             let mut values: Vec<T> = Vec::with_capacity(shape.iter().product());
             let mut indices: Vec<i32> = Vec::with_capacity(values.capacity());

@@ -157,7 +157,7 @@ macro_rules! integer_blocks {
                     B::ShiftLeft => zip(x, y, out, <$ty as Integer>::shift_left),
                     B::ShiftRightArithmetic => zip(x, y, out, <$ty as Integer>::shift_right_arithmetic),
                     B::ShiftRightLogical => zip(x, y, out, <$ty as Integer>::shift_right_logical),
-                    B::Atan2 | B::Nextafter | B::Polygamma | B::Eq | B::Ne | B::Lt | B::Le | B::Gt | B::Ge => {
+                    B::Atan2 | B::Nextafter | B::Polygamma | B::Complex | B::Eq | B::Ne | B::Lt | B::Le | B::Gt | B::Ge => {
                         excluded(kind.name(), <$ty as Element>::DTYPE)
                     }
                 }
@@ -196,7 +196,7 @@ macro_rules! float_blocks {
                     B::Nextafter => zip(x, y, out, <$ty as Float>::nextafter),
                     B::Polygamma => zip(x, y, out, <$ty as Float>::polygamma),
                     B::And | B::Or | B::Xor | B::ShiftLeft | B::ShiftRightArithmetic | B::ShiftRightLogical
-                    | B::Eq | B::Ne | B::Lt | B::Le | B::Gt | B::Ge => {
+                    | B::Complex | B::Eq | B::Ne | B::Lt | B::Le | B::Gt | B::Ge => {
                         excluded(kind.name(), <$ty as Element>::DTYPE)
                     }
                 }
@@ -252,6 +252,7 @@ pub(crate) fn compare<T: Arith>(
         | B::Atan2
         | B::Nextafter
         | B::Polygamma
+        | B::Complex
         | B::And
         | B::Or
         | B::Xor

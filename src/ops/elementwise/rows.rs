@@ -26,7 +26,14 @@ impl RowOp {
             B::Sub => RowOp::Sub,
             B::Mul => RowOp::Mul,
             B::Div => RowOp::Div,
-            B::Max | B::Min | B::Rem | B::Pow | B::Atan2 | B::Nextafter | B::Polygamma => {
+            B::Max
+            | B::Min
+            | B::Rem
+            | B::Pow
+            | B::Atan2
+            | B::Nextafter
+            | B::Polygamma
+            | B::Complex => {
                 return None;
             }
             B::Eq | B::Ne | B::Lt | B::Le | B::Gt | B::Ge | B::And | B::Or | B::Xor => return None,

@@ -150,7 +150,9 @@ pub(crate) fn unary_slice<T: Float>(kind: UnaryOp, input: &[T], output: &mut [T]
         U::ErfInv => run(ErfInv, input, output),
         U::Lgamma => run(Lgamma, input, output),
         U::Digamma => run(Digamma, input, output),
-        U::Not | U::PopulationCount | U::Clz | U::IsFinite => return false,
+        U::Not | U::PopulationCount | U::Clz | U::IsFinite | U::Real | U::Imag | U::Conj => {
+            return false;
+        }
     }
     true
 }

@@ -231,6 +231,12 @@ pub(super) fn index_vectors(indices: &Array) -> Cow<'_, [i64]> {
         DType::U32 => widen::<u32>(indices, i64::from),
         DType::U64 => widen::<u64>(indices, |x| i64::try_from(x).unwrap_or(i64::MAX)),
         // Not indices: the type rule refuses them.
-        DType::Bool | DType::F32 | DType::F64 => widen::<f64>(indices, |_| 0),
+        DType::Bool
+        | DType::BF16
+        | DType::F16
+        | DType::F32
+        | DType::F64
+        | DType::C64
+        | DType::C128 => widen::<f64>(indices, |_| 0),
     }
 }
