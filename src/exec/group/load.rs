@@ -2,6 +2,8 @@
 
 use smallvec::SmallVec;
 
+use crate::array::{Pass, on_widest};
+
 /// How the elements of a level run over an operand's memory.
 #[derive(Clone, Debug)]
 pub(super) struct Walk {
@@ -129,24 +131,40 @@ impl Walk {
 const TURNED: usize = 8;
 
 /// Writes the rows of a matrix, `rows` by `columns`, whose columns lie one after another, `stride` apart.
-fn turn<T: Copy>(data: &[T], (rows, columns, stride): (usize, usize, usize), out: &mut [T]) {
+fn turn<T: Copy>(data: &[T], sizes: (usize, usize, usize), out: &mut [T]) {
+    on_widest(Turn { data, sizes, out });
+}
+
+struct Turn<'a, T> {
+    data: &'a [T],
+    sizes: (usize, usize, usize),
+    out: &'a mut [T],
+}
+
+impl<T: Copy> Pass for Turn<'_, T> {
+    #[inline(always)]
+    fn run(self) {
+        turned(self.data, self.sizes, self.out);
+    }
+}
+
+#[inline(always)]
+fn turned<T: Copy>(data: &[T], (rows, columns, stride): (usize, usize, usize), out: &mut [T]) {
     let (whole_rows, whole_columns) = (rows / TURNED * TURNED, columns / TURNED * TURNED);
     for column in (0..whole_columns).step_by(TURNED) {
         for row in (0..whole_rows).step_by(TURNED) {
             // Parts of columns are read as a whole, and parts of rows written.
             let mut tile = [[data[0]; TURNED]; TURNED];
-            for (j, tile) in tile.iter_mut().enumerate() {
-                let part = &data[row + (column + j) * stride..];
-                if let Some(part) = part.first_chunk() {
-                    *tile = *part;
+            for j in 0..TURNED {
+                let part = &data[row + (column + j) * stride..][..TURNED];
+                for i in 0..TURNED {
+                    tile[i][j] = part[i];
                 }
             }
             for i in 0..TURNED {
-                let part = out[(row + i) * columns + column..].first_chunk_mut::<TURNED>();
-                if let Some(part) = part {
-                    for j in 0..TURNED {
-                        part[j] = tile[j][i];
-                    }
+                let part = &mut out[(row + i) * columns + column..][..TURNED];
+                for j in 0..TURNED {
+                    part[j] = tile[i][j];
                 }
             }
         }

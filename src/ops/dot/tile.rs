@@ -235,16 +235,34 @@ impl<T: Fused> pulp::WithSimd for Stack<'_, T> {
     }
 }
 
-impl<T: Fused> Stack<'_, T> {
-    /// Products of matrices of `M` by `M` elements, rows of `V` vectors, `R` rows at a time; all are packed.
+/// Products of packed matrices of `M` by `M` elements, rows of `V` vectors, `R` rows at a time.
+struct Square<'a, S, T, const M: usize, const V: usize, const R: usize> {
+    simd: S,
+    stack: Stack<'a, T>,
+}
+
+impl<'a, T: Fused> Stack<'a, T> {
     #[inline(always)]
     fn square<S: Simd, const M: usize, const V: usize, const R: usize>(self, simd: S) {
-        let left = self.lhs.elements.chunks_exact(M * M);
-        let right = self.rhs.elements.chunks_exact(M * M);
-        let out = self.out.chunks_exact_mut(M * M);
-        for ((left, right), out) in left.zip(right).zip(out) {
-            let right = &T::vectors::<S>(right)[..M * V];
-            let out = &mut T::vectors_mut::<S>(out)[..M * V];
+        let square: Square<'a, S, T, M, V, R> = Square { simd, stack: self };
+        simd.vectorize(square);
+    }
+}
+
+impl<S: Simd, T: Fused, const M: usize, const V: usize, const R: usize> pulp::WithSimd
+    for Square<'_, S, T, M, V, R>
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<Same: Simd>(self, _: Same) {
+        let Square { simd, stack } = self;
+        let matrices = stack.out.len() / (M * M);
+        for matrix in 0..matrices {
+            let range = matrix * M * M..(matrix + 1) * M * M;
+            let left = &stack.lhs.elements[range.clone()];
+            let right = &T::vectors::<S>(&stack.rhs.elements[range.clone()])[..M * V];
+            let out = &mut T::vectors_mut::<S>(&mut stack.out[range])[..M * V];
             for first in (0..M).step_by(R) {
                 let mut sums = [[T::splat(simd, T::ZERO); V]; R];
                 for i in 0..M {
@@ -394,10 +412,50 @@ impl<S: Simd, T: Fused> Product<'_, S, T> {
         panel: Panel<'_, T>,
     ) -> usize {
         let (simd, n) = (self.simd, self.sizes.n);
+        let tile: Tile<'_, S, T, R, V> = Tile {
+            simd,
+            n,
+            lhs,
+            depth,
+            place,
+            panel,
+            out: &mut self.out[row * n..],
+        };
+        // A function of its own: in one that has all tiles, sums do not stay in registers.
+        simd.vectorize(tile);
+        R
+    }
+}
+
+/// `R` rows of `V` vectors.
+struct Tile<'a, S, T, const R: usize, const V: usize> {
+    simd: S,
+    n: usize,
+    lhs: Matrices<'a, T>,
+    depth: usize,
+    place: Place,
+    panel: Panel<'a, T>,
+    /// The result from the tile's first row on.
+    out: &'a mut [T],
+}
+
+impl<S: Simd, T: Fused, const R: usize, const V: usize> pulp::WithSimd for Tile<'_, S, T, R, V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<Same: Simd>(self, _: Same) {
+        let Tile {
+            simd,
+            n,
+            lhs,
+            depth,
+            place,
+            panel,
+            out,
+        } = self;
         let full = V * lanes::<S, T>();
         let zero = T::splat(simd, T::ZERO);
         let mut sums = [[zero; V]; R];
-        let out = &mut self.out[row * n..];
         let mut edge = [T::ZERO; COLUMNS];
         if place.more {
             for r in 0..R {
@@ -457,7 +515,6 @@ impl<S: Simd, T: Fused> Product<'_, S, T> {
                 target.copy_from_slice(&edge[..place.width]);
             }
         }
-        R
     }
 }
 
