@@ -14,6 +14,7 @@ mod array;
 mod callback;
 mod error;
 mod exec;
+mod jaxpr;
 mod ops;
 mod passes;
 mod tensor;
@@ -39,6 +40,12 @@ pub mod tree_util;
 
 /// The arrays that values come from and go to; this is the version whose types [`Array`] converts.
 pub use ndarray;
+
+/// The 16-bit floats that arrays hold.
+pub use half;
+
+/// The complex numbers that arrays hold.
+pub use num_complex;
 
 /// A `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -72,13 +79,13 @@ pub use tensor::{
 };
 pub use text::ProgramParser;
 pub use transform::{
-    Arg, ArgNums, AuxMode, BatchedFlags, CheckpointFn, CustomJvp, CustomVjp, CustomVmap, FixedJvp,
-    FixedVjp, Grad, HasArg, Hessian, Jacfwd, Jacobian, Jacrev, Jit, LeadingArgs, Plain, Pullback,
-    Pushforward, RuleOutput, SharedFunc, ValueAndGrad, Vmap, WithAux, WithFixedJvpRule,
-    WithFixedVjpRule, WithJvpRule, WithVjpRule, WithVmapRule, checkpoint, custom_jvp, custom_vjp,
-    custom_vmap, eval_shape, grad, hessian, jacfwd, jacrev, jit, jvp, jvp_has_aux,
-    linear_transpose, linearize, linearize_has_aux, map, pmap, sequential_vmap, shard_map,
-    stop_gradient, value_and_grad, vjp, vjp_has_aux, vmap, xmap,
+    Arg, ArgNums, AuxMode, BatchedFlags, CheckpointFn, CustomJvp, CustomVjp, CustomVmap, FirstArgs,
+    FixedArgs, FixedJvp, FixedVjp, Grad, HasArg, Hessian, Jacfwd, Jacobian, Jacrev, Jit, OneArg,
+    Plain, Pullback, Pushforward, RuleOutput, SharedFunc, ValueAndGrad, Vmap, WithAux,
+    WithFixedJvpRule, WithFixedVjpRule, WithJvpRule, WithVjpRule, WithVmapRule, checkpoint,
+    custom_jvp, custom_vjp, custom_vmap, eval_shape, grad, hessian, jacfwd, jacrev, jit, jvp,
+    jvp_has_aux, linear_transpose, linearize, linearize_has_aux, map, pmap, sequential_vmap,
+    shard_map, stop_gradient, value_and_grad, vjp, vjp_has_aux, vmap, xmap,
 };
 pub use tree::{Axes, IntoAxes, Path, Step, TreeDef, TreeError};
 

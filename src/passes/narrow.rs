@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use num_complex::Complex;
+
 use crate::array::{DType, Scalar, TensorType};
 use crate::error::{Error, OpError, OpErrorKind};
 use crate::ops;
@@ -16,6 +18,7 @@ fn narrow(dtype: DType) -> DType {
         DType::F64 => DType::F32,
         DType::I64 => DType::I32,
         DType::U64 => DType::U32,
+        DType::C128 => DType::C64,
         DType::Bool
         | DType::U8
         | DType::U16
@@ -23,12 +26,15 @@ fn narrow(dtype: DType) -> DType {
         | DType::I8
         | DType::I16
         | DType::I32
-        | DType::F32 => dtype,
+        | DType::BF16
+        | DType::F16
+        | DType::F32
+        | DType::C64 => dtype,
     }
 }
 
 impl Program {
-    /// The program as JAX traces it with its default, `jax_enable_x64` off: every `float64`, `int64` and `uint64` is its 32-bit kin,
+    /// The program as JAX traces it with its default, `jax_enable_x64` off: every `float64`, `int64`, `uint64` and `complex128` is its 32-bit kin,
     /// in inputs, constants, literals and results.
     ///
     /// # Errors
@@ -107,6 +113,7 @@ fn narrow_atom(atom: &mut Atom) -> Result<(), String> {
             |x: &dyn std::fmt::Display| format!("32 bits have no room for the literal {x}");
         *value = match *value {
             Scalar::F64(x) => Scalar::F32(x as f32),
+            Scalar::C128(z) => Scalar::C64(Complex::new(z.re as f32, z.im as f32)),
             Scalar::I64(x) => Scalar::I32(i32::try_from(x).map_err(|_| no_room(&x))?),
             Scalar::U64(x) => Scalar::U32(u32::try_from(x).map_err(|_| no_room(&x))?),
             other => other,
@@ -137,6 +144,7 @@ fn narrow_data(op: &mut DataOp, types: &[DType]) -> bool {
         }
         DataOp::Unary(_)
         | DataOp::IntegerPow(_)
+        | DataOp::Fft(_)
         | DataOp::SelectN(_)
         | DataOp::Clamp(_)
         | DataOp::BroadcastInDim(_)

@@ -173,7 +173,7 @@ fn operation(callback: &Callback, args: &[TensorType], depth: usize) -> Op {
 }
 
 fn floats(types: &[TensorType]) -> Vec<TensorType> {
-    let floats = types.iter().filter(|ty| ty.dtype.is_float());
+    let floats = types.iter().filter(|ty| ty.dtype.is_inexact());
     floats.map(|ty| ty.clone().with_weak(false)).collect()
 }
 

@@ -627,6 +627,9 @@ fn value_as_i64(array: &Array) -> Option<i64> {
         Scalar::I16(x) => Some(i64::from(x)),
         Scalar::I32(x) => Some(i64::from(x)),
         Scalar::I64(x) => Some(x),
-        Scalar::Bool(_) | Scalar::F32(_) | Scalar::F64(_) => None,
+        Scalar::Bool(_) | Scalar::BF16(_) | Scalar::F16(_) | Scalar::F32(_) | Scalar::F64(_) => {
+            None
+        }
+        Scalar::C64(_) | Scalar::C128(_) => None,
     }
 }

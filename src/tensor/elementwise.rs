@@ -71,7 +71,7 @@ pub(super) fn match_ranks<const N: usize>(
 }
 
 /// An elementwise operation of two operands, promoted and broadcast as in numpy.
-pub(super) fn binary(op: BinaryOp, a: &Tensor, b: &Tensor, location: Caller) -> Tensor {
+pub(crate) fn binary(op: BinaryOp, a: &Tensor, b: &Tensor, location: Caller) -> Tensor {
     for operand in [a, b] {
         if let Repr::Poisoned(error) = &operand.repr {
             return settle(Err(Error::Shared(error.clone())));
@@ -99,7 +99,7 @@ pub(crate) fn floats(x: &Tensor, location: Caller) -> Tensor {
 
 /// An elementwise operation of one operand; `float` says that integers are converted first.
 pub(super) fn unary(op: UnaryOp, x: &Tensor, float: bool, location: Caller) -> Tensor {
-    if float && !x.dtype().is_float() && !matches!(x.repr, Repr::Poisoned(_)) {
+    if float && !x.dtype().is_inexact() && !matches!(x.repr, Repr::Poisoned(_)) {
         let x = convert(x, to_inexact((x.ty.dtype, x.ty.weak)), location);
         return apply1(op, &[&x], location);
     }
@@ -207,7 +207,7 @@ macro_rules! rounding_methods {
             #[track_caller]
             #[must_use]
             pub fn $method(&self) -> Tensor {
-                let whole = !self.dtype().is_float();
+                let whole = self.dtype().is_integer() || self.dtype() == DType::Bool;
                 if whole { self.clone() } else { unary(UnaryOp::$op, self, false, Location::caller()) }
             }
         )*}
@@ -253,7 +253,49 @@ binary_methods! {
 }
 
 impl Tensor {
-    /// Converts to another element type; floats saturate into integers, NaN becomes 0 (rule N11).
+    /// Elementwise real part; real numbers are their own.
+    ///
+    /// ```
+    /// use elimap::{num_complex::Complex, prelude::*};
+    /// let z = Tensor::from(vec![Complex::new(1.0, 2.0)]);
+    /// assert_eq!((z.real().to_vec::<f64>()?, z.imag().to_vec::<f64>()?), (vec![1.0], vec![2.0]));
+    /// assert_eq!(z.conj().to_vec::<Complex<f64>>()?, [Complex::new(1.0, -2.0)]);
+    /// assert_eq!(Tensor::from(vec![3.0]).imag().to_vec::<f64>()?, [0.0]);
+    /// # Ok::<(), elimap::Error>(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn real(&self) -> Tensor {
+        if self.dtype().is_complex() {
+            unary(UnaryOp::Real, self, false, Location::caller())
+        } else {
+            self.clone()
+        }
+    }
+
+    /// Elementwise imaginary part; zeros of real numbers.
+    #[track_caller]
+    #[must_use]
+    pub fn imag(&self) -> Tensor {
+        match self.dtype().is_complex() {
+            true => unary(UnaryOp::Imag, self, false, Location::caller()),
+            false => super::zeros_like(self),
+        }
+    }
+
+    /// Elementwise complex conjugate; real numbers are their own.
+    #[track_caller]
+    #[must_use]
+    pub fn conj(&self) -> Tensor {
+        if self.dtype().is_complex() {
+            unary(UnaryOp::Conj, self, false, Location::caller())
+        } else {
+            self.clone()
+        }
+    }
+
+    /// Converts to another element type; floats saturate into integers, NaN becomes 0 (rule N11), complex numbers lose their imaginary
+    /// part.
     #[track_caller]
     #[must_use]
     pub fn astype(&self, dtype: DType) -> Tensor {
@@ -294,7 +336,7 @@ impl Tensor {
         {
             return apply1(IntegerPow { y }, &[self], location);
         }
-        let whole = self.ty.dtype.is_float() && exponent.ty.dtype.is_integer();
+        let whole = self.ty.dtype.is_inexact() && exponent.ty.dtype.is_integer();
         if whole && broadcast_shapes([self.shape(), exponent.shape()]).is_some() {
             // The power 0 is 1 whatever the base, so it has the derivative 0, at 0 too.
             let is_zero = binary(BinaryOp::Eq, &exponent, &Tensor::from(0), location);

@@ -61,7 +61,7 @@ pub use create::{
 };
 pub use debug::{debug_callback, debug_print};
 pub use einsum::{dot, einsum, tensordot, vdot};
-pub(crate) use elementwise::{convert, floats};
+pub(crate) use elementwise::{binary, convert, floats};
 pub use elementwise_host::{Elementwise, elementwise};
 pub(crate) use func::trace;
 pub use func::{Arguments, ByReference, ByValue, Func, Output, ok};

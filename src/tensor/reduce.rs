@@ -11,6 +11,24 @@ use crate::array::{DType, Shape, to_inexact};
 use crate::error::{Error, OpError, OpErrorKind};
 use crate::program::{ArgReduce, ArgReduceOp, Cumulative, CumulativeOp, Reduce, ReduceOp};
 
+/// 16-bit floats in `float32`, in which means of them are computed.
+fn single(x: &Tensor, location: Caller) -> Tensor {
+    if x.dtype().is_half() {
+        convert(x, (DType::F32, false), location)
+    } else {
+        x.clone()
+    }
+}
+
+/// A result in the type of a 16-bit operand.
+fn narrowed(result: Tensor, operand: &Tensor, location: Caller) -> Tensor {
+    if operand.dtype().is_half() {
+        convert(&result, (operand.dtype(), false), location)
+    } else {
+        result
+    }
+}
+
 impl Tensor {
     #[track_caller]
     fn reduce(&self, kind: ReduceOp, axes: &impl AxisList) -> Tensor {
@@ -234,8 +252,9 @@ impl Tensor {
     pub fn mean(&self, axes: impl AxisList) -> Tensor {
         let location = Location::caller();
         settle(self.resolved_axes("mean", &axes, location).map(|axes| {
-            let x = floats(self, location);
-            x.sum(signed(&axes)) / self.reduced(&axes)
+            let x = single(&floats(self, location), location);
+            let mean = x.sum(signed(&axes)) / self.reduced(&axes);
+            narrowed(mean, self, location)
         }))
     }
 
@@ -253,12 +272,17 @@ impl Tensor {
     pub fn var(&self, axes: impl AxisList, ddof: usize) -> Tensor {
         let location = Location::caller();
         settle(self.resolved_axes("var", &axes, location).map(|axes| {
-            let x = floats(self, location);
+            let x = single(&floats(self, location), location);
             let n = self.reduced(&axes);
             let mean = expand(&(x.sum(signed(&axes)) / n), &axes, location);
             let left = n - ddof as f64;
             let left = if left > 0.0 { left } else { f64::NAN };
-            (x - mean).square().sum(signed(&axes)) / left
+            let distance = x - mean;
+            let squares = match distance.dtype().is_complex() {
+                true => (&distance * distance.conj()).real(),
+                false => distance.square(),
+            };
+            narrowed(squares.sum(signed(&axes)) / left, self, location)
         }))
     }
 

@@ -1,9 +1,9 @@
 //! Every gradient against differences of values, and rates that are products of parameters.
 
+use elimap::grad;
 use elimap::phase::{
     EliminationTrace, Graph, GraphError, Observations, Rate, Statistic, VertexId, models,
 };
-use elimap::grad;
 use elimap::prelude::*;
 use ndarray::{Array2, ArrayD, Axis, array};
 

@@ -12,7 +12,6 @@ mod jax;
 mod lexer;
 
 use std::collections::HashMap;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::array::{Array, DType, Shape, TensorType};
@@ -22,41 +21,18 @@ use crate::ops;
 use crate::program::text::python::read_scalar;
 use crate::program::text::{Given, Known, Value};
 use crate::program::{
-    Atom, Atoms, ConvertElementType, CustomRule, DataOp, Op, Program, ProgramBuilder, SubProgram,
+    Atom, Atoms, Call, ConvertElementType, CustomRule, DataOp, Op, Program, ProgramBuilder,
+    SubProgram,
 };
 use lexer::{Lexeme, Token, tokens};
 
 /// How deep programs and values may be nested; a level costs a few kilobytes of stack.
 const MAX_DEPTH: usize = 64;
 
-impl Program {
-    /// Reads a program without callbacks and constants from its text.
-    ///
-    /// # Errors
-    ///
-    /// [`ParseError`] with the place in the text.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use elimap::Program;
-    /// let text = "{ lambda ; a:f64[3] b:f64[]. let c:f64[3] = mul a b in (c,) }";
-    /// let program = Program::parse(text)?;
-    /// assert_eq!(program.inputs().len(), 2);
-    /// assert_eq!(program.to_string(), text);
-    /// # Ok::<(), elimap::ParseError>(())
-    /// ```
-    pub fn parse(text: &str) -> Result<Program, ParseError> {
-        ProgramParser::new().parse(text)
-    }
-}
-
-impl FromStr for Program {
-    type Err = ParseError;
-    fn from_str(text: &str) -> Result<Program, ParseError> {
-        Program::parse(text)
-    }
-}
+/// What reads operations that are none here but compositions: the program that stands for one, given its parameters and the types of
+/// its operands; `None` for a name it does not know.
+pub(crate) type Compose =
+    fn(&str, &mut Given<'_>, &[TensorType]) -> Option<Result<Program, ParseError>>;
 
 /// Reads programs from text, with the callbacks and constants the text only names.
 ///
@@ -79,18 +55,25 @@ impl FromStr for Program {
 /// assert_eq!(program.to_string(), text);
 /// # Ok::<(), elimap::ParseError>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ProgramParser {
+    compose: Compose,
     callbacks: HashMap<String, Callback>,
     rules: HashMap<String, CustomRule>,
     constants: Vec<Array>,
+    axes: HashMap<String, usize>,
 }
 
 impl ProgramParser {
-    /// A parser that knows no callbacks and no constants.
-    #[must_use]
-    pub fn new() -> Self {
-        ProgramParser::default()
+    /// A parser that reads operations which are none here by `compose`.
+    pub(crate) fn composing(compose: Compose) -> Self {
+        ProgramParser {
+            compose,
+            callbacks: HashMap::new(),
+            rules: HashMap::new(),
+            constants: Vec::new(),
+            axes: HashMap::new(),
+        }
     }
 
     /// Adds a callback, which the text calls by its name; the text's `vmap_method` is the one it gets.
@@ -104,6 +87,23 @@ impl ProgramParser {
     #[must_use]
     pub fn custom_rule(mut self, rule: CustomRule) -> Self {
         self.rules.insert(rule.name().to_owned(), rule);
+        self
+    }
+
+    /// Says how many lanes a mapped axis has whose name the text's collectives speak of. The text that is printed here says it itself, JAX's
+    /// does not.
+    ///
+    /// ```
+    /// use elimap::ProgramParser;
+    /// let text = "{ lambda ; a:f64[]. let b:f64[] = psum[axes=('i',)] a in (b,) }";
+    /// assert!(ProgramParser::new().parse(text).is_err());
+    /// let program = ProgramParser::new().axis("i", 3).parse(text)?;
+    /// assert!(program.to_string().contains("axis_sizes=(3,)"));
+    /// # Ok::<(), elimap::ParseError>(())
+    /// ```
+    #[must_use]
+    pub fn axis(mut self, name: &str, size: usize) -> Self {
+        self.axes.insert(name.to_owned(), size);
         self
     }
 
@@ -167,6 +167,10 @@ impl Known for Parser<'_, '_> {
 
     fn program(&self, name: &str) -> Option<&SubProgram> {
         self.programs.get(name)
+    }
+
+    fn axis_size(&self, name: &str) -> Option<usize> {
+        self.given.axes.get(name).copied()
     }
 }
 
@@ -340,34 +344,6 @@ impl<'t> Parser<'_, 't> {
             }
             return Ok(());
         }
-        let results: Vec<TensorType> = binders.iter().map(|b| b.ty.clone()).collect();
-        let spelled = jax::spelled(name, &entries);
-        let mut given = Given::new(spelled, at, &results, self);
-        for (key, value, at) in entries {
-            given.push(key, value, at)?;
-        }
-        if spelled != name {
-            given.fixed("axis_index_groups", "None")?;
-        }
-        let name = spelled;
-        // What only wraps a program says more than is needed; the rest is let go.
-        let op = match jax::wrapped(name, &mut given) {
-            Some(call) => call?,
-            None => {
-                let op = ops::parse(name, &mut given);
-                let op = op.unwrap_or_else(|| Err(given.unknown_operation()))?;
-                given.finish()?;
-                op
-            }
-        };
-        if let (
-            Op::Data(DataOp::ConvertElementType(ConvertElementType { weak: true, .. })),
-            [binder],
-        ) = (&op, &mut binders[..])
-        {
-            // The one place where text shows weakness.
-            binder.ty.weak = true;
-        }
         let mut inputs = Atoms::new();
         while self.operand_follows(indent) {
             inputs.push(self.atom(scope)?);
@@ -381,12 +357,58 @@ impl<'t> Parser<'_, 't> {
             return Err(self.unexpected("an operand, `;`, a new line or `in`"));
         }
         let operands: Vec<TensorType> = inputs.iter().map(|atom| builder.atom_type(atom)).collect();
+        let results: Vec<TensorType> = binders.iter().map(|b| b.ty.clone()).collect();
+        let op = self.operation(name, at, entries, &operands, &results)?;
+        if let (
+            Op::Data(DataOp::ConvertElementType(ConvertElementType { weak: true, .. })),
+            [binder],
+        ) = (&op, &mut binders[..])
+        {
+            // The one place where text shows weakness.
+            binder.ty.weak = true;
+        }
         check::check_programs(&op, &operands, &results, at)?;
         let vars = builder.push(op, inputs, binders.iter().map(|b| b.ty.clone()), None);
         for (binder, var) in binders.iter().zip(vars) {
             define(scope, binder, Atom::Var(var))?;
         }
         Ok(())
+    }
+
+    /// What an equation does to operands of these types.
+    fn operation(
+        &self,
+        name: &'t str,
+        at: At,
+        entries: Vec<(&'t str, Value, At)>,
+        operands: &[TensorType],
+        results: &[TensorType],
+    ) -> Result<Op, ParseError> {
+        let spelled = jax::spelled(name, &entries);
+        let mut given = Given::new(spelled, at, results, self);
+        for (key, value, at) in entries {
+            given.push(key, value, at)?;
+        }
+        if spelled != name {
+            given.fixed("axis_index_groups", "None")?;
+        }
+        // What only wraps a program says more than is needed; the rest is let go.
+        if let Some(call) = jax::wrapped(spelled, &mut given) {
+            return call;
+        }
+        let op = match (self.given.compose)(spelled, &mut given, operands) {
+            Some(program) => Call {
+                name: Arc::from(spelled),
+                program: Arc::new(program?),
+            }
+            .into(),
+            None => {
+                let op = ops::parse(spelled, &mut given);
+                op.unwrap_or_else(|| Err(given.unknown_operation()))?
+            }
+        };
+        given.finish()?;
+        Ok(op)
     }
 
     /// Whether the next token belongs to the operands of the equation that starts in column `indent`.
