@@ -212,7 +212,7 @@ fn rows_of_thetas_have_the_bits_of_each_alone_on_any_number_of_threads() {
     let questions = [
         elimap::phase::Statistic::Pdf(times.to_vec()),
         elimap::phase::Statistic::Curve(times.to_vec()),
-        elimap::phase::Statistic::LogSurvival(vec![900.0]),
+        elimap::phase::Statistic::LogSurvival(vec![30.0]),
         elimap::phase::Statistic::LogLikelihood(data),
     ];
     for question in &questions {

@@ -176,6 +176,27 @@ impl Record {
     }
 }
 
+/// On which side of the mode a weight is.
+#[derive(Clone, Copy)]
+enum Side {
+    Left,
+    Right,
+}
+
+/// Sums of masses, of flows and of what was absorbed before, each times the weights of a time.
+#[derive(Clone, Copy)]
+struct Sums {
+    survival: f64,
+    flow: f64,
+    absorbed: f64,
+}
+
+/// What is left out of a sum, relative to it.
+const NEGLIGIBLE: f64 = 1e-18;
+
+/// Weights between two questions whether there are enough.
+const BLOCK: usize = 16;
+
 /// The jump chain, and what was found of it so far.
 pub(crate) struct Steps<'a> {
     chain: &'a Chain,
@@ -262,74 +283,116 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// The weights of a time for masses and flows: what they leave out is negligible relative to each of the sums.
-    pub(crate) fn window(&mut self, time: f64) -> Window {
-        /// What is left out of a sum, relative to it.
-        const NEGLIGIBLE: f64 = 1e-18;
-        let mean = self.jump.rate * time;
+    /// Goes through the weights of a time for masses and flows, from the mode to the right and then to the left, and adds up what they
+    /// multiply; what they leave out is negligible relative to each of the sums. Nothing where masses are far below that at time 0.
+    ///
+    /// Whether the rest is negligible is asked once for so many weights: it takes more divisions than they do.
+    fn sums(&mut self, mean: f64, mut keep: impl FnMut(Side, f64)) -> Option<Sums> {
         let mode = mean.floor() as usize;
         self.reach(mode);
         let total = self.record.mass[0];
         if self.record.section(mode) > 0 || self.record.mass[mode] < FAR * total {
-            let last = last_step(mean);
-            self.reach(last);
-            return self.far_window(mean, last);
+            return None;
         }
         let at_mode = weight(mode, mean);
-        let (mut survival, mut flow) = (
-            at_mode * self.record.mass[mode],
-            at_mode * self.record.flow[mode],
-        );
-        let mut absorbed = at_mode * self.record.absorbed[mode];
-        let mut right = Vec::new();
-        let mut counted = 0;
-        let mut value = at_mode;
-        for count in mode + 1.. {
-            value *= mean / count as f64;
+        let record = &self.record;
+        let mut sums = Sums {
+            survival: at_mode * record.mass[mode],
+            flow: at_mode * record.flow[mode],
+            absorbed: at_mode * record.absorbed[mode],
+        };
+        let (mut value, mut count) = (at_mode, mode);
+        loop {
+            let end = count + BLOCK;
+            self.reach(end);
+            let record = &self.record;
+            // Later sections have masses that do not count beside the first.
+            let first_section = record.sections.first().copied().unwrap_or(usize::MAX);
+            let counted = (first_section - 1).clamp(count, end);
+            let block = count + 1..end + 1;
+            let masses = record.mass[block.clone()].iter();
+            let flows = masses.zip(&record.flow[block.clone()]);
+            let all = flows.zip(&record.absorbed[block.clone()]).zip(block);
+            for (((mass, flow), absorbed), step) in all {
+                value *= mean / step as f64;
+                keep(Side::Right, value);
+                if step <= counted {
+                    sums.survival += value * mass;
+                    sums.flow += value * flow;
+                }
+                sums.absorbed += value * absorbed;
+            }
+            count = end;
             if value == 0.0 {
                 break;
             }
-            self.reach(count);
-            right.push(value);
-            let mass = match self.record.section(count) {
-                0 => self.record.mass[count],
-                _ => 0.0,
-            };
-            if mass > 0.0 {
-                counted = right.len();
-                survival += value * mass;
-                flow += value * self.record.flow[count];
-            }
-            absorbed += value * self.record.absorbed[count];
             // What is further right is less than a geometric series; a flow is at most the mass.
+            let mass = if end <= counted {
+                record.mass[end]
+            } else {
+                0.0
+            };
             let next = (count + 1) as f64;
             let rest = value * mean / (next - mean);
             let small = NEGLIGIBLE / rest.max(f64::MIN_POSITIVE);
+            let Sums {
+                survival,
+                flow,
+                absorbed,
+            } = sums;
             if mass <= small * survival && mass <= small * flow && total <= small * absorbed {
                 break;
             }
         }
-        let mut left = Vec::new();
-        let mut value = at_mode;
-        for count in (0..mode).rev() {
-            value *= (count + 1) as f64 / mean;
-            if value == 0.0 {
+        let record = &self.record;
+        let (mut value, mut count) = (at_mode, mode);
+        while count > 0 {
+            let begin = count.saturating_sub(BLOCK);
+            let block = begin..count;
+            let masses = record.mass[block.clone()].iter();
+            let flows = masses.zip(&record.flow[block.clone()]);
+            let all = flows.zip(&record.absorbed[block.clone()]).zip(block);
+            for (((mass, flow), absorbed), step) in all.rev() {
+                value *= (step + 1) as f64 / mean;
+                keep(Side::Left, value);
+                sums.survival += value * mass;
+                sums.flow += value * flow;
+                sums.absorbed += value * absorbed;
+            }
+            count = begin;
+            if value == 0.0 || count == 0 {
                 break;
             }
-            left.push(value);
-            survival += value * self.record.mass[count];
-            flow += value * self.record.flow[count];
             let rest = value * count as f64 / (mean - count as f64);
             let small = NEGLIGIBLE / rest.max(f64::MIN_POSITIVE);
-            if total <= small * survival && total <= small * flow {
+            if total <= small * sums.survival && total <= small * sums.flow {
                 break;
             }
         }
+        Some(sums)
+    }
+
+    /// The weights of a time.
+    pub(crate) fn window(&mut self, time: f64) -> Window {
+        let mean = self.jump.rate * time;
+        let (mut left, mut right) = (Vec::new(), Vec::new());
+        let sums = self.sums(mean, |side, value| match side {
+            Side::Left => left.push(value),
+            Side::Right => right.push(value),
+        });
+        if sums.is_none() {
+            let last = last_step(mean);
+            self.reach(last);
+            return self.far_window(mean, last);
+        }
+        let mode = mean.floor() as usize;
         let first = mode - left.len();
+        let first_section = self.record.sections.first().copied().unwrap_or(usize::MAX);
+        let counted = right.len().min(first_section - 1 - mode);
         let counted = left.len() + 1 + counted;
         let mut weights = left;
         weights.reverse();
-        weights.push(at_mode);
+        weights.push(weight(mode, mean));
         weights.extend(right);
         Window {
             first,
@@ -391,8 +454,20 @@ impl<'a> Steps<'a> {
 
     /// Survival, density and absorption at a time.
     pub(crate) fn at(&mut self, time: f64) -> Values {
-        let window = self.window(time);
-        self.in_window(&window, time)
+        let mean = self.jump.rate * time;
+        match self.sums(mean, |_, _| ()) {
+            Some(sums) => Values {
+                survival: sums.survival,
+                density: sums.flow * self.jump.rate,
+                absorbed: sums.absorbed,
+                relative: rounding(mean),
+                ..Values::default()
+            },
+            None => {
+                let window = self.window(time);
+                self.in_window(&window, time)
+            }
+        }
     }
 
     /// For ascending times, where the chain is, and how long it has been in each state until then; a row per time.
@@ -444,7 +519,7 @@ impl<'a> Steps<'a> {
 /// The last step that counts, but for chains from which next to nothing is absorbed; for how it goes on where masses are below
 /// every `f64`.
 pub(crate) fn last_step(mean: f64) -> usize {
-    mean.floor() as usize + (14.0 * mean.sqrt()) as usize + 20
+    mean.floor() as usize + (14.0 * mean.sqrt()) as usize + 20 + BLOCK
 }
 
 /// A bound on the relative error of uniformization after so many steps.
