@@ -135,7 +135,7 @@ fn answer(case: &Value) -> Result<Answers, String> {
                 }
             }
             let mut gradients = transposed.run(&operands).map_err(fail)?.into_iter();
-            let mut given = cotangents[residuals..].iter();
+            let mut given = cotangents.iter();
             let gradients = wanted
                 .iter()
                 .map(|&w| match w && given.next() == Some(&true) {
@@ -232,8 +232,12 @@ fn difference(got: Option<&Array>, want: &Value) -> Option<String> {
     if same && values.iter().zip(&wanted).all(close) {
         return None;
     }
-    let got = got.map_or_else(|| "zeros".to_owned(), shown);
-    Some(format!("{got} instead of {}", shown(&want)))
+    let place = (0..wanted.len().min(values.len())).find(|&k| !close((&values[k], &wanted[k])));
+    let got_type = got.map_or_else(|| "zeros".to_owned(), |a| format!("{}{:?}", a.dtype(), a.shape()));
+    Some(match place {
+        Some(k) if same => format!("{} instead of {} at {k} of {got_type}", values[k], wanted[k]),
+        _ => format!("{got_type} instead of {}", shown(&want)),
+    })
 }
 
 fn numbers(array: &Array) -> Vec<f64> {
