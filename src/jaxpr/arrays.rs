@@ -59,7 +59,11 @@ pub(super) fn compose(
         "split" => split(name, given, operands),
         "tile" => tile(name, given, operands),
         "stack" | "unstack" => stack(name, given, operands),
-        "empty" => empty(name, given, operands),
+        "empty" | "empty2" => empty(name, given, operands),
+        "mul" if given.has("out_dtype") => wide_product(name, given, operands),
+        "pow" if operands.len() == 2 && operands[0].dtype != operands[1].dtype => {
+            traced(name, given, operands, |x| Ok(vec![x[0].pow(&x[1])]))
+        }
         "reduce" => reduce(name, given, operands),
         "scatter-sub" => scatter_sub(name, given, operands),
         "approx_top_k" => approx_top_k(name, given, operands),
@@ -120,14 +124,25 @@ fn stack(name: &str, given: &mut Given<'_>, operands: &[TensorType]) -> Read {
     })
 }
 
+/// A product of operands that take the result's type first.
+fn wide_product(name: &str, given: &mut Given<'_>, operands: &[TensorType]) -> Read {
+    count::<2>(name, given, operands)?;
+    given.optional("out_dtype");
+    let dtype = given.single()?.dtype;
+    traced(name, given, operands, |x| {
+        Ok(vec![x[0].astype(dtype) * x[1].astype(dtype)])
+    })
+}
+
 /// What is not initialised in JAX is 0 here.
 fn empty(name: &str, given: &mut Given<'_>, operands: &[TensorType]) -> Read {
     count::<0>(name, given, operands)?;
-    given.take("dtype")?;
-    let shape = given.shape("shape")?;
+    for said in ["dtype", "shape", "memory_space"] {
+        given.optional(said);
+    }
     let ty = given.single()?.clone();
     traced(name, given, operands, |_| {
-        Ok(vec![full(&shape[..], false).astype(ty.dtype)])
+        Ok(vec![full(&ty.shape, false).astype(ty.dtype)])
     })
 }
 

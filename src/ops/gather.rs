@@ -198,7 +198,7 @@ impl Rules for Gather {
             operand_batching_dims,
             start_indices_batching_dims,
         ] = given.record("dimension_numbers", "GatherDimensionNumbers", fields)?;
-        let mode = read_mode(given)?;
+        let mode = read_mode(given, IndexMode::Clip)?;
         let fill = read_fill(mode, given)?;
         // Hints for compilers.
         given.optional("indices_are_sorted");
@@ -281,12 +281,15 @@ pub(super) fn mode_text(mode: IndexMode) -> &'static str {
     }
 }
 
-/// The mode that text gives.
-pub(super) fn read_mode(given: &mut Given<'_>) -> Result<IndexMode, ParseError> {
+/// The mode that text gives. Where indices break a promise to be in bounds, what runs reads the nearest window and drops updates.
+pub(super) fn read_mode(
+    given: &mut Given<'_>,
+    promised: IndexMode,
+) -> Result<IndexMode, ParseError> {
     let expected = "`GatherScatterMode.CLIP` or `GatherScatterMode.FILL_OR_DROP`";
     given.read("mode", expected, |value| match &value.to_string()[..] {
-        // A promise that nothing is out of bounds is kept by clipping too.
-        "GatherScatterMode.CLIP" | "GatherScatterMode.PROMISE_IN_BOUNDS" => Some(IndexMode::Clip),
+        "GatherScatterMode.CLIP" => Some(IndexMode::Clip),
+        "GatherScatterMode.PROMISE_IN_BOUNDS" => Some(promised),
         "GatherScatterMode.FILL_OR_DROP" => Some(IndexMode::FillOrDrop),
         _ => None,
     })

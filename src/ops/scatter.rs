@@ -248,7 +248,7 @@ fn read(name: &str, given: &mut Given<'_>) -> Result<Op, ParseError> {
         scatter_indices_batching_dims,
     ] = given.record("dimension_numbers", "ScatterDimensionNumbers", fields)?;
     let kind = ScatterOp::from_name(name).ok_or_else(|| given.unknown_operation())?;
-    let mode = read_mode(given)?;
+    let mode = read_mode(given, IndexMode::FillOrDrop)?;
     given.fixed("update_consts", "()")?;
     // Hints for compilers.
     given.optional("indices_are_sorted");

@@ -18,7 +18,8 @@ compositions! {
         let floor = x.floor();
         let odd = (&floor - (&floor / 2.0).floor() * 2.0).not_equal(0.0);
         let below = where_(floor.equal(&x), f64::NAN, where_(odd, -1.0, 1.0));
-        Ok(where_(x.greater(0.0), 1.0, where_(x.equal(0.0), crate::numpy::copysign(1.0, &x), below)))
+        let sign = where_(x.greater(0.0), 1.0, where_(x.equal(0.0), crate::numpy::copysign(1.0, &x), below));
+        Ok(sign.astype(x.dtype()))
     }
     /// The gamma function.
     [gamma(vec![1.0, 2.0]) => f64 [1.0, 1.0]]

@@ -61,7 +61,7 @@ TABLE = {
     "window of a function": (lambda a: lax.reduce_window(a, 1.0, lax.mul, (2,), (1,), "VALID"), x(4)),
     "gather by windows": (lambda t, a: windows._select_and_gather_add(t, a, lax.ge_p, (2,), S, P, (1,), (1,)), x(5), x(5)),
     "scatter by windows": (lambda t, a: windows._select_and_scatter_add(t, a, lax.ge_p, (2,), S, [(0, 0)]), x(2), x(5)),
-    "reduce": (lambda a: lax.reduce(a, 1.0, lambda p, q: p * q + 0.5, (0, 2)), x(2, 3, 2)),
+    "reduce": (lambda a: lax.reduce(a, 0.0, lambda p, q: p + q + p * q, (0, 2)), x(2, 3, 2)),
     "reduce of two": (lambda a, b: lax.reduce((a, b), (0.0, 1.0), lambda p, q: (p[0] + q[0], p[1] * q[1]), (0,)), x(3), x(3)),
     "igamma": (lambda a, b: (lax.igamma(a, b), lax.igammac(a, b)), x(3, low=0.5, high=3), x(3, low=0.5, high=5)),
     "betainc": (lambda a: lax.betainc(np.array([0.5, 2.0, 3.0]), np.array([1.5, 0.7, 2.0]), a), x(3, low=0.1, high=0.9)),

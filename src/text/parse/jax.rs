@@ -2,22 +2,94 @@
 
 use std::sync::Arc;
 
+use crate::array::{Shape, TensorType};
 use crate::error::{At, AutodiffError, ParseError};
 use crate::program::text::{Given, Value};
 use crate::program::{
-    Call, Checkpoint, CheckpointPolicy, CustomJvpCall, CustomVjpCall, DerivativeRule, Op,
+    Call, Checkpoint, CheckpointPolicy, Collective, CollectiveOp, ControlOp, CustomJvpCall,
+    CustomVjpCall, DerivativeRule, Op, Reduce, ReduceOp,
 };
 
-/// The name of an operation here: `psum` over positions alone is a sum over axes, as `vmap` leaves it, and `add_any` is the sum that
-/// derivatives make.
-pub(super) fn spelled<'t>(name: &'t str, entries: &[(&'t str, Value, At)]) -> &'t str {
-    let positions = entries.iter().any(|(key, value, _)| {
-        *key == "axes" && value.shape().is_some_and(|axes| !axes.is_empty())
-    });
+/// `psum`, `pmax` and `pmin` of several operands, or over positions and names: the positions, and the parameters that are left, which
+/// name the axes. `None` for one operand over names alone, which is an operation here.
+pub(super) fn divided<'t>(
+    name: &str,
+    entries: &[(&'t str, Value, At)],
+    operands: usize,
+) -> Option<(Option<Reduce>, Vec<(&'t str, Value, At)>)> {
+    let kind = match name {
+        "psum" => ReduceOp::Sum,
+        "pmax" => ReduceOp::Max,
+        "pmin" => ReduceOp::Min,
+        _ => return None,
+    };
+    let mut positions = Shape::new();
+    let mut rest = Vec::new();
+    for (key, value, at) in entries {
+        let (numbers, names) = match value {
+            Value::Tuple(items) if *key == "axes" => items
+                .iter()
+                .cloned()
+                .partition::<Vec<Value>, _>(|item| matches!(item, Value::Number(_))),
+            _ => {
+                rest.push((*key, value.clone(), *at));
+                continue;
+            }
+        };
+        positions.extend(Value::Tuple(numbers).shape().into_iter().flatten());
+        if !names.is_empty() {
+            rest.push((*key, Value::Tuple(names), *at));
+        }
+    }
+    if operands == 1 && positions.is_empty() {
+        return None;
+    }
+    positions.sort_unstable();
+    let axes = positions;
+    let sum = (!axes.is_empty()).then_some(Reduce { kind, axes });
+    Some((sum, rest))
+}
+
+/// Slices that are dealt out are blocks of an axis that stays: JAX's API adds axes where they are not and the text does not say so, but
+/// types do.
+pub(super) fn in_blocks(op: Op, operands: &[TensorType], results: &[TensorType]) -> Op {
+    let Op::Control(ControlOp::Collective(collective)) = &op else {
+        return op;
+    };
+    let (
+        &CollectiveOp::AllToAll {
+            split_axis,
+            concat_axis,
+            tiled: false,
+        },
+        [x],
+        [y],
+    ) = (&collective.kind, operands, results)
+    else {
+        return op;
+    };
+    let n: usize = collective.axes.iter().map(|(_, n)| n).product();
+    let mut shape = x.shape.clone();
+    if split_axis >= shape.len() || concat_axis >= shape.len() || n == 0 {
+        return op;
+    }
+    shape[split_axis] /= n;
+    shape[concat_axis] *= n;
+    if shape != y.shape {
+        return op;
+    }
+    let kind = CollectiveOp::AllToAll {
+        split_axis,
+        concat_axis,
+        tiled: true,
+    };
+    let axes = collective.axes.clone();
+    Collective { kind, axes }.into()
+}
+
+/// The name of an operation here: `add_any` is the sum that derivatives make.
+pub(super) fn spelled(name: &str) -> &str {
     match name {
-        "psum" if positions => "reduce_sum",
-        "pmax" if positions => "reduce_max",
-        "pmin" if positions => "reduce_min",
         "add_any" => "add",
         other => other,
     }
@@ -31,6 +103,7 @@ pub(super) fn wrapped(name: &str, given: &mut Given<'_>) -> Option<Result<Op, Pa
     let key = match name {
         _ if forward || backward => "call_jaxpr",
         "closed_call" | "core_call" => "call_jaxpr",
+        "remat_opt" => "fwd_jaxpr",
         "remat2" => return Some(checkpoint(given)),
         _ => return None,
     };

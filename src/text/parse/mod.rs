@@ -10,18 +10,19 @@
 mod check;
 mod jax;
 mod lexer;
+mod order;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::array::{Array, DType, Shape, TensorType};
 use crate::callback::Callback;
-use crate::error::{At, ParseError};
+use crate::error::{At, OpError, ParseError};
 use crate::ops;
 use crate::program::text::python::read_scalar;
-use crate::program::text::{Given, Known, Value};
+use crate::program::text::{Given, Known, Value, check_types};
 use crate::program::{
-    Atom, Atoms, Call, ConvertElementType, CustomRule, DataOp, Op, Program, ProgramBuilder,
+    Atom, Atoms, Call, ConvertElementType, CustomRule, DataOp, Op, Program, ProgramBuilder, Reduce,
     SubProgram,
 };
 use lexer::{Lexeme, Token, tokens};
@@ -210,7 +211,9 @@ impl<'t> Parser<'_, 't> {
         }
         self.descend()?;
         let outside = self.programs.clone();
-        while *self.peek() == Token::Word("let") {
+        let (definitions, after) = order::definitions(&self.tokens, self.next);
+        for at in definitions {
+            self.next = at;
             self.advance();
             let name = self.word("the program's name")?;
             self.mark('=')?;
@@ -218,6 +221,7 @@ impl<'t> Parser<'_, 't> {
             self.keyword("in")?;
             self.programs.insert(name, Arc::new(program));
         }
+        self.next = after;
         let program = self.program()?;
         self.programs = outside;
         self.depth -= 1;
@@ -358,6 +362,15 @@ impl<'t> Parser<'_, 't> {
         }
         let operands: Vec<TensorType> = inputs.iter().map(|atom| builder.atom_type(atom)).collect();
         let results: Vec<TensorType> = binders.iter().map(|b| b.ty.clone()).collect();
+        if let Some(parts) = jax::divided(name, &entries, inputs.len()) {
+            let atoms = self.reductions((name, at), parts, inputs, &binders, builder)?;
+            for (binder, atom) in binders.iter().zip(atoms) {
+                let found = builder.atom_type(&atom);
+                check_types("result", name, &[binder.ty.clone()], &[found], binder.at)?;
+                define(scope, binder, atom)?;
+            }
+            return Ok(());
+        }
         let op = self.operation(name, at, entries, &operands, &results)?;
         if let (
             Op::Data(DataOp::ConvertElementType(ConvertElementType { weak: true, .. })),
@@ -384,13 +397,10 @@ impl<'t> Parser<'_, 't> {
         operands: &[TensorType],
         results: &[TensorType],
     ) -> Result<Op, ParseError> {
-        let spelled = jax::spelled(name, &entries);
+        let spelled = jax::spelled(name);
         let mut given = Given::new(spelled, at, results, self);
         for (key, value, at) in entries {
             given.push(key, value, at)?;
-        }
-        if spelled != name {
-            given.fixed("axis_index_groups", "None")?;
         }
         // What only wraps a program says more than is needed; the rest is let go.
         if let Some(call) = jax::wrapped(spelled, &mut given) {
@@ -408,7 +418,46 @@ impl<'t> Parser<'_, 't> {
             }
         };
         given.finish()?;
-        Ok(op)
+        Ok(jax::in_blocks(op, operands, results))
+    }
+
+    /// A reduction over lanes that is several here: one for each operand, over positions first and then over names.
+    fn reductions(
+        &self,
+        (name, at): (&'t str, At),
+        (sum, rest): (Option<Reduce>, Vec<(&'t str, Value, At)>),
+        inputs: Atoms,
+        binders: &[Binder<'t>],
+        builder: &mut ProgramBuilder,
+    ) -> Result<Vec<Atom>, ParseError> {
+        let refused = |error: OpError| {
+            let At { line, column } = at;
+            ParseError::Composition {
+                line,
+                column,
+                operation: name.to_owned(),
+                detail: error.to_string(),
+            }
+        };
+        let named = rest.iter().any(|(key, ..)| *key == "axes");
+        let mut found = Vec::with_capacity(inputs.len());
+        for (input, binder) in inputs.into_iter().zip(binders) {
+            let mut atom = input;
+            if let Some(sum) = &sum {
+                let op = sum.clone().into();
+                atom = ops::emit(builder, op, [atom].into_iter().collect(), None)
+                    .map_err(refused)?[0];
+            }
+            if named {
+                let ty = builder.atom_type(&atom);
+                let result = std::slice::from_ref(&binder.ty);
+                let op = self.operation(name, at, rest.clone(), &[ty], result)?;
+                let operands = [atom].into_iter().collect();
+                atom = ops::emit(builder, op, operands, None).map_err(refused)?[0];
+            }
+            found.push(atom);
+        }
+        Ok(found)
     }
 
     /// Whether the next token belongs to the operands of the equation that starts in column `indent`.
@@ -495,7 +544,9 @@ impl<'t> Parser<'_, 't> {
                     column,
                     name: name.to_owned(),
                 };
-                let atom = *scope.get(name).ok_or_else(undefined)?;
+                let several = name == "_" && scope.contains_key(SEVERAL);
+                let atom = scope.get(name).filter(|_| !several);
+                let atom = *atom.ok_or_else(undefined)?;
                 self.advance();
                 Ok(atom)
             }
@@ -669,9 +720,19 @@ impl<'t> Parser<'_, 't> {
     }
 }
 
-/// Defines a name; any number of results may be called `_`, which cannot be used.
+/// Stands in a scope for a second `_`, after which the name means neither.
+const SEVERAL: &str = "_ _";
+
+/// Defines a name. Any number of results may be called `_`, and JAX calls so what a caller drops; a single one can be used.
 fn define<'t>(scope: &mut Scope<'t>, binder: &Binder<'t>, atom: Atom) -> Result<(), ParseError> {
-    if binder.name != "_" && scope.insert(binder.name, atom).is_some() {
+    let known = scope.insert(binder.name, atom).is_some();
+    if binder.name == "_" {
+        if known {
+            scope.insert(SEVERAL, atom);
+        }
+        return Ok(());
+    }
+    if known {
         let At { line, column } = binder.at;
         return Err(ParseError::DuplicateVariable {
             line,
