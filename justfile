@@ -91,6 +91,10 @@ conformance SEED="1" COUNT="2000" KIND="generate":
 conformance-recorded *CASES="tests/data/conformance/cases.json tests/data/conformance/callback_vectors.json tests/data/conformance/cases_diff.json":
     for cases in {{CASES}}; do cargo run --release --example conformance -- $cases || exit 1; done
 
+# The cookbook's twins run in JAX, and the lines of both counted.
+cookbook PYTHON="target/jax/bin/python":
+    {{PYTHON}} scripts/cookbook.py
+
 # Every example; each asserts what it prints.
 examples:
     for example in quickstart nested_vmap count_host_calls eliminate_batch pmap_refused inspect_program vmap_over_trace per_example_gradients hessian_vector differentiable_host fit_migration; do cargo run --release --example $example || exit 1; done
