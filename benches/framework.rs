@@ -216,7 +216,8 @@ fn callbacks(c: &mut Criterion) {
     let asked = Callback::new("plus_one", [f64::spec([])], plus_one);
     let f = jit(move |y: Tensor| {
         let asked = asked.clone();
-        let step = move |y: Tensor, _: Tensor| Ok::<_, Error>((asked.call((y,))?, Tensor::from(0.0)));
+        let step =
+            move |y: Tensor, _: Tensor| Ok::<_, Error>((asked.call((y,))?, Tensor::from(0.0)));
         let steps = Tensor::from(Array::from(vec![0.0; 1_000]));
         scan(step, y, steps, ScanOptions::default()).map(|(y, _): (Tensor, Tensor)| y)
     });

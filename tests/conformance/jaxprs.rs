@@ -135,7 +135,7 @@ fn answer(case: &Value) -> Result<Answers, String> {
                 }
             }
             let mut gradients = transposed.run(&operands).map_err(fail)?.into_iter();
-            let mut given = cotangents[residuals..].iter();
+            let mut given = cotangents.iter();
             let gradients = wanted
                 .iter()
                 .map(|&w| match w && given.next() == Some(&true) {

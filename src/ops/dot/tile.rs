@@ -549,15 +549,12 @@ fn pack<T: Fused>(
         return;
     }
     // A few rows at a time, so that what is written stays in the cache while columns are read.
-    for (part, to) in panel.chunks_mut(8 * full).enumerate() {
+    for first in (0..depth).step_by(8) {
+        let to = &mut panel[first * full..];
         for j in 0..width {
-            let column = &rhs.elements[j * rhs.column + 8 * part * rhs.row..];
-            for (to, &x) in to[j..]
-                .iter_mut()
-                .step_by(full)
-                .zip(column.iter().step_by(rhs.row))
-            {
-                *to = x;
+            let column = &rhs.elements[j * rhs.column + first * rhs.row..];
+            for i in 0..(depth - first).min(8) {
+                to[i * full + j] = column[i * rhs.row];
             }
         }
     }

@@ -202,9 +202,10 @@ impl<T: Copy, F: Fn(T, T) -> T + Copy> Pass for Runs<'_, T, F> {
         if self.length == 0 {
             self.out.fill(neutral);
         } else if self.length <= BLOCK {
-            let runs = self.elements.chunks_exact(self.length);
-            for (out, run) in self.out.iter_mut().zip(runs) {
-                *out = fold_block(run, neutral, f);
+            // Counted, because iterators are not always inlined into the function that has the unit's instructions.
+            for i in 0..self.out.len() {
+                let run = &self.elements[i * self.length..][..self.length];
+                self.out[i] = fold_block(run, neutral, f);
             }
         } else {
             let runs = self.elements.chunks_exact(self.length);
