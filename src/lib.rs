@@ -24,6 +24,7 @@ mod array;
 mod callback;
 mod error;
 mod exec;
+mod jaxpr;
 mod ops;
 mod passes;
 mod tensor;
@@ -88,13 +89,13 @@ pub use tensor::{
 };
 pub use text::ProgramParser;
 pub use transform::{
-    Arg, ArgNums, AuxMode, BatchedFlags, CheckpointFn, CustomJvp, CustomVjp, CustomVmap, FixedJvp,
-    FixedVjp, Grad, HasArg, Hessian, Jacfwd, Jacobian, Jacrev, Jit, LeadingArgs, Plain, Pullback,
-    Pushforward, RuleOutput, SharedFunc, ValueAndGrad, Vmap, WithAux, WithFixedJvpRule,
-    WithFixedVjpRule, WithJvpRule, WithVjpRule, WithVmapRule, checkpoint, custom_jvp, custom_vjp,
-    custom_vmap, eval_shape, grad, hessian, jacfwd, jacrev, jit, jvp, jvp_has_aux,
-    linear_transpose, linearize, linearize_has_aux, map, pmap, sequential_vmap, shard_map,
-    stop_gradient, value_and_grad, vjp, vjp_has_aux, vmap, xmap,
+    Arg, ArgNums, AuxMode, BatchedFlags, CheckpointFn, CustomJvp, CustomVjp, CustomVmap, FirstArgs,
+    FixedArgs, FixedJvp, FixedVjp, Grad, HasArg, Hessian, Jacfwd, Jacobian, Jacrev, Jit, OneArg,
+    Plain, Pullback, Pushforward, RuleOutput, SharedFunc, ValueAndGrad, Vmap, WithAux,
+    WithFixedJvpRule, WithFixedVjpRule, WithJvpRule, WithVjpRule, WithVmapRule, checkpoint,
+    custom_jvp, custom_vjp, custom_vmap, eval_shape, grad, hessian, jacfwd, jacrev, jit, jvp,
+    jvp_has_aux, linear_transpose, linearize, linearize_has_aux, map, pmap, sequential_vmap,
+    shard_map, stop_gradient, value_and_grad, vjp, vjp_has_aux, vmap, xmap,
 };
 pub use tree::{Axes, IntoAxes, Path, Step, TreeDef, TreeError};
 

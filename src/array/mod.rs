@@ -14,6 +14,7 @@ mod promote;
 mod recycle;
 #[cfg(feature = "serde")]
 mod serde;
+mod stack;
 mod threads;
 mod types;
 mod widest;

@@ -144,6 +144,98 @@ mod tests {
         }
     }
 
+    /// Every pair as JAX 0.10.2's `dtypes.lattice_result_type` has it; a star marks weak types.
+    #[test]
+    fn every_pair_meets_where_it_does_in_jax() {
+        fn read(text: &str) -> (DType, bool) {
+            let name = text.trim_end_matches('*');
+            (DType::from_name(name).unwrap(), name != text)
+        }
+        let strong = DType::ALL.map(|dtype| (dtype, false));
+        for (left, row) in [
+            (
+                "bool",
+                "bool u8 u16 u32 u64 i8 i16 i32 i64 bf16 f16 f32 f64 c64 c128",
+            ),
+            (
+                "u8",
+                "u8 u8 u16 u32 u64 i16 i16 i32 i64 bf16 f16 f32 f64 c64 c128",
+            ),
+            (
+                "u16",
+                "u16 u16 u16 u32 u64 i32 i32 i32 i64 bf16 f16 f32 f64 c64 c128",
+            ),
+            (
+                "u32",
+                "u32 u32 u32 u32 u64 i64 i64 i64 i64 bf16 f16 f32 f64 c64 c128",
+            ),
+            (
+                "u64",
+                "u64 u64 u64 u64 u64 f64* f64* f64* f64* bf16 f16 f32 f64 c64 c128",
+            ),
+            (
+                "i8",
+                "i8 i16 i32 i64 f64* i8 i16 i32 i64 bf16 f16 f32 f64 c64 c128",
+            ),
+            (
+                "i16",
+                "i16 i16 i32 i64 f64* i16 i16 i32 i64 bf16 f16 f32 f64 c64 c128",
+            ),
+            (
+                "i32",
+                "i32 i32 i32 i64 f64* i32 i32 i32 i64 bf16 f16 f32 f64 c64 c128",
+            ),
+            (
+                "i64",
+                "i64 i64 i64 i64 f64* i64 i64 i64 i64 bf16 f16 f32 f64 c64 c128",
+            ),
+            (
+                "bf16",
+                "bf16 bf16 bf16 bf16 bf16 bf16 bf16 bf16 bf16 bf16 f32 f32 f64 c64 c128",
+            ),
+            (
+                "f16",
+                "f16 f16 f16 f16 f16 f16 f16 f16 f16 f32 f16 f32 f64 c64 c128",
+            ),
+            (
+                "f32",
+                "f32 f32 f32 f32 f32 f32 f32 f32 f32 f32 f32 f32 f64 c64 c128",
+            ),
+            (
+                "f64",
+                "f64 f64 f64 f64 f64 f64 f64 f64 f64 f64 f64 f64 f64 c128 c128",
+            ),
+            (
+                "c64",
+                "c64 c64 c64 c64 c64 c64 c64 c64 c64 c64 c64 c64 c128 c64 c128",
+            ),
+            (
+                "c128",
+                "c128 c128 c128 c128 c128 c128 c128 c128 c128 c128 c128 c128 c128 c128 c128",
+            ),
+            (
+                "i64*",
+                "i64* u8 u16 u32 u64 i8 i16 i32 i64 bf16 f16 f32 f64 c64 c128",
+            ),
+            (
+                "f64*",
+                "f64* f64* f64* f64* f64* f64* f64* f64* f64* bf16 f16 f32 f64 c64 c128",
+            ),
+            (
+                "c128*",
+                "c128* c128* c128* c128* c128* c128* c128* c128* c128* c64 c64 c64 c128 c64 c128",
+            ),
+        ] {
+            for (right, want) in strong.into_iter().zip(row.split(' ')) {
+                assert_eq!(
+                    promote_types(read(left), right),
+                    read(want),
+                    "{left} {right:?}"
+                );
+            }
+        }
+    }
+
     #[test]
     fn promotion_matches_the_reference_table() {
         use DType::*;

@@ -20,7 +20,7 @@ use crate::error::BoxError;
 
 pub(crate) use derivative::HostDerivative;
 pub use derivative::Residuals;
-pub(crate) use function::Accepts;
+pub(crate) use function::{Accepts, LaneArgument};
 pub use function::{HostArgument, HostFunction, HostNumber, HostResult, NumberFunction};
 pub use host::HostOutput;
 pub use log::{CallLog, CallRecord};
@@ -165,6 +165,10 @@ impl CallbackKind {
     }
 }
 
+/// Calls the host for a lane of arguments, and writes the results at a place of those of all lanes.
+type EachLane =
+    dyn Fn(&[LaneArgument<'_>], usize, &mut [Array], usize) -> Result<(), BoxError> + Send + Sync;
+
 type HostFn = dyn Fn(&[Array]) -> Result<Vec<Array>, BoxError> + Send + Sync;
 
 /// A host function that can be called from traced code.
@@ -206,6 +210,8 @@ pub struct Callback {
     /// What each argument must be, where the host function says it.
     parameters: Option<Arc<[Accepts]>>,
     host: Arc<HostFn>,
+    /// The same for a lane of a batch, where the host function's type says the types of its results.
+    each: Option<Arc<EachLane>>,
     method: Option<VmapMethod>,
     kind: CallbackKind,
     log: Option<CallLog>,
@@ -235,6 +241,7 @@ impl Callback {
             undeclared: false,
             parameters: None,
             host: Arc::new(move |args| host(args).into_arrays()),
+            each: None,
             method: None,
             kind: CallbackKind::Pure,
             log: None,

@@ -162,7 +162,7 @@ pub enum AutodiffError {
     },
     /// A rule that program text does not hold.
     #[error(
-        "the text this program was read from does not hold the derivative rule of `{name}`; build the program from the function"
+        "the text this program was read from does not hold the derivative rule of `{name}`; write the rule out as a program (`jvp_jaxpr`, or `fwd_jaxpr` and `bwd_jaxpr`), or build the program from the function"
     )]
     RuleNotInText {
         /// The function.

@@ -70,6 +70,30 @@ pub enum ParseError {
         /// The name.
         name: String,
     },
+    /// A mapped axis whose size neither the text says nor the parser was given.
+    #[error(
+        "line {line}, column {column}: the size of the mapped axis {name:?} is not known; give it with `ProgramParser::axis`"
+    )]
+    UnknownAxis {
+        /// The line.
+        line: usize,
+        /// The column.
+        column: usize,
+        /// The axis's name.
+        name: String,
+    },
+    /// An operation that stands for a composition, which its operands or parameters do not fit.
+    #[error("line {line}, column {column}: `{operation}` cannot be read: {detail}")]
+    Composition {
+        /// The line.
+        line: usize,
+        /// The column.
+        column: usize,
+        /// The operation.
+        operation: String,
+        /// What does not fit.
+        detail: String,
+    },
     /// A program shown by a name that no `let` before it defines.
     #[error(
         "line {line}, column {column}: no program is named `{name}`; put `let {name} = {{ lambda .. }} in` before this one"
@@ -199,6 +223,8 @@ impl ParseError {
             | ParseError::UnknownOperation { line, column, .. }
             | ParseError::UnknownCallback { line, column, .. }
             | ParseError::UnknownRule { line, column, .. }
+            | ParseError::UnknownAxis { line, column, .. }
+            | ParseError::Composition { line, column, .. }
             | ParseError::UnknownProgram { line, column, .. }
             | ParseError::MissingConstant { line, column, .. }
             | ParseError::UnusedConstants { line, column, .. }

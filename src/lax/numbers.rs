@@ -7,7 +7,9 @@ use crate::array::DType;
 use crate::numpy::{float, frexp, isnan, ldexp};
 use crate::program::BinaryOp;
 use crate::tensor::{Tensor, composed, where_};
+use crate::transform::custom_jvp;
 
+<<<<<<< HEAD
 /// Complex numbers of these real and imaginary parts, which broadcast; both in `float32` or both in `float64`.
 ///
 /// ```
@@ -28,6 +30,9 @@ pub fn complex(re: impl Into<Tensor>, im: impl Into<Tensor>) -> Tensor {
 }
 
 /// The upper half of the product of two integers of 32 or 64 bits.
+=======
+/// The upper half of the product of two integers.
+>>>>>>> gradtests
 ///
 /// ```
 /// use elimap::lax;
@@ -53,6 +58,12 @@ pub fn mulhi(x: impl Into<Tensor>, y: impl Into<Tensor>) -> Tensor {
         match dtype {
             DType::U8 => Ok((x.astype(DType::U32) * y.astype(DType::U32))
                 .shift_right_logical(8)
+                .astype(dtype)),
+            DType::U16 => Ok((x.astype(DType::U32) * y.astype(DType::U32))
+                .shift_right_logical(16)
+                .astype(dtype)),
+            DType::I8 | DType::I16 => Ok((x.astype(DType::I32) * y.astype(DType::I32))
+                .shift_right_arithmetic(8 * dtype.size() as i32)
                 .astype(dtype)),
             DType::I32 => Ok(wide(DType::I64)),
             DType::U32 => Ok(wide(DType::U64)),
@@ -82,7 +93,8 @@ fn unsigned_high(x: &Tensor, y: &Tensor) -> Tensor {
     a * c + middle.shift_right_logical(32) + cross.shift_right_logical(32)
 }
 
-/// Floats with fewer bits: rounded to so many bits of the mantissa, infinite beyond so many of the exponent and zero below.
+/// Floats with fewer bits: rounded to so many bits of the mantissa, infinite beyond so many of the exponent and zero below. Derivatives
+/// go through as if nothing were rounded.
 ///
 /// ```
 /// use elimap::lax;
@@ -101,6 +113,7 @@ pub fn reduce_precision(x: impl Into<Tensor>, exponent_bits: u32, mantissa_bits:
                 format!("takes floats and 1 to 11 bits of exponent, got {}", x.ty()),
             ));
         }
+<<<<<<< HEAD
         let given = x.dtype();
         let x = if given.is_half() {
             x.astype(DType::F32)
@@ -108,6 +121,18 @@ pub fn reduce_precision(x: impl Into<Tensor>, exponent_bits: u32, mantissa_bits:
             x
         };
         let (mantissa, exponent) = frexp(&x);
+=======
+        let f = custom_jvp(move |x: Tensor| rounded(&x, exponent_bits, mantissa_bits));
+        let f = f.name("reduce_precision").def_jvp(move |(x,): (Tensor,), (dx,): (Tensor,)| {
+            (reduce_precision(&x, exponent_bits, mantissa_bits), dx)
+        });
+        f.call((x,))
+    })
+}
+
+fn rounded(x: &Tensor, exponent_bits: u32, mantissa_bits: u32) -> Tensor {
+        let (mantissa, exponent) = frexp(x);
+>>>>>>> gradtests
         // The mantissa is below 1, so that one bit less stands before the point.
         let scale = 2_f64.powi(mantissa_bits as i32 + 1);
         let rounded = ldexp((mantissa * scale).round() / scale, &exponent);
@@ -116,7 +141,12 @@ pub fn reduce_precision(x: impl Into<Tensor>, exponent_bits: u32, mantissa_bits:
         let sign = where_(x.less(0.0), -1.0, 1.0).astype(x.dtype());
         let out = where_(reached.greater(greatest), &sign * f64::INFINITY, &rounded);
         let out = where_(reached.less(3 - greatest), &sign * 0.0, out);
+<<<<<<< HEAD
         let plain = x.is_finite() & x.not_equal(0.0) & !isnan(&x);
         Ok(where_(plain, out, &x).astype(given))
     })
+=======
+        let plain = x.is_finite() & x.not_equal(0.0) & !isnan(x);
+        where_(plain, out, x)
+>>>>>>> gradtests
 }

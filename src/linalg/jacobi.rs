@@ -1,13 +1,16 @@
 //! Eigenvalues and singular values by Jacobi's rotations.
 //!
 //! Each rotation makes one pair of rows and columns (or one pair of columns) orthogonal; sweeps over all pairs converge
-//! quadratically, and small singular values keep their digits (Demmel and Veselić 1992). The number of sweeps is fixed, so
-//! that derivatives exist; five are enough for matrices of a few rows, and each further one squares what is left.
+//! quadratically, and small singular values keep their digits (Demmel and Veselić 1992). The number of sweeps is fixed; five are
+//! enough for matrices of a few rows, and each further one squares what is left.
+
+use std::panic::Location;
 
 use super::{each, square, squared_size};
 use crate::array::DType;
-use crate::error::Error;
+use crate::error::{Error, OpError, OpErrorKind};
 use crate::tensor::{TakeMode, Tensor, fori_loop, where_};
+use crate::transform::custom_jvp;
 
 /// Sweeps for a matrix with so many columns.
 fn sweeps(n: usize) -> usize {
@@ -81,9 +84,37 @@ pub fn eigh(a: impl Into<Tensor>) -> Result<(Tensor, Tensor), Error> {
     Ok((out.pop().unwrap_or_else(|| v.clone()), v))
 }
 
+/// The eigenvalues and eigenvectors of one matrix. Their derivative is that of the equations they solve: the rotations that find them
+/// stop where entries are too small to matter, and what those change with would be lost.
 fn one_eigh(a: Tensor) -> Result<Vec<Tensor>, Error> {
-    let n = square("eigh", &a)?;
-    let a = (&a + a.t().conj()) * 0.5;
+    square("eigh", &a)?;
+    let f = custom_jvp(rotated)
+        .name("eigh")
+        .def_jvp(|(a,): (Tensor,), (da,): (Tensor,)| {
+            let found = one_eigh(a)?;
+            let (w, v) = (&found[0], &found[1]);
+            let change = adjoint(v).matmul(da).matmul(v);
+            let apart = w.expand_dims(0) - w.expand_dims(1);
+            let turned = v.matmul(inverse_off_diagonal(apart) * &change);
+            let values = crate::numpy::diagonal(change, 0, 0, 1).real();
+            Ok::<_, Error>((found, vec![values, turned]))
+        });
+    f.call(((&a + adjoint(&a)) * 0.5,))
+}
+
+/// The conjugate transpose of one matrix.
+fn adjoint(a: &Tensor) -> Tensor {
+    a.t().conj()
+}
+
+/// One over each entry, and 0 on the diagonal.
+fn inverse_off_diagonal(x: Tensor) -> Tensor {
+    let one = crate::tensor::eye(x.shape()[0], x.shape()[0], 0, x.dtype());
+    1.0 / (x + &one) - one
+}
+
+fn rotated(a: Tensor) -> Result<Vec<Tensor>, Error> {
+    let n = a.shape()[0];
     let vectors = crate::tensor::eye(n, n, 0, a.dtype());
     if n < 2 {
         return Ok(vec![a.real().reshape([-1]), vectors]);
@@ -143,7 +174,57 @@ pub fn svd(a: impl Into<Tensor>, full: bool) -> Result<(Tensor, Tensor, Tensor),
     Ok((next(), next(), next()))
 }
 
+/// The factors of one matrix, with the derivative of the equations they solve, as [`one_eigh`].
 fn one_svd(a: Tensor, full: bool) -> Result<Vec<Tensor>, Error> {
+    let f = custom_jvp(move |a: Tensor| factors(a, full))
+        .name("svd")
+        .def_jvp(move |(a,): (Tensor,), (da,): (Tensor,)| {
+            let (n, m) = (a.shape()[0], a.shape()[1]);
+            if full && n != m {
+                // What is orthogonal to all of the matrix can turn freely.
+                let kind = OpErrorKind::NotDifferentiable;
+                return Err(OpError::at("svd", kind, Location::caller()).into());
+            }
+            let found = one_svd(a, full)?;
+            let tangents = svd_tangents(&found, &da);
+            Ok::<_, Error>((found, tangents))
+        });
+    f.call((a,))
+}
+
+fn svd_tangents(found: &[Tensor], da: &Tensor) -> Vec<Tensor> {
+    let (u, s, vt) = (&found[0], &found[1], &found[2]);
+    let v = adjoint(vt);
+    let change = adjoint(u).matmul(da).matmul(&v);
+    let (row, column) = (s.expand_dims(0), s.expand_dims(1));
+    let apart = inverse_off_diagonal((&row + &column) * (&row - &column));
+    let (right, left) = (&row * &change, &column * &change);
+    let mut inner = &apart * (&right + adjoint(&right));
+    if inner.dtype().is_complex() {
+        // The phases of singular vectors that belong to each other turn together.
+        let flat = s.equal(0.0);
+        let inverse = where_(&flat, 0.0, 1.0 / where_(&flat, 1.0, s));
+        inner = inner + (&change - adjoint(&change)) * 0.5 * crate::numpy::diag(inverse, 0);
+    }
+    let mut du = u.matmul(inner);
+    let mut dv = v.matmul(apart * (&left + adjoint(&left)));
+    let (n, m) = (da.shape()[0], da.shape()[1]);
+    if n > m {
+        let outside = da.matmul(&v);
+        du = du + (&outside - u.matmul(adjoint(u).matmul(&outside))) / &row;
+    }
+    if m > n {
+        let outside = adjoint(da).matmul(u);
+        dv = dv + (&outside - v.matmul(vt.matmul(&outside))) / &row;
+    }
+    vec![
+        du,
+        crate::numpy::diagonal(change, 0, 0, 1).real(),
+        adjoint(&dv),
+    ]
+}
+
+fn factors(a: Tensor, full: bool) -> Result<Vec<Tensor>, Error> {
     let (n, m) = (a.shape()[0], a.shape()[1]);
     if n < m {
         let [u, s, vt] = tall_svd(a.t().conj(), full)?;

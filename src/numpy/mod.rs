@@ -60,7 +60,7 @@ fn refuse(op: &'static str, detail: impl Into<String>) -> Error {
 }
 
 /// Tensors in the floating type that all of them promote to.
-fn inexact<const N: usize>(xs: [&Tensor; N]) -> [Tensor; N] {
+pub(crate) fn inexact<const N: usize>(xs: [&Tensor; N]) -> [Tensor; N] {
     let (dtype, _) = to_inexact(promote_all(xs.iter().map(|x| x.ty())));
     let here = std::panic::Location::caller();
     xs.map(|x| convert(x, (dtype, false), here))

@@ -342,7 +342,7 @@ impl Rules for Collective {
             false if given.has("axis_size") && names.len() == 1 => {
                 Shape::from_elem(given.number("axis_size")?, 1)
             }
-            false => given.shape("axis_sizes")?,
+            false => given.axis_sizes(&names)?,
         };
         if names.len() != sizes.len() {
             return Err(ParseError::mismatch(

@@ -8,6 +8,7 @@ mod batch;
 mod block;
 mod derivative;
 mod kernels;
+mod rows;
 mod select;
 mod slices;
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub(crate) use block::{
 };
 pub(crate) use derivative::share_of;
 pub(crate) use kernels::elements;
+pub(crate) use rows::{RowOp, with_rows};
 pub(crate) use slices::Operand;
 
 type Typed<T> = ArcArray<T, IxDyn>;

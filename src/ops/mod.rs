@@ -31,9 +31,9 @@ mod testkit;
 
 use std::panic::Location;
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
-use crate::array::{Array, TensorType};
+use crate::array::{Array, Shape, TensorType};
 use crate::callback::CallbackKind;
 use crate::error::{Error, OpError, OpErrorKind, ParseError};
 use crate::program::text::{Given, Shown};
@@ -41,8 +41,8 @@ use crate::program::text::{Given, Shown};
 use crate::program::*;
 
 pub(crate) use elementwise::{
-    Elementwise, Operand, ThenAdd, compare, convert, is_comparison, is_finite, multiply_add,
-    select, spread,
+    Elementwise, Operand, RowOp, ThenAdd, compare, convert, is_comparison, is_finite, multiply_add,
+    select, spread, with_rows,
 };
 pub(crate) use math::{Arith, Number};
 pub(crate) use reduce::{BLOCK, Fold};
@@ -129,6 +129,14 @@ impl Op {
         self.any(&|op| matches!(op.effect(), Effect::Host(_)))
     }
 
+    /// The size it says the named axis has, without the programs it runs.
+    pub(crate) fn axis_size(&self, name: &AxisName) -> Option<usize> {
+        match self.effect() {
+            Effect::Axes(axes) => axes.iter().find(|(n, _)| n == name).map(|(_, size)| *size),
+            _ => None,
+        }
+    }
+
     /// Whether it, or a program it runs, speaks of the named axis.
     pub(crate) fn uses_axis(&self, name: &AxisName) -> bool {
         self.any(
@@ -163,6 +171,21 @@ pub(crate) fn eval(op: &DataOp, inputs: &[Array]) -> Outputs<Array> {
         half::eval_half(op, inputs)
     } else {
         op.rules().eval(inputs)
+    }
+}
+
+/// Evaluates a gather or scatter of windows along one axis, at indices without the index vector's axis, to negative ones of which
+/// `wrap` is added before.
+pub(crate) fn eval_indexed(op: &DataOp, inputs: &[Array], wrap: i64) -> Outputs<Array> {
+    let mut inputs: SmallVec<[Array; 4]> = inputs.iter().cloned().collect();
+    let indices = &inputs[1];
+    let mut shape = Shape::from_slice(indices.shape());
+    shape.push(1);
+    inputs[1] = indices.reshaped(&shape);
+    match op {
+        DataOp::Gather(op) => smallvec![gather::gather(op, &inputs, wrap)],
+        DataOp::Scatter(op) => smallvec![scatter::scatter(op, &inputs, wrap)],
+        _ => eval(op, &inputs),
     }
 }
 

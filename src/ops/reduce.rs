@@ -103,7 +103,9 @@ impl Rules for Reduce {
         if kind == ReduceOp::Sum {
             given.fixed("out_sharding", "None")?;
         }
-        let axes = given.shape("axes")?;
+        // JAX keeps the order in which a user gives them.
+        let mut axes = given.shape("axes")?;
+        axes.sort_unstable();
         Ok(Reduce { kind, axes }.into())
     }
 }

@@ -9,7 +9,8 @@ use crate::error::{Error, OpError, OpErrorKind};
 use crate::ops;
 use crate::program::{
     ArgReduce, Atom, BinaryOp, BitcastConvertType, Call, Checkpoint, Cond, ControlOp,
-    ConvertElementType, DataOp, Iota, Op, Program, Scan, ScatterApply, SubProgram, While,
+    ConvertElementType, CustomJvpCall, CustomLin, CustomVjpCall, DataOp, Iota, Op, Program,
+    RulePrograms, Scan, ScatterApply, SubProgram, While,
 };
 
 /// The 32-bit kin of a type.
@@ -193,11 +194,17 @@ fn narrow_control(
         ControlOp::Scan(Scan { body, .. }) => inner(body),
         ControlOp::ScatterApply(ScatterApply { update, .. }) => inner(update),
         ControlOp::Collective(_) => Ok(()),
-        ControlOp::HostCall(_)
-        | ControlOp::CustomVmapCall(_)
-        | ControlOp::CustomJvpCall(_)
-        | ControlOp::CustomVjpCall(_)
-        | ControlOp::CustomLin(_) => {
+        ControlOp::CustomJvpCall(CustomJvpCall { program, rule, .. })
+        | ControlOp::CustomVjpCall(CustomVjpCall { program, rule, .. }) => {
+            *rule = rule.map(|programs| {
+                let mut programs: RulePrograms = programs.iter().cloned().collect();
+                programs.iter_mut().try_for_each(inner)?;
+                Ok(programs)
+            });
+            inner(program)
+        }
+        ControlOp::CustomLin(CustomLin { backward, .. }) => inner(backward),
+        ControlOp::HostCall(_) | ControlOp::CustomVmapCall(_) => {
             let detail = "its function states its types itself; trace it with 32-bit types";
             let kind = OpErrorKind::parameter(detail);
             Err(OpError::at("narrowed", kind, location).into())

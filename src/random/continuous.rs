@@ -8,7 +8,8 @@ use half::{bf16, f16};
 use super::{Key, bits, split};
 use crate::array::{DType, Shape};
 use crate::error::{Error, OpError, OpErrorKind};
-use crate::tensor::{IntoShape, Tensor, composed, where_};
+use crate::program::BinaryOp;
+use crate::tensor::{IntoShape, Tensor, binary, composed, where_};
 
 /// Constants of a floating type.
 pub(super) struct Float {
@@ -115,7 +116,8 @@ samplers! {
         // Both parts have half of the variance.
         let keys = split(key, 2);
         let part = |k| standard_normal(&keys.get(k), &shape, dtype.real());
-        Ok(crate::lax::complex(part(0)?, part(1)?) / SQRT_2)
+        let parts = (part(0)?, part(1)?);
+        Ok(binary(BinaryOp::Complex, &parts.0, &parts.1, Location::caller()) / SQRT_2)
     }
     /// Exponential samples with mean 1.
     fn exponential(key, shape, dtype) { Ok(-(-between(key, &shape, dtype, 0.0, 1.0)?).log1p()) }

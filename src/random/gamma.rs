@@ -6,8 +6,9 @@ use super::continuous::{between, float, shape_or, standard_normal};
 use super::{Key, rademacher, split};
 use crate::array::{DType, Shape};
 use crate::error::Error;
+use crate::special::gamma_sample_grad;
 use crate::tensor::{IntoShape, Tensor, composed, where_, while_loop};
-use crate::transform::vmap;
+use crate::transform::{custom_jvp, vmap};
 
 /// One sample, or its logarithm, by Marsaglia and Tsang's rejection (2000); below 1 from the next parameter, boosted.
 fn one(key: &Key, alpha: &Tensor, log_space: bool) -> Result<Tensor, Error> {
@@ -53,8 +54,33 @@ fn one(key: &Key, alpha: &Tensor, log_space: bool) -> Result<Tensor, Error> {
     (d * v * boost).check()
 }
 
-/// A sample for every parameter, each with a key of its own.
+/// A sample for every parameter, each with a key of its own. Its derivative is that of the quantile it is, for the rejection before it
+/// depends on the parameter in jumps.
 pub(super) fn gammas(key: &Key, alpha: &Tensor, log_space: bool) -> Result<Tensor, Error> {
+    let (here, again) = (key.clone(), key.clone());
+    let f = custom_jvp(move |alpha: Tensor| drawn(&here, &alpha, log_space)).name("random_gamma");
+    let f = f.def_jvp(move |(alpha,): (Tensor,), (change,): (Tensor,)| {
+        let y = gammas(&again, &alpha, log_space)?;
+        let slope = if log_space {
+            let sample = y.exp().maximum(tiny(y.dtype()));
+            gamma_sample_grad(&alpha, &sample) / sample
+        } else {
+            gamma_sample_grad(&alpha, &y)
+        };
+        Ok::<_, Error>((y, slope * change))
+    });
+    f.call((alpha.clone().check()?,))
+}
+
+/// The least normal number of a type.
+fn tiny(dtype: DType) -> f64 {
+    match dtype {
+        DType::F32 => f64::from(f32::MIN_POSITIVE),
+        _ => f64::MIN_POSITIVE,
+    }
+}
+
+fn drawn(key: &Key, alpha: &Tensor, log_space: bool) -> Result<Tensor, Error> {
     let alpha = alpha.clone().check()?;
     let signed: Vec<isize> = alpha.shape().iter().map(|&n| n as isize).collect();
     let keys = split(key, alpha.ty().size());

@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use super::{epsilon, float, together};
+use super::{by_partials, epsilon, float, together};
 use crate::error::Error;
 use crate::tensor::{Tensor, arange, compositions, where_, while_loop};
 
@@ -18,7 +18,8 @@ compositions! {
         let floor = x.floor();
         let odd = (&floor - (&floor / 2.0).floor() * 2.0).not_equal(0.0);
         let below = where_(floor.equal(&x), f64::NAN, where_(odd, -1.0, 1.0));
-        Ok(where_(x.greater(0.0), 1.0, where_(x.equal(0.0), crate::numpy::copysign(1.0, &x), below)))
+        let sign = where_(x.greater(0.0), 1.0, where_(x.equal(0.0), crate::numpy::copysign(1.0, &x), below));
+        Ok(sign.astype(x.dtype()))
     }
     /// The gamma function.
     [gamma(vec![1.0, 2.0]) => f64 [1.0, 1.0]]
@@ -79,8 +80,10 @@ compositions! {
     /// The regularized lower incomplete gamma function.
     [gammainc(vec![1.0], vec![0.0]) => f64 [0.0]]
     fn gammainc(a, x;) {
-        let [a, x] = together([&a, &x])?;
-        Ok(incomplete(&a, &x)?.0)
+        let lower = |[a, x]: &[Tensor; 2]| Ok(incomplete(a, x)?.0);
+        by_partials("gammainc", together([&a, &x])?, lower, |[a, x]| {
+            Ok([gammainc_grad_a(a, x), density(a, x)])
+        })
     }
     /// The derivative of [`gammainc`] with respect to `a` (JAX's `lax.igamma_grad_a`).
     [gammainc_grad_a(vec![1.0], vec![0.0]) => f64 [0.0]]
@@ -108,8 +111,10 @@ compositions! {
     /// The regularized upper incomplete gamma function.
     [gammaincc(vec![1.0], vec![0.0]) => f64 [1.0]]
     fn gammaincc(a, x;) {
-        let [a, x] = together([&a, &x])?;
-        Ok(incomplete(&a, &x)?.1)
+        let upper = |[a, x]: &[Tensor; 2]| Ok(incomplete(a, x)?.1);
+        by_partials("gammaincc", together([&a, &x])?, upper, |[a, x]| {
+            Ok([-gammainc_grad_a(a, x), -density(a, x)])
+        })
     }
 }
 
@@ -144,6 +149,11 @@ fn log_ratio(a: &Tensor, b: &Tensor) -> Tensor {
     let u = (b + (a - 0.5)) * ratio.log1p();
     let v = a * (b.ln() - 1.0);
     where_(u.less_equal(&v), (&w - &v) - &u, (&w - &u) - &v)
+}
+
+/// The density of the gamma distribution of shape `a`.
+fn density(a: &Tensor, x: &Tensor) -> Tensor {
+    (-x + (a - 1.0) * x.ln() - a.lgamma()).exp()
 }
 
 /// Where the incomplete gamma functions mean nothing, and where `x` is 0 or infinite.

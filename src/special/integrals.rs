@@ -2,9 +2,10 @@
 
 use std::f64::consts::{FRAC_PI_2, PI, TAU};
 
-use super::{epsilon, float, ndtr, together};
+use super::{by_partials, epsilon, float, ndtr, together};
 use crate::error::Error;
 use crate::tensor::{Tensor, compositions, where_, while_loop};
+use crate::transform::custom_jvp;
 
 /// Euler's constant.
 const EULER: f64 = 0.577_215_664_901_532_9;
@@ -17,41 +18,19 @@ compositions! {
         let x = float(&x);
         Ok(expn(crate::tensor::ones_like(&x), &x))
     }
-    /// The generalized exponential integral `En(x)`, the integral of `exp(-x t) / t^n` from 1 on; NaN below zero.
+    /// The generalized exponential integral `En(x)`, the integral of `exp(-x t) / t^n` from 1 on; NaN below zero. It is not differentiated by
+    /// `n`, which mostly is a whole number.
     [expn(vec![2.0, 3.0, 1.0], 0.0) => f64 [1.0, 0.5, f64::INFINITY]]
     fn expn(n, x;) {
         let [n, x] = together([&n, &x])?;
-        let bad = n.less(0.0) | x.less(0.0) | n.not_equal(&n) | x.not_equal(&x);
-        let (zero, endless, simple) = (x.equal(0.0), x.equal(f64::INFINITY), n.equal(0.0));
-        let plain = !(&bad | &zero | &endless | &simple);
-        let (order, safe) = (where_(&plain, &n, 1.0), where_(&plain, &x, 1.0));
-        let small = safe.less_equal(1.0);
-        let series = exponential_series(&order, &where_(&small, &safe, 1.0), &(&small & &plain))?;
-        let fraction = exponential_fraction(&order, &where_(&small, 2.0, &safe), &(!&small & &plain))?;
-        let value = where_(&small, series, fraction);
-        let value = where_(&simple & !&zero, (-&x).exp() / &x, value);
-        let at_zero = where_(n.greater(1.0), 1.0 / where_(n.greater(1.0), &n - 1.0, 1.0), f64::INFINITY);
-        let value = where_(zero, at_zero, where_(endless, 0.0, value));
-        Ok(where_(bad, f64::NAN, value))
+        let order = n.clone();
+        let value = move |[x]: &[Tensor; 1]| exponential(&n, x);
+        by_partials("expn", [x], value, move |[x]| Ok([-expn(&order - 1.0, x)]))
     }
     /// The exponential integral `Ei(x)`, the integral of `exp(t) / t` up to `x` in the sense of principal values.
     [expi(vec![0.0, f64::NEG_INFINITY]) => f64 [f64::NEG_INFINITY, 0.0]]
     fn expi(x;) {
-        let x = float(&x);
-        let (below, large) = (x.less(0.0), x.greater(40.0));
-        let left = -exp1(where_(&below, -&x, 1.0));
-        let middle = where_(&below | &large | x.not_equal(&x) | x.equal(0.0), 1.0, &x);
-        let series = middle.ln() + EULER + whole_series(&middle)?;
-        let far = where_(&large, &x, 41.0);
-        // 1 + 1/x + 2/x^2 + 6/x^3 + .., whose smallest term is below rounding here.
-        let mut sum = crate::tensor::ones_like(&far);
-        for k in (1..=40).rev() {
-            sum = sum * f64::from(k) / &far + 1.0;
-        }
-        let right = where_(x.equal(f64::INFINITY), f64::INFINITY, (&far - far.ln()).exp() * sum);
-        let value = where_(&below, left, where_(large, right, series));
-        let value = where_(x.equal(0.0), f64::NEG_INFINITY, value);
-        Ok(where_(x.not_equal(&x), f64::NAN, value))
+        by_partials("expi", [float(&x)], principal, |[x]| Ok([x.exp() / x]))
     }
     /// Dawson's integral, `exp(-x^2)` times the integral of `exp(t^2)` from 0 to `x`.
     [dawsn(vec![0.0]) => f64 [0.0]]
@@ -108,6 +87,46 @@ compositions! {
     }
 }
 
+fn exponential(n: &Tensor, x: &Tensor) -> Result<Tensor, Error> {
+    let bad = n.less(0.0) | x.less(0.0) | n.not_equal(n) | x.not_equal(x);
+    let (zero, endless, simple) = (x.equal(0.0), x.equal(f64::INFINITY), n.equal(0.0));
+    let plain = !(&bad | &zero | &endless | &simple);
+    let (order, safe) = (where_(&plain, n, 1.0), where_(&plain, x, 1.0));
+    let small = safe.less_equal(1.0);
+    let series = exponential_series(&order, &where_(&small, &safe, 1.0), &(&small & &plain))?;
+    let fraction = exponential_fraction(&order, &where_(&small, 2.0, &safe), &(!&small & &plain))?;
+    let value = where_(&small, series, fraction);
+    let value = where_(&simple & !&zero, (-x).exp() / x, value);
+    let at_zero = where_(
+        n.greater(1.0),
+        1.0 / where_(n.greater(1.0), n - 1.0, 1.0),
+        f64::INFINITY,
+    );
+    let value = where_(zero, at_zero, where_(endless, 0.0, value));
+    Ok(where_(bad, f64::NAN, value))
+}
+
+fn principal([x]: &[Tensor; 1]) -> Result<Tensor, Error> {
+    let (below, large) = (x.less(0.0), x.greater(40.0));
+    let left = -exp1(where_(&below, -x, 1.0));
+    let middle = where_(&below | &large | x.not_equal(x) | x.equal(0.0), 1.0, x);
+    let series = middle.ln() + EULER + whole_series(&middle)?;
+    let far = where_(&large, x, 41.0);
+    // 1 + 1/x + 2/x^2 + 6/x^3 + .., whose smallest term is below rounding here.
+    let mut sum = crate::tensor::ones_like(&far);
+    for k in (1..=40).rev() {
+        sum = sum * f64::from(k) / &far + 1.0;
+    }
+    let right = where_(
+        x.equal(f64::INFINITY),
+        f64::INFINITY,
+        (&far - far.ln()).exp() * sum,
+    );
+    let value = where_(&below, left, where_(large, right, series));
+    let value = where_(x.equal(0.0), f64::NEG_INFINITY, value);
+    Ok(where_(x.not_equal(x), f64::NAN, value))
+}
+
 /// The sine and the cosine integral, the integrals of `sin(t) / t` from 0 and of `-cos(t) / t` from `x` on, the latter of `|x|`.
 ///
 /// # Errors
@@ -123,7 +142,15 @@ compositions! {
 /// ```
 #[track_caller]
 pub fn sici(x: impl Into<Tensor>) -> Result<(Tensor, Tensor), Error> {
-    let x = float(&x.into()).check()?;
+    let f = custom_jvp(|x: Tensor| sine_and_cosine(&x)).name("sici");
+    let f = f.def_jvp(|(x,): (Tensor,), (dx,): (Tensor,)| {
+        let slopes = (&dx * (x.sin() / &x), &dx * (x.cos() / &x));
+        Ok::<_, Error>((sici(&x)?, slopes))
+    });
+    f.call((float(&x.into()).check()?,))
+}
+
+fn sine_and_cosine(x: &Tensor) -> Result<(Tensor, Tensor), Error> {
     let t = x.abs();
     let (small, endless) = (t.less_equal(4.0), t.equal(f64::INFINITY));
     let near = where_(&small & t.greater(0.0), &t, 1.0);
@@ -146,7 +173,7 @@ pub fn sici(x: impl Into<Tensor>) -> Result<(Tensor, Tensor), Error> {
     let si = where_(x.less(0.0), -&si, si);
     let ci = where_(&small, series_ci, -re);
     let ci = where_(endless, 0.0, where_(t.equal(0.0), f64::NEG_INFINITY, ci));
-    let lost = x.not_equal(&x);
+    let lost = x.not_equal(x);
     Ok((
         where_(&lost, f64::NAN, si).check()?,
         where_(lost, f64::NAN, ci).check()?,
@@ -168,7 +195,16 @@ pub fn sici(x: impl Into<Tensor>) -> Result<(Tensor, Tensor), Error> {
 /// ```
 #[track_caller]
 pub fn fresnel(x: impl Into<Tensor>) -> Result<(Tensor, Tensor), Error> {
-    let x = float(&x.into()).check()?;
+    let f = custom_jvp(|x: Tensor| both_fresnel(&x)).name("fresnel");
+    let f = f.def_jvp(|(x,): (Tensor,), (dx,): (Tensor,)| {
+        let phase = x.square() * FRAC_PI_2;
+        let slopes = (&dx * phase.sin(), &dx * phase.cos());
+        Ok::<_, Error>((fresnel(&x)?, slopes))
+    });
+    f.call((float(&x.into()).check()?,))
+}
+
+fn both_fresnel(x: &Tensor) -> Result<(Tensor, Tensor), Error> {
     let t = x.abs();
     let (small, endless) = (t.less(1.5), t.greater(1e7));
     let near = where_(&small, &t, 0.0);
@@ -191,7 +227,7 @@ pub fn fresnel(x: impl Into<Tensor>) -> Result<(Tensor, Tensor), Error> {
     let (re, im) = (1.0 - (&c * &re - &s * &im), -(c * im + s * re));
     let far_c = where_(&endless, 0.5, (&re - &im) / 2.0);
     let far_s = where_(endless, 0.5, (re + im) / 2.0);
-    let lost = x.not_equal(&x);
+    let lost = x.not_equal(x);
     let signed = |value: Tensor| {
         let value = where_(x.less(0.0), -&value, value);
         where_(&lost, f64::NAN, value).check()

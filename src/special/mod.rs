@@ -33,7 +33,8 @@ use std::panic::Location;
 use crate::array::{DType, broadcast_shapes, promote_all, to_inexact};
 use crate::error::{Error, OpError, OpErrorKind};
 pub(crate) use crate::numpy::float;
-use crate::tensor::{Tensor, convert};
+use crate::tensor::{Tensor, convert, full_like};
+use crate::transform::{custom_jvp, jvp};
 
 /// Arguments in one floating type and one shape, as loops carry them.
 fn together<const N: usize>(xs: [&Tensor; N]) -> Result<[Tensor; N], Error> {
@@ -45,6 +46,42 @@ fn together<const N: usize>(xs: [&Tensor; N]) -> Result<[Tensor; N], Error> {
         return Err(OpError::at("special", kind, here).into());
     };
     Ok(xs.map(|x| convert(x, (to.0, false), here).broadcast_to(&shape)))
+}
+
+/// A function with partial derivatives of its own, because it is found by loops that run until they converge: those have no reverse
+/// mode, and their own derivatives converge later than they do.
+fn by_partials<const N: usize>(
+    name: &'static str,
+    xs: [Tensor; N],
+    value: impl Fn(&[Tensor; N]) -> Result<Tensor, Error> + Clone + 'static,
+    partials: impl Fn(&[Tensor; N]) -> Result<[Tensor; N], Error> + Clone + 'static,
+) -> Result<Tensor, Error> {
+    let again = (value.clone(), partials.clone());
+    let f = custom_jvp(move |xs: [Tensor; N]| value(&xs)).name(name);
+    let f = f.def_jvp(move |(xs,): ([Tensor; N],), (tangents,): ([Tensor; N],)| {
+        let (value, partials) = again.clone();
+        let terms = partials(&xs)?.into_iter().zip(tangents);
+        let sum = terms.map(|(p, t)| p * t).reduce(|a, b| a + b);
+        let sum = sum.unwrap_or_else(|| Tensor::from(0.0));
+        let y = by_partials(name, xs, value, partials)?;
+        Ok::<_, Error>((y, sum))
+    });
+    f.call((xs,))
+}
+
+/// The derivative of a function along one of its arguments, by forward mode through its loops.
+fn along<const N: usize>(
+    f: impl Fn(&[Tensor; N]) -> Result<Tensor, Error> + 'static,
+    xs: &[Tensor; N],
+    k: usize,
+) -> Result<Tensor, Error> {
+    let tangents = std::array::from_fn(|i| {
+        let x = &xs[i];
+        full_like(x, if i == k { 1.0 } else { 0.0 })
+    });
+    let tangents: [Tensor; N] = tangents;
+    let (_, tangent) = jvp(move |xs: [Tensor; N]| f(&xs), (xs.clone(),), (tangents,))?;
+    Ok(tangent)
 }
 
 /// The relative accuracy of a floating type.

@@ -2,6 +2,7 @@
 
 /// The uniform distribution from `loc` on, `scale` wide.
 pub mod uniform {
+    use crate::numpy::inexact;
     use crate::special::float;
     use crate::tensor::{compositions, where_};
     compositions! {
@@ -9,7 +10,7 @@ pub mod uniform {
         /// The logarithm of the density.
         [logpdf(0.5, 0.0, 1.0) => f64 [0.0]]
         fn logpdf(x, loc, scale;) {
-            let (x, loc, scale) = (float(&x), float(&loc), float(&scale));
+            let [x, loc, scale] = inexact([&x, &loc, &scale]);
             let outside = x.greater(&loc + &scale) | x.less(&loc);
             Ok(where_(outside, f64::NEG_INFINITY, -scale.ln()))
         }

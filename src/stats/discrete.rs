@@ -2,6 +2,7 @@
 
 /// One trial that succeeds with probability `p`.
 pub mod bernoulli {
+    use crate::numpy::inexact;
     use crate::special::{float, xlog1py, xlogy};
     use crate::tensor::{compositions, where_};
     compositions! {
@@ -9,7 +10,8 @@ pub mod bernoulli {
         /// The logarithm of the probability.
         [logpmf(2.0, 0.5, 0.0) => f64 [f64::NEG_INFINITY]]
         fn logpmf(k, p, loc;) {
-            let (k, p) = (float(&k) - &loc, float(&p));
+            let [k, p, loc] = inexact([&k, &p, &loc]);
+            let k = k - loc;
             let log = xlogy(&k, &p) + xlog1py(1.0 - &k, -&p);
             Ok(where_(k.less(0.0) | k.greater(1.0), f64::NEG_INFINITY, log))
         }

@@ -34,6 +34,7 @@ use crate::program::{
     ScatterOp, SubProgram, Var,
 };
 use layout::Doc;
+pub(crate) use parse::Compose;
 pub use parse::ProgramParser;
 
 /// A program with more equations than this is shown before the program that runs it.

@@ -17,9 +17,9 @@ pub use autodiff::{
     vjp, vjp_has_aux,
 };
 pub use custom::{
-    BatchedFlags, CustomJvp, CustomVjp, CustomVmap, FixedJvp, FixedVjp, LeadingArgs, RuleOutput,
-    SharedFunc, WithFixedJvpRule, WithFixedVjpRule, WithJvpRule, WithVjpRule, WithVmapRule,
-    custom_jvp, custom_vjp, custom_vmap, sequential_vmap,
+    BatchedFlags, CustomJvp, CustomVjp, CustomVmap, FirstArgs, FixedArgs, FixedJvp, FixedVjp,
+    OneArg, RuleOutput, SharedFunc, WithFixedJvpRule, WithFixedVjpRule, WithJvpRule, WithVjpRule,
+    WithVmapRule, custom_jvp, custom_vjp, custom_vmap, sequential_vmap,
 };
 pub use eval_shape::eval_shape;
 pub use jit::{Jit, jit};

@@ -1,8 +1,8 @@
 //! Vector mathematics: functions of floats as plain arithmetic without branches.
 //!
 //! Compilers turn loops over them (`ops::elementwise::slices`) into vector code. A number has the same bits in vector
-//! code of any width, alone, and on every machine: nothing is contracted into fused multiply-adds, and no function of
-//! the platform is called. Special values are those of C99, subnormals are full citizens, and every NaN is the one NaN.
+//! code of any width, alone, and on every machine: fused multiply-adds are those that are written here and no others (a machine
+//! without them imitates them, slowly), and no function of the platform is called. Special values are those of C99, subnormals are full citizens, and every NaN is the one NaN.
 //!
 //! Errors are the greatest seen in units of the last place of the exact value (`just vecmath-sweep`), in double precision.
 //! Single precision is computed in double precision, with shorter polynomials for the most used functions, and rounded

@@ -69,7 +69,7 @@ fn execute(case: &Case, log: &CallLog) -> Result<Value, (String, String)> {
     let runner = |e: String| ("Runner".to_owned(), e);
     let session = interp::Session {
         calls: log.clone(),
-        wide: case.group.starts_with("voc/"),
+        wide: case.group.contains("voc/"),
         narrow: case.x64 == Some(false),
     };
     let mut f = interp::function(&case.fun, &Rc::new(HashMap::new()), &session);

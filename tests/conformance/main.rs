@@ -8,5 +8,6 @@ mod case;
 mod compare;
 mod host;
 mod interp;
+mod jaxprs;
 mod random;
 mod recorded;

@@ -1,5 +1,6 @@
 //! The recorded answers of JAX 0.10.2, case by case, through the runner's own code.
 
+use crate::jaxprs::{Outcome, outcome};
 use crate::{case, compare};
 
 /// Every case of a file, none of which may differ from the reference.
@@ -32,6 +33,23 @@ fn cases_agree_with_the_reference() {
 #[test]
 fn derivatives_agree_with_the_reference() {
     assert_all_pass(include_str!("../data/conformance/cases_diff.json"), 236);
+}
+
+/// What JAX's primitives make of text, mapped and differentiated, those that are functions here among them.
+#[test]
+fn jaxprs_of_its_primitives_agree_with_the_reference() {
+    let text = include_str!("../data/reference/primitives.jsonl");
+    let mut failures = Vec::new();
+    for line in text.lines() {
+        let case: serde_json::Value = serde_json::from_str(line).unwrap();
+        let named = |how: String| format!("{} {}: {how}", case["id"], case["transform"]);
+        match outcome(&case) {
+            Outcome::Equal => {}
+            Outcome::Different(how) | Outcome::Refused(how) => failures.push(named(how)),
+        }
+    }
+    assert!(text.lines().count() > 100);
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::{Arg, Block, Code, Group, Instruction, Level, Target};
 use crate::array::{DType, Scalar, dispatch_kernel_dtype};
 use crate::ops::{
     Elementwise, Fold, Operand, compare, convert, is_finite, multiply_add, select, spread,
+    with_rows,
 };
 
 /// Memory that instructions hand values to each other in: slots by element type.
@@ -294,6 +295,22 @@ impl Frame<'_, '_, '_> {
                         T::binary(kind, read.operand(x, level), read.operand(y, level), out);
                     });
                 }),
+                Code::WithRows(kind) => {
+                    let length = block.elements / block.rows;
+                    macro_rules! run {
+                        ($ty:ty) => {
+                            self.within::<$ty>(instruction, block, |read, out| {
+                                let rows = read.operand(y, Level::Row);
+                                with_rows(kind, read.operand(x, level), rows, length, out);
+                            })
+                        };
+                    }
+                    if instruction.dtype == DType::F32 {
+                        run!(f32);
+                    } else {
+                        run!(f64);
+                    }
+                }
                 Code::MultiplyAdd(then) => {
                     macro_rules! run {
                         ($ty:ty) => {

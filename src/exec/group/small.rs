@@ -67,6 +67,7 @@ impl Small {
                     | Code::Convert(_)
                     | Code::Select
                     | Code::Reduce(_)
+                    | Code::WithRows(_)
                     | Code::Spread => false,
                 }
         });
@@ -162,6 +163,7 @@ impl Action {
             | Code::Convert(_)
             | Code::Select
             | Code::Reduce(_)
+            | Code::WithRows(_)
             | Code::Spread => Action::Copy,
         }
     }

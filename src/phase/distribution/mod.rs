@@ -21,13 +21,16 @@
 
 pub(crate) mod backward;
 pub(crate) mod batch;
+pub(crate) mod bridge;
 pub(crate) mod chain;
+pub(crate) mod conditional;
 pub(crate) mod contour;
 pub(crate) mod counts;
 pub(crate) mod curve;
 pub(crate) mod discrete;
 pub(crate) mod error;
 pub(crate) mod joint;
+pub(crate) mod jump;
 pub(crate) mod ladder;
 pub(crate) mod likelihood;
 pub(crate) mod marks;
@@ -43,10 +46,15 @@ pub(crate) mod sample;
 pub(crate) mod slopes;
 pub(crate) mod states;
 pub(crate) mod statistic;
+pub(crate) mod step_lanes;
+pub(crate) mod step_likelihood;
+pub(crate) mod step_moments;
 pub(crate) mod step_slopes;
+pub(crate) mod step_states;
 pub(crate) mod steps;
 pub(crate) mod system;
 pub(crate) mod tangents;
+pub(crate) mod time_slopes;
 pub(crate) mod timeline;
 pub(crate) mod tolerance;
 pub(crate) mod transforms;
@@ -55,6 +63,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use crate::phase::distribution::chain::Chain;
+use crate::phase::distribution::steps::Values;
 use crate::phase::distribution::tolerance::Tolerance;
 use crate::phase::evaluate::group::{Job, answer_at};
 use crate::phase::evaluate::point::Point;
@@ -78,6 +87,8 @@ pub struct PhaseType {
     tolerance: Tolerance,
     /// The states and rates, found when they are first needed.
     chain: OnceLock<Chain>,
+    /// Times, and what they have, where it was found beside that of other thetas.
+    known: OnceLock<(Vec<f64>, Vec<Values>)>,
 }
 
 impl fmt::Debug for PhaseType {
@@ -111,6 +122,7 @@ impl EliminationTrace {
             point: Point::new(self, theta)?,
             tolerance: Tolerance::default(),
             chain: OnceLock::new(),
+            known: OnceLock::new(),
         })
     }
 }
@@ -158,6 +170,7 @@ impl PhaseType {
     #[must_use]
     pub fn within(mut self, tolerance: Tolerance) -> Self {
         self.tolerance = tolerance;
+        self.known = OnceLock::new();
         self
     }
 

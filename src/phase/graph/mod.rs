@@ -17,6 +17,7 @@ pub(crate) mod matrices;
 pub mod models;
 mod moments;
 pub(crate) mod reach;
+mod rewards;
 mod rows;
 mod vertex;
 
@@ -27,9 +28,13 @@ pub use builder::GraphBuilder;
 pub use clock::Clock;
 pub use vertex::VertexId;
 
-use crate::phase::csr::Csr;
+use smallvec::SmallVec;
 
-/// One edge of a [`Graph`], borrowed: its rate at theta is `constant + sum of c_k theta_k`.
+use crate::phase::csr::Csr;
+use crate::phase::numeric::extended::Scalar;
+
+/// One edge of a [`Graph`], borrowed: its rate at theta is `constant + sum of c_k theta_k`, where products of parameters may
+/// stand in the place of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Edge<'g> {
@@ -39,18 +44,105 @@ pub struct Edge<'g> {
     pub to: VertexId,
     /// The part of the rate that does not depend on theta; 0 on a parameterized edge.
     pub constant: f64,
-    /// Which parameters have a coefficient, ascending.
+    /// Which parameters have a coefficient, ascending; numbers from theta's length on are products, which
+    /// [`terms`](Self::terms) spells out.
     pub parameters: &'g [u32],
     /// The coefficients, none of them zero, one per entry of `parameters`.
     pub coefficients: &'g [f64],
+    /// By number, the parameters that are multiplied: each one alone, then the products.
+    factors: &'g Csr<usize, u32>,
 }
 
-impl Edge<'_> {
+impl<'g> Edge<'g> {
     /// Whether the rate is zero for every theta.
     #[must_use]
     pub fn is_zero(&self) -> bool {
         self.constant == 0.0 && self.coefficients.is_empty()
     }
+
+    /// The terms of the rate: coefficients, and the parameters that each is multiplied with, mostly one.
+    ///
+    /// ```
+    /// use elimap::phase::{Graph, Rate};
+    ///
+    /// let mut builder = Graph::builder(0, 2);
+    /// let (a, b) = (builder.add_vertex(&[]), builder.add_vertex(&[]));
+    /// builder.add_rate(a, b, Rate::product([0, 1], 3.0)).start(a, 1.0);
+    /// let graph = builder.build()?;
+    /// let edge = graph.edges().next().expect("an edge");
+    /// assert_eq!(edge.terms().collect::<Vec<_>>(), [(3.0, &[0, 1][..])]);
+    /// assert_eq!(edge.rate(&[2.0, 0.5]), 3.0);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn terms(&self) -> impl ExactSizeIterator<Item = (f64, &'g [u32])> + use<'g> {
+        let factors = self.factors;
+        let terms = self.coefficients.iter().zip(self.parameters);
+        terms.map(move |(&coefficient, &number)| (coefficient, factors.row(number as usize)))
+    }
+
+    /// The rate at a theta; not a number if theta is too short.
+    #[must_use]
+    pub fn rate(&self, theta: &[f64]) -> f64 {
+        self.rate_at(|parameter| theta.get(parameter).copied().unwrap_or(f64::NAN))
+    }
+
+    /// The rate in numbers of any kind: the constant, then the terms in their order.
+    pub(crate) fn rate_at<S: Scalar>(&self, theta: impl Fn(usize) -> S) -> S {
+        let mut rate = S::from_f64(self.constant);
+        for (coefficient, factors) in self.terms() {
+            rate = rate + S::from_f64(coefficient) * product(factors, &theta);
+        }
+        rate
+    }
+
+    /// The derivatives of the rate: parameters, each with the coefficient of a term times what else is multiplied in it.
+    pub(crate) fn slopes<S: Scalar, F: Fn(usize) -> S>(
+        &self,
+        theta: F,
+    ) -> impl Iterator<Item = (usize, S)> + use<'g, S, F> {
+        self.slopes_with(theta, |coefficient| coefficient)
+    }
+
+    /// The same with the sizes of the coefficients, for bounds.
+    pub(crate) fn sizes<S: Scalar, F: Fn(usize) -> S>(
+        &self,
+        theta: F,
+    ) -> impl Iterator<Item = (usize, S)> + use<'g, S, F> {
+        self.slopes_with(theta, f64::abs)
+    }
+
+    fn slopes_with<S: Scalar, F: Fn(usize) -> S>(
+        &self,
+        theta: F,
+        of: fn(f64) -> f64,
+    ) -> impl Iterator<Item = (usize, S)> + use<'g, S, F> {
+        self.terms().flat_map(move |(coefficient, factors)| {
+            let coefficient = S::from_f64(of(coefficient));
+            let slopes = (0..factors.len()).map(|place| {
+                let slope = match factors {
+                    [_] => coefficient,
+                    _ => coefficient * product_without(factors, place, &theta),
+                };
+                (factors[place] as usize, slope)
+            });
+            slopes.collect::<SmallVec<[(usize, S); 4]>>()
+        })
+    }
+}
+
+/// The product of parameters, which are at least one.
+fn product<S: Scalar>(factors: &[u32], theta: impl Fn(usize) -> S) -> S {
+    let first = theta(factors[0] as usize);
+    let rest = factors[1..].iter();
+    rest.fold(first, |product, &k| product * theta(k as usize))
+}
+
+/// The product of parameters but for one place.
+fn product_without<S: Scalar>(factors: &[u32], place: usize, theta: impl Fn(usize) -> S) -> S {
+    let others = factors.iter().enumerate().filter(|&(at, _)| at != place);
+    others.fold(S::from_f64(1.0), |product, (_, &k)| {
+        product * theta(k as usize)
+    })
 }
 
 /// The edges of a discrete graph from a vertex to itself; the elimination never sees them.
@@ -70,6 +162,8 @@ struct Inner {
     clock: Clock,
     state_length: usize,
     param_length: usize,
+    /// What edges name by number: each parameter alone, then products of them.
+    factors: Csr<usize, u32>,
     /// One per parameter, or none at all.
     parameter_names: Vec<String>,
     /// One per place of a state, or none at all.
@@ -249,6 +343,7 @@ impl Graph {
                 constant: loops.constants[row],
                 parameters: loops.parameters.row(row),
                 coefficients: &loops.coefficients[loops.parameters.range(row)],
+                factors: &self.0.factors,
             })
     }
 
@@ -375,6 +470,19 @@ impl Graph {
             constant: inner.constants[edge],
             parameters: inner.parameters.row(edge),
             coefficients: &inner.coefficients[inner.parameters.range(edge)],
+            factors: &inner.factors,
         }
+    }
+
+    /// The products of parameters that rates have beside the parameters themselves; edges name the first of them by the length of
+    /// theta.
+    #[must_use]
+    pub fn products(&self) -> impl ExactSizeIterator<Item = &[u32]> {
+        self.0.factors.iter().skip(self.0.param_length)
+    }
+
+    /// By number, the parameters that are multiplied: each one alone, then the products.
+    pub(crate) fn factors(&self) -> &Csr<usize, u32> {
+        &self.0.factors
     }
 }

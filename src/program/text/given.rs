@@ -113,6 +113,8 @@ pub(crate) trait Known {
     fn rule(&self, name: &str) -> Option<&CustomRule>;
     /// The program that a `let` gave this name.
     fn program(&self, name: &str) -> Option<&SubProgram>;
+    /// How many lanes the mapped axis of this name has.
+    fn axis_size(&self, name: &str) -> Option<usize>;
 }
 
 /// One equation's parameters, which its operation takes out one by one.
@@ -159,6 +161,13 @@ impl<'a> Given<'a> {
     /// Whether a parameter is there.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.entries.iter().any(|(other, _, _)| other == key)
+    }
+
+    /// Whether a parameter is there and is written so.
+    pub(crate) fn shows(&self, key: &str, text: &str) -> bool {
+        self.entries
+            .iter()
+            .any(|(other, value, _)| other == key && value.to_string() == text)
     }
 
     fn unknown(&self, key: &str, at: At) -> ParseError {
@@ -287,6 +296,18 @@ impl<'a> Given<'a> {
                 None => value.name().map(|name| vec![name.to_owned()]),
             }
         })
+    }
+
+    /// The sizes of mapped axes that the text names without saying them.
+    pub(crate) fn axis_sizes(&self, names: &[String]) -> Result<Shape, ParseError> {
+        let size = |name: &String| {
+            self.known.axis_size(name).ok_or_else(|| {
+                let At { line, column } = self.at;
+                let name = name.clone();
+                ParseError::UnknownAxis { line, column, name }
+            })
+        };
+        names.iter().map(size).collect()
     }
 
     /// A tuple of tuples of `N` numbers.

@@ -65,14 +65,14 @@ pub(crate) fn scalar(value: Scalar) -> String {
     }
 }
 
-/// `(1+2j)`, or `2j` where the real part is a positive zero.
+/// `(1+2j)`, or `2j` where the real part is a positive zero. Python has `infj`, too, which is a variable's name here.
 fn complex(re: f64, im: f64) -> String {
     let part = |x: f64| {
         let text = float(x);
         text.strip_suffix(".0")
             .map_or_else(|| text.clone(), str::to_owned)
     };
-    if re == 0.0 && re.is_sign_positive() {
+    if re == 0.0 && re.is_sign_positive() && im.is_finite() {
         return format!("{}j", part(im));
     }
     let im = part(im);
@@ -195,6 +195,7 @@ mod tests {
             (-0.0, 1.0, "(-0+1j)"),
             (2.5e-7, -3e20, "(2.5e-07-3e+20j)"),
             (f64::NAN, f64::INFINITY, "(nan+infj)"),
+            (0.0, f64::NEG_INFINITY, "(0-infj)"),
         ] {
             assert_eq!(complex(re, im), text);
             let back = read_scalar(DType::C128, text);

@@ -2,47 +2,175 @@
 
 use std::sync::Arc;
 
-use crate::error::{At, ParseError};
+use crate::array::{Shape, TensorType};
+use crate::error::{At, AutodiffError, ParseError};
 use crate::program::text::{Given, Value};
-use crate::program::{Call, Op};
+use crate::program::{
+    Call, Checkpoint, CheckpointPolicy, Collective, CollectiveOp, ControlOp, CustomJvpCall,
+    CustomVjpCall, DerivativeRule, Op, Reduce, ReduceOp,
+};
 
-/// The name of an operation here: `psum` over positions alone is a sum over axes, as `vmap` leaves it.
-pub(super) fn spelled<'t>(name: &'t str, entries: &[(&'t str, Value, At)]) -> &'t str {
-    let positions = entries.iter().any(|(key, value, _)| {
-        *key == "axes" && value.shape().is_some_and(|axes| !axes.is_empty())
-    });
+/// `psum`, `pmax` and `pmin` of several operands, or over positions and names: the positions, and the parameters that are left, which
+/// name the axes. `None` for one operand over names alone, which is an operation here.
+pub(super) fn divided<'t>(
+    name: &str,
+    entries: &[(&'t str, Value, At)],
+    operands: usize,
+) -> Option<(Option<Reduce>, Vec<(&'t str, Value, At)>)> {
+    let kind = match name {
+        "psum" => ReduceOp::Sum,
+        "pmax" => ReduceOp::Max,
+        "pmin" => ReduceOp::Min,
+        _ => return None,
+    };
+    let mut positions = Shape::new();
+    let mut rest = Vec::new();
+    for (key, value, at) in entries {
+        let (numbers, names) = match value {
+            Value::Tuple(items) if *key == "axes" => items
+                .iter()
+                .cloned()
+                .partition::<Vec<Value>, _>(|item| matches!(item, Value::Number(_))),
+            _ => {
+                rest.push((*key, value.clone(), *at));
+                continue;
+            }
+        };
+        positions.extend(Value::Tuple(numbers).shape().into_iter().flatten());
+        if !names.is_empty() {
+            rest.push((*key, Value::Tuple(names), *at));
+        }
+    }
+    if operands == 1 && positions.is_empty() {
+        return None;
+    }
+    positions.sort_unstable();
+    let axes = positions;
+    let sum = (!axes.is_empty()).then_some(Reduce { kind, axes });
+    Some((sum, rest))
+}
+
+/// Slices that are dealt out are blocks of an axis that stays: JAX's API adds axes where they are not and the text does not say so, but
+/// types do.
+pub(super) fn in_blocks(op: Op, operands: &[TensorType], results: &[TensorType]) -> Op {
+    let Op::Control(ControlOp::Collective(collective)) = &op else {
+        return op;
+    };
+    let (
+        &CollectiveOp::AllToAll {
+            split_axis,
+            concat_axis,
+            tiled: false,
+        },
+        [x],
+        [y],
+    ) = (&collective.kind, operands, results)
+    else {
+        return op;
+    };
+    let n: usize = collective.axes.iter().map(|(_, n)| n).product();
+    let mut shape = x.shape.clone();
+    if split_axis >= shape.len() || concat_axis >= shape.len() || n == 0 {
+        return op;
+    }
+    shape[split_axis] /= n;
+    shape[concat_axis] *= n;
+    if shape != y.shape {
+        return op;
+    }
+    let kind = CollectiveOp::AllToAll {
+        split_axis,
+        concat_axis,
+        tiled: true,
+    };
+    let axes = collective.axes.clone();
+    Collective { kind, axes }.into()
+}
+
+/// The name of an operation here: `add_any` is the sum that derivatives make.
+pub(super) fn spelled(name: &str) -> &str {
     match name {
-        "psum" if positions => "reduce_sum",
-        "pmax" if positions => "reduce_max",
-        "pmin" if positions => "reduce_min",
+        "add_any" => "add",
         other => other,
     }
 }
 
-/// Functions whose rules JAX's text does not show, checkpoints and calls, as the calls they are; `None` for other operations.
+/// Calls that JAX spells otherwise, and functions whose rules its text only names: those have a derivative that was not read, and none
+/// is made up. `None` for other operations.
 pub(super) fn wrapped(name: &str, given: &mut Given<'_>) -> Option<Result<Op, ParseError>> {
+    let forward = name == "custom_jvp_call" && given.has("jvp");
+    let backward = name == "custom_vjp_call" && given.has("bwd");
     let key = match name {
-        "custom_jvp_call" if given.has("jvp") => "call_jaxpr",
-        "custom_vjp_call" if given.has("bwd") => "call_jaxpr",
+        _ if forward || backward => "call_jaxpr",
         "closed_call" | "core_call" => "call_jaxpr",
-        "remat2" => "jaxpr",
+        "remat_opt" => "fwd_jaxpr",
+        "remat2" => return Some(checkpoint(given)),
         _ => return None,
     };
-    let shown = match given.optional("name") {
-        Some((Value::Word(name) | Value::Text(name), _)) => name,
-        _ => name.to_owned(),
+    let shown: Arc<str> = match given.optional("name") {
+        Some((Value::Word(name) | Value::Text(name), _)) => name.into(),
+        _ => name.into(),
     };
-    let program = given.sub_program(key);
-    Some(program.map(|program| {
-        Call {
-            name: Arc::from(shown.as_str()),
-            program,
+    Some(given.sub_program(key).map(|program| {
+        let name = shown;
+        if !forward && !backward {
+            return Call { name, program }.into();
         }
-        .into()
+        let missing = AutodiffError::RuleNotInText {
+            name: name.to_string(),
+        };
+        let rule = DerivativeRule::failed(missing.into());
+        let num_consts = 0;
+        match forward {
+            true => CustomJvpCall {
+                name,
+                program,
+                num_consts,
+                rule,
+            }
+            .into(),
+            false => CustomVjpCall {
+                name,
+                program,
+                num_consts,
+                rule,
+            }
+            .into(),
+        }
     }))
+}
+
+/// A checkpoint. Its policy is a function, of which the text shows the name where it has one; others keep nothing, which changes what is
+/// computed twice and no result.
+fn checkpoint(given: &mut Given<'_>) -> Result<Op, ParseError> {
+    let policy = match given.optional("policy") {
+        Some((Value::Word(word), _)) => word,
+        _ => String::new(),
+    };
+    let known = |name: &&str| word_holds(&policy, name);
+    let policy = ["everything_saveable", "dots_saveable"]
+        .iter()
+        .copied()
+        .find(known);
+    let policy = policy.and_then(CheckpointPolicy::from_name);
+    Ok(Checkpoint {
+        program: given.sub_program("jaxpr")?,
+        policy: policy.unwrap_or(CheckpointPolicy::NothingSaveable),
+        differentiated: given.boolean("differentiated")?,
+    }
+    .into())
+}
+
+/// Whether what Python prints of a function holds a name as a word.
+fn word_holds(text: &str, name: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .any(|word| word == name)
 }
 
 /// An operation that hands its operands on: they are its results.
 pub(super) fn hands_on(name: &str) -> bool {
-    matches!(name, "copy" | "copy_p" | "optimization_barrier" | "pvary")
+    matches!(
+        name,
+        "copy" | "copy_p" | "device_put" | "name" | "optimization_barrier" | "pvary"
+    )
 }

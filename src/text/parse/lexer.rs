@@ -225,7 +225,9 @@ fn complex_length(bytes: &[u8]) -> Option<usize> {
     };
     let unit = |at: usize| (bytes.get(at) == Some(&b'j')).then_some(at + 1);
     if bytes.first() != Some(&b'(') {
-        let end = unit(part(0)?)?;
+        // A word such as `infj` is a variable.
+        let number = number_length(bytes);
+        let end = unit((number > 0).then_some(number)?)?;
         let ends = bytes
             .get(end)
             .is_none_or(|b| !b.is_ascii_alphanumeric() && *b != b'_');

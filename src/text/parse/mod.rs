@@ -10,53 +10,30 @@
 mod check;
 mod jax;
 mod lexer;
+mod order;
 
 use std::collections::HashMap;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::array::{Array, DType, Shape, TensorType};
 use crate::callback::Callback;
-use crate::error::{At, ParseError};
+use crate::error::{At, OpError, ParseError};
 use crate::ops;
 use crate::program::text::python::read_scalar;
-use crate::program::text::{Given, Known, Value};
+use crate::program::text::{Given, Known, Value, check_types};
 use crate::program::{
-    Atom, Atoms, ConvertElementType, CustomRule, DataOp, Op, Program, ProgramBuilder, SubProgram,
+    Atom, Atoms, Call, ConvertElementType, CustomRule, DataOp, Op, Program, ProgramBuilder, Reduce,
+    SubProgram,
 };
 use lexer::{Lexeme, Token, tokens};
 
 /// How deep programs and values may be nested; a level costs a few kilobytes of stack.
 const MAX_DEPTH: usize = 64;
 
-impl Program {
-    /// Reads a program without callbacks and constants from its text.
-    ///
-    /// # Errors
-    ///
-    /// [`ParseError`] with the place in the text.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use elimap::Program;
-    /// let text = "{ lambda ; a:f64[3] b:f64[]. let c:f64[3] = mul a b in (c,) }";
-    /// let program = Program::parse(text)?;
-    /// assert_eq!(program.inputs().len(), 2);
-    /// assert_eq!(program.to_string(), text);
-    /// # Ok::<(), elimap::ParseError>(())
-    /// ```
-    pub fn parse(text: &str) -> Result<Program, ParseError> {
-        ProgramParser::new().parse(text)
-    }
-}
-
-impl FromStr for Program {
-    type Err = ParseError;
-    fn from_str(text: &str) -> Result<Program, ParseError> {
-        Program::parse(text)
-    }
-}
+/// What reads operations that are none here but compositions: the program that stands for one, given its parameters and the types of
+/// its operands; `None` for a name it does not know.
+pub(crate) type Compose =
+    fn(&str, &mut Given<'_>, &[TensorType]) -> Option<Result<Program, ParseError>>;
 
 /// Reads programs from text, with the callbacks and constants the text only names.
 ///
@@ -79,18 +56,25 @@ impl FromStr for Program {
 /// assert_eq!(program.to_string(), text);
 /// # Ok::<(), elimap::ParseError>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ProgramParser {
+    compose: Compose,
     callbacks: HashMap<String, Callback>,
     rules: HashMap<String, CustomRule>,
     constants: Vec<Array>,
+    axes: HashMap<String, usize>,
 }
 
 impl ProgramParser {
-    /// A parser that knows no callbacks and no constants.
-    #[must_use]
-    pub fn new() -> Self {
-        ProgramParser::default()
+    /// A parser that reads operations which are none here by `compose`.
+    pub(crate) fn composing(compose: Compose) -> Self {
+        ProgramParser {
+            compose,
+            callbacks: HashMap::new(),
+            rules: HashMap::new(),
+            constants: Vec::new(),
+            axes: HashMap::new(),
+        }
     }
 
     /// Adds a callback, which the text calls by its name; the text's `vmap_method` is the one it gets.
@@ -104,6 +88,23 @@ impl ProgramParser {
     #[must_use]
     pub fn custom_rule(mut self, rule: CustomRule) -> Self {
         self.rules.insert(rule.name().to_owned(), rule);
+        self
+    }
+
+    /// Says how many lanes a mapped axis has whose name the text's collectives speak of. The text that is printed here says it itself, JAX's
+    /// does not.
+    ///
+    /// ```
+    /// use elimap::ProgramParser;
+    /// let text = "{ lambda ; a:f64[]. let b:f64[] = psum[axes=('i',)] a in (b,) }";
+    /// assert!(ProgramParser::new().parse(text).is_err());
+    /// let program = ProgramParser::new().axis("i", 3).parse(text)?;
+    /// assert!(program.to_string().contains("axis_sizes=(3,)"));
+    /// # Ok::<(), elimap::ParseError>(())
+    /// ```
+    #[must_use]
+    pub fn axis(mut self, name: &str, size: usize) -> Self {
+        self.axes.insert(name.to_owned(), size);
         self
     }
 
@@ -168,6 +169,10 @@ impl Known for Parser<'_, '_> {
     fn program(&self, name: &str) -> Option<&SubProgram> {
         self.programs.get(name)
     }
+
+    fn axis_size(&self, name: &str) -> Option<usize> {
+        self.given.axes.get(name).copied()
+    }
 }
 
 /// The values of one program's names.
@@ -206,7 +211,9 @@ impl<'t> Parser<'_, 't> {
         }
         self.descend()?;
         let outside = self.programs.clone();
-        while *self.peek() == Token::Word("let") {
+        let (definitions, after) = order::definitions(&self.tokens, self.next);
+        for at in definitions {
+            self.next = at;
             self.advance();
             let name = self.word("the program's name")?;
             self.mark('=')?;
@@ -214,6 +221,7 @@ impl<'t> Parser<'_, 't> {
             self.keyword("in")?;
             self.programs.insert(name, Arc::new(program));
         }
+        self.next = after;
         let program = self.program()?;
         self.programs = outside;
         self.depth -= 1;
@@ -340,34 +348,6 @@ impl<'t> Parser<'_, 't> {
             }
             return Ok(());
         }
-        let results: Vec<TensorType> = binders.iter().map(|b| b.ty.clone()).collect();
-        let spelled = jax::spelled(name, &entries);
-        let mut given = Given::new(spelled, at, &results, self);
-        for (key, value, at) in entries {
-            given.push(key, value, at)?;
-        }
-        if spelled != name {
-            given.fixed("axis_index_groups", "None")?;
-        }
-        let name = spelled;
-        // What only wraps a program says more than is needed; the rest is let go.
-        let op = match jax::wrapped(name, &mut given) {
-            Some(call) => call?,
-            None => {
-                let op = ops::parse(name, &mut given);
-                let op = op.unwrap_or_else(|| Err(given.unknown_operation()))?;
-                given.finish()?;
-                op
-            }
-        };
-        if let (
-            Op::Data(DataOp::ConvertElementType(ConvertElementType { weak: true, .. })),
-            [binder],
-        ) = (&op, &mut binders[..])
-        {
-            // The one place where text shows weakness.
-            binder.ty.weak = true;
-        }
         let mut inputs = Atoms::new();
         while self.operand_follows(indent) {
             inputs.push(self.atom(scope)?);
@@ -381,12 +361,103 @@ impl<'t> Parser<'_, 't> {
             return Err(self.unexpected("an operand, `;`, a new line or `in`"));
         }
         let operands: Vec<TensorType> = inputs.iter().map(|atom| builder.atom_type(atom)).collect();
+        let results: Vec<TensorType> = binders.iter().map(|b| b.ty.clone()).collect();
+        if let Some(parts) = jax::divided(name, &entries, inputs.len()) {
+            let atoms = self.reductions((name, at), parts, inputs, &binders, builder)?;
+            for (binder, atom) in binders.iter().zip(atoms) {
+                let found = builder.atom_type(&atom);
+                check_types("result", name, &[binder.ty.clone()], &[found], binder.at)?;
+                define(scope, binder, atom)?;
+            }
+            return Ok(());
+        }
+        let op = self.operation(name, at, entries, &operands, &results)?;
+        if let (
+            Op::Data(DataOp::ConvertElementType(ConvertElementType { weak: true, .. })),
+            [binder],
+        ) = (&op, &mut binders[..])
+        {
+            // The one place where text shows weakness.
+            binder.ty.weak = true;
+        }
         check::check_programs(&op, &operands, &results, at)?;
         let vars = builder.push(op, inputs, binders.iter().map(|b| b.ty.clone()), None);
         for (binder, var) in binders.iter().zip(vars) {
             define(scope, binder, Atom::Var(var))?;
         }
         Ok(())
+    }
+
+    /// What an equation does to operands of these types.
+    fn operation(
+        &self,
+        name: &'t str,
+        at: At,
+        entries: Vec<(&'t str, Value, At)>,
+        operands: &[TensorType],
+        results: &[TensorType],
+    ) -> Result<Op, ParseError> {
+        let spelled = jax::spelled(name);
+        let mut given = Given::new(spelled, at, results, self);
+        for (key, value, at) in entries {
+            given.push(key, value, at)?;
+        }
+        // What only wraps a program says more than is needed; the rest is let go.
+        if let Some(call) = jax::wrapped(spelled, &mut given) {
+            return call;
+        }
+        let op = match (self.given.compose)(spelled, &mut given, operands) {
+            Some(program) => Call {
+                name: Arc::from(spelled),
+                program: Arc::new(program?),
+            }
+            .into(),
+            None => {
+                let op = ops::parse(spelled, &mut given);
+                op.unwrap_or_else(|| Err(given.unknown_operation()))?
+            }
+        };
+        given.finish()?;
+        Ok(jax::in_blocks(op, operands, results))
+    }
+
+    /// A reduction over lanes that is several here: one for each operand, over positions first and then over names.
+    fn reductions(
+        &self,
+        (name, at): (&'t str, At),
+        (sum, rest): (Option<Reduce>, Vec<(&'t str, Value, At)>),
+        inputs: Atoms,
+        binders: &[Binder<'t>],
+        builder: &mut ProgramBuilder,
+    ) -> Result<Vec<Atom>, ParseError> {
+        let refused = |error: OpError| {
+            let At { line, column } = at;
+            ParseError::Composition {
+                line,
+                column,
+                operation: name.to_owned(),
+                detail: error.to_string(),
+            }
+        };
+        let named = rest.iter().any(|(key, ..)| *key == "axes");
+        let mut found = Vec::with_capacity(inputs.len());
+        for (input, binder) in inputs.into_iter().zip(binders) {
+            let mut atom = input;
+            if let Some(sum) = &sum {
+                let op = sum.clone().into();
+                atom = ops::emit(builder, op, [atom].into_iter().collect(), None)
+                    .map_err(refused)?[0];
+            }
+            if named {
+                let ty = builder.atom_type(&atom);
+                let result = std::slice::from_ref(&binder.ty);
+                let op = self.operation(name, at, rest.clone(), &[ty], result)?;
+                let operands = [atom].into_iter().collect();
+                atom = ops::emit(builder, op, operands, None).map_err(refused)?[0];
+            }
+            found.push(atom);
+        }
+        Ok(found)
     }
 
     /// Whether the next token belongs to the operands of the equation that starts in column `indent`.
@@ -473,7 +544,9 @@ impl<'t> Parser<'_, 't> {
                     column,
                     name: name.to_owned(),
                 };
-                let atom = *scope.get(name).ok_or_else(undefined)?;
+                let several = name == "_" && scope.contains_key(SEVERAL);
+                let atom = scope.get(name).filter(|_| !several);
+                let atom = *atom.ok_or_else(undefined)?;
                 self.advance();
                 Ok(atom)
             }
@@ -647,9 +720,19 @@ impl<'t> Parser<'_, 't> {
     }
 }
 
-/// Defines a name; any number of results may be called `_`, which cannot be used.
+/// Stands in a scope for a second `_`, after which the name means neither.
+const SEVERAL: &str = "_ _";
+
+/// Defines a name. Any number of results may be called `_`, and JAX calls so what a caller drops; a single one can be used.
 fn define<'t>(scope: &mut Scope<'t>, binder: &Binder<'t>, atom: Atom) -> Result<(), ParseError> {
-    if binder.name != "_" && scope.insert(binder.name, atom).is_some() {
+    let known = scope.insert(binder.name, atom).is_some();
+    if binder.name == "_" {
+        if known {
+            scope.insert(SEVERAL, atom);
+        }
+        return Ok(());
+    }
+    if known {
         let At { line, column } = binder.at;
         return Err(ParseError::DuplicateVariable {
             line,

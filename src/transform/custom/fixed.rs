@@ -9,104 +9,169 @@ use crate::error::Error;
 use crate::tensor::{Caller, Flatten, Func, Output, Tensor, Tree};
 use crate::tree::{Path, TreeDef};
 
-/// A tuple of arguments of which the first `N` are not differentiated; see [`CustomJvp::nondiff_args`].
-pub trait LeadingArgs<const N: usize>: Tree {
-    /// The first `N`, as a tuple.
+/// The first `N` arguments of a function.
+#[derive(Clone, Copy, Debug)]
+pub struct FirstArgs<const N: usize>;
+
+/// The one argument of a function at place `K`, counted from 0.
+#[derive(Clone, Copy, Debug)]
+pub struct OneArg<const K: usize>;
+
+/// A tuple of arguments some of which are not differentiated: those that `S`, a [`FirstArgs`] or an [`OneArg`], names. See
+/// [`CustomJvp::nondiff_args`] and [`CustomJvp::nondiff_arg`].
+pub trait FixedArgs<S>: Tree {
+    /// Those that are not differentiated, as a tuple.
     type Fixed: Tree;
     /// The others, as a tuple.
     type Rest: Tree;
+    /// The places of those that are not differentiated, ascending.
+    const PLACES: &'static [usize];
 }
 
-macro_rules! leading_args {
-    ($n:literal; [$($fixed:ident)*] [$($rest:ident)*]) => {
-        impl<$($fixed: Tree,)* $($rest: Tree),*> LeadingArgs<$n> for ($($fixed,)* $($rest,)*) {
+macro_rules! fixed_args {
+    ($($set:ty, $places:expr; [$($before:ident)*] [$($fixed:ident)*] [$($after:ident)*];)*) => {$(
+        impl<$($before: Tree,)* $($fixed: Tree,)* $($after: Tree),*> FixedArgs<$set>
+            for ($($before,)* $($fixed,)* $($after,)*)
+        {
             type Fixed = ($($fixed,)*);
-            type Rest = ($($rest,)*);
+            type Rest = ($($before,)* $($after,)*);
+            const PLACES: &'static [usize] = &$places;
         }
-    };
+    )*};
 }
-leading_args!(1; [A][B]);
-leading_args!(1; [A][B C]);
-leading_args!(1; [A][B C D]);
-leading_args!(1; [A][B C D E]);
-leading_args!(1; [A][B C D E G]);
-leading_args!(1; [A][B C D E G H]);
-leading_args!(1; [A][B C D E G H I]);
-leading_args!(2; [A B][C]);
-leading_args!(2; [A B][C D]);
-leading_args!(2; [A B][C D E]);
-leading_args!(2; [A B][C D E G]);
-leading_args!(2; [A B][C D E G H]);
-leading_args!(2; [A B][C D E G H I]);
-leading_args!(3; [A B C][D]);
-leading_args!(3; [A B C][D E]);
-leading_args!(3; [A B C][D E G]);
-leading_args!(3; [A B C][D E G H]);
-leading_args!(3; [A B C][D E G H I]);
+fixed_args! {
+    FirstArgs<1>, [0]; [][A][B];
+    FirstArgs<1>, [0]; [][A][B C];
+    FirstArgs<1>, [0]; [][A][B C D];
+    FirstArgs<1>, [0]; [][A][B C D E];
+    FirstArgs<1>, [0]; [][A][B C D E G];
+    FirstArgs<1>, [0]; [][A][B C D E G H];
+    FirstArgs<1>, [0]; [][A][B C D E G H I];
+    FirstArgs<2>, [0, 1]; [][A B][C];
+    FirstArgs<2>, [0, 1]; [][A B][C D];
+    FirstArgs<2>, [0, 1]; [][A B][C D E];
+    FirstArgs<2>, [0, 1]; [][A B][C D E G];
+    FirstArgs<2>, [0, 1]; [][A B][C D E G H];
+    FirstArgs<2>, [0, 1]; [][A B][C D E G H I];
+    FirstArgs<3>, [0, 1, 2]; [][A B C][D];
+    FirstArgs<3>, [0, 1, 2]; [][A B C][D E];
+    FirstArgs<3>, [0, 1, 2]; [][A B C][D E G];
+    FirstArgs<3>, [0, 1, 2]; [][A B C][D E G H];
+    FirstArgs<3>, [0, 1, 2]; [][A B C][D E G H I];
+    OneArg<1>, [1]; [A][B][];
+    OneArg<1>, [1]; [A][B][C];
+    OneArg<1>, [1]; [A][B][C D];
+    OneArg<1>, [1]; [A][B][C D E];
+    OneArg<2>, [2]; [A B][C][];
+    OneArg<2>, [2]; [A B][C][D];
+    OneArg<2>, [2]; [A B][C][D E];
+    OneArg<3>, [3]; [A B C][D][];
+    OneArg<3>, [3]; [A B C][D][E];
+}
 
-/// The arguments of one call that are not differentiated.
-struct Held<A, const N: usize> {
+/// The arguments of one call that are not differentiated, with their places among all.
+struct Held<A, S> {
     defs: Vec<TreeDef>,
-    leaves: Vec<Tensor>,
-    args: PhantomData<A>,
+    leaves: Vec<Vec<Tensor>>,
+    args: PhantomData<(A, S)>,
 }
 
-impl<A: LeadingArgs<N>, const N: usize> Held<A, N> {
+impl<A: FixedArgs<S>, S> Held<A, S> {
     /// What is held of these arguments, and the structure and leaves of the others.
-    fn new<'a>(def: &TreeDef, leaves: &'a [Tensor]) -> (Self, TreeDef, &'a [Tensor]) {
-        let mut defs: Vec<TreeDef> = def.children().iter().map(|(_, d)| (*d).clone()).collect();
-        let rest = TreeDef::Tuple(defs.split_off(N));
-        let count = defs.iter().map(TreeDef::leaf_count).sum();
-        let (fixed, others) = leaves.split_at(count);
-        let held = Held {
-            defs,
-            leaves: fixed.to_vec(),
+    fn new(def: &TreeDef, leaves: &[Tensor]) -> (Self, TreeDef, Vec<Tensor>) {
+        let mut held = Held {
+            defs: Vec::new(),
+            leaves: Vec::new(),
             args: PhantomData,
         };
-        (held, rest, others)
+        let (mut rest, mut others) = (Vec::new(), Vec::new());
+        let mut left = leaves;
+        for (k, (_, def)) in def.children().iter().enumerate() {
+            let (own, after) = left.split_at(def.leaf_count());
+            left = after;
+            if A::PLACES.contains(&k) {
+                held.defs.push((*def).clone());
+                held.leaves.push(own.to_vec());
+            } else {
+                rest.push((*def).clone());
+                others.extend_from_slice(own);
+            }
+        }
+        (held, TreeDef::Tuple(rest), others)
     }
 
     fn fixed(&self) -> Result<A::Fixed, Error> {
         let (def, path) = (TreeDef::Tuple(self.defs.clone()), Path::root("args"));
-        let leaves = &mut self.leaves.iter().cloned();
+        let leaves = &mut self.leaves.iter().flatten().cloned();
         Ok(A::Fixed::unflatten(&def, leaves, &path)?)
     }
 
     fn whole(&self, rest: &A::Rest) -> Result<A, Error> {
-        let (mut defs, mut leaves) = (self.defs.clone(), self.leaves.clone());
-        let others = rest.flatten(&mut leaves);
-        defs.extend(others.children().iter().map(|(_, d)| (*d).clone()));
+        let mut given = Vec::new();
+        let others = rest.flatten(&mut given);
+        let mut given = given.into_iter();
+        let mut others: Vec<(TreeDef, Vec<Tensor>)> = others
+            .children()
+            .iter()
+            .map(|(_, def)| {
+                (
+                    (*def).clone(),
+                    given.by_ref().take(def.leaf_count()).collect(),
+                )
+            })
+            .collect();
+        for (k, &place) in A::PLACES.iter().enumerate() {
+            others.insert(place, (self.defs[k].clone(), self.leaves[k].clone()));
+        }
+        let (defs, leaves): (Vec<TreeDef>, Vec<Vec<Tensor>>) = others.into_iter().unzip();
         let (def, path) = (TreeDef::Tuple(defs), Path::root("args"));
-        Ok(A::unflatten(&def, &mut leaves.into_iter(), &path)?)
+        Ok(A::unflatten(
+            &def,
+            &mut leaves.into_iter().flatten(),
+            &path,
+        )?)
     }
 }
 
 /// A function of the arguments that are differentiated.
-struct OfRest<'a, F, A, const N: usize> {
+struct OfRest<'a, F, A, S> {
     function: &'a F,
-    held: &'a Held<A, N>,
+    held: &'a Held<A, S>,
 }
 
-impl<A: LeadingArgs<N>, F: Func<A>, const N: usize> Func<A::Rest> for OfRest<'_, F, A, N> {
+impl<A: FixedArgs<S>, F: Func<A>, S> Func<A::Rest> for OfRest<'_, F, A, S> {
     type Out = F::Out;
     fn invoke(&self, rest: A::Rest) -> Result<F::Out, Error> {
         self.function.invoke(self.held.whole(&rest)?)
     }
 }
 
-/// A function that still needs its rule, and whose first `N` arguments are not differentiated; see [`CustomJvp::nondiff_args`].
+/// A function that still needs its rule, and some of whose arguments are not differentiated; see [`CustomJvp::nondiff_args`].
 #[derive(Clone, Debug)]
-pub struct FixedJvp<F, const N: usize> {
+pub struct FixedJvp<F, S> {
     function: F,
     name: Arc<str>,
+    set: PhantomData<S>,
 }
 
-/// A function with a forward derivative of its own in all but its first `N` arguments; see [`CustomJvp::nondiff_args`].
+impl<F, S> FixedJvp<F, S> {
+    fn of(function: F, name: Arc<str>) -> Self {
+        let set = PhantomData;
+        FixedJvp {
+            function,
+            name,
+            set,
+        }
+    }
+}
+
+/// A function with a forward derivative of its own in all but some of its arguments; see [`CustomJvp::nondiff_args`].
 #[derive(Clone, Debug)]
-pub struct WithFixedJvpRule<F, R, const N: usize> {
+pub struct WithFixedJvpRule<F, R, S> {
     function: F,
     name: Arc<str>,
     rule: R,
+    set: PhantomData<S>,
 }
 
 impl<F> CustomJvp<F> {
@@ -127,39 +192,70 @@ impl<F> CustomJvp<F> {
     /// # Ok::<(), elimap::Error>(())
     /// ```
     #[must_use]
-    pub fn nondiff_args<const N: usize>(self) -> FixedJvp<F, N> {
-        let CustomJvp { function, name } = self;
-        FixedJvp { function, name }
+    pub fn nondiff_args<const N: usize>(self) -> FixedJvp<F, FirstArgs<N>> {
+        FixedJvp::of(self.function, self.name)
+    }
+
+    /// The argument at place `K`, counted from 0, is not differentiated, and rules get it first, as for
+    /// [`nondiff_args`](CustomJvp::nondiff_args).
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::{custom_jvp, grad};
+    /// let power = custom_jvp(|x: Tensor, n: Tensor| x.pow(n)).nondiff_arg::<1>().def_jvp(
+    ///     |(n,): (Tensor,), (x,): (Tensor,), (dx,): (Tensor,)| (x.pow(&n), dx * &n * x.pow(&n - 1.0)),
+    /// );
+    /// let slope = grad(|x: Tensor, n: Tensor| power.call((x, n)));
+    /// assert_eq!(slope.call((2.0, 3.0))?.to_array()?.item::<f64>()?, 12.0);
+    /// # Ok::<(), elimap::Error>(())
+    /// ```
+    #[must_use]
+    pub fn nondiff_arg<const K: usize>(self) -> FixedJvp<F, OneArg<K>> {
+        FixedJvp::of(self.function, self.name)
     }
 }
 
-impl<F, const N: usize> FixedJvp<F, N> {
+impl<F, S> FixedJvp<F, S> {
     /// Gives the function its rule: from the arguments that are not differentiated, the others and their tangents to the
     /// result and its tangent.
     #[must_use]
-    pub fn def_jvp<R>(self, rule: R) -> WithFixedJvpRule<F, R, N> {
+    pub fn def_jvp<R>(self, rule: R) -> WithFixedJvpRule<F, R, S> {
         WithFixedJvpRule {
             function: self.function,
             name: self.name,
             rule,
+            set: PhantomData,
         }
     }
 }
 
-/// A function that still needs its rules, and whose first `N` arguments are not differentiated; see [`CustomVjp::nondiff_args`].
+/// A function that still needs its rules, and some of whose arguments are not differentiated; see [`CustomVjp::nondiff_args`].
 #[derive(Clone, Debug)]
-pub struct FixedVjp<F, const N: usize> {
+pub struct FixedVjp<F, S> {
     function: F,
     name: Arc<str>,
+    set: PhantomData<S>,
 }
 
-/// A function with a reverse derivative of its own in all but its first `N` arguments; see [`CustomVjp::nondiff_args`].
+impl<F, S> FixedVjp<F, S> {
+    fn of(function: F, name: Arc<str>) -> Self {
+        let set = PhantomData;
+        FixedVjp {
+            function,
+            name,
+            set,
+        }
+    }
+}
+
+/// A function with a reverse derivative of its own in all but some of its arguments; see [`CustomVjp::nondiff_args`].
 #[derive(Clone, Debug)]
-pub struct WithFixedVjpRule<F, W, B, const N: usize> {
+pub struct WithFixedVjpRule<F, W, B, S> {
     function: F,
     name: Arc<str>,
     forward: W,
     backward: B,
+    set: PhantomData<S>,
 }
 
 impl<F> CustomVjp<F> {
@@ -180,22 +276,41 @@ impl<F> CustomVjp<F> {
     /// # Ok::<(), elimap::Error>(())
     /// ```
     #[must_use]
-    pub fn nondiff_args<const N: usize>(self) -> FixedVjp<F, N> {
-        let CustomVjp { function, name } = self;
-        FixedVjp { function, name }
+    pub fn nondiff_args<const N: usize>(self) -> FixedVjp<F, FirstArgs<N>> {
+        FixedVjp::of(self.function, self.name)
+    }
+
+    /// The argument at place `K`, counted from 0, is not differentiated, and rules get it first, as for
+    /// [`nondiff_args`](CustomVjp::nondiff_args).
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::{custom_vjp, grad};
+    /// let clipped = custom_vjp(|x: Tensor, _: Tensor| x).nondiff_arg::<1>().def_vjp(
+    ///     |(x, _): (Tensor, Tensor)| (x, ()),
+    ///     |(limit,): (Tensor,), (): (), ct: Tensor| (ct.clamp(-&limit, &limit),),
+    /// );
+    /// let f = |x: Tensor, limit: Tensor| Ok::<_, Error>(clipped.call((x, limit))? * 10.0);
+    /// assert_eq!(grad(f).call((2.0, 3.0))?.to_array()?.item::<f64>()?, 3.0);
+    /// # Ok::<(), elimap::Error>(())
+    /// ```
+    #[must_use]
+    pub fn nondiff_arg<const K: usize>(self) -> FixedVjp<F, OneArg<K>> {
+        FixedVjp::of(self.function, self.name)
     }
 }
 
-impl<F, const N: usize> FixedVjp<F, N> {
+impl<F, S> FixedVjp<F, S> {
     /// Gives the function its rules: forward, from all arguments to the result and the residuals; backward, from the arguments that
     /// are not differentiated, the residuals and the cotangent of the result to the cotangents of the other arguments.
     #[must_use]
-    pub fn def_vjp<W, B>(self, forward: W, backward: B) -> WithFixedVjpRule<F, W, B, N> {
+    pub fn def_vjp<W, B>(self, forward: W, backward: B) -> WithFixedVjpRule<F, W, B, S> {
         WithFixedVjpRule {
             function: self.function,
             name: self.name,
             forward,
             backward,
+            set: PhantomData,
         }
     }
 }
@@ -206,7 +321,7 @@ macro_rules! fixed_function {
         $name:ident<$($rule:ident),*>; [$($param:ident),*] where [$($bound:tt)*];
         |$this:ident, $held:ident, $args:ident| $body:block
     ) => {
-        impl<F, $($rule,)* const N: usize> $name<F, $($rule,)* N> {
+        impl<F, $($rule,)* S> $name<F, $($rule,)* S> {
             /// Calls the function on a tuple of arguments; the rules only matter to derivatives.
             ///
             /// # Errors
@@ -215,7 +330,7 @@ macro_rules! fixed_function {
             #[track_caller]
             pub fn call<A, T, $($param),*>(&self, args: T) -> Result<F::Out, Error>
             where
-                A: LeadingArgs<N>,
+                A: FixedArgs<S>,
                 T: $crate::tensor::Arguments<A>,
                 F: Func<A>,
                 $($bound)*
@@ -232,23 +347,23 @@ macro_rules! fixed_function {
                 location: Caller,
             ) -> Result<F::Out, Error>
             where
-                A: LeadingArgs<N>,
+                A: FixedArgs<S>,
                 F: Func<A>,
                 $($bound)*
             {
-                let (held, def, leaves) = Held::<A, N>::new(def, leaves);
-                let ($this, $held, $args) = (self, &held, (&def, leaves, location));
+                let (held, def, leaves) = Held::<A, S>::new(def, leaves);
+                let ($this, $held, $args) = (self, &held, (&def, &leaves[..], location));
                 $body
             }
         }
 
-        fixed_function!(@function [$($rule),*]; $name<F, $($rule,)* N>; [$($param),*]; [$($bound)*]);
-        fixed_function!(@function [$($rule),*]; &$name<F, $($rule,)* N>; [$($param),*]; [$($bound)*]);
+        fixed_function!(@function [$($rule),*]; $name<F, $($rule,)* S>; [$($param),*]; [$($bound)*]);
+        fixed_function!(@function [$($rule),*]; &$name<F, $($rule,)* S>; [$($param),*]; [$($bound)*]);
     };
     (@function [$($rule:ident),*]; $ty:ty; [$($param:ident),*]; [$($bound:tt)*]) => {
-        impl<A, F, $($rule,)* $($param,)* const N: usize> Func<A> for $ty
+        impl<A, F, $($rule,)* $($param,)* S> Func<A> for $ty
         where
-            A: LeadingArgs<N>,
+            A: FixedArgs<S>,
             F: Func<A>,
             $($bound)*
         {
@@ -289,18 +404,18 @@ fixed_function! {
 }
 
 fixed_function! {
-    WithFixedVjpRule<W, B>; [P, Q, S] where [
+    WithFixedVjpRule<W, B>; [P, Q, E] where [
         W: Fn(A) -> P,
-        P: Output<Tree = (F::Out, S)>,
-        S: Tree,
-        B: Fn(A::Fixed, S, F::Out) -> Q,
+        P: Output<Tree = (F::Out, E)>,
+        E: Tree,
+        B: Fn(A::Fixed, E, F::Out) -> Q,
         Q: Output,
     ];
     |this, held, args| {
-        let forward = |rest: A::Rest| -> Result<(F::Out, S), Error> {
+        let forward = |rest: A::Rest| -> Result<(F::Out, E), Error> {
             (this.forward)(held.whole(&rest)?).into_result()
         };
-        let backward = |residuals: S, cotangent: F::Out| -> Result<Q::Tree, Error> {
+        let backward = |residuals: E, cotangent: F::Out| -> Result<Q::Tree, Error> {
             (this.backward)(held.fixed()?, residuals, cotangent).into_result()
         };
         let function = OfRest {
@@ -314,7 +429,7 @@ fixed_function! {
             backward,
         };
         let (def, leaves, location) = args;
-        inner.apply_rules::<A::Rest, Result<(F::Out, S), Error>, Result<Q::Tree, Error>, S>(
+        inner.apply_rules::<A::Rest, Result<(F::Out, E), Error>, Result<Q::Tree, Error>, E>(
             def, leaves, location,
         )
     }

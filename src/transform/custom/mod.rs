@@ -6,7 +6,9 @@ mod rule;
 mod vjp;
 mod vmap;
 
-pub use fixed::{FixedJvp, FixedVjp, LeadingArgs, WithFixedJvpRule, WithFixedVjpRule};
+pub use fixed::{
+    FirstArgs, FixedArgs, FixedJvp, FixedVjp, OneArg, WithFixedJvpRule, WithFixedVjpRule,
+};
 pub use jvp::{CustomJvp, WithJvpRule, custom_jvp};
 pub use vjp::{CustomVjp, WithVjpRule, custom_vjp};
 pub use vmap::{

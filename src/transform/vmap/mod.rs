@@ -343,6 +343,46 @@ impl Program {
         axis_size: usize,
         in_dims: &[BatchDim],
     ) -> Result<(Program, Vec<BatchDim>), Error> {
+        self.vmap_over(axis_size, None, in_dims)
+    }
+
+    /// [`Program::vmap`] over an axis that the program's collectives know by a name.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Program::vmap`], and [`OpErrorKind::InvalidParameter`](crate::OpErrorKind) where the program says another size of the axis.
+    ///
+    /// ```
+    /// use elimap::{BatchDim, prelude::*};
+    /// let program = elimap::ProgramParser::new()
+    ///     .axis("i", 3)
+    ///     .parse("{ lambda ; a:f64[]. let b:f64[] = psum[axes=('i',)] a in (b,) }")?;
+    /// let (batched, dims) = program.vmap_named("i", 3, &[BatchDim::At(0)])?;
+    /// assert_eq!(batched.run(&[Array::from(vec![1.0, 2.0, 3.0])])?[0].item::<f64>()?, 6.0);
+    /// assert_eq!(dims, [BatchDim::Unbatched]);
+    /// # Ok::<(), elimap::Error>(())
+    /// ```
+    pub fn vmap_named(
+        &self,
+        axis_name: &str,
+        axis_size: usize,
+        in_dims: &[BatchDim],
+    ) -> Result<(Program, Vec<BatchDim>), Error> {
+        let name = AxisName::from(axis_name);
+        if self.any(&|op| op.axis_size(&name).is_some_and(|size| size != axis_size)) {
+            let detail =
+                format!("the program has another size of the axis {axis_name:?} than {axis_size}");
+            return Err(OpError::at("vmap", OpErrorKind::parameter(detail), None).into());
+        }
+        self.vmap_over(axis_size, Some(&name), in_dims)
+    }
+
+    fn vmap_over(
+        &self,
+        axis_size: usize,
+        axis_name: Option<&AxisName>,
+        in_dims: &[BatchDim],
+    ) -> Result<(Program, Vec<BatchDim>), Error> {
         if in_dims.len() != self.inputs.len() {
             let kind = OpErrorKind::OperandCount {
                 expected: self.inputs.len(),
@@ -365,7 +405,7 @@ impl Program {
         }
         let axis = MappedAxis {
             size: axis_size,
-            name: None,
+            name: axis_name,
         };
         let body = batch_program(self, axis, in_dims)?;
         let dims: Vec<BatchDim> = body.outputs.iter().map(|o| o.dim).collect();

@@ -31,7 +31,7 @@ fn what_cannot_be_read_is_named_with_a_remedy() {
         (
             "complex.npy",
             npy("<c16", false, "(1, 3)", &twelve),
-            "holds values of type '<c16'; save it as float64",
+            "holds values of type complex128; save it as float64",
         ),
         ("object.npy", object, "holds values of type"),
         (

@@ -29,6 +29,7 @@ pub(super) fn run(call: &Call<'_>, op: &str) -> Result<Option<Vec<Tensor>>, Erro
     let axis = |default| call.axis(default);
     let axes = |key: &str, x: &Tensor| call.axes(key, x.rank());
     one(match op {
+        "lax.stop_gradient" => elimap::stop_gradient(x()?)?,
         "lax.mul" => x()? * call.arg(1)?,
         "lax.erf_inv" => x()?.erf_inv(),
         "lax.erfc" => x()?.erfc(),

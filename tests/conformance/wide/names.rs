@@ -23,7 +23,7 @@ pub(super) fn unary(op: &str) -> Option<Unary> {
         "cbrt" | "lax.cbrt" => Tensor::cbrt,
         "rint" => |x| (x / 1.0).round(),
         "invert" => |x| !x,
-        "positive" | "nn.identity" | "copy" | "lax.stop_gradient" => Tensor::clone,
+        "positive" | "nn.identity" | "copy" => Tensor::clone,
         "isnan" => |x| jnp::isnan(x),
         "isinf" => |x| jnp::isinf(x),
         "isfinite" => |x| jnp::isfinite(x),

@@ -23,10 +23,15 @@ pub(crate) struct AnswerArgs {
     #[command(flatten)]
     pub(crate) at: ModelArgs,
     /// The largest error of an answer: of probabilities as they are, of densities per mean
-    #[arg(long, value_name = "E", default_value_t = 1e-12)]
+    #[arg(
+        long,
+        value_name = "E",
+        default_value_t = 1e-12,
+        allow_negative_numbers = true
+    )]
     tolerance: f64,
     /// Also accept, or with --tolerance 0 require, this error relative to the answer itself
-    #[arg(long, value_name = "E", num_args = 0..=1, default_value_t = 0.0, default_missing_value = "1e-10")]
+    #[arg(long, value_name = "E", num_args = 0..=1, default_value_t = 0.0, default_missing_value = "1e-10", allow_negative_numbers = true)]
     relative: f64,
     #[command(flatten)]
     form: FormArgs,

@@ -18,7 +18,8 @@ const CHUNK: u64 = 1 << 16;
 /// Draw samples of the time until absorption, of rewards, or of whole paths
 ///
 /// A sample depends on the seed and its number alone, so any range of them, on any number of threads, is the same numbers. Mass
-/// at time zero is a time of 0. An .npy file has the shape (samples,), with rewards (samples, rewards). Of a discrete model samples are numbers of steps, or of one reward per visit.
+/// at time zero is a time of 0. Of a discrete model samples are numbers of steps, or rewards per visit. An .npy file has the shape
+/// (samples,), with rewards (samples, rewards).
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -62,40 +63,40 @@ impl Source {
             let sampler = time.sampler(args.seed)?;
             return Ok(Source::Time(Box::new(time), sampler));
         }
-        ensure!(
-            !args.paths && !args.ends,
-            "of a discrete model there are samples of steps and of a reward; leave --paths and --ends"
-        );
-        let steps = trace.steps_at(theta)?;
-        let steps = match args.reward.one(trace.graph())? {
-            Some(reward) => steps.reward(&reward)?,
-            None => steps,
-        };
-        Ok(Source::Steps(Box::new(steps)))
+        Ok(Source::Steps(Box::new(trace.steps_at(theta)?)))
     }
 }
 
 /// Numbers of samples, some for each.
 fn draw(args: &Args, source: &Source, range: Range<u64>) -> Result<Vec<f64>> {
-    let (time, sampler) = match source {
-        Source::Time(time, sampler) => (time, sampler),
-        Source::Steps(steps) => {
-            let counts = steps.sample(args.seed, range).into_iter();
-            return Ok(counts.map(|count| count as f64).collect());
-        }
-    };
+    let seed = args.seed;
     if args.ends {
-        let ends = sampler.ends(range);
-        return Ok(ends
-            .into_iter()
-            .map(|vertex| vertex.index() as f64)
-            .collect());
+        let ends = match source {
+            Source::Time(_, sampler) => sampler.ends(range),
+            Source::Steps(steps) => steps.sample_ends(seed, range),
+        };
+        let numbers = ends.into_iter().map(|vertex| vertex.index() as f64);
+        return Ok(numbers.collect());
     }
     if args.reward.reward.is_empty() {
-        return Ok(sampler.times(range));
+        return Ok(match source {
+            Source::Time(_, sampler) => sampler.times(range),
+            Source::Steps(steps) => {
+                let counts = steps.sample(seed, range).into_iter();
+                counts.map(|count| count as f64).collect()
+            }
+        });
     }
-    let (_, rewards) = args.reward.rows(time.trace().graph())?;
-    let drawn = sampler.rewards(rewards.view(), range)?;
+    let drawn = match source {
+        Source::Time(time, sampler) => {
+            let (_, rewards) = args.reward.rows(time.trace().graph())?;
+            sampler.rewards(rewards.view(), range)?
+        }
+        Source::Steps(steps) => {
+            let (_, rewards) = args.reward.rows(steps.trace().graph())?;
+            steps.sample_rewards(seed, rewards.view(), range)?
+        }
+    };
     // In the order of the samples, whichever way the matrix lies.
     Ok(drawn.iter().copied().collect())
 }
@@ -150,8 +151,12 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
         signals.check(|| format!(" at sample {first}"))?;
         let range = first..end.min(first + CHUNK);
         let mut text = String::new();
-        if let (true, Source::Time(_, sampler)) = (args.paths, &source) {
-            for (sample, path) in range.clone().zip(sampler.paths(range.clone())) {
+        if args.paths {
+            let paths = match &source {
+                Source::Time(_, sampler) => sampler.paths(range.clone()),
+                Source::Steps(steps) => steps.sample_paths(args.seed, range.clone()),
+            };
+            for (sample, path) in range.clone().zip(paths) {
                 let vertices: Vec<usize> = path.vertices.iter().map(|v| v.index()).collect();
                 if format == Format::Text {
                     let steps = vertices.iter().zip(&path.times);

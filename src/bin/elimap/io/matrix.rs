@@ -134,6 +134,13 @@ impl MatrixFile {
             }
             Err(source) => return Err(MatrixError::Npy { file: name, source }),
         };
+        let dtype = header.dtype.kind.dtype();
+        if dtype.is_complex() {
+            return Err(MatrixError::Type {
+                file: name,
+                dtype: dtype.name().to_owned(),
+            });
+        }
         let rows = match header.shape[..] {
             [rows, found] if found == columns => rows,
             ref shape => {
