@@ -9,7 +9,6 @@ use crate::program::BinaryOp;
 use crate::tensor::{Tensor, composed, where_};
 use crate::transform::custom_jvp;
 
-<<<<<<< HEAD
 /// Complex numbers of these real and imaginary parts, which broadcast; both in `float32` or both in `float64`.
 ///
 /// ```
@@ -29,10 +28,7 @@ pub fn complex(re: impl Into<Tensor>, im: impl Into<Tensor>) -> Tensor {
     )
 }
 
-/// The upper half of the product of two integers of 32 or 64 bits.
-=======
 /// The upper half of the product of two integers.
->>>>>>> gradtests
 ///
 /// ```
 /// use elimap::lax;
@@ -113,40 +109,32 @@ pub fn reduce_precision(x: impl Into<Tensor>, exponent_bits: u32, mantissa_bits:
                 format!("takes floats and 1 to 11 bits of exponent, got {}", x.ty()),
             ));
         }
-<<<<<<< HEAD
-        let given = x.dtype();
-        let x = if given.is_half() {
-            x.astype(DType::F32)
-        } else {
-            x
-        };
-        let (mantissa, exponent) = frexp(&x);
-=======
         let f = custom_jvp(move |x: Tensor| rounded(&x, exponent_bits, mantissa_bits));
-        let f = f.name("reduce_precision").def_jvp(move |(x,): (Tensor,), (dx,): (Tensor,)| {
-            (reduce_precision(&x, exponent_bits, mantissa_bits), dx)
-        });
+        let f = f
+            .name("reduce_precision")
+            .def_jvp(move |(x,): (Tensor,), (dx,): (Tensor,)| {
+                (reduce_precision(&x, exponent_bits, mantissa_bits), dx)
+            });
         f.call((x,))
     })
 }
 
 fn rounded(x: &Tensor, exponent_bits: u32, mantissa_bits: u32) -> Tensor {
-        let (mantissa, exponent) = frexp(x);
->>>>>>> gradtests
-        // The mantissa is below 1, so that one bit less stands before the point.
-        let scale = 2_f64.powi(mantissa_bits as i32 + 1);
-        let rounded = ldexp((mantissa * scale).round() / scale, &exponent);
-        let (_, reached) = frexp(&rounded);
-        let greatest = 1_i64 << (exponent_bits - 1);
-        let sign = where_(x.less(0.0), -1.0, 1.0).astype(x.dtype());
-        let out = where_(reached.greater(greatest), &sign * f64::INFINITY, &rounded);
-        let out = where_(reached.less(3 - greatest), &sign * 0.0, out);
-<<<<<<< HEAD
-        let plain = x.is_finite() & x.not_equal(0.0) & !isnan(&x);
-        Ok(where_(plain, out, &x).astype(given))
-    })
-=======
-        let plain = x.is_finite() & x.not_equal(0.0) & !isnan(x);
-        where_(plain, out, x)
->>>>>>> gradtests
+    let given = x.dtype();
+    let x = &if given.is_half() {
+        x.astype(DType::F32)
+    } else {
+        x.clone()
+    };
+    let (mantissa, exponent) = frexp(x);
+    // The mantissa is below 1, so that one bit less stands before the point.
+    let scale = 2_f64.powi(mantissa_bits as i32 + 1);
+    let rounded = ldexp((mantissa * scale).round() / scale, &exponent);
+    let (_, reached) = frexp(&rounded);
+    let greatest = 1_i64 << (exponent_bits - 1);
+    let sign = where_(x.less(0.0), -1.0, 1.0).astype(x.dtype());
+    let out = where_(reached.greater(greatest), &sign * f64::INFINITY, &rounded);
+    let out = where_(reached.less(3 - greatest), &sign * 0.0, out);
+    let plain = x.is_finite() & x.not_equal(0.0) & !isnan(x);
+    where_(plain, out, x).astype(given)
 }

@@ -81,7 +81,7 @@ compositions! {
     /// The size of `x` with the sign of `y`.
     [copysign(vec![1.0, -2.0], -0.0) => f64 [-1.0, -2.0]]
     fn copysign(x, y;) {
-        let (x, y) = (float(&x), float(&y));
+        let [x, y] = crate::numpy::inexact([&x, &y]);
         let size = x.abs();
         Ok(where_(signbit(y), -&size, size))
     }

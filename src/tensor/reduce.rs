@@ -443,11 +443,11 @@ impl Tensor {
     /// ```
     #[track_caller]
     #[must_use]
-    pub fn softmax(&self, axis: isize) -> Tensor {
+    pub fn softmax(&self, axes: impl AxisList) -> Tensor {
         let location = Location::caller();
-        self.below_maximum("softmax", axis, location, |x, axes| {
+        self.below_maximum("softmax", &axes, location, |x, axes| {
             let scaled = x.exp();
-            let total = expand(&scaled.sum(axis), axes, location);
+            let total = expand(&scaled.sum(signed(axes)), axes, location);
             scaled / total
         })
     }
@@ -462,10 +462,10 @@ impl Tensor {
     /// ```
     #[track_caller]
     #[must_use]
-    pub fn log_softmax(&self, axis: isize) -> Tensor {
+    pub fn log_softmax(&self, axes: impl AxisList) -> Tensor {
         let location = Location::caller();
-        self.below_maximum("log_softmax", axis, location, |x, axes| {
-            let total = expand(&x.exp().sum(axis).ln(), axes, location);
+        self.below_maximum("log_softmax", &axes, location, |x, axes| {
+            let total = expand(&x.exp().sum(signed(axes)).ln(), axes, location);
             x - total
         })
     }
@@ -475,16 +475,16 @@ impl Tensor {
     fn below_maximum(
         &self,
         op: &'static str,
-        axis: isize,
+        axes: &impl AxisList,
         location: Caller,
         f: impl FnOnce(Tensor, &[usize]) -> Tensor,
     ) -> Tensor {
-        settle(self.resolved_axes(op, &axis, location).map(|axes| {
+        settle(self.resolved_axes(op, axes, location).map(|axes| {
             let x = floats(self, location);
             if self.shape().contains(&0) {
                 return x;
             }
-            f(&x - expand(&x.max(axis), &axes, location), &axes)
+            f(&x - expand(&x.max(signed(&axes)), &axes, location), &axes)
         }))
     }
 }

@@ -353,7 +353,8 @@ fn add_param_edges(
     products: &[Box<[u32]>],
     ends: &Endpoints,
 ) -> Result<(), GraphError> {
-    const LAYOUT: &str = "[from, to, c_0, c_1, ...], all of one length, with at least `param_length` coefficients";
+    const LAYOUT: &str =
+        "[from, to, c_0, c_1, ...], all of one length, with at least `param_length` coefficients";
     if rows.len() == 0 {
         return Ok(());
     }
