@@ -96,6 +96,11 @@ impl DType {
     }
 
     /// The numpy name, such as `float64`.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(DType::F64.name(), "float64");
+    /// ```
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -118,6 +123,11 @@ impl DType {
     }
 
     /// The short name that programs print, such as `f64`.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(DType::F64.short_name(), "f64");
+    /// ```
     #[must_use]
     pub const fn short_name(self) -> &'static str {
         match self {
@@ -140,6 +150,12 @@ impl DType {
     }
 
     /// The element type with this numpy name or short name.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(DType::from_name("int32"), Some(DType::I32));
+    /// assert_eq!(DType::from_name("real"), None);
+    /// ```
     #[must_use]
     pub fn from_name(name: &str) -> Option<DType> {
         DType::ALL
@@ -148,6 +164,11 @@ impl DType {
     }
 
     /// The size of an element in bytes.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(DType::F32.size(), 4);
+    /// ```
     #[must_use]
     pub const fn size(self) -> usize {
         match self {
@@ -160,18 +181,33 @@ impl DType {
     }
 
     /// Whether this is a type of real floating-point numbers.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert!(DType::F32.is_float() && !DType::I32.is_float());
+    /// ```
     #[must_use]
     pub const fn is_float(self) -> bool {
         matches!(self, DType::BF16 | DType::F16 | DType::F32 | DType::F64)
     }
 
     /// Whether this is `complex64` or `complex128`.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert!(DType::C128.is_complex() && !DType::F64.is_complex());
+    /// ```
     #[must_use]
     pub const fn is_complex(self) -> bool {
         matches!(self, DType::C64 | DType::C128)
     }
 
     /// Whether this is a floating-point or complex type: one that has derivatives.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert!(DType::C128.is_inexact() && DType::F64.is_inexact() && !DType::I64.is_inexact());
+    /// ```
     #[must_use]
     pub const fn is_inexact(self) -> bool {
         self.is_float() || self.is_complex()
@@ -194,6 +230,11 @@ impl DType {
     }
 
     /// The complex type of numbers of this type: `complex128` of 64-bit numbers, else `complex64`.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(DType::F32.complex(), DType::C64);
+    /// ```
     #[must_use]
     pub const fn complex(self) -> DType {
         match self {
@@ -213,24 +254,44 @@ impl DType {
     }
 
     /// Whether this is a signed or unsigned integer type (`bool` is not).
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert!(DType::U8.is_integer() && !DType::Bool.is_integer());
+    /// ```
     #[must_use]
     pub const fn is_integer(self) -> bool {
         self.is_signed_integer() || self.is_unsigned_integer()
     }
 
     /// Whether this is a signed integer type.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert!(DType::I8.is_signed_integer() && !DType::U8.is_signed_integer());
+    /// ```
     #[must_use]
     pub const fn is_signed_integer(self) -> bool {
         matches!(self, DType::I8 | DType::I16 | DType::I32 | DType::I64)
     }
 
     /// Whether this is an unsigned integer type.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert!(DType::U8.is_unsigned_integer() && !DType::I8.is_unsigned_integer());
+    /// ```
     #[must_use]
     pub const fn is_unsigned_integer(self) -> bool {
         matches!(self, DType::U8 | DType::U16 | DType::U32 | DType::U64)
     }
 
     /// The type of a rank-0 value of this element type, strongly typed.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(DType::F64.scalar().to_string(), "f64[]");
+    /// ```
     #[must_use]
     pub fn scalar(self) -> TensorType {
         TensorType::new(self, [])
@@ -385,6 +446,12 @@ macro_rules! scalar_dispatch {
 
 impl Scalar {
     /// The element type.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::Scalar;
+    /// assert_eq!(Scalar::F64(1.0).dtype(), DType::F64);
+    /// ```
     #[must_use]
     pub fn dtype(self) -> DType {
         fn of<T: Element>(_: T) -> DType {
@@ -430,6 +497,13 @@ impl Scalar {
     }
 
     /// The value as a rank-0 array.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::Scalar;
+    /// assert_eq!(Scalar::F64(1.0).to_array().item::<f64>()?, 1.0);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn to_array(self) -> Array {
         scalar_dispatch!(self, x => Array::scalar(x))
@@ -440,6 +514,13 @@ impl Scalar {
     /// # Errors
     ///
     /// [`ArrayError::NotScalar`] for an array of another rank.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::Scalar;
+    /// assert_eq!(Scalar::from_array(&Array::from(1.0))?, Scalar::F64(1.0));
+    /// # elimap::ok(())
+    /// ```
     pub fn from_array(array: &Array) -> Result<Scalar, ArrayError> {
         fn first<T: Element>(array: &ArrayViewD<'_, T>, shape: &[usize]) -> Result<T, ArrayError> {
             array
@@ -472,6 +553,12 @@ impl Scalar {
 
     /// The value's bits, for comparisons that tell `-0.0` from `0.0` and equate a NaN with itself; of a complex number, the real
     /// part's above the imaginary part's.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::Scalar;
+    /// assert_ne!(Scalar::F64(0.0).bits(), Scalar::F64(-0.0).bits());
+    /// ```
     #[must_use]
     pub fn bits(self) -> u128 {
         fn joined(high: u64, low: u64) -> u128 {

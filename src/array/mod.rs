@@ -264,6 +264,12 @@ pub struct Array {
 
 impl Array {
     /// A rank-0 array.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Array::scalar(2.5).item::<f64>()?, 2.5);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn scalar<T: Element>(value: T) -> Self {
         Array::wrap(ndarray::arr0(value).into_shared().into_dyn())
@@ -274,6 +280,14 @@ impl Array {
     /// # Errors
     ///
     /// [`ArrayError::ElementCount`] where the number of elements is not the product of the shape.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Array::from_vec([2, 2], vec![1, 2, 3, 4])?;
+    /// assert_eq!(x.shape(), [2, 2]);
+    /// assert!(Array::from_vec([3], vec![1, 2]).is_err());
+    /// # elimap::ok(())
+    /// ```
     pub fn from_vec<T: Element>(
         shape: impl IntoIterator<Item = usize>,
         elements: Vec<T>,
@@ -290,6 +304,12 @@ impl Array {
     /// # Panics
     ///
     /// Where memory does not hold it; see [`Array::try_full`] for shapes that come from elsewhere.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Array::full(&[2], 7.0.into()).to_vec::<f64>()?, [7.0, 7.0]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn full(shape: &[usize], value: Scalar) -> Self {
         Array::try_full(shape, value).unwrap_or_else(|error| panic!("{error}"))
@@ -345,6 +365,12 @@ impl Array {
     /// # Panics
     ///
     /// Where memory does not hold it; see [`Array::try_zeros`] for shapes that come from elsewhere.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Array::zeros(DType::I32, &[2]).to_vec::<i32>()?, [0, 0]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn zeros(dtype: DType, shape: &[usize]) -> Self {
         Array::full(shape, dtype.zero())
@@ -355,6 +381,11 @@ impl Array {
     /// # Errors
     ///
     /// [`ArrayError::TooLarge`] where memory does not hold it.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert!(Array::try_zeros(DType::F64, &[usize::MAX]).is_err());
+    /// ```
     pub fn try_zeros(dtype: DType, shape: &[usize]) -> Result<Self, ArrayError> {
         Array::try_full(shape, dtype.zero())
     }
@@ -376,6 +407,11 @@ impl Array {
     }
 
     /// The element type.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Array::from(vec![1.0]).dtype(), DType::F64);
+    /// ```
     #[must_use]
     pub fn dtype(&self) -> DType {
         fn of<T: Element>(_: &ArcArray<T, IxDyn>) -> DType {
@@ -385,30 +421,55 @@ impl Array {
     }
 
     /// The length of each axis.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Array::zeros(DType::F64, &[2, 3]).shape(), [2, 3]);
+    /// ```
     #[must_use]
     pub fn shape(&self) -> &[usize] {
         dispatch!(&self.data, a => a.shape())
     }
 
     /// The number of axes.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Array::zeros(DType::F64, &[2, 3]).rank(), 2);
+    /// ```
     #[must_use]
     pub fn rank(&self) -> usize {
         self.shape().len()
     }
 
     /// The number of elements.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Array::zeros(DType::F64, &[2, 3]).len(), 6);
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         dispatch!(&self.data, a => a.len())
     }
 
     /// Whether there are no elements.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert!(Array::zeros(DType::F64, &[2, 0]).is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// The array's (strong) type.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Array::zeros(DType::F64, &[2, 3]).ty().to_string(), "f64[2,3]");
+    /// ```
     #[must_use]
     pub fn ty(&self) -> TensorType {
         TensorType::new(self.dtype(), self.shape().iter().copied())
@@ -419,6 +480,12 @@ impl Array {
     /// # Errors
     ///
     /// [`ArrayError::DType`] where the array holds another element type.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Array::from(vec![1.0, 2.0]).view::<f64>()?.sum(), 3.0);
+    /// # elimap::ok(())
+    /// ```
     pub fn view<T: Element>(&self) -> Result<ArrayViewD<'_, T>, ArrayError> {
         T::unwrap_ref(&self.data)
             .map(|a| a.view())
@@ -433,6 +500,13 @@ impl Array {
     /// # Errors
     ///
     /// [`ArrayError::DType`] where the array holds another element type.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x: ndarray::ArrayD<f64> = Array::from(vec![1.0, 2.0]).into_ndarray()?;
+    /// assert_eq!(x[1], 2.0);
+    /// # elimap::ok(())
+    /// ```
     pub fn into_ndarray<T: Element>(self) -> Result<ndarray::ArrayD<T>, ArrayError> {
         self.into_shared().map(ArcArray::into_owned)
     }
@@ -442,6 +516,13 @@ impl Array {
     /// # Errors
     ///
     /// [`ArrayError::DType`] where the array holds another element type.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x: ndarray::ArcArray<f64, _> = Array::from(vec![1.0, 2.0]).into_shared()?;
+    /// assert_eq!(x[1], 2.0);
+    /// # elimap::ok(())
+    /// ```
     pub fn into_shared<T: Element>(self) -> Result<ndarray::ArcArray<T, IxDyn>, ArrayError> {
         // The clone becomes the only holder when this array goes.
         T::unwrap_owned(self.data.clone()).ok_or(ArrayError::DType {
@@ -455,6 +536,12 @@ impl Array {
     /// # Errors
     ///
     /// [`ArrayError::DType`] where the array holds another element type.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Array::from(vec![1.0, 2.0]).to_vec::<f64>()?, [1.0, 2.0]);
+    /// # elimap::ok(())
+    /// ```
     pub fn to_vec<T: Element>(&self) -> Result<Vec<T>, ArrayError> {
         Ok(row_major(&self.view::<T>()?).into_owned())
     }
@@ -464,6 +551,13 @@ impl Array {
     /// # Errors
     ///
     /// [`ArrayError::DType`] for another element type, [`ArrayError::NotScalar`] for another rank.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Array::from(2.5).item::<f64>()?, 2.5);
+    /// assert!(Array::from(vec![1.0, 2.0]).item::<f64>().is_err());
+    /// # elimap::ok(())
+    /// ```
     pub fn item<T: Element>(&self) -> Result<T, ArrayError> {
         let view = self.view::<T>()?;
         match (view.ndim(), view.first()) {
@@ -475,6 +569,13 @@ impl Array {
     }
 
     /// The sub-array at one index of an axis, sharing the buffer; `None` outside the bounds.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Array::from(ndarray::array![[1, 2], [3, 4]]);
+    /// assert!(x.index_axis(1, 0).is_some_and(|column| column.identical(&Array::from(vec![1, 3]))));
+    /// assert!(x.index_axis(1, 2).is_none());
+    /// ```
     #[must_use]
     pub fn index_axis(&self, axis: usize, index: usize) -> Option<Array> {
         if self.shape().get(axis).is_none_or(|&n| index >= n) {
@@ -630,6 +731,12 @@ impl Array {
     }
 
     /// Whether dtype, shape and every element agree, a NaN being equal to itself.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert!(Array::from(f64::NAN).identical(&Array::from(f64::NAN)));
+    /// assert!(!Array::from(0.0).identical(&Array::from(-0.0)));
+    /// ```
     #[must_use]
     pub fn identical(&self, other: &Array) -> bool {
         if self.dtype() != other.dtype() || self.shape() != other.shape() {

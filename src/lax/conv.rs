@@ -23,6 +23,15 @@ pub struct Conv {
 
 impl Conv {
     /// Windows one element apart, inside the operand, with axes `NC..`, `OI..`, `NC..`.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::lax::{Conv, conv};
+    /// let x = Tensor::from(vec![1.0, 2.0, 3.0, 4.0]).reshape([1, 1, -1]);
+    /// let sum_of_two = ones([1, 1, 2], DType::F64);
+    /// assert_eq!(conv(x, sum_of_two, &Conv::new(1))?.to_vec::<f64>()?, [3.0, 5.0, 7.0]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn new(spatial: usize) -> Self {
         let letters: String = "0123456789".chars().take(spatial).collect();
@@ -42,6 +51,15 @@ impl Conv {
     }
 
     /// How far apart windows start.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::lax::{Conv, conv};
+    /// let x = Tensor::from(vec![1.0, 2.0, 3.0, 4.0]).reshape([1, 1, -1]);
+    /// let sum_of_two = ones([1, 1, 2], DType::F64);
+    /// assert_eq!(conv(x, sum_of_two, &Conv::new(1).strides([2]))?.to_vec::<f64>()?, [3.0, 7.0]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn strides(mut self, strides: impl IntoIterator<Item = usize>) -> Self {
         self.strides = strides.into_iter().collect();
@@ -49,6 +67,15 @@ impl Conv {
     }
 
     /// How many zeros are put before and after each spatial axis; negative numbers take elements away.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::lax::{Conv, conv};
+    /// let x = Tensor::from(vec![1.0, 2.0, 3.0, 4.0]).reshape([1, 1, -1]);
+    /// let sum_of_two = ones([1, 1, 2], DType::F64);
+    /// assert_eq!(conv(x, sum_of_two, &Conv::new(1).padding([(1, 0)]))?.to_vec::<f64>()?, [1.0, 3.0, 5.0, 7.0]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn padding(mut self, padding: impl IntoIterator<Item = (i64, i64)>) -> Self {
         self.padding = padding.into_iter().collect();
@@ -71,6 +98,15 @@ impl Conv {
     }
 
     /// How far apart the operand's elements are pulled.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::lax::{Conv, conv};
+    /// let x = Tensor::from(vec![1.0, 2.0, 3.0, 4.0]).reshape([1, 1, -1]);
+    /// let sum_of_two = ones([1, 1, 2], DType::F64);
+    /// assert_eq!(conv(x, sum_of_two, &Conv::new(1).lhs_dilation([2]))?.to_vec::<f64>()?, [1.0, 2.0, 2.0, 3.0, 3.0, 4.0]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn lhs_dilation(mut self, dilation: impl IntoIterator<Item = usize>) -> Self {
         self.lhs_dilation = dilation.into_iter().collect();
@@ -78,6 +114,15 @@ impl Conv {
     }
 
     /// How far apart the kernel's elements are.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::lax::{Conv, conv};
+    /// let x = Tensor::from(vec![1.0, 2.0, 3.0, 4.0]).reshape([1, 1, -1]);
+    /// let sum_of_two = ones([1, 1, 2], DType::F64);
+    /// assert_eq!(conv(x, sum_of_two, &Conv::new(1).rhs_dilation([2]))?.to_vec::<f64>()?, [4.0, 6.0]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn rhs_dilation(mut self, dilation: impl IntoIterator<Item = usize>) -> Self {
         self.rhs_dilation = dilation.into_iter().collect();

@@ -274,6 +274,12 @@ impl Tensor {
     }
 
     /// Elementwise imaginary part; zeros of real numbers.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Tensor::from(vec![1.5]).imag().to_vec::<f64>()?, [0.0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn imag(&self) -> Tensor {
@@ -284,6 +290,12 @@ impl Tensor {
     }
 
     /// Elementwise complex conjugate; real numbers are their own.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Tensor::from(vec![1.5]).conj().to_vec::<f64>()?, [1.5]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn conj(&self) -> Tensor {
@@ -296,6 +308,12 @@ impl Tensor {
 
     /// Converts to another element type; floats saturate into integers, NaN becomes 0 (rule N11), complex numbers lose their imaginary
     /// part.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Tensor::from(vec![1.7, -1.7]).astype(DType::I32).to_vec::<i32>()?, [1, -1]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn astype(&self, dtype: DType) -> Tensor {
@@ -325,6 +343,12 @@ impl Tensor {
     ///
     /// An integer literal as exponent multiplies repeatedly; integers to a negative literal power are an error. Of a
     /// floating base to an integer power of 0 the derivative is 0, at 0 too, where that to a floating power is NaN.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Tensor::from(vec![2.0, 3.0]).pow(2).to_vec::<f64>()?, [4.0, 9.0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn pow(&self, exponent: impl Into<Tensor>) -> Tensor {
@@ -347,6 +371,12 @@ impl Tensor {
     }
 
     /// Elementwise integer power by repeated multiplication.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Tensor::from(vec![2.0, 4.0]).integer_pow(-1).to_vec::<f64>()?, [0.5, 0.25]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn integer_pow(&self, y: i32) -> Tensor {
@@ -354,6 +384,12 @@ impl Tensor {
     }
 
     /// Elementwise remainder of truncated division, with the sign of `self` (JAX's `lax.rem`).
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Tensor::from(vec![-7]).lax_rem(3).to_vec::<i32>()?, [-1]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn lax_rem(&self, other: impl Into<Tensor>) -> Tensor {
@@ -361,6 +397,12 @@ impl Tensor {
     }
 
     /// Elementwise `max(lo, min(x, hi))`; bounds are scalars or of the tensor's shape.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Tensor::from(vec![-1.0, 0.5, 2.0]).clamp(0.0, 1.0).to_vec::<f64>()?, [0.0, 0.5, 1.0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn clamp(&self, lo: impl Into<Tensor>, hi: impl Into<Tensor>) -> Tensor {

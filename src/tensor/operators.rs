@@ -94,6 +94,12 @@ fn floor_divide(x: &Tensor, y: &Tensor, location: Caller) -> Tensor {
 
 impl Tensor {
     /// Elementwise `floor(self / other)`; integers stay integers.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Tensor::from(vec![-7, 7]).floor_divide(2).to_vec::<i32>()?, [-4, 3]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn floor_divide(&self, other: impl Into<Tensor>) -> Tensor {

@@ -64,6 +64,13 @@ impl Tensor {
     /// Sum over axes: `x.sum(..)` over all, `x.sum(0)`, `x.sum([0, -1])`.
     ///
     /// Integers and bools add up as 64-bit integers, as JAX's do with 64-bit types on (rule N4).
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(ndarray::array![[1.0, 5.0], [4.0, 2.0]]);
+    /// assert_eq!(x.sum(0).to_vec::<f64>()?, [5.0, 7.0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn sum(&self, axes: impl AxisList) -> Tensor {
@@ -72,6 +79,13 @@ impl Tensor {
     }
 
     /// Product over axes, widened as [`Tensor::sum`] is.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(ndarray::array![[1.0, 5.0], [4.0, 2.0]]);
+    /// assert_eq!(x.prod(1).to_vec::<f64>()?, [5.0, 8.0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn prod(&self, axes: impl AxisList) -> Tensor {
@@ -92,6 +106,13 @@ impl Tensor {
     /// Maximum over axes; NaN propagates.
     ///
     /// An empty axis is an error, as there is no maximum (rule N14).
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(ndarray::array![[1.0, 5.0], [4.0, 2.0]]);
+    /// assert_eq!(x.max(-1).to_vec::<f64>()?, [5.0, 4.0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn max(&self, axes: impl AxisList) -> Tensor {
@@ -101,6 +122,13 @@ impl Tensor {
     /// Minimum over axes; NaN propagates.
     ///
     /// An empty axis is an error, as there is no minimum (rule N14).
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(ndarray::array![[1.0, 5.0], [4.0, 2.0]]);
+    /// assert_eq!(x.min(..).to_vec::<f64>()?, [1.0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn min(&self, axes: impl AxisList) -> Tensor {
@@ -129,6 +157,13 @@ impl Tensor {
     }
 
     /// Whether all elements are true along axes.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(ndarray::array![[1.0, 5.0], [4.0, 2.0]]);
+    /// assert!(x.greater(0.0).all(..).item::<bool>()?);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn all(&self, axes: impl AxisList) -> Tensor {
@@ -136,6 +171,13 @@ impl Tensor {
     }
 
     /// Whether any element is true along axes.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(ndarray::array![[1.0, 5.0], [4.0, 2.0]]);
+    /// assert!(!x.greater(5.0).any(..).item::<bool>()?);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn any(&self, axes: impl AxisList) -> Tensor {
@@ -143,6 +185,13 @@ impl Tensor {
     }
 
     /// Position of the first maximum along an axis, as `i64`; a NaN counts as the maximum (rule N12).
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(ndarray::array![[1.0, 5.0], [4.0, 2.0]]);
+    /// assert_eq!(x.argmax(1).to_vec::<i64>()?, [1, 0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn argmax(&self, axis: isize) -> Tensor {
@@ -150,6 +199,13 @@ impl Tensor {
     }
 
     /// Position of the first minimum along an axis, as `i64`; a NaN counts as the minimum (rule N12).
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(ndarray::array![[1.0, 5.0], [4.0, 2.0]]);
+    /// assert_eq!(x.argmin(0).to_vec::<i64>()?, [0, 1]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn argmin(&self, axis: isize) -> Tensor {
@@ -197,6 +253,13 @@ impl Tensor {
     }
 
     /// Running sum along an axis, from the end where `reverse`; the element type is kept.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(ndarray::array![[1.0, 5.0], [4.0, 2.0]]);
+    /// assert_eq!(x.cumsum(1, false).to_vec::<f64>()?, [1.0, 6.0, 4.0, 6.0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn cumsum(&self, axis: isize, reverse: bool) -> Tensor {
@@ -204,6 +267,13 @@ impl Tensor {
     }
 
     /// Running product along an axis, from the end where `reverse`.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(ndarray::array![[1.0, 5.0], [4.0, 2.0]]);
+    /// assert_eq!(x.cumprod(0, false).to_vec::<f64>()?, [1.0, 5.0, 4.0, 10.0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn cumprod(&self, axis: isize, reverse: bool) -> Tensor {
@@ -211,6 +281,13 @@ impl Tensor {
     }
 
     /// Running maximum along an axis, from the end where `reverse`.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(ndarray::array![[1.0, 5.0], [4.0, 2.0]]);
+    /// assert_eq!(x.cummax(0, false).to_vec::<f64>()?, [1.0, 5.0, 4.0, 5.0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn cummax(&self, axis: isize, reverse: bool) -> Tensor {
@@ -218,6 +295,13 @@ impl Tensor {
     }
 
     /// Running minimum along an axis, from the end where `reverse`.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(ndarray::array![[1.0, 5.0], [4.0, 2.0]]);
+    /// assert_eq!(x.cummin(0, true).to_vec::<f64>()?, [1.0, 2.0, 4.0, 2.0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn cummin(&self, axis: isize, reverse: bool) -> Tensor {
@@ -225,6 +309,13 @@ impl Tensor {
     }
 
     /// Running `log(sum(exp(x)))` along an axis, from the end where `reverse`.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(vec![0.0, 0.0]);
+    /// assert_eq!(x.cumlogsumexp(0, false).to_vec::<f64>()?, [0.0, 2_f64.ln()]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn cumlogsumexp(&self, axis: isize, reverse: bool) -> Tensor {

@@ -618,6 +618,13 @@ impl Graph {
     /// Writes the graph in phasic's serialized form; [`Graph::from_json`] gives the same graph back.
     ///
     /// Edges come out grouped by the vertex they leave, in whichever of `edges` and `param_edges` they belong.
+    ///
+    /// ```
+    /// use elimap::phase::{Graph, models};
+    /// let graph = models::erlang(4)?;
+    /// assert_eq!(Graph::from_json(&graph.to_json())?, graph);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn to_json(&self) -> String {
         // Every number in a graph is finite and every key a string, so there is nothing serialization could refuse.

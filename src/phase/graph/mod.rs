@@ -221,42 +221,92 @@ pub struct Graph(Arc<Inner>);
 
 impl Graph {
     /// A builder for a graph with states of `state_length` integers and thetas of `param_length` numbers.
+    ///
+    /// ```
+    /// use elimap::phase::Graph;
+    /// let mut builder = Graph::builder(1, 1);
+    /// let (on, off) = (builder.add_vertex(&[1]), builder.add_vertex(&[0]));
+    /// builder.add_edge(on, off, &[1.0]).start(on, 1.0);
+    /// assert_eq!(builder.build()?.edge_count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn builder(state_length: usize, param_length: usize) -> GraphBuilder {
         GraphBuilder::new(state_length, param_length)
     }
 
     /// The number of vertices, start and absorbing ones included.
+    ///
+    /// ```
+    /// use elimap::phase::models;
+    /// let graph = models::erlang(4)?;
+    /// assert_eq!(graph.vertex_count(), 6); // the start, four phases, the end
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn vertex_count(&self) -> usize {
         self.0.vertices
     }
 
     /// The number of edges; parallel edges count apart, start edges and self-loops do not count.
+    ///
+    /// ```
+    /// use elimap::phase::models;
+    /// let graph = models::erlang(4)?;
+    /// assert_eq!(graph.edge_count(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn edge_count(&self) -> usize {
         self.0.edges.len()
     }
 
     /// The length of a state vector.
+    ///
+    /// ```
+    /// use elimap::phase::models;
+    /// let graph = models::erlang(4)?;
+    /// assert_eq!(graph.state_length(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn state_length(&self) -> usize {
         self.0.state_length
     }
 
     /// The length of theta.
+    ///
+    /// ```
+    /// use elimap::phase::models;
+    /// let graph = models::erlang(4)?;
+    /// assert_eq!(graph.param_length(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn param_length(&self) -> usize {
         self.0.param_length
     }
 
     /// What an edge's number is: a rate, a probability, or a weight.
+    ///
+    /// ```
+    /// use elimap::phase::{Clock, models};
+    /// assert_eq!(models::erlang(4)?.clock(), Clock::Continuous);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn clock(&self) -> Clock {
         self.0.clock
     }
 
     /// Whether time is a number of steps.
+    ///
+    /// ```
+    /// use elimap::phase::models;
+    /// let graph = models::erlang(4)?;
+    /// assert!(!graph.is_discrete());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_discrete(&self) -> bool {
         self.0.clock != Clock::Continuous
@@ -304,12 +354,26 @@ impl Graph {
     }
 
     /// All vertices in order.
+    ///
+    /// ```
+    /// use elimap::phase::models;
+    /// let graph = models::erlang(4)?;
+    /// assert_eq!(graph.vertices().len(), graph.vertex_count());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn vertices(&self) -> impl ExactSizeIterator<Item = VertexId> + use<> {
         (0..self.0.vertices as u32).map(VertexId::from_u32)
     }
 
     /// The state that labels a vertex; empty for a vertex that does not exist.
+    ///
+    /// ```
+    /// use elimap::phase::models;
+    /// let graph = models::erlang(4)?;
+    /// assert_eq!(graph.state(graph.start()[0].0).len(), graph.state_length());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn state(&self, vertex: VertexId) -> &[i64] {
         let width = self.0.state_length;
@@ -321,12 +385,27 @@ impl Graph {
     }
 
     /// The start distribution in the order given; vertices may repeat, their probabilities add.
+    ///
+    /// ```
+    /// use elimap::phase::models;
+    /// let graph = models::erlang(4)?;
+    /// assert_eq!(graph.start()[0].1, 1.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn start(&self) -> &[(VertexId, f64)] {
         &self.0.start
     }
 
     /// Whether a vertex other than the start has no edges, or in a discrete graph none but to itself.
+    ///
+    /// ```
+    /// use elimap::phase::models;
+    /// let graph = models::erlang(4)?;
+    /// let ends = graph.vertices().filter(|&vertex| graph.is_absorbing(vertex));
+    /// assert_eq!(ends.count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_absorbing(&self, vertex: VertexId) -> bool {
         vertex != VertexId::START
@@ -335,6 +414,14 @@ impl Graph {
     }
 
     /// The edges that leave a vertex, in the order given.
+    ///
+    /// ```
+    /// use elimap::phase::models;
+    /// let graph = models::erlang(4)?;
+    /// let (first, _) = graph.start()[0];
+    /// assert_eq!(graph.edges_from(first).len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn edges_from(&self, vertex: VertexId) -> impl ExactSizeIterator<Item = Edge<'_>> {
         self.edge_range(vertex)
@@ -342,6 +429,13 @@ impl Graph {
     }
 
     /// All edges, grouped by the vertex they leave.
+    ///
+    /// ```
+    /// use elimap::phase::models;
+    /// let graph = models::erlang(4)?;
+    /// assert!(graph.edges().all(|edge| edge.from != edge.to));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn edges(&self) -> impl Iterator<Item = Edge<'_>> {
         self.vertices()
             .flat_map(move |vertex| self.edges_from(vertex))
