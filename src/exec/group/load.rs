@@ -71,8 +71,8 @@ impl Walk {
             return;
         }
         if let (&[.., (rows, 1)], 0) = (outer, column)
-            && row % rows == 0
-            && out.len() % (rows * length) == 0
+            && row.is_multiple_of(rows)
+            && out.len().is_multiple_of(rows * length)
         {
             // A stack of transposed matrices.
             let stack = Walk {
