@@ -52,6 +52,11 @@ cache-hard:
 gradients-hard:
     cargo test --release --test phase -- --ignored many_
 
+# Fresh questions about distributions through the public API, answered by mpmath at 60 digits; the Python has it.
+distributions-fresh SEED="1" COUNT="120" PYTHON="target/jax/bin/python":
+    {{PYTHON}} tests/reference/distributions.py {{SEED}} {{COUNT}} target/distributions
+    cargo run --release --example reference -- target/distributions/*.json
+
 # A million samples of each of twelve models, and of discrete ones, against their distributions.
 samples-hard:
     cargo test --release --test distribution -- --ignored a_million_
@@ -74,7 +79,7 @@ cache-table:
 
 # Fresh random cases against a live JAX, whose virtual environment is made below target/ where there is none; `derive` for
 # KIND makes derivatives, `each` those of one operation each at the numbers where conventions decide, `vocabulary` calls of one
-# function each.
+# function each, `number_types` those on complex numbers, 16-bit floats and narrow integers.
 conformance SEED="1" COUNT="2000" KIND="generate":
     test -x target/jax/bin/python || python3 -m venv target/jax
     target/jax/bin/python -c "import jax; assert jax.__version__ == '0.10.2'" || target/jax/bin/pip install --quiet "jax==0.10.2" numpy scipy
@@ -85,6 +90,10 @@ conformance SEED="1" COUNT="2000" KIND="generate":
 # Recorded JAX cases through the public API; no Python needed.
 conformance-recorded *CASES="tests/data/conformance/cases.json tests/data/conformance/callback_vectors.json tests/data/conformance/cases_diff.json":
     for cases in {{CASES}}; do cargo run --release --example conformance -- $cases || exit 1; done
+
+# The cookbook's twins run in JAX, and the lines of both counted.
+cookbook PYTHON="target/jax/bin/python":
+    {{PYTHON}} scripts/cookbook.py
 
 # Every example; each asserts what it prints.
 examples:

@@ -6,6 +6,7 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use elimap::{BatchDim, prelude::*};
+use rayon::prelude::*;
 
 fn ramp(shape: &[usize]) -> Tensor {
     let count: usize = shape.iter().product();
@@ -154,22 +155,75 @@ fn control_flow(c: &mut Criterion) {
     group.finish();
 }
 
+/// What takes about a microsecond.
+fn work(x: f64) -> f64 {
+    (0..400).fold(x, |x, _| x * 1.000_000_1 + 1e-9)
+}
+
+fn plus_one(args: &[Array]) -> Result<Array, elimap::ArrayError> {
+    Ok(Array::from(args[0].item::<f64>()? + 1.0))
+}
+
+/// Host functions on a thousand lanes, each beside the plain loop that it is to cost no more than a little above.
 fn callbacks(c: &mut Criterion) {
     let mut group = c.benchmark_group("callbacks");
-    let host = |args: &[Array]| args[0].clone();
-    let x = ramp(&[1_000]);
+    let numbers: Vec<f64> = (0..1_000).map(f64::from).collect();
+    let x = Array::from(numbers.clone());
     group.throughput(Throughput::Elements(1_000));
-    for method in [
-        VmapMethod::ExpandDims,
-        VmapMethod::Sequential,
-        VmapMethod::Parallel,
-    ] {
-        let callback = Callback::new("same", [f64::spec([])], host).vmap_method(method);
-        let f = jit(vmap(callback));
-        group.bench_function(method.name(), |b| {
+    // One call for the whole batch.
+    let host = |args: &[Array]| args[0].clone();
+    let whole = Callback::new("same", [f64::spec([])], host).vmap_method(VmapMethod::ExpandDims);
+    let f = jit(vmap(whole));
+    group.bench_function("expand_dims", |b| {
+        b.iter(|| f.call((black_box(&x),)).expect("runs"));
+    });
+    // One call a lane, of a function of arrays and of one of numbers.
+    let lanes: Vec<Array> = numbers.iter().map(|&x| Array::from(x)).collect();
+    group.bench_function("plain_loop_of_arrays", |b| {
+        b.iter(|| {
+            let each = lanes
+                .iter()
+                .map(|lane| plus_one(std::slice::from_ref(lane)));
+            each.collect::<Result<Vec<Array>, _>>().expect("runs")
+        });
+    });
+    let arrays = Callback::new("plus_one", [f64::spec([])], plus_one);
+    let typed = Callback::of("plus_one", |x: f64| x + 1.0);
+    for (name, callback) in [("arrays", arrays), ("numbers", typed)] {
+        let f = jit(vmap(callback.vmap_method(VmapMethod::Sequential)));
+        group.bench_function(format!("sequential_of_{name}"), |b| {
             b.iter(|| f.call((black_box(&x),)).expect("runs"));
         });
     }
+    // Items of a microsecond side by side.
+    group.bench_function("plain_rayon", |b| {
+        b.iter(|| {
+            let each = black_box(&numbers).par_iter().map(|&x| work(x));
+            each.collect::<Vec<f64>>()
+        });
+    });
+    let f = jit(vmap(Callback::of("work", work)));
+    group.bench_function("parallel", |b| {
+        b.iter(|| f.call((black_box(&x),)).expect("runs"));
+    });
+    // A loop whose every step asks the host.
+    group.bench_function("plain_loop_of_steps", |b| {
+        b.iter(|| {
+            let step = |y: Array| plus_one(&[y]).expect("runs");
+            (0..1_000).fold(Array::from(0.0), |y, _| step(y))
+        });
+    });
+    let asked = Callback::new("plus_one", [f64::spec([])], plus_one);
+    let f = jit(move |y: Tensor| {
+        let asked = asked.clone();
+        let step =
+            move |y: Tensor, _: Tensor| Ok::<_, Error>((asked.call((y,))?, Tensor::from(0.0)));
+        let steps = Tensor::from(Array::from(vec![0.0; 1_000]));
+        scan(step, y, steps, ScanOptions::default()).map(|(y, _): (Tensor, Tensor)| y)
+    });
+    group.bench_function("scan_of_steps", |b| {
+        b.iter(|| f.call((black_box(0.0),)).expect("runs"));
+    });
     group.finish();
 }
 

@@ -8,20 +8,23 @@ the last place. erf and erfc, which numpy lacks, are compared with mpmath at a t
 """
 
 import argparse
-import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 
 import mpmath
 import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "benches/peers"))
+import rounds  # noqa: E402
+
 LONG = np.longdouble
 STATED = {
-    "exp": 0.87, "exp2": 1.18, "expm1": 1.11, "tanh": 1.37, "logistic": 1.14, "sinh": 1.13, "cosh": 1.13, "log": 0.83,
-    "log1p": 0.83, "asinh": 0.79, "acosh": 0.82, "atanh": 0.73, "sin": 0.80, "cos": 0.80, "tan": 1.40, "asin": 1.15,
-    "acos": 0.77, "atan": 0.78, "atan2": 0.78, "pow": 0.84, "cbrt": 0.68, "erf": 1.40, "erfc": 1.01,
+    "exp": 0.87, "exp2": 1.18, "expm1": 1.11, "tanh": 1.37, "logistic": 1.14, "sinh": 1.13, "cosh": 1.13, "log": 0.84,
+    "log1p": 0.83, "asinh": 0.79, "acosh": 0.82, "atanh": 0.73, "sin": 0.80, "cos": 0.80, "tan": 1.42, "asin": 1.15,
+    "acos": 0.77, "atan": 0.78, "atan2": 0.78, "pow": 0.98, "cbrt": 0.68, "erf": 1.40, "erfc": 1.01,
 }
 CHUNK = 1_000_000
 
@@ -85,14 +88,10 @@ def errors(got, exact):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--points", type=float, default=1e8)
-    parser.add_argument("--program", help="a built `arrays` bench, which is built otherwise")
+    parser.add_argument("--program", help="the program of `benches/arrays`, which is built otherwise")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
-    program = options.program
-    if not program:
-        subprocess.run(["cargo", "bench", "--no-run", "--bench", "arrays"], cwd=ROOT, check=True)
-        found = sorted((ROOT / "target/release/deps").glob("arrays-*"), key=lambda p: p.stat().st_mtime)
-        program = next(str(p) for p in reversed(found) if p.suffix == "" and os.access(p, os.X_OK))
+    program = options.program or rounds.arrays_program()
     np.seterr(all="ignore")
     failed = False
     with tempfile.TemporaryDirectory() as folder:

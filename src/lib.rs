@@ -1,5 +1,15 @@
 //! Array transforms with JAX's `vmap` semantics, and exact elimination of phase-type models on top of them.
 //!
+//! Write a function of [`Tensor`]s for one example and map it over batches with [`vmap`]: nested, along any axes, through control flow
+//! ([`cond`], [`scan`], [`while_loop`]) and named collectives ([`psum`]). [`grad`] and its kin differentiate it, [`jit`] keeps it
+//! compiled. What exists only as host code is a [`Callback`]: an ordinary function by [`Callback::of`], a function of numbers by
+//! [`elementwise`]; its [`VmapMethod`] says what a batch does. The vocabulary of JAX is in [`numpy`], [`lax`], [`linalg`], [`nn`],
+//! [`random`], [`special`], [`stats`] and [`fft`], with JAX's names and meaning.
+//!
+//! New here: [a tutorial](doc::tutorial_vmap), [twelve programs beside their twins in JAX](doc::cookbook), [what JAX users look
+//! for](doc::for_jax_users), [what the compiler means](doc::if_the_compiler_says). Phase-type models are in the module `phase`, where
+//! that feature is on, as it is by default.
+//!
 #![doc = "```"]
 #![doc = include_str!("../examples/quickstart.rs")]
 #![doc = "```"]
@@ -40,6 +50,12 @@ pub mod tree_util;
 
 /// The arrays that values come from and go to; this is the version whose types [`Array`] converts.
 pub use ndarray;
+
+/// The 16-bit floats that arrays hold.
+pub use half;
+
+/// The complex numbers that arrays hold.
+pub use num_complex;
 
 /// A `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;

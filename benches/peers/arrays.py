@@ -8,22 +8,17 @@ machine is busy for all of them; the figures are the least over the rounds. CPU 
 """
 
 import argparse
-import os
-import pathlib
-import re
-import subprocess
 import sys
 import time
 
-HERE = pathlib.Path(__file__).resolve().parent
-RESULTS = HERE.parent / "RESULTS.md"
+import rounds
 
 LANES = {
     "f1": (100, 10_000, 1_000_000), "f2": (100, 10_000, 1_000_000), "f2_f32": (1_000_000,), "f3": (100, 10_000, 1_000_000),
     "f4": (100, 10_000, 100_000), "f5": (10, 100), "f6": (8, 128), "f7": (100, 10_000), "f7_flat": (10_000, 1_000_000),
     "f8": (8, 256), "f9_cumsum": (10_000,), "f9_sort": (10_000,), "f9_argsort": (10_000,), "f10_16": (100, 10_000),
     "f10_4": (10_000,), "f11": (1_000,), "f12": (100, 10_000), "f13": (100, 10_000, 1_000_000), "f14": (100, 10_000),
-    "long": (2, 100, 1_000), "f15": (10_000,), "f16": (10_000,), "f17": (100, 10_000, 1_000_000), "f18": (100, 10_000, 1_000_000),
+    "long": (2, 100, 1_000, 10_000), "f15": (10_000,), "f16": (10_000,), "f17": (100, 10_000, 1_000_000), "f18": (100, 10_000, 1_000_000),
 }
 PEERS = ("ours", "jax1", "jax2", "numpy")
 QUICK = 10_000
@@ -189,7 +184,7 @@ def numpy_program(name, n):
 
 
 def serve(peer):
-    """Answers lines as `arrays.rs` does."""
+    """Answers lines as `benches/arrays` does."""
     import numpy as np
 
     if peer != "numpy":
@@ -218,34 +213,13 @@ def serve(peer):
 
 
 def start(peer, program):
-    environment = dict(os.environ)
-    if peer == "ours":
-        command = [program]
-    else:
-        command = [sys.executable, __file__, "--serve", peer]
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        environment[variable] = "1"
+    command = [program] if peer == "ours" else [sys.executable, __file__, "--serve", peer]
+    environment = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     if peer == "jax1":
         environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
         # The thread pool has as many threads as there are processors to run on.
         command = ["taskset", "-c", "0", *command]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
-
-
-
-def ask(process, line):
-    process.stdin.write(line + "\n")
-    process.stdin.flush()
-    answer = process.stdout.readline()
-    if not answer:
-        raise SystemExit(f"a peer has ended at: {line}")
-    return [float(word) for word in answer.split()]
-
-
-def bench_binary():
-    subprocess.run(["cargo", "bench", "--no-run", "--bench", "arrays"], cwd=HERE.parent.parent, check=True)
-    found = sorted((HERE.parent.parent / "target/release/deps").glob("arrays-*"), key=lambda p: p.stat().st_mtime)
-    return next(str(p) for p in reversed(found) if p.suffix == "" and os.access(p, os.X_OK))
+    return rounds.start(command, **environment)
 
 
 def main():
@@ -254,12 +228,12 @@ def main():
     parser.add_argument("--seconds", type=float, default=0.3)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--program", help="a built `arrays` bench, which is built otherwise")
+    parser.add_argument("--program", help="the program of `benches/arrays`, which is built otherwise")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     if options.serve:
         return serve(options.serve)
-    program = options.program or bench_binary()
+    program = options.program or rounds.arrays_program()
     processes = {peer: start(peer, program) for peer in PEERS}
     rows = []
     for name, lanes in LANES.items():
@@ -272,7 +246,7 @@ def main():
             sums = {}
             for _ in range(options.rounds):
                 for peer in PEERS:
-                    *times, sums[peer] = ask(processes[peer], f"{name} {n} {options.seconds}")
+                    *times, sums[peer] = rounds.ask(processes[peer], f"{name} {n} {options.seconds}")
                     best[peer] = [min(a, b) for a, b in zip(best[peer], times)]
             tolerance = 1e-4 if name.endswith("f32") else 1e-9
             for peer in PEERS:
@@ -296,23 +270,16 @@ def row(name, n, best):
 
 
 def write(rows):
-    text = "\n".join(
-        [
-            "<!-- arrays -->",
-            "## Array programs",
-            "",
-            "`benches/peers/arrays.py`: compiled calls (`jit(vmap(f))`), f64 but for `f2_f32`, microseconds per call, least over",
-            "interleaved rounds. `jax1` and numpy run on one thread, `jax2` on two; ours splits large work over two.",
-            "CPU time is that of all threads. Ratios below 1: we are faster.",
-            "",
-            HEADER,
-            *(row(*r) for r in rows),
-            "<!-- end of arrays -->",
-        ]
-    )
-    old = RESULTS.read_text()
-    section = re.compile(r"<!-- arrays -->.*?<!-- end of arrays -->", re.S)
-    RESULTS.write_text(section.sub(lambda _: text, old) if section.search(old) else old.rstrip() + "\n\n" + text + "\n")
+    rounds.write_section("arrays", [
+        "## Array programs",
+        "",
+        "`benches/peers/arrays.py`: compiled calls (`jit(vmap(f))`), f64 but for `f2_f32`, microseconds per call, least over",
+        "interleaved rounds. `jax1` and numpy run on one thread, `jax2` on two; ours splits large work over two.",
+        "CPU time is that of all threads. Ratios below 1: we are faster.",
+        "",
+        HEADER,
+        *(row(*r) for r in rows),
+    ])
 
 
 main()

@@ -10,15 +10,12 @@ CPU times of all threads, the least over the rounds, memory is what one call add
 
 import argparse
 import math
-import os
 import pathlib
-import re
-import subprocess
 import sys
 import time
 
-HERE = pathlib.Path(__file__).resolve().parent
-RESULTS = HERE.parent / "RESULTS.md"
+import rounds
+
 WIDTH = 10_000
 
 TIMES = [("mlp_value", 0), ("mlp_gradient", 0), ("host_value", 1_000), ("host_gradient", 1_000), ("scan_value", 1_000),
@@ -106,23 +103,7 @@ def serve():
 
 
 def start(peer, bench):
-    command = [bench, "serve"] if peer == "ours" else [sys.executable, __file__, "--serve"]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
-def ask(process, line):
-    process.stdin.write(line + "\n")
-    process.stdin.flush()
-    answer = process.stdout.readline()
-    if not answer:
-        raise SystemExit(f"a peer has ended at: {line}")
-    return [float(word) for word in answer.split()]
-
-
-def bench_binary():
-    subprocess.run(["cargo", "build", "--release", "--bench", "gradients"], cwd=HERE.parent.parent, check=True)
-    found = sorted((HERE.parent.parent / "target/release/deps").glob("gradients-*"), key=lambda p: p.stat().st_mtime)
-    return next(str(p) for p in reversed(found) if p.suffix == "" and os.access(p, os.X_OK))
+    return rounds.start([bench, "serve"] if peer == "ours" else [sys.executable, __file__, "--serve"])
 
 
 def main():
@@ -134,7 +115,7 @@ def main():
     options = parser.parse_args()
     if options.serve:
         return serve()
-    bench = options.program or bench_binary()
+    bench = options.program or rounds.bench("gradients")
     processes = {peer: start(peer, bench) for peer in ("ours", "jax")}
     best = {}
     for key in TIMES:
@@ -144,7 +125,7 @@ def main():
             for peer, process in processes.items():
                 if peer == "jax" and key in OURS_ONLY:
                     continue
-                time_, sums[peer] = ask(process, f"{name} {size} {options.seconds}")
+                time_, sums[peer] = rounds.ask(process, f"{name} {size} {options.seconds}")
                 best[peer, key] = min(best.get((peer, key), float("inf")), time_)
         if name != "build" and abs(sums["ours"] - sums["jax"]) > 1e-9 * abs(sums["jax"]):
             raise SystemExit(f"{name}: ours has the sum {sums['ours']}, jax {sums['jax']}")
@@ -155,7 +136,7 @@ def main():
     for name in MEMORY:
         for peer in processes:
             process = start(peer, bench)
-            memory[peer, name], = ask(process, f"memory {name} 1000")
+            memory[peer, name], = rounds.ask(process, f"memory {name} 1000")
             process.stdin.close()
         print("memory", name, memory["ours", name], memory["jax", name], flush=True)
     write(best, memory)
@@ -186,21 +167,14 @@ def write(best, memory):
     rows += ["", "| memory of a `scan` of 1000 steps, MB | ours | JAX |", "| --- | --- | --- |"]
     for name, label in zip(MEMORY, ("value", "gradient (residuals: 80)", "gradient, checkpointed by loops of 31")):
         rows.append(f"| {label} | {memory['ours', name] / 1e6:.1f} | {memory['jax', name] / 1e6:.1f} |")
-    text = "\n".join(
-        [
-            "<!-- gradients -->",
-            "## Gradients",
-            "",
-            "`benches/peers/gradients.py`: compiled calls in f64, CPU time of all threads, both peers asked in turn, least over rounds.",
-            "Memory is what one call, its compilation included, adds to what a fresh process holds at most.",
-            "",
-            *rows,
-            "<!-- end of gradients -->",
-        ]
-    )
-    old = RESULTS.read_text()
-    section = re.compile(r"<!-- gradients -->.*?<!-- end of gradients -->", re.S)
-    RESULTS.write_text(section.sub(lambda _: text, old) if section.search(old) else old.rstrip() + "\n\n" + text + "\n")
+    rounds.write_section("gradients", [
+        "## Gradients",
+        "",
+        "`benches/peers/gradients.py`: compiled calls in f64, CPU time of all threads, both peers asked in turn, least over rounds.",
+        "Memory is what one call, its compilation included, adds to what a fresh process holds at most.",
+        "",
+        *rows,
+    ])
 
 
 main()

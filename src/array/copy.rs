@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use ndarray::{ArrayViewD, ArrayViewMutD, IxDyn};
+use ndarray::{ArrayViewD, ArrayViewMutD, Ix2, IxDyn};
 use smallvec::SmallVec;
 
 use super::{Element, buffer};
@@ -40,6 +40,16 @@ fn gathered<T: Element>(array: &ArrayViewD<'_, T>) -> Vec<T> {
     if array.strides().last() == Some(&1) {
         // A part of a larger array: its rows are slices.
         let length = array.shape()[array.ndim() - 1];
+        // Of few rows each takes little time, but not where their number of axes is not known.
+        if let Ok(rows) = array.view().into_dimensionality::<Ix2>() {
+            for (row, out) in rows.outer_iter().zip(out.chunks_exact_mut(length)) {
+                match row.to_slice() {
+                    Some(row) => out.copy_from_slice(row),
+                    None => out.iter_mut().zip(row).for_each(|(out, &x)| *out = x),
+                }
+            }
+            return out;
+        }
         for (row, out) in array.rows().into_iter().zip(out.chunks_exact_mut(length)) {
             match row.to_slice() {
                 Some(row) => out.copy_from_slice(row),

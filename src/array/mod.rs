@@ -12,6 +12,9 @@ mod npy;
 mod npz;
 mod promote;
 mod recycle;
+#[cfg(feature = "serde")]
+mod serde;
+mod stack;
 mod threads;
 mod types;
 mod widest;
@@ -19,11 +22,14 @@ mod widest;
 use std::borrow::Cow;
 use std::fmt;
 
+use half::{bf16, f16};
 use ndarray::{ArcArray, ArrayView, ArrayViewD, Axis, Dimension, IxDyn};
+use num_complex::Complex;
 use smallvec::SmallVec;
 
 pub(crate) use copy::{axes_merge, row_major};
 pub use dtype::{DType, Element, Scalar};
+pub(crate) use dtype::{bf16_from, f16_from};
 pub use error::ArrayError;
 pub use npy::{NpyError, NpyHeader, NpyKind, NpyType};
 pub use npz::NpzError;
@@ -48,8 +54,12 @@ pub enum Data {
     I16(ArcArray<i16, IxDyn>),
     I32(ArcArray<i32, IxDyn>),
     I64(ArcArray<i64, IxDyn>),
+    BF16(ArcArray<bf16, IxDyn>),
+    F16(ArcArray<f16, IxDyn>),
     F32(ArcArray<f32, IxDyn>),
     F64(ArcArray<f64, IxDyn>),
+    C64(ArcArray<Complex<f32>, IxDyn>),
+    C128(ArcArray<Complex<f64>, IxDyn>),
 }
 
 /// Runs `$body` with `$a` bound to the typed ndarray inside `$data`.
@@ -65,8 +75,12 @@ macro_rules! dispatch {
             $crate::array::Data::I16($a) => $body,
             $crate::array::Data::I32($a) => $body,
             $crate::array::Data::I64($a) => $body,
+            $crate::array::Data::BF16($a) => $body,
+            $crate::array::Data::F16($a) => $body,
             $crate::array::Data::F32($a) => $body,
             $crate::array::Data::F64($a) => $body,
+            $crate::array::Data::C64($a) => $body,
+            $crate::array::Data::C128($a) => $body,
         }
     };
 }
@@ -74,6 +88,101 @@ pub(crate) use dispatch;
 
 /// Runs `$body` with the type alias `$T` standing for the element type `$dtype`.
 macro_rules! dispatch_dtype {
+    ($dtype:expr, $T:ident => $body:expr) => {
+        match $dtype {
+            $crate::array::DType::Bool => {
+                type $T = bool;
+                $body
+            }
+            $crate::array::DType::U8 => {
+                type $T = u8;
+                $body
+            }
+            $crate::array::DType::U16 => {
+                type $T = u16;
+                $body
+            }
+            $crate::array::DType::U32 => {
+                type $T = u32;
+                $body
+            }
+            $crate::array::DType::U64 => {
+                type $T = u64;
+                $body
+            }
+            $crate::array::DType::I8 => {
+                type $T = i8;
+                $body
+            }
+            $crate::array::DType::I16 => {
+                type $T = i16;
+                $body
+            }
+            $crate::array::DType::I32 => {
+                type $T = i32;
+                $body
+            }
+            $crate::array::DType::I64 => {
+                type $T = i64;
+                $body
+            }
+            $crate::array::DType::BF16 => {
+                type $T = half::bf16;
+                $body
+            }
+            $crate::array::DType::F16 => {
+                type $T = half::f16;
+                $body
+            }
+            $crate::array::DType::F32 => {
+                type $T = f32;
+                $body
+            }
+            $crate::array::DType::F64 => {
+                type $T = f64;
+                $body
+            }
+            $crate::array::DType::C64 => {
+                type $T = num_complex::Complex<f32>;
+                $body
+            }
+            $crate::array::DType::C128 => {
+                type $T = num_complex::Complex<f64>;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use dispatch_dtype;
+
+/// [`dispatch`] where a kernel computes.
+macro_rules! dispatch_kernel {
+    ($data:expr, $a:ident => $body:expr) => {
+        match $data {
+            $crate::array::Data::Bool($a) => $body,
+            $crate::array::Data::U8($a) => $body,
+            $crate::array::Data::U16($a) => $body,
+            $crate::array::Data::U32($a) => $body,
+            $crate::array::Data::U64($a) => $body,
+            $crate::array::Data::I8($a) => $body,
+            $crate::array::Data::I16($a) => $body,
+            $crate::array::Data::I32($a) => $body,
+            $crate::array::Data::I64($a) => $body,
+            $crate::array::Data::F32($a) => $body,
+            $crate::array::Data::F64($a) => $body,
+            $crate::array::Data::BF16(_) | $crate::array::Data::F16(_) => {
+                $crate::array::without_kernels()
+            }
+            $crate::array::Data::C64(_) | $crate::array::Data::C128(_) => {
+                $crate::array::without_kernels()
+            }
+        }
+    };
+}
+pub(crate) use dispatch_kernel;
+
+/// [`dispatch_dtype`] where a kernel computes.
+macro_rules! dispatch_kernel_dtype {
     ($dtype:expr, $T:ident => $body:expr) => {
         match $dtype {
             $crate::array::DType::Bool => {
@@ -120,10 +229,22 @@ macro_rules! dispatch_dtype {
                 type $T = f64;
                 $body
             }
+            $crate::array::DType::BF16 | $crate::array::DType::F16 => {
+                $crate::array::without_kernels()
+            }
+            $crate::array::DType::C64 | $crate::array::DType::C128 => {
+                $crate::array::without_kernels()
+            }
         }
     };
 }
-pub(crate) use dispatch_dtype;
+pub(crate) use dispatch_kernel_dtype;
+
+/// The end of every branch on types that no kernel computes in; see [`DType::has_kernels`].
+#[cold]
+pub(crate) fn without_kernels() -> ! {
+    unreachable!("evaluation computes 16-bit floats and complex numbers in terms of other types")
+}
 
 /// An immutable n-dimensional array with an element type known at run time.
 ///
@@ -143,6 +264,12 @@ pub struct Array {
 
 impl Array {
     /// A rank-0 array.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Array::scalar(2.5).item::<f64>()?, 2.5);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn scalar<T: Element>(value: T) -> Self {
         Array::wrap(ndarray::arr0(value).into_shared().into_dyn())
@@ -153,6 +280,14 @@ impl Array {
     /// # Errors
     ///
     /// [`ArrayError::ElementCount`] where the number of elements is not the product of the shape.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Array::from_vec([2, 2], vec![1, 2, 3, 4])?;
+    /// assert_eq!(x.shape(), [2, 2]);
+    /// assert!(Array::from_vec([3], vec![1, 2]).is_err());
+    /// # elimap::ok(())
+    /// ```
     pub fn from_vec<T: Element>(
         shape: impl IntoIterator<Item = usize>,
         elements: Vec<T>,
@@ -169,6 +304,12 @@ impl Array {
     /// # Panics
     ///
     /// Where memory does not hold it; see [`Array::try_full`] for shapes that come from elsewhere.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Array::full(&[2], 7.0.into()).to_vec::<f64>()?, [7.0, 7.0]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn full(shape: &[usize], value: Scalar) -> Self {
         Array::try_full(shape, value).unwrap_or_else(|error| panic!("{error}"))
@@ -210,8 +351,12 @@ impl Array {
             Scalar::I16(x) => filled(shape, x),
             Scalar::I32(x) => filled(shape, x),
             Scalar::I64(x) => filled(shape, x),
+            Scalar::BF16(x) => filled(shape, x),
+            Scalar::F16(x) => filled(shape, x),
             Scalar::F32(x) => filled(shape, x),
             Scalar::F64(x) => filled(shape, x),
+            Scalar::C64(x) => filled(shape, x),
+            Scalar::C128(x) => filled(shape, x),
         })
     }
 
@@ -220,6 +365,12 @@ impl Array {
     /// # Panics
     ///
     /// Where memory does not hold it; see [`Array::try_zeros`] for shapes that come from elsewhere.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Array::zeros(DType::I32, &[2]).to_vec::<i32>()?, [0, 0]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn zeros(dtype: DType, shape: &[usize]) -> Self {
         Array::full(shape, dtype.zero())
@@ -230,6 +381,11 @@ impl Array {
     /// # Errors
     ///
     /// [`ArrayError::TooLarge`] where memory does not hold it.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert!(Array::try_zeros(DType::F64, &[usize::MAX]).is_err());
+    /// ```
     pub fn try_zeros(dtype: DType, shape: &[usize]) -> Result<Self, ArrayError> {
         Array::try_full(shape, dtype.zero())
     }
@@ -251,6 +407,11 @@ impl Array {
     }
 
     /// The element type.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Array::from(vec![1.0]).dtype(), DType::F64);
+    /// ```
     #[must_use]
     pub fn dtype(&self) -> DType {
         fn of<T: Element>(_: &ArcArray<T, IxDyn>) -> DType {
@@ -260,30 +421,55 @@ impl Array {
     }
 
     /// The length of each axis.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Array::zeros(DType::F64, &[2, 3]).shape(), [2, 3]);
+    /// ```
     #[must_use]
     pub fn shape(&self) -> &[usize] {
         dispatch!(&self.data, a => a.shape())
     }
 
     /// The number of axes.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Array::zeros(DType::F64, &[2, 3]).rank(), 2);
+    /// ```
     #[must_use]
     pub fn rank(&self) -> usize {
         self.shape().len()
     }
 
     /// The number of elements.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Array::zeros(DType::F64, &[2, 3]).len(), 6);
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         dispatch!(&self.data, a => a.len())
     }
 
     /// Whether there are no elements.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert!(Array::zeros(DType::F64, &[2, 0]).is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// The array's (strong) type.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Array::zeros(DType::F64, &[2, 3]).ty().to_string(), "f64[2,3]");
+    /// ```
     #[must_use]
     pub fn ty(&self) -> TensorType {
         TensorType::new(self.dtype(), self.shape().iter().copied())
@@ -294,6 +480,12 @@ impl Array {
     /// # Errors
     ///
     /// [`ArrayError::DType`] where the array holds another element type.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Array::from(vec![1.0, 2.0]).view::<f64>()?.sum(), 3.0);
+    /// # elimap::ok(())
+    /// ```
     pub fn view<T: Element>(&self) -> Result<ArrayViewD<'_, T>, ArrayError> {
         T::unwrap_ref(&self.data)
             .map(|a| a.view())
@@ -308,6 +500,13 @@ impl Array {
     /// # Errors
     ///
     /// [`ArrayError::DType`] where the array holds another element type.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x: ndarray::ArrayD<f64> = Array::from(vec![1.0, 2.0]).into_ndarray()?;
+    /// assert_eq!(x[1], 2.0);
+    /// # elimap::ok(())
+    /// ```
     pub fn into_ndarray<T: Element>(self) -> Result<ndarray::ArrayD<T>, ArrayError> {
         self.into_shared().map(ArcArray::into_owned)
     }
@@ -317,6 +516,13 @@ impl Array {
     /// # Errors
     ///
     /// [`ArrayError::DType`] where the array holds another element type.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x: ndarray::ArcArray<f64, _> = Array::from(vec![1.0, 2.0]).into_shared()?;
+    /// assert_eq!(x[1], 2.0);
+    /// # elimap::ok(())
+    /// ```
     pub fn into_shared<T: Element>(self) -> Result<ndarray::ArcArray<T, IxDyn>, ArrayError> {
         // The clone becomes the only holder when this array goes.
         T::unwrap_owned(self.data.clone()).ok_or(ArrayError::DType {
@@ -330,6 +536,12 @@ impl Array {
     /// # Errors
     ///
     /// [`ArrayError::DType`] where the array holds another element type.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Array::from(vec![1.0, 2.0]).to_vec::<f64>()?, [1.0, 2.0]);
+    /// # elimap::ok(())
+    /// ```
     pub fn to_vec<T: Element>(&self) -> Result<Vec<T>, ArrayError> {
         Ok(row_major(&self.view::<T>()?).into_owned())
     }
@@ -339,6 +551,13 @@ impl Array {
     /// # Errors
     ///
     /// [`ArrayError::DType`] for another element type, [`ArrayError::NotScalar`] for another rank.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Array::from(2.5).item::<f64>()?, 2.5);
+    /// assert!(Array::from(vec![1.0, 2.0]).item::<f64>().is_err());
+    /// # elimap::ok(())
+    /// ```
     pub fn item<T: Element>(&self) -> Result<T, ArrayError> {
         let view = self.view::<T>()?;
         match (view.ndim(), view.first()) {
@@ -350,6 +569,13 @@ impl Array {
     }
 
     /// The sub-array at one index of an axis, sharing the buffer; `None` outside the bounds.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Array::from(ndarray::array![[1, 2], [3, 4]]);
+    /// assert!(x.index_axis(1, 0).is_some_and(|column| column.identical(&Array::from(vec![1, 3]))));
+    /// assert!(x.index_axis(1, 2).is_none());
+    /// ```
     #[must_use]
     pub fn index_axis(&self, axis: usize, index: usize) -> Option<Array> {
         if self.shape().get(axis).is_none_or(|&n| index >= n) {
@@ -429,6 +655,15 @@ impl Array {
         )))
     }
 
+    /// The array repeated to a shape that its own broadcasts to by numpy's rule.
+    pub(crate) fn broadcast_to(&self, shape: &[usize]) -> Self {
+        if *self.shape() == *shape {
+            return self.clone();
+        }
+        let dims: Shape = (shape.len() - self.rank()..shape.len()).collect();
+        self.broadcast_in_dim(shape, &dims)
+    }
+
     /// The elements in row-major order, borrowed where they lie that way; none where the array holds another type.
     pub(crate) fn elements<T: Element>(&self) -> Cow<'_, [T]> {
         debug_assert_eq!(self.dtype(), T::DTYPE);
@@ -475,7 +710,12 @@ impl Array {
             Data::I16(a) => first(a, i128::from),
             Data::I32(a) => first(a, i128::from),
             Data::I64(a) => first(a, i128::from),
-            Data::F32(_) | Data::F64(_) => 0,
+            Data::BF16(_)
+            | Data::F16(_)
+            | Data::F32(_)
+            | Data::F64(_)
+            | Data::C64(_)
+            | Data::C128(_) => 0,
         }
     }
 
@@ -491,20 +731,41 @@ impl Array {
     }
 
     /// Whether dtype, shape and every element agree, a NaN being equal to itself.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert!(Array::from(f64::NAN).identical(&Array::from(f64::NAN)));
+    /// assert!(!Array::from(0.0).identical(&Array::from(-0.0)));
+    /// ```
     #[must_use]
     pub fn identical(&self, other: &Array) -> bool {
         if self.dtype() != other.dtype() || self.shape() != other.shape() {
             return false;
         }
+        fn same_parts<T: PartialEq + Copy>(x: (T, T), y: (T, T), nan: fn(T) -> bool) -> bool {
+            let same = |x: T, y: T| x == y || (nan(x) && nan(y));
+            same(x.0, y.0) && same(x.1, y.1)
+        }
+        fn alike<T: Element>(
+            a: &ArcArray<T, IxDyn>,
+            b: &ArcArray<T, IxDyn>,
+            nan: fn(T) -> bool,
+        ) -> bool {
+            a.iter().zip(b).all(|(&x, &y)| x == y || (nan(x) && nan(y)))
+        }
         match (&self.data, &other.data) {
-            (Data::F32(a), Data::F32(b)) => a
+            (Data::BF16(a), Data::BF16(b)) => alike(a, b, bf16::is_nan),
+            (Data::F16(a), Data::F16(b)) => alike(a, b, f16::is_nan),
+            (Data::F32(a), Data::F32(b)) => alike(a, b, f32::is_nan),
+            (Data::F64(a), Data::F64(b)) => alike(a, b, f64::is_nan),
+            (Data::C64(a), Data::C64(b)) => a
                 .iter()
                 .zip(b)
-                .all(|(x, y)| x == y || (x.is_nan() && y.is_nan())),
-            (Data::F64(a), Data::F64(b)) => a
+                .all(|(x, y)| same_parts((x.re, x.im), (y.re, y.im), f32::is_nan)),
+            (Data::C128(a), Data::C128(b)) => a
                 .iter()
                 .zip(b)
-                .all(|(x, y)| x == y || (x.is_nan() && y.is_nan())),
+                .all(|(x, y)| same_parts((x.re, x.im), (y.re, y.im), f64::is_nan)),
             (Data::Bool(a), Data::Bool(b)) => a == b,
             (Data::U8(a), Data::U8(b)) => a == b,
             (Data::U16(a), Data::U16(b)) => a == b,
@@ -530,8 +791,12 @@ impl Drop for Array {
 impl PartialEq for Array {
     fn eq(&self, other: &Array) -> bool {
         match (&self.data, &other.data) {
+            (Data::BF16(a), Data::BF16(b)) => a == b,
+            (Data::F16(a), Data::F16(b)) => a == b,
             (Data::F32(a), Data::F32(b)) => a == b,
             (Data::F64(a), Data::F64(b)) => a == b,
+            (Data::C64(a), Data::C64(b)) => a == b,
+            (Data::C128(a), Data::C128(b)) => a == b,
             _ => self.identical(other),
         }
     }
@@ -571,6 +836,8 @@ impl fmt::Debug for Array {
 impl fmt::Display for Array {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.data {
+            Data::BF16(a) => fmt::Debug::fmt(&DebugElements(a), f),
+            Data::F16(a) => fmt::Debug::fmt(&DebugElements(a), f),
             Data::F32(a) => fmt::Debug::fmt(&DebugElements(a), f),
             Data::F64(a) => fmt::Debug::fmt(&DebugElements(a), f),
             data => dispatch!(data, a => fmt::Display::fmt(a, f)),

@@ -51,6 +51,11 @@ pub struct TensorType {
 
 impl TensorType {
     /// A strongly typed tensor type.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(TensorType::new(DType::F64, [2, 3]).to_string(), "f64[2,3]");
+    /// ```
     #[must_use]
     pub fn new(dtype: DType, shape: impl IntoIterator<Item = usize>) -> Self {
         TensorType {
@@ -61,6 +66,11 @@ impl TensorType {
     }
 
     /// The same type with the given weakness.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert!(f64::spec([]).with_weak(true).weak);
+    /// ```
     #[must_use]
     pub fn with_weak(mut self, weak: bool) -> Self {
         self.weak = weak;
@@ -68,6 +78,11 @@ impl TensorType {
     }
 
     /// The same element type with another shape.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(f64::spec([2]).with_shape([3, 3]), f64::spec([3, 3]));
+    /// ```
     #[must_use]
     pub fn with_shape(&self, shape: impl IntoIterator<Item = usize>) -> Self {
         TensorType {
@@ -78,6 +93,11 @@ impl TensorType {
     }
 
     /// The same shape with another, strong element type.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(f64::spec([2]).with_dtype(DType::I32), i32::spec([2]));
+    /// ```
     #[must_use]
     pub fn with_dtype(&self, dtype: DType) -> Self {
         TensorType {
@@ -88,12 +108,22 @@ impl TensorType {
     }
 
     /// The number of axes.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(f64::spec([2, 3]).rank(), 2);
+    /// ```
     #[must_use]
     pub fn rank(&self) -> usize {
         self.shape.len()
     }
 
     /// The number of elements; the greatest number there is where it would be greater.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(f64::spec([2, 3]).size(), 6);
+    /// ```
     #[must_use]
     pub fn size(&self) -> usize {
         if self.shape.contains(&0) {
@@ -105,6 +135,11 @@ impl TensorType {
     }
 
     /// Whether dtype and shape agree; weakness is not compared.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert!(f64::spec([2]).same_layout(&f64::spec([2]).with_weak(true)));
+    /// ```
     #[must_use]
     pub fn same_layout(&self, other: &TensorType) -> bool {
         self.dtype == other.dtype && self.shape == other.shape

@@ -104,8 +104,11 @@ impl Callback {
         other: &Callback,
         results: impl IntoIterator<Item = TensorType>,
     ) -> Callback {
+        let results: Arc<[TensorType]> =
+            results.into_iter().map(|ty| ty.with_weak(false)).collect();
         Callback {
-            results: results.into_iter().map(|ty| ty.with_weak(false)).collect(),
+            each: self.each.clone().filter(|_| results == self.results),
+            results,
             method: self.method.or(other.method),
             ..self.clone()
         }

@@ -1,9 +1,9 @@
 //! Ordinary Rust functions as callbacks: what their parameters and results are as arrays.
 
-use ndarray::{ArcArray, ArrayView, Dimension};
+use ndarray::{ArcArray, ArrayView, Dimension, IxDyn};
 
-use super::{Callback, CallbackKind, VmapMethod};
-use crate::array::{Array, ArrayError, DType, Element, Shape, TensorType};
+use super::{Callback, CallbackKind, EachLane, VmapMethod};
+use crate::array::{Array, ArrayError, DType, Element, Shape, TensorType, dispatch};
 use crate::error::BoxError;
 
 use std::fmt;
@@ -67,9 +67,9 @@ pub trait HostNumber: Sized {
     /// Reads one value off the front; none where there are too few numbers.
     #[doc(hidden)]
     fn take(numbers: &mut &[Self::Number]) -> Option<Self>;
-    /// Writes the numbers in row-major order.
+    /// Writes the numbers in row-major order, and leaves what is behind them; false where there is too little room.
     #[doc(hidden)]
-    fn put(self, out: &mut Vec<Self::Number>);
+    fn put(self, out: &mut &mut [Self::Number]) -> bool;
 }
 
 macro_rules! plain_numbers {
@@ -82,8 +82,13 @@ macro_rules! plain_numbers {
                 *numbers = rest;
                 Some(*first)
             }
-            fn put(self, out: &mut Vec<$ty>) {
-                out.push(self);
+            fn put(self, out: &mut &mut [$ty]) -> bool {
+                let Some((first, rest)) = std::mem::take(out).split_first_mut() else {
+                    return false;
+                };
+                *first = self;
+                *out = rest;
+                true
             }
         }
     )*};
@@ -97,11 +102,14 @@ impl<P: HostNumber, const N: usize> HostNumber for [P; N] {
         P::lengths(out);
     }
     fn take(numbers: &mut &[P::Number]) -> Option<[P; N]> {
-        let items: Vec<P> = (0..N).map(|_| P::take(numbers)).collect::<Option<_>>()?;
-        items.try_into().ok()
+        let items: [Option<P>; N] = std::array::from_fn(|_| P::take(numbers));
+        if items.iter().any(Option::is_none) {
+            return None;
+        }
+        Some(items.map(|item| item.unwrap_or_else(|| unreachable!("none is missing"))))
     }
-    fn put(self, out: &mut Vec<P::Number>) {
-        self.into_iter().for_each(|item| item.put(out));
+    fn put(self, out: &mut &mut [P::Number]) -> bool {
+        self.into_iter().all(|item| item.put(out))
     }
 }
 
@@ -127,6 +135,34 @@ pub trait HostArgument {
     /// The argument; arrays come in row-major order.
     #[doc(hidden)]
     fn read(array: &Array) -> Result<Self::Item<'_>, BoxError>;
+    /// The argument of one lane, read where it lies.
+    #[doc(hidden)]
+    fn read_lane(batch: LaneArgument<'_>, lane: usize) -> Result<Self::Item<'_>, BoxError>;
+}
+
+/// The arguments of all lanes, in row-major order.
+#[derive(Clone, Copy, Debug)]
+#[doc(hidden)]
+pub struct LaneArgument<'a> {
+    pub(crate) batch: &'a Array,
+    /// The shape of a lane's argument.
+    pub(crate) shape: &'a [usize],
+    /// How many elements there are from one lane to the next; none where all have the same.
+    pub(crate) step: usize,
+}
+
+impl<'a> LaneArgument<'a> {
+    fn elements<T: Element>(self, lane: usize) -> Result<&'a [T], BoxError> {
+        let size = self.shape.iter().product::<usize>();
+        let all = T::unwrap_ref(self.batch.data()).and_then(|a| a.as_slice());
+        let own = all.and_then(|all| all.get(lane * self.step..lane * self.step + size));
+        own.ok_or_else(|| "the elements do not lie in order".into())
+    }
+
+    fn view<T: Element, D: Dimension>(self, lane: usize) -> Result<ArrayView<'a, T, D>, BoxError> {
+        let view = ArrayView::from_shape(IxDyn(self.shape), self.elements::<T>(lane)?)?;
+        Ok(view.into_dimensionality()?)
+    }
 }
 
 impl<P: HostNumber> HostArgument for P {
@@ -138,6 +174,10 @@ impl<P: HostNumber> HostArgument for P {
         let elements = array.elements::<P::Number>();
         P::take(&mut &elements[..]).ok_or_else(|| "too few numbers".into())
     }
+    fn read_lane(batch: LaneArgument<'_>, lane: usize) -> Result<P, BoxError> {
+        let mut elements = batch.elements::<P::Number>(lane)?;
+        P::take(&mut elements).ok_or_else(|| "too few numbers".into())
+    }
 }
 
 impl<T: Element> HostArgument for &[T] {
@@ -148,6 +188,9 @@ impl<T: Element> HostArgument for &[T] {
     fn read(array: &Array) -> Result<&[T], BoxError> {
         let view = T::unwrap_ref(array.data()).and_then(|a| a.as_slice());
         view.ok_or_else(|| "the elements do not lie in order".into())
+    }
+    fn read_lane(batch: LaneArgument<'_>, lane: usize) -> Result<&[T], BoxError> {
+        batch.elements(lane)
     }
 }
 
@@ -166,6 +209,9 @@ impl<T: Element, D: Dimension> HostArgument for ArrayView<'_, T, D> {
     fn read(array: &Array) -> Result<ArrayView<'_, T, D>, BoxError> {
         Ok(array.view::<T>()?.into_dimensionality()?)
     }
+    fn read_lane(batch: LaneArgument<'_>, lane: usize) -> Result<ArrayView<'_, T, D>, BoxError> {
+        batch.view(lane)
+    }
 }
 
 impl<T: Element, D: Dimension> HostArgument for ndarray::Array<T, D> {
@@ -175,6 +221,9 @@ impl<T: Element, D: Dimension> HostArgument for ndarray::Array<T, D> {
     }
     fn read(array: &Array) -> Result<Self, BoxError> {
         Ok(array.clone().into_ndarray::<T>()?.into_dimensionality()?)
+    }
+    fn read_lane(batch: LaneArgument<'_>, lane: usize) -> Result<Self, BoxError> {
+        Ok(batch.view(lane)?.to_owned())
     }
 }
 
@@ -186,6 +235,9 @@ impl<T: Element, D: Dimension> HostArgument for ArcArray<T, D> {
     fn read(array: &Array) -> Result<Self, BoxError> {
         Ok(array.clone().into_shared::<T>()?.into_dimensionality()?)
     }
+    fn read_lane(batch: LaneArgument<'_>, lane: usize) -> Result<Self, BoxError> {
+        Ok(batch.view(lane)?.to_shared())
+    }
 }
 
 impl<T: Element> HostArgument for Vec<T> {
@@ -195,6 +247,9 @@ impl<T: Element> HostArgument for Vec<T> {
     }
     fn read(array: &Array) -> Result<Vec<T>, BoxError> {
         Ok(array.to_vec()?)
+    }
+    fn read_lane(batch: LaneArgument<'_>, lane: usize) -> Result<Vec<T>, BoxError> {
+        Ok(batch.elements(lane)?.to_vec())
     }
 }
 
@@ -206,6 +261,17 @@ impl HostArgument for Array {
     fn read(array: &Array) -> Result<Array, BoxError> {
         Ok(array.clone())
     }
+    fn read_lane(batch: LaneArgument<'_>, lane: usize) -> Result<Array, BoxError> {
+        Ok(dispatch!(batch.batch.data(), a => Array::from(typed_lane(a, batch, lane)?)))
+    }
+}
+
+fn typed_lane<'a, T: Element>(
+    _: &ArcArray<T, IxDyn>,
+    batch: LaneArgument<'a>,
+    lane: usize,
+) -> Result<ArrayView<'a, T, IxDyn>, BoxError> {
+    batch.view(lane)
 }
 
 /// What a host function returns: a number, an array of fixed length, an array of ndarray's, a tuple of these, or a
@@ -218,21 +284,41 @@ pub trait HostResult {
     /// The types of the results, where the Rust type says them.
     #[doc(hidden)]
     fn types() -> Option<Vec<TensorType>>;
+    /// How many results there are.
+    #[doc(hidden)]
+    const COUNT: usize;
     /// The results in order.
     #[doc(hidden)]
     fn put(self, out: &mut Vec<Array>) -> Result<(), BoxError>;
+    /// Writes the results of a lane into those of all, where the Rust type says their types.
+    #[doc(hidden)]
+    fn put_lane(self, out: &mut [Array], lane: usize) -> Result<(), BoxError>;
 }
 
 impl<P: HostNumber> HostResult for P {
     fn types() -> Option<Vec<TensorType>> {
         Some(vec![plain_type::<P>()])
     }
+    const COUNT: usize = 1;
     fn put(self, out: &mut Vec<Array>) -> Result<(), BoxError> {
         let shape = plain_type::<P>().shape;
-        let mut numbers = Vec::new();
-        HostNumber::put(self, &mut numbers);
-        out.push(Array::from_vec(shape, numbers)?);
-        Ok(())
+        let at = out.len();
+        out.push(Array::zeros(P::Number::DTYPE, &shape));
+        self.put_lane(&mut out[at..], 0)
+    }
+    fn put_lane(self, out: &mut [Array], lane: usize) -> Result<(), BoxError> {
+        let mut shape = Shape::new();
+        P::lengths(&mut shape);
+        let size = shape.iter().product::<usize>();
+        let all = out
+            .first_mut()
+            .and_then(|out| P::Number::unwrap_mut(out.data_mut()));
+        let own = all.and_then(|all| all.as_slice_mut()?.get_mut(lane * size..));
+        if own.is_some_and(|mut own| HostNumber::put(self, &mut own)) {
+            Ok(())
+        } else {
+            Err("too little room for the results".into())
+        }
     }
 }
 
@@ -242,9 +328,13 @@ macro_rules! array_results {
             fn types() -> Option<Vec<TensorType>> {
                 None
             }
+            const COUNT: usize = 1;
             fn put(self, out: &mut Vec<Array>) -> Result<(), BoxError> {
                 out.push(Array::from(self));
                 Ok(())
+            }
+            fn put_lane(self, _: &mut [Array], _: usize) -> Result<(), BoxError> {
+                Err("the type of the result does not say its shape".into())
             }
         }
     )*};
@@ -260,8 +350,12 @@ impl<R: HostResult, E: Into<BoxError>> HostResult for Result<R, E> {
     fn types() -> Option<Vec<TensorType>> {
         R::types()
     }
+    const COUNT: usize = R::COUNT;
     fn put(self, out: &mut Vec<Array>) -> Result<(), BoxError> {
         self.map_err(Into::into)?.put(out)
+    }
+    fn put_lane(self, out: &mut [Array], lane: usize) -> Result<(), BoxError> {
+        self.map_err(Into::into)?.put_lane(out, lane)
     }
 }
 
@@ -271,8 +365,17 @@ macro_rules! tuple_results {
             fn types() -> Option<Vec<TensorType>> {
                 Some([$($name::types()?),*].concat())
             }
+            const COUNT: usize = 0 $(+ $name::COUNT)*;
             fn put(self, out: &mut Vec<Array>) -> Result<(), BoxError> {
                 $(self.$at.put(out)?;)*
+                Ok(())
+            }
+            fn put_lane(self, out: &mut [Array], lane: usize) -> Result<(), BoxError> {
+                let _rest = out;
+                $(
+                    let (own, _rest) = _rest.split_at_mut($name::COUNT);
+                    self.$at.put_lane(own, lane)?;
+                )*
                 Ok(())
             }
         }
@@ -302,6 +405,15 @@ pub trait HostFunction<A>: Send + Sync + 'static {
     /// Calls it with arrays in row-major order.
     #[doc(hidden)]
     fn call(&self, args: &[Array]) -> Result<Vec<Array>, BoxError>;
+    /// Calls it for a lane of a batch, and writes the results where they stay, at `place`.
+    #[doc(hidden)]
+    fn call_lane(
+        &self,
+        args: &[LaneArgument<'_>],
+        lane: usize,
+        out: &mut [Array],
+        place: usize,
+    ) -> Result<(), BoxError>;
 }
 
 macro_rules! host_functions {
@@ -327,6 +439,19 @@ macro_rules! host_functions {
                 let mut out = Vec::new();
                 self($($name::read(&args[$at])?),*).put(&mut out)?;
                 Ok(out)
+            }
+            fn call_lane(
+                &self,
+                args: &[LaneArgument<'_>],
+                lane: usize,
+                out: &mut [Array],
+                place: usize,
+            ) -> Result<(), BoxError> {
+                if args.len() != $count {
+                    return Err(format!("{} arguments for a function of {}", args.len(), $count).into());
+                }
+                let _unused = lane;
+                self($($name::read_lane(args[$at], lane)?),*).put_lane(out, place)
             }
         }
     };
@@ -372,6 +497,16 @@ impl Callback {
     /// ```
     pub fn of<A, F: HostFunction<A>>(name: &str, function: F) -> Self {
         let results = F::results();
+        let function = Arc::new(function);
+        let of_lanes = function.clone();
+        // Where the function's type says where results go, lanes need no arrays of their own.
+        let each: Option<Arc<EachLane>> = results.is_some().then(|| {
+            Arc::new(
+                move |args: &[LaneArgument<'_>], lane, out: &mut [Array], place| {
+                    of_lanes.call_lane(args, lane, out, place)
+                },
+            ) as Arc<EachLane>
+        });
         Callback {
             name: Arc::from(name),
             undeclared: results.is_none(),
@@ -381,6 +516,7 @@ impl Callback {
                 let args: Vec<Array> = args.iter().map(Array::in_order).collect();
                 function.call(&args)
             }),
+            each,
             method: Some(VmapMethod::Parallel),
             kind: CallbackKind::Pure,
             log: None,
@@ -403,6 +539,8 @@ impl Callback {
     pub fn returns(mut self, results: impl IntoIterator<Item = TensorType>) -> Self {
         self.results = results.into_iter().map(|ty| ty.with_weak(false)).collect();
         self.undeclared = false;
+        // What the function's own type says need not be what is said here.
+        self.each = None;
         self
     }
 }

@@ -9,7 +9,7 @@ use ndarray::{Axis, Slice};
 use rayon::prelude::*;
 use smallvec::SmallVec;
 
-use super::{Callback, RunOptions};
+use super::{Callback, EachLane, LaneArgument, RunOptions};
 use crate::array::{
     Array, DType, Element, Shape, TensorType, dispatch, dispatch_dtype, prepare_threads,
 };
@@ -128,20 +128,80 @@ impl Callback {
         if let Some(log) = &self.log {
             log.push(&self.name, args);
         }
-        catch_unwind(AssertUnwindSafe(|| (self.host)(args)))
-            .unwrap_or_else(|payload| {
-                let panic = HostPanic::from_payload(payload.as_ref());
-                // The payload is the host's own and may panic again when it is dropped; what that throws is let go.
-                if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-                    std::mem::forget(again);
-                }
-                Err(panic.into())
-            })
-            .map_err(|source| CallbackError::Failed {
-                name: self.name.to_string(),
-                lane: LaneIndex(SmallVec::from_slice(lane)),
-                source,
-            })
+        caught(|| (self.host)(args)).map_err(|source| self.failed(source, lane))
+    }
+
+    fn failed(&self, source: BoxError, lane: &[usize]) -> CallbackError {
+        CallbackError::Failed {
+            name: self.name.to_string(),
+            lane: LaneIndex(SmallVec::from_slice(lane)),
+            source,
+        }
+    }
+
+    /// How the host is called for a lane without arrays of its own, where it can be and nobody looks at the arguments.
+    fn each_lane(&self) -> Option<&EachLane> {
+        self.each.as_deref().filter(|_| self.log.is_none())
+    }
+
+    /// Calls the host once per lane, one after the other, and stacks the results, of types `stacked`; arguments that are `mapped` lead
+    /// with the axis of lanes. `outer` are the lanes of the loops around, innermost last.
+    pub(crate) fn call_in_turn(
+        &self,
+        args: &[(Array, bool)],
+        (results, stacked): (&[TensorType], &[TensorType]),
+        (count, reverse): (usize, bool),
+        outer: &[usize],
+        options: &RunOptions,
+    ) -> Result<Vec<Array>, Error> {
+        let mut stacks: Vec<Array> = stacked
+            .iter()
+            .map(|ty| Array::zeros(ty.dtype, &ty.shape))
+            .collect();
+        // The innermost vmap is the outermost loop (rule C11), so the multi-index is the stack of steps read backwards.
+        let index = |lane: usize| -> SmallVec<[usize; 4]> {
+            std::iter::once(lane)
+                .chain(outer.iter().rev().copied())
+                .collect()
+        };
+        let order = |step: usize| if reverse { count - 1 - step } else { step };
+        let done = |step: usize| {
+            if outer.is_empty() {
+                options.report(step + 1, count);
+            }
+        };
+        if let Some(each) = self.each_lane() {
+            let ordered: SmallVec<[Array; 4]> = args.iter().map(|(a, _)| a.in_order()).collect();
+            let given: SmallVec<[LaneArgument<'_>; 4]> = ordered
+                .iter()
+                .zip(args)
+                .map(|(batch, (_, mapped))| lane_argument(batch, usize::from(*mapped), *mapped))
+                .collect();
+            for step in 0..count {
+                options.check()?;
+                let lane = order(step);
+                caught(|| each(&given, lane, &mut stacks, lane))
+                    .map_err(|source| self.failed(source, &index(lane)))?;
+                done(step);
+            }
+            return Ok(stacks);
+        }
+        let mut lane_args = Vec::with_capacity(args.len());
+        for step in 0..count {
+            options.check()?;
+            let lane = order(step);
+            lane_args.clear();
+            lane_args.extend(args.iter().map(|(batch, mapped)| {
+                let own = mapped.then(|| batch.index_axis(0, lane)).flatten();
+                own.unwrap_or_else(|| batch.clone())
+            }));
+            let found = self.call_host(&lane_args, results, &index(lane))?;
+            for (stack, found) in stacks.iter_mut().zip(&found) {
+                stack.put_at(lane, found);
+            }
+            done(step);
+        }
+        Ok(stacks)
     }
 
     /// Calls the host once per lane on rayon's threads; `args` and `results` lead with the axes `lanes`, on which an
@@ -171,8 +231,48 @@ impl Callback {
             .collect();
         let lowest_failure = AtomicUsize::new(usize::MAX);
         let done = AtomicUsize::new(0);
+        let range_of = |task: usize| task * per_task..count.min((task + 1) * per_task);
+        let ordered: SmallVec<[Array; 4]> = match self.each_lane() {
+            Some(_) => args.iter().map(Array::in_order).collect(),
+            None => SmallVec::new(),
+        };
+        // An argument has its own elements for every lane, or the same for all.
+        let given = ordered.iter().map(|batch| {
+            let leading = &batch.shape()[..lanes.len()];
+            let own = leading == lanes;
+            (own || leading.iter().all(|&n| n == 1)).then(|| lane_argument(batch, lanes.len(), own))
+        });
+        let given: Option<SmallVec<[LaneArgument<'_>; 4]>> = given.collect();
+        let direct = self.each_lane().zip(given);
+        let call_directly = |task: usize, each: &EachLane, given: &[LaneArgument<'_>]| {
+            let range = range_of(task);
+            let mut out: Vec<Array> = lane_types
+                .iter()
+                .map(|ty| {
+                    let shape = [range.len()].into_iter().chain(ty.shape.iter().copied());
+                    Array::zeros(ty.dtype, &shape.collect::<Shape>())
+                })
+                .collect();
+            for lane in range.clone() {
+                if lane > lowest_failure.load(Ordering::Relaxed) || options.check().is_err() {
+                    return None;
+                }
+                let place = lane - range.start;
+                if let Err(source) = caught(|| each(given, lane, &mut out, place)) {
+                    lowest_failure.fetch_min(lane, Ordering::Relaxed);
+                    return Some(Err(Box::new(self.failed(source, &unravel(lane, lanes)))));
+                }
+                if options.observes() {
+                    options.report(done.fetch_add(1, Ordering::Relaxed) + 1, count);
+                }
+            }
+            Some(Ok(out))
+        };
         let call_task = |task: usize| {
-            let range = task * per_task..count.min((task + 1) * per_task);
+            if let Some((each, given)) = &direct {
+                return call_directly(task, *each, given);
+            }
+            let range = range_of(task);
             let own: SmallVec<[Option<Array>; 4]> = args
                 .iter()
                 .map(|a| {
@@ -228,6 +328,30 @@ impl Callback {
             .enumerate()
             .map(|(i, ty)| stack_lanes(by_task.iter().map(|task| &task[i]), ty))
             .collect())
+    }
+}
+
+/// Calls the host; a panic becomes an error.
+#[inline]
+fn caught<R>(call: impl FnOnce() -> Result<R, BoxError>) -> Result<R, BoxError> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|payload| {
+        let panic = HostPanic::from_payload(payload.as_ref());
+        // The payload is the host's own and may panic again when it is dropped; what that throws is let go.
+        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            std::mem::forget(again);
+        }
+        Err(panic.into())
+    })
+}
+
+/// An argument in row-major order that leads with so many axes of lanes, along which it has `own` elements for each.
+fn lane_argument(batch: &Array, axes: usize, own: bool) -> LaneArgument<'_> {
+    let shape = &batch.shape()[axes..];
+    let size: usize = shape.iter().product();
+    LaneArgument {
+        batch,
+        shape,
+        step: if own { size } else { 0 },
     }
 }
 

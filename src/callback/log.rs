@@ -36,12 +36,26 @@ pub struct CallLog {
 
 impl CallLog {
     /// An empty log.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert!(CallLog::new().is_empty());
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         CallLog::default()
     }
 
     /// Everything recorded so far.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let log = CallLog::new();
+    /// let half = Callback::of("half", |x: f64| x / 2.0).log(&log);
+    /// vmap(&half).call((vec![1.0, 2.0],))?;
+    /// assert_eq!(log.records().len(), 2);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn records(&self) -> Vec<CallRecord> {
         self.records
@@ -51,6 +65,15 @@ impl CallLog {
     }
 
     /// The number of calls so far.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let log = CallLog::new();
+    /// let half = Callback::of("half", |x: f64| x / 2.0).log(&log);
+    /// half.call((1.0,))?;
+    /// assert_eq!(log.len(), 1);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.records
@@ -60,12 +83,29 @@ impl CallLog {
     }
 
     /// Whether nothing was called yet.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let log = CallLog::new();
+    /// let half = Callback::of("half", |x: f64| x / 2.0).log(&log);
+    /// assert!(log.is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Forgets everything recorded.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let log = CallLog::new();
+    /// let half = Callback::of("half", |x: f64| x / 2.0).log(&log);
+    /// half.call((1.0,))?;
+    /// log.clear();
+    /// assert!(log.is_empty());
+    /// # elimap::ok(())
+    /// ```
     pub fn clear(&self) {
         self.records
             .lock()

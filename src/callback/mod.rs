@@ -20,7 +20,7 @@ use crate::error::BoxError;
 
 pub(crate) use derivative::HostDerivative;
 pub use derivative::Residuals;
-pub(crate) use function::Accepts;
+pub(crate) use function::{Accepts, LaneArgument};
 pub use function::{HostArgument, HostFunction, HostNumber, HostResult, NumberFunction};
 pub use host::HostOutput;
 pub use log::{CallLog, CallRecord};
@@ -81,6 +81,11 @@ impl VmapMethod {
     ];
 
     /// JAX's name, such as `expand_dims`.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(VmapMethod::ExpandDims.name(), "expand_dims");
+    /// ```
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -144,6 +149,12 @@ impl CallbackKind {
         &["pure_callback", "io_callback", "debug_callback"];
 
     /// The name of the operation that makes such calls.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::CallbackKind;
+    /// assert_eq!(CallbackKind::Pure.name(), "pure_callback");
+    /// ```
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -153,6 +164,10 @@ impl CallbackKind {
         }
     }
 }
+
+/// Calls the host for a lane of arguments, and writes the results at a place of those of all lanes.
+type EachLane =
+    dyn Fn(&[LaneArgument<'_>], usize, &mut [Array], usize) -> Result<(), BoxError> + Send + Sync;
 
 type HostFn = dyn Fn(&[Array]) -> Result<Vec<Array>, BoxError> + Send + Sync;
 
@@ -195,6 +210,8 @@ pub struct Callback {
     /// What each argument must be, where the host function says it.
     parameters: Option<Arc<[Accepts]>>,
     host: Arc<HostFn>,
+    /// The same for a lane of a batch, where the host function's type says the types of its results.
+    each: Option<Arc<EachLane>>,
     method: Option<VmapMethod>,
     kind: CallbackKind,
     log: Option<CallLog>,
@@ -205,6 +222,13 @@ impl Callback {
     /// A callback with the types of its results for one example.
     ///
     /// The host function returns an [`Array`], an array or `Vec` of them, or a `Result` of either.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let double = Callback::new("double", [f64::spec([])], |args: &[Array]| args[0].item::<f64>().map(|x| Array::from(2.0 * x)));
+    /// assert_eq!(double.call((1.5,))?.item::<f64>()?, 3.0);
+    /// # elimap::ok(())
+    /// ```
     pub fn new<R: HostOutput>(
         name: &str,
         results: impl IntoIterator<Item = TensorType>,
@@ -217,6 +241,7 @@ impl Callback {
             undeclared: false,
             parameters: None,
             host: Arc::new(move |args| host(args).into_arrays()),
+            each: None,
             method: None,
             kind: CallbackKind::Pure,
             log: None,
@@ -225,6 +250,15 @@ impl Callback {
     }
 
     /// Says how the callback batches.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let log = CallLog::new();
+    /// let half = Callback::of("half", |x: f64| x / 2.0).vmap_method(VmapMethod::Sequential).log(&log);
+    /// assert_eq!(vmap(&half).call((vec![2.0, 4.0],))?.to_vec::<f64>()?, [1.0, 2.0]);
+    /// assert_eq!(log.len(), 2);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn vmap_method(mut self, method: VmapMethod) -> Self {
         self.method = Some(method);
@@ -233,6 +267,13 @@ impl Callback {
 
     /// Declares side effects: such a callback is never dropped, and under `vmap` it is called lane by lane whatever its
     /// method; an ordered one cannot be batched (JAX's `io_callback`, rules C40 to C42).
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::CallbackKind;
+    /// let write = Callback::of("write", |x: f64| x).io(true);
+    /// assert_eq!(write.kind(), CallbackKind::Io { ordered: true });
+    /// ```
     #[must_use]
     pub fn io(mut self, ordered: bool) -> Self {
         self.kind = CallbackKind::Io { ordered };
@@ -241,6 +282,12 @@ impl Callback {
 
     /// Declares that the callback only looks at values: never dropped, and under `vmap` called lane by lane (rule C43);
     /// [`debug_callback`](crate::debug_callback) is the usual way to one.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::CallbackKind;
+    /// assert_eq!(Callback::of("look", |x: f64| x).debug().kind(), CallbackKind::Debug);
+    /// ```
     #[must_use]
     pub fn debug(mut self) -> Self {
         self.kind = CallbackKind::Debug;
@@ -248,12 +295,26 @@ impl Callback {
     }
 
     /// What it does beside returning its results.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::CallbackKind;
+    /// assert_eq!(Callback::of("half", |x: f64| x / 2.0).kind(), CallbackKind::Pure);
+    /// ```
     #[must_use]
     pub fn kind(&self) -> CallbackKind {
         self.kind
     }
 
     /// Records every host call in `log`.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let log = CallLog::new();
+    /// Callback::of("half", |x: f64| x / 2.0).log(&log).call((3.0,))?;
+    /// assert_eq!(log.records()[0].args[0].item::<f64>()?, 3.0);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn log(mut self, log: &CallLog) -> Self {
         self.log = Some(log.clone());
@@ -261,12 +322,22 @@ impl Callback {
     }
 
     /// The callback's name.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Callback::of("half", |x: f64| x / 2.0).name(), "half");
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The types of the results for one example.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Callback::of("half", |x: f64| x / 2.0).results(), [f64::spec([])]);
+    /// ```
     #[must_use]
     pub fn results(&self) -> &[TensorType] {
         &self.results
@@ -283,6 +354,11 @@ impl Callback {
     }
 
     /// How the callback batches.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Callback::of("half", |x: f64| x / 2.0).method(), Some(VmapMethod::Parallel));
+    /// ```
     #[must_use]
     pub fn method(&self) -> Option<VmapMethod> {
         self.method

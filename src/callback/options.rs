@@ -35,17 +35,34 @@ pub struct CancelToken {
 
 impl CancelToken {
     /// A token that is not cancelled.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert!(!elimap::CancelToken::new().is_cancelled());
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         CancelToken::default()
     }
 
     /// Makes every run with this token return [`Error::Cancelled`] at its next check.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let token = elimap::CancelToken::new();
+    /// token.clone().cancel();
+    /// assert!(token.is_cancelled());
+    /// ```
     pub fn cancel(&self) {
         self.flag.store(true, Ordering::Relaxed);
     }
 
     /// Whether [`CancelToken::cancel`] was called.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert!(!elimap::CancelToken::new().is_cancelled());
+    /// ```
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.flag.load(Ordering::Relaxed)
@@ -85,12 +102,29 @@ thread_local! {
 
 impl RunOptions {
     /// Neither token nor observer.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let y = elimap::RunOptions::new().run(|| vmap(|x: Tensor| x * 2.0).call((vec![1.0],)))?;
+    /// assert_eq!(y.to_vec::<f64>()?, [2.0]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         RunOptions::default()
     }
 
     /// Runs of the scope stop when the token is cancelled.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::{CancelToken, RunOptions};
+    /// let token = CancelToken::new();
+    /// token.cancel();
+    /// let half = Callback::of("half", |x: f64| x / 2.0);
+    /// let outcome = RunOptions::new().cancel(&token).run(|| vmap(&half).call((vec![1.0, 2.0],)));
+    /// assert!(outcome.is_err());
+    /// ```
     #[must_use]
     pub fn cancel(mut self, token: &CancelToken) -> Self {
         self.cancel = Some(token.clone());
@@ -121,6 +155,11 @@ impl RunOptions {
     }
 
     /// Calls `f`; every run it starts on this thread has these options, in place of those of an enclosing scope.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(elimap::RunOptions::new().run(|| 3), 3);
+    /// ```
     pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
         struct Restore(RunOptions);
         impl Drop for Restore {

@@ -56,6 +56,9 @@
 //!
 //! | JAX | here | differs |
 //! |---|---|---|
+//! | `jnp.complex128`, `jnp.bfloat16`, `1 + 2j` | `DType::C128`, `DType::BF16`, `Complex::new(1.0, 2.0)` of `elimap::num_complex` | as with `jax_enable_x64` |
+//! | `z.real`, `jnp.conj(z)`, `lax.complex(re, im)` | `z.real()`, `z.conj()`, `lax::complex(re, im)` | |
+//! | `jnp.fft.rfft(x, n, axis, norm)` | `fft::rfft(x, Some(n), axis, fft::Norm::Ortho)` | |
 //! | `x + y`, `x * 2`, `-x`, `x % y`, `x & y` | the same | `%` has the sign of the divisor, as in Python |
 //! | `x == y`, `x < y` | `x.equal(y)`, `x.less(y)` | Rust's comparisons return `bool` |
 //! | `x ** 2`, `x // y`, `x @ y` | `x.pow(2)`, `x.floor_divide(y)`, `x.matmul(y)` | |

@@ -25,9 +25,32 @@
 //!
 //! Arguments are one tuple, also a single one: `(x,)`.
 //!
-//! ```compile_fail
+//! ```compile_fail,E0277
 //! use elimap::prelude::*;
 //! let y = vmap(|x: Tensor| x * 2.0).call(vec![1.0, 2.0]);
+//! ```
+//!
+//! ```
+//! use elimap::prelude::*;
+//! let y = vmap(|x: Tensor| x * 2.0).call((vec![1.0, 2.0],))?;
+//! # ok(())
+//! ```
+//!
+//! A parameter that is a tuple is one argument, which is a tuple itself: `((x, y),)`. Two parameters are two.
+//!
+//! ```compile_fail,E0277
+//! use elimap::prelude::*;
+//! let f = vmap(|(x, y): (Tensor, Tensor)| x + y);
+//! let z = f.call((vec![1.0], vec![2.0]))?;
+//! # ok(())
+//! ```
+//!
+//! ```
+//! use elimap::prelude::*;
+//! let of_a_pair = vmap(|(x, y): (Tensor, Tensor)| x + y).call(((vec![1.0], vec![2.0]),))?;
+//! let of_two = vmap(|x: Tensor, y: Tensor| x + y).call((vec![1.0], vec![2.0]))?;
+//! assert_eq!(of_a_pair.to_vec::<f64>()?, of_two.to_vec::<f64>()?);
+//! # ok(())
 //! ```
 //!
 //! # `.. is not a function of the arguments ..`
@@ -45,6 +68,26 @@
 //! let by_value = vmap(|x: Tensor| x.sin()).call((vec![0.0],))?;
 //! let by_reference = vmap(|x: &Tensor| x.sin()).call((vec![0.0],))?;
 //! # Ok::<(), elimap::Error>(())
+//! ```
+//!
+//! More than twelve arguments go into a struct with `#[derive(Tree)]`, a tuple or a `Vec`.
+//!
+//! # `.. is not a function that can be called on the host`
+//!
+//! [`Callback::of`](crate::Callback::of) takes functions of up to eight parameters. With nine, let one of them be an array:
+//!
+//! ```compile_fail,E0277
+//! use elimap::prelude::*;
+//! type T = f64;
+//! let sum = |a: T, b: T, c: T, d: T, e: T, f: T, g: T, h: T, i: T| a + b + c + d + e + f + g + h + i;
+//! let sum = Callback::of("sum", sum);
+//! ```
+//!
+//! ```
+//! use elimap::prelude::*;
+//! let sum = Callback::of("sum", |all: [f64; 9]| all.iter().sum::<f64>());
+//! assert_eq!(sum.call(([1.0; 9],))?.item::<f64>()?, 9.0);
+//! # ok(())
 //! ```
 //!
 //! # `type annotations needed for Result<_, E>` (E0282, E0283)
@@ -71,7 +114,8 @@
 //!
 //! # `binary operation > cannot be applied to Tensor` (E0369), `expected bool, found Tensor` (E0308)
 //!
-//! Rust's comparisons answer with one `bool`, tensors with many, which are not known while a function is traced. Compare by method, and
+//! Rust's comparisons answer with one `bool`, tensors with many, which are not known while a function is traced. Compare by method
+//! (`greater`, `greater_equal`, `less`, `less_equal`, `equal`, `not_equal`), and
 //! choose with [`where_`](crate::where_) (both sides are computed) or [`cond`](crate::cond) (one branch runs):
 //!
 //! ```compile_fail,E0369
@@ -94,7 +138,7 @@
 //! # `cannot index into a value of type Tensor` (E0608)
 //!
 //! Rust's index expressions are places in memory. Index by method: [`Tensor::i`](crate::Tensor::i) takes what goes between
-//! numpy's brackets.
+//! numpy's brackets, [`Tensor::get`](crate::Tensor::get) is `x[k]`, and [`Tensor::index`](crate::Tensor::index) takes one entry of any axis, the axis first.
 //!
 //! ```compile_fail,E0608
 //! use elimap::prelude::*;
@@ -106,6 +150,8 @@
 //! use elimap::prelude::*;
 //! let x = arange(6).reshape([2, 3]);
 //! assert_eq!(x.i((.., -1)).to_vec::<i64>()?, [2, 5]);
+//! assert_eq!(x.get(1).to_vec::<i64>()?, [3, 4, 5]);
+//! assert_eq!(x.index(1, 0).to_vec::<i64>()?, [0, 3]);
 //! # Ok::<(), elimap::Error>(())
 //! ```
 //!

@@ -1,5 +1,12 @@
-//! Guides: for those who come from JAX, what the compiler means, and tutorials whose code is tested.
+//! Guides, all of whose code is tested.
+//!
+//! - [`tutorial_vmap`], [`tutorial_callbacks`], [`tutorial_control_flow`]: a first half hour.
+//! - [`cookbook`]: twelve small programs, each beside its twin in JAX.
+//! - [`for_jax_users`]: what you write there, what you write here, and what differs.
+//! - [`differentiation`]: gradients, Jacobians, derivatives of your own, and host functions among them.
+//! - [`if_the_compiler_says`]: what its messages mean here, and what to write.
 
+pub mod cookbook;
 pub mod differentiation;
 pub mod for_jax_users;
 pub mod if_the_compiler_says;

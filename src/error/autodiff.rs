@@ -29,6 +29,28 @@ pub enum AutodiffError {
         /// The type returned.
         ty: TensorType,
     },
+    /// A forward derivative with respect to complex numbers, which has no matrix of complex numbers.
+    #[error(
+        "{transform} requires real inputs, but {path} is {ty}; differentiate with respect to the parts, or use jvp or jacrev"
+    )]
+    ComplexInput {
+        /// The transform asked.
+        transform: &'static str,
+        /// Which input.
+        path: Path,
+        /// Its type.
+        ty: TensorType,
+    },
+    /// A reverse derivative of a complex number, which has two.
+    #[error(
+        "{transform} requires real outputs, but the function returns {ty}; return its real part, its imaginary part or its size, or use vjp"
+    )]
+    ComplexOutput {
+        /// The transform asked.
+        transform: &'static str,
+        /// The type returned.
+        ty: TensorType,
+    },
     /// A gradient of more or less than one number.
     #[error(
         "{transform} requires a function of one scalar result, but it returned {found}; sum the result, return the rest with has_aux, or use jacrev or vjp"

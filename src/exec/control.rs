@@ -3,8 +3,8 @@
 use smallvec::{SmallVec, smallvec};
 
 use super::RunContext;
-use super::plan::{Plan, ScanPlan, WhilePlan};
-use crate::array::{Array, Data, Element, TensorType, dispatch_dtype};
+use super::plan::{Plan, ScanPlan, TurnArg, WhilePlan};
+use crate::array::{Array, Data, dispatch_dtype};
 use crate::error::{Error, OpError, OpErrorKind};
 use crate::ops::{self, Outputs};
 use crate::program::ScatterApply;
@@ -19,6 +19,9 @@ pub(super) fn run_cond(
     let taken = index.scalar_index().clamp(0, branches.len() as i128 - 1);
     branches[taken as usize].run(operands, cx)
 }
+
+/// Arrays of at most this many bytes are copied so that the parts which a loop reads are in row-major order.
+const ORDERED_BYTES: usize = 1 << 24;
 
 fn any(pred: &Array) -> bool {
     match pred.data() {
@@ -75,11 +78,35 @@ pub(super) fn run_scan(
     let mut carry: Vec<Array> = operands[plan.num_consts..fixed].to_vec();
     let mut out = Vec::with_capacity(carry.len() + plan.ys.len());
     let mut memory = plan.body.memories.take();
-    let xs: SmallVec<[Array; 4]> = operands.drain(fixed..).collect();
+    let mut xs: SmallVec<[Array; 4]> = operands.drain(fixed..).collect();
+    for x in &mut xs {
+        // Put in order once, where that takes little memory, and not part by part.
+        if x.len() * x.dtype().size() <= ORDERED_BYTES {
+            *x = x.in_order();
+        }
+    }
     drop(operands);
     let xs = &xs[..];
     OpErrorKind::check_memory(&plan.ys).map_err(|kind| OpError::at("scan", kind, None))?;
-    let mut ys: Vec<Stack> = plan.ys.iter().map(Stack::new).collect();
+    if let Some(turns) = &plan.turns {
+        let args = turns.args.iter().map(|arg| match arg {
+            TurnArg::Const(k) => (consts[*k].clone(), false),
+            TurnArg::Mapped(k) => (xs[*k].clone(), true),
+            TurnArg::Literal(value) => (value.clone(), false),
+        });
+        let args: SmallVec<[(Array, bool); 4]> = args.collect();
+        let types = (&turns.call.results[..], &plan.ys[..]);
+        let order = (plan.length, plan.reverse);
+        let callback = &turns.call.callback;
+        return Ok(callback
+            .call_in_turn(&args, types, order, &cx.lanes, &cx.options)?
+            .into());
+    }
+    let mut ys: Vec<Array> = plan
+        .ys
+        .iter()
+        .map(|ty| Array::zeros(ty.dtype, &ty.shape))
+        .collect();
     if plan.length > 0
         && let Some(invariant) = &plan.invariant
     {
@@ -108,17 +135,14 @@ pub(super) fn run_scan(
             }
         }
         for (k, (stack, y)) in ys.iter_mut().zip(out.drain(plan.num_carry..)).enumerate() {
-            stack.put(i, &y);
+            stack.put_at(i, &y);
             plan.body
                 .give_back_result(plan.num_carry + k, y, &mut memory);
         }
         std::mem::swap(&mut carry, &mut out);
     }
     plan.body.memories.give_back(memory);
-    Ok(carry
-        .into_iter()
-        .chain(ys.into_iter().map(Stack::finish))
-        .collect())
+    Ok(carry.into_iter().chain(ys).collect())
 }
 
 /// Puts every element that updates meet, and each of those, through the update function.
@@ -153,45 +177,5 @@ pub(super) fn run_scatter(
     match failed {
         Some(error) => Err(error),
         None => Ok(smallvec![scattered]),
-    }
-}
-
-/// A result of a scan, filled one step at a time.
-struct Stack {
-    array: Array,
-}
-
-impl Stack {
-    fn new(ty: &TensorType) -> Self {
-        Stack {
-            array: Array::zeros(ty.dtype, &ty.shape),
-        }
-    }
-
-    fn put(&mut self, index: usize, value: &Array) {
-        fn copy<T: Element>(
-            to: &mut ndarray::ArcArray<T, ndarray::IxDyn>,
-            index: usize,
-            value: &Array,
-        ) {
-            if let Some(from) = T::unwrap_ref(value.data()) {
-                // The stack is this array's only holder, so nothing is copied here but the step.
-                let start = index * from.len();
-                if let (Some(to), Some(from)) = (to.as_slice_mut(), from.as_slice()) {
-                    to[start..start + from.len()].copy_from_slice(from);
-                    return;
-                }
-                to.index_axis_mut(ndarray::Axis(0), index).assign(from);
-            }
-        }
-        dispatch_dtype!(self.array.dtype(), T => {
-            if let Some(to) = T::unwrap_mut(self.array.data_mut()) {
-                copy::<T>(to, index, value);
-            }
-        });
-    }
-
-    fn finish(self) -> Array {
-        self.array
     }
 }

@@ -11,7 +11,7 @@
 
 use super::group::{Level, Space};
 use crate::array::DType;
-use crate::program::{Atom, DataOp, Op, Program, Reduce, Var};
+use crate::program::{Atom, BroadcastInDim, DataOp, Op, Program, Reduce, Var};
 
 /// What becomes one step.
 #[derive(Debug)]
@@ -23,17 +23,26 @@ pub(super) enum Unit {
 }
 
 /// What an equation is to groups.
-enum Kind {
+enum Kind<'a> {
     /// Element by element.
     Elementwise,
     /// A reduction of the axes from this one on.
     Reduction(usize),
     /// Moves elements about or repeats them.
-    View,
+    View(View<'a>),
     /// Not a member, but with no effect outside.
     Other,
     /// Runs programs or the host.
     Control,
+}
+
+/// Where a view's elements are.
+enum View<'a> {
+    /// In the order they were in.
+    Reshaped,
+    /// In that order, but repeated.
+    Repeated(&'a BroadcastInDim),
+    Elsewhere,
 }
 
 struct Group {
@@ -76,7 +85,7 @@ pub(super) fn units(program: &Program) -> Vec<Unit> {
         match fuser.kind(i) {
             Kind::Elementwise => fuser.elementwise(i),
             Kind::Reduction(split) => fuser.reduction(i, split),
-            Kind::View => fuser.view(i),
+            Kind::View(view) => fuser.view(i, &view),
             Kind::Other => fuser.other(i),
             Kind::Control => {
                 fuser.close_all();
@@ -102,13 +111,26 @@ pub(super) fn is_view(op: &Op) -> bool {
     )
 }
 
-impl Fuser<'_> {
-    fn kind(&self, i: usize) -> Kind {
-        let equation = &self.program.equations()[i];
+impl<'a> Fuser<'a> {
+    fn kind(&self, i: usize) -> Kind<'a> {
+        let program = self.program;
+        let equation = &program.equations()[i];
         let op = match &equation.op {
             Op::Data(op) => op,
             Op::Control(_) => return Kind::Control,
         };
+        // Blocks are computed in the types that have kernels.
+        let types = equation
+            .inputs
+            .iter()
+            .map(|x| self.program.atom_type(x).dtype);
+        let results = equation
+            .outputs
+            .iter()
+            .map(|&v| self.program.var_type(v).dtype);
+        if !types.chain(results).all(DType::has_kernels) && !is_view(&equation.op) {
+            return Kind::Other;
+        }
         match op {
             DataOp::Unary(_)
             | DataOp::Binary(_)
@@ -135,11 +157,9 @@ impl Fuser<'_> {
                     Kind::Other
                 }
             }
-            DataOp::BroadcastInDim(_)
-            | DataOp::Reshape(_)
-            | DataOp::Transpose(_)
-            | DataOp::Squeeze(_)
-            | DataOp::Slice(_) => Kind::View,
+            DataOp::Reshape(_) | DataOp::Squeeze(_) => Kind::View(View::Reshaped),
+            DataOp::BroadcastInDim(op) => Kind::View(View::Repeated(op)),
+            DataOp::Transpose(_) | DataOp::Slice(_) => Kind::View(View::Elsewhere),
             DataOp::Concatenate(_)
             | DataOp::Pad(_)
             | DataOp::Rev(_)
@@ -152,6 +172,7 @@ impl Fuser<'_> {
             | DataOp::Gather(_)
             | DataOp::Scatter(_)
             | DataOp::BitcastConvertType(_)
+            | DataOp::Fft(_)
             | DataOp::Sort(_)
             | DataOp::TopK(_)
             | DataOp::Cholesky(_)
@@ -236,7 +257,7 @@ impl Fuser<'_> {
         self.add(target, i, level);
     }
 
-    fn view(&mut self, i: usize) {
+    fn view(&mut self, i: usize, view: &View<'_>) {
         let program = self.program;
         let equation = &program.equations()[i];
         let Some((group, level)) = self.home(&equation.inputs[0]) else {
@@ -248,20 +269,16 @@ impl Fuser<'_> {
         let space = &self.groups[group].space;
         let split = space.split.unwrap_or(to.len());
         // What stays in place is another name for the same value.
-        let same = match (&equation.op, level) {
-            (Op::Data(DataOp::Reshape(_) | DataOp::Squeeze(_)), Some(Level::Row)) => {
-                space.level(to) == Some(Level::Row)
-            }
-            (Op::Data(DataOp::BroadcastInDim(op)), Some(Level::Row)) => {
+        let same = match (view, level) {
+            (_, None) | (View::Elsewhere, Some(_)) => false,
+            (View::Reshaped, Some(Level::Row)) => space.level(to) == Some(Level::Row),
+            (View::Repeated(op), Some(Level::Row)) => {
                 let outer = op.dims.iter().copied().take(split).eq(0..split);
                 let rest = op.dims.iter().skip(split).all(|&d| d >= split);
                 // A bare row has the outer axes and no others.
                 outer && rest && from.len() >= split && space.level(to).is_some()
             }
-            (Op::Data(DataOp::Reshape(_) | DataOp::BroadcastInDim(_)), Some(Level::Each)) => {
-                from == *to
-            }
-            _ => false,
+            (View::Reshaped | View::Repeated(_), Some(Level::Each)) => from == *to,
         };
         if same {
             self.add(group, i, level);

@@ -8,6 +8,7 @@
 mod control;
 mod fuse;
 mod group;
+mod indices;
 mod memory;
 mod plan;
 
@@ -134,6 +135,11 @@ impl Plan {
             Action::Fused(_) => Outputs::new(),
             Action::Data(op) => {
                 let outputs = ops::eval(op, &operands);
+                self.give_back(step, operands, memory);
+                outputs
+            }
+            Action::Indexed(op, wrap) => {
+                let outputs = ops::eval_indexed(op, &operands, *wrap);
                 self.give_back(step, operands, memory);
                 outputs
             }

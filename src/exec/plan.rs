@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use super::fuse::{self, Unit};
 use super::group::{Draft, Group};
+use super::indices;
 use super::memory::{Kind, Memories};
 use crate::array::{Array, DType, Shape, TensorType, memory};
 use crate::callback::CallbackKind;
@@ -79,6 +80,8 @@ pub(super) enum Action {
     Data(DataOp),
     /// One whose results are so large that memory is asked for first.
     LargeData(DataOp, Vec<TensorType>, Option<&'static Location<'static>>),
+    /// A gather or scatter that adds a number to negative indices, which lack the index vector's axis.
+    Indexed(DataOp, i64),
     HostCall(HostCall),
     /// A pure callback all of whose results are empty is not called (rule C19).
     Empty(SmallVec<[TensorType; 2]>),
@@ -122,6 +125,56 @@ pub(super) struct ScanPlan {
     pub(super) lanes: bool,
     /// The types of the stacked results.
     pub(super) ys: Vec<TensorType>,
+    /// The body, where it is one host call a lane and nothing else.
+    pub(super) turns: Option<Turns>,
+}
+
+/// A host call that a loop over lanes makes in each step, and does nothing else.
+#[derive(Debug)]
+pub(super) struct Turns {
+    pub(super) call: HostCall,
+    pub(super) args: Vec<TurnArg>,
+}
+
+/// What the host is given in a step.
+#[derive(Debug)]
+pub(super) enum TurnArg {
+    /// The loop's constant of this number.
+    Const(usize),
+    /// A part of the array of this number that the loop runs over.
+    Mapped(usize),
+    Literal(Array),
+}
+
+impl Turns {
+    /// None where a loop does anything else. `consts` are the loop's own, not those of its body.
+    fn new(body: &Program, consts: usize) -> Option<Self> {
+        let [equation] = body.equations() else {
+            return None;
+        };
+        let Op::Control(ControlOp::HostCall(call)) = &equation.op else {
+            return None;
+        };
+        let results = equation.outputs.iter().map(|&v| Atom::Var(v));
+        let calls_only = call.lanes.is_empty() && results.eq(body.outputs().iter().copied());
+        let empty = call.results.iter().all(|ty| ty.size() == 0);
+        if !calls_only || empty {
+            return None;
+        }
+        let args = equation.inputs.iter().map(|atom| match atom {
+            Atom::Literal(value, _) => Some(TurnArg::Literal(value.to_array())),
+            Atom::Var(var) => {
+                let number = body.inputs().iter().position(|input| input == var)?;
+                Some(match number.checked_sub(consts) {
+                    Some(number) => TurnArg::Mapped(number),
+                    None => TurnArg::Const(number),
+                })
+            }
+        });
+        let args = args.collect::<Option<_>>()?;
+        let call = call.clone();
+        Some(Turns { call, args })
+    }
 }
 
 /// A step before variables have slots.
@@ -235,14 +288,22 @@ fn draughts(program: &Program) -> Vec<Draught> {
                 if unread && fuse::is_view(&equation.op) {
                     continue;
                 }
+                let action =
+                    Action::new(&equation.op, program, &equation.outputs, equation.location);
+                let mut inputs = equation.inputs.to_vec();
+                let action = match action {
+                    Action::Data(op) => match indices::wrapped(program, &definitions, equation) {
+                        Some((raw, wrap)) => {
+                            inputs[1] = raw;
+                            Action::Indexed(op, wrap)
+                        }
+                        None => Action::Data(op),
+                    },
+                    other => other,
+                };
                 Draught {
-                    action: Action::new(
-                        &equation.op,
-                        program,
-                        &equation.outputs,
-                        equation.location,
-                    ),
-                    inputs: equation.inputs.to_vec(),
+                    action,
+                    inputs,
                     outputs: equation.outputs.clone(),
                 }
             }
@@ -417,6 +478,9 @@ fn while_step(
             given
         };
         for (old, new) in carry.iter().zip(&mut next) {
+            if old == new {
+                continue;
+            }
             let full = builder.atom_type(old);
             let mut emit = |op: Op, inputs: &[Atom], ty: TensorType| {
                 Atom::Var(builder.push(op, inputs.into(), [ty], None)[0])
@@ -475,6 +539,10 @@ impl Action {
             ControlOp::While(op) => Action::While(Box::new(WhilePlan::new(op))),
             ControlOp::Scan(op) => {
                 let (invariant, body) = hoisted(&op.body, op.num_consts);
+                let lanes_only = op.lanes && op.num_carry == 0 && invariant.is_none();
+                let turns = lanes_only
+                    .then(|| Turns::new(&body, op.num_consts))
+                    .flatten();
                 Action::Scan(Box::new(ScanPlan {
                     invariant,
                     body: Plan::new(&body),
@@ -483,6 +551,7 @@ impl Action {
                     num_carry: op.num_carry,
                     reverse: op.reverse,
                     lanes: op.lanes,
+                    turns,
                     ys: outputs[op.num_carry..]
                         .iter()
                         .map(|&v| program.var_type(v).clone())

@@ -1,4 +1,4 @@
-//! What `jax.numpy.fft` and `jax.scipy.fft` have for real numbers: frequencies, the order of spectra, and cosine transforms.
+//! What `jax.numpy.fft` and `jax.scipy.fft` have: Fourier transforms, frequencies, the order of spectra, and cosine transforms.
 //!
 //! ```
 //! use elimap::fft;
@@ -6,6 +6,13 @@
 //! assert_eq!(order.to_vec::<f64>()?, [-0.5, -0.25, 0.0, 0.25]);
 //! # Ok::<(), elimap::Error>(())
 //! ```
+
+mod transforms;
+
+pub use transforms::{
+    Norm, fft, fft2, fftn, hfft, ifft, ifft2, ifftn, ihfft, irfft, irfft2, irfftn, rfft, rfft2,
+    rfftn,
+};
 
 use std::f64::consts::PI;
 use std::panic::Location;
@@ -108,7 +115,7 @@ pub fn ifftshift(x: impl Into<Tensor>, axes: impl AxisList) -> Tensor {
 pub fn dct(x: impl Into<Tensor>, axis: isize, orthonormal: bool) -> Tensor {
     let x: Tensor = x.into();
     composed(Location::caller(), || {
-        let x = (if x.dtype().is_float() { x } else { x / 1.0 }).check()?;
+        let x = (if x.dtype().is_inexact() { x } else { x / 1.0 }).check()?;
         let at = resolve("dct", &[axis], x.rank(), Location::caller())?[0];
         let n = x.shape()[at];
         let cosines = (0..n * n).map(|place| {

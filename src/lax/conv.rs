@@ -2,6 +2,7 @@
 
 use super::refuse;
 use crate::error::Error;
+use crate::numpy::{ConvolveMode, inexact};
 use crate::program::DotDims;
 use crate::tensor::{TakeMode, Tensor, arange};
 
@@ -22,6 +23,15 @@ pub struct Conv {
 
 impl Conv {
     /// Windows one element apart, inside the operand, with axes `NC..`, `OI..`, `NC..`.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::lax::{Conv, conv};
+    /// let x = Tensor::from(vec![1.0, 2.0, 3.0, 4.0]).reshape([1, 1, -1]);
+    /// let sum_of_two = ones([1, 1, 2], DType::F64);
+    /// assert_eq!(conv(x, sum_of_two, &Conv::new(1))?.to_vec::<f64>()?, [3.0, 5.0, 7.0]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn new(spatial: usize) -> Self {
         let letters: String = "0123456789".chars().take(spatial).collect();
@@ -41,6 +51,15 @@ impl Conv {
     }
 
     /// How far apart windows start.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::lax::{Conv, conv};
+    /// let x = Tensor::from(vec![1.0, 2.0, 3.0, 4.0]).reshape([1, 1, -1]);
+    /// let sum_of_two = ones([1, 1, 2], DType::F64);
+    /// assert_eq!(conv(x, sum_of_two, &Conv::new(1).strides([2]))?.to_vec::<f64>()?, [3.0, 7.0]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn strides(mut self, strides: impl IntoIterator<Item = usize>) -> Self {
         self.strides = strides.into_iter().collect();
@@ -48,6 +67,15 @@ impl Conv {
     }
 
     /// How many zeros are put before and after each spatial axis; negative numbers take elements away.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::lax::{Conv, conv};
+    /// let x = Tensor::from(vec![1.0, 2.0, 3.0, 4.0]).reshape([1, 1, -1]);
+    /// let sum_of_two = ones([1, 1, 2], DType::F64);
+    /// assert_eq!(conv(x, sum_of_two, &Conv::new(1).padding([(1, 0)]))?.to_vec::<f64>()?, [1.0, 3.0, 5.0, 7.0]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn padding(mut self, padding: impl IntoIterator<Item = (i64, i64)>) -> Self {
         self.padding = padding.into_iter().collect();
@@ -70,6 +98,15 @@ impl Conv {
     }
 
     /// How far apart the operand's elements are pulled.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::lax::{Conv, conv};
+    /// let x = Tensor::from(vec![1.0, 2.0, 3.0, 4.0]).reshape([1, 1, -1]);
+    /// let sum_of_two = ones([1, 1, 2], DType::F64);
+    /// assert_eq!(conv(x, sum_of_two, &Conv::new(1).lhs_dilation([2]))?.to_vec::<f64>()?, [1.0, 2.0, 2.0, 3.0, 3.0, 4.0]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn lhs_dilation(mut self, dilation: impl IntoIterator<Item = usize>) -> Self {
         self.lhs_dilation = dilation.into_iter().collect();
@@ -77,6 +114,15 @@ impl Conv {
     }
 
     /// How far apart the kernel's elements are.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::lax::{Conv, conv};
+    /// let x = Tensor::from(vec![1.0, 2.0, 3.0, 4.0]).reshape([1, 1, -1]);
+    /// let sum_of_two = ones([1, 1, 2], DType::F64);
+    /// assert_eq!(conv(x, sum_of_two, &Conv::new(1).rhs_dilation([2]))?.to_vec::<f64>()?, [4.0, 6.0]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn rhs_dilation(mut self, dilation: impl IntoIterator<Item = usize>) -> Self {
         self.rhs_dilation = dilation.into_iter().collect();
@@ -361,4 +407,61 @@ pub fn conv_transpose(
         .lhs_dilation(strides.iter().copied())
         .strides(vec![1; strides.len()]);
     conv(x, kernel, &upsampled)
+}
+
+/// Sums of products of one array with another, reversed along all axes, at every shift: JAX's `scipy.signal.convolve` and `fftconvolve`.
+///
+/// One array must be at least as long as the other along every axis; there are as many axes as are wanted. Full convolutions have
+/// the sum of both lengths less one along each axis, `Same` the lengths of the first array, `Valid` those of what overlaps in
+/// full.
+///
+/// # Errors
+///
+/// [`OpErrorKind::InvalidParameter`](crate::OpErrorKind) for arrays of different ranks, without elements, or neither of which is
+/// the longer one along all axes.
+///
+/// ```
+/// use elimap::{lax, numpy::ConvolveMode};
+/// let a = ndarray::array![[1.0, 2.0], [3.0, 4.0]];
+/// let y = lax::convolve(&a, ndarray::array![[1.0, 10.0]], ConvolveMode::Full)?;
+/// assert_eq!(y.to_vec::<f64>()?, [1.0, 12.0, 20.0, 3.0, 34.0, 40.0]);
+/// # Ok::<(), elimap::Error>(())
+/// ```
+#[track_caller]
+pub fn convolve(
+    a: impl Into<Tensor>,
+    v: impl Into<Tensor>,
+    mode: ConvolveMode,
+) -> Result<Tensor, Error> {
+    let [a, v] = inexact([&a.into().check()?, &v.into().check()?]);
+    let fits = |x: &Tensor, y: &Tensor| x.shape().iter().zip(y.shape()).all(|(n, m)| n >= m);
+    let empty = a.shape().contains(&0) || v.shape().contains(&0);
+    if a.rank() != v.rank() || empty || !(fits(&a, &v) || fits(&v, &a)) {
+        let detail = format!(
+            "one of the arrays must be at least as long along every axis, and neither empty; got {} and {}",
+            a.ty(),
+            v.ty()
+        );
+        return Err(refuse("convolve", detail));
+    }
+    let own = v.shape().to_vec();
+    let (long, short) = if fits(&a, &v) { (a, v) } else { (v, a) };
+    let rank = long.rank();
+    let padding = short.shape().iter().zip(&own).map(|(&s, &o)| {
+        let (s, o) = (s as i64, o as i64);
+        match mode {
+            ConvolveMode::Valid => (0, 0),
+            ConvolveMode::Same => (s - 1 - (o - 1) / 2, s - o + (o - 1) / 2),
+            ConvolveMode::Full => (s - 1, s - 1),
+        }
+    });
+    let setup = Conv::new(rank).padding(padding);
+    let all: Vec<isize> = (0..rank as isize).collect();
+    let reversed = short.rev(all);
+    let out = conv(
+        long.expand_dims([0, 1]),
+        reversed.expand_dims([0, 1]),
+        &setup,
+    )?;
+    out.squeeze([0, 1]).check()
 }

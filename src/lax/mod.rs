@@ -9,13 +9,15 @@
 //! # Ok::<(), elimap::Error>(())
 //! ```
 
+mod apply;
 mod conv;
 mod numbers;
 mod scans;
 mod windows;
 
-pub use conv::{Conv, conv, conv_patches, conv_transpose};
-pub use numbers::{mulhi, reduce_precision};
+pub use apply::scatter_apply;
+pub use conv::{Conv, conv, conv_patches, conv_transpose, convolve};
+pub use numbers::{complex, mulhi, reduce_precision};
 pub use scans::{associative_scan, reduce, reduce_and, reduce_or, reduce_xor};
 pub use windows::{Windows, reduce_window, select_and_gather_add, select_and_scatter_add};
 

@@ -1,12 +1,32 @@
-//! Arithmetic below the number: upper halves of products and fewer bits.
+//! Numbers made of parts, and arithmetic below the number: upper halves of products and fewer bits.
 
 use std::panic::Location;
 
 use super::refuse;
 use crate::array::DType;
-use crate::numpy::{frexp, isnan, ldexp};
+use crate::numpy::{float, frexp, isnan, ldexp};
+use crate::program::BinaryOp;
 use crate::tensor::{Tensor, composed, where_};
 use crate::transform::custom_jvp;
+
+/// Complex numbers of these real and imaginary parts, which broadcast; both in `float32` or both in `float64`.
+///
+/// ```
+/// use elimap::{lax, num_complex::Complex};
+/// let z = lax::complex(vec![1.0, 2.0], 3.0);
+/// assert_eq!(z.to_vec::<Complex<f64>>()?, [Complex::new(1.0, 3.0), Complex::new(2.0, 3.0)]);
+/// # Ok::<(), elimap::Error>(())
+/// ```
+#[track_caller]
+#[must_use]
+pub fn complex(re: impl Into<Tensor>, im: impl Into<Tensor>) -> Tensor {
+    crate::tensor::binary(
+        BinaryOp::Complex,
+        &float(&re.into()),
+        &float(&im.into()),
+        Location::caller(),
+    )
+}
 
 /// The upper half of the product of two integers.
 ///
@@ -90,23 +110,31 @@ pub fn reduce_precision(x: impl Into<Tensor>, exponent_bits: u32, mantissa_bits:
             ));
         }
         let f = custom_jvp(move |x: Tensor| rounded(&x, exponent_bits, mantissa_bits));
-        let f = f.name("reduce_precision").def_jvp(move |(x,): (Tensor,), (dx,): (Tensor,)| {
-            (reduce_precision(&x, exponent_bits, mantissa_bits), dx)
-        });
+        let f = f
+            .name("reduce_precision")
+            .def_jvp(move |(x,): (Tensor,), (dx,): (Tensor,)| {
+                (reduce_precision(&x, exponent_bits, mantissa_bits), dx)
+            });
         f.call((x,))
     })
 }
 
 fn rounded(x: &Tensor, exponent_bits: u32, mantissa_bits: u32) -> Tensor {
-        let (mantissa, exponent) = frexp(x);
-        // The mantissa is below 1, so that one bit less stands before the point.
-        let scale = 2_f64.powi(mantissa_bits as i32 + 1);
-        let rounded = ldexp((mantissa * scale).round() / scale, &exponent);
-        let (_, reached) = frexp(&rounded);
-        let greatest = 1_i64 << (exponent_bits - 1);
-        let sign = where_(x.less(0.0), -1.0, 1.0).astype(x.dtype());
-        let out = where_(reached.greater(greatest), &sign * f64::INFINITY, &rounded);
-        let out = where_(reached.less(3 - greatest), &sign * 0.0, out);
-        let plain = x.is_finite() & x.not_equal(0.0) & !isnan(x);
-        where_(plain, out, x)
+    let given = x.dtype();
+    let x = &if given.is_half() {
+        x.astype(DType::F32)
+    } else {
+        x.clone()
+    };
+    let (mantissa, exponent) = frexp(x);
+    // The mantissa is below 1, so that one bit less stands before the point.
+    let scale = 2_f64.powi(mantissa_bits as i32 + 1);
+    let rounded = ldexp((mantissa * scale).round() / scale, &exponent);
+    let (_, reached) = frexp(&rounded);
+    let greatest = 1_i64 << (exponent_bits - 1);
+    let sign = where_(x.less(0.0), -1.0, 1.0).astype(x.dtype());
+    let out = where_(reached.greater(greatest), &sign * f64::INFINITY, &rounded);
+    let out = where_(reached.less(3 - greatest), &sign * 0.0, out);
+    let plain = x.is_finite() & x.not_equal(0.0) & !isnan(x);
+    where_(plain, out, x).astype(given)
 }

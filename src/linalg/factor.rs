@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use super::each;
+use super::{each, squared_size};
 use crate::array::DType;
 use crate::error::Error;
 use crate::tensor::{TakeMode, Tensor, Triangle, arange, composed, compositions, where_};
@@ -127,7 +127,7 @@ pub(super) fn lu_solve_transposed(factors: &Lu, b: &Tensor) -> Tensor {
     })
 }
 
-/// An orthogonal and an upper triangular factor by Householder's reflections: as many columns as the shorter side has, or with
+/// An orthogonal (unitary, of complex numbers) and an upper triangular factor by Householder's reflections: as many columns as the shorter side has, or with
 /// `complete` a square orthogonal factor.
 ///
 /// # Errors
@@ -159,18 +159,21 @@ fn one_qr(a: Tensor, complete: bool) -> Result<Vec<Tensor>, Error> {
         let column = a.index(1, k as isize);
         let head = column.index(0, k as isize);
         let below = where_(rows.greater(at), &column, 0.0);
-        let rest = below.square().sum(0);
-        // Nothing to reflect where all below is zero already.
-        let done = rest.equal(0.0);
-        let length = (head.square() + &rest).sqrt();
-        let target = where_(head.less(0.0), &length, -&length);
+        let rest = squared_size(&below).sum(0);
+        // Nothing to reflect where all below is zero already, and the diagonal is real.
+        let done = match head.dtype().is_complex() {
+            true => rest.equal(0.0) & head.imag().equal(0.0),
+            false => rest.equal(0.0),
+        };
+        let length = (squared_size(&head) + &rest).sqrt();
+        let target = where_(head.real().less(0.0), &length, -&length);
         let scale = where_(&done, 1.0, &head - &target);
         let v = where_(rows.equal(at), 1.0, below / scale);
         let tau = where_(&done, 0.0, (&target - &head) / where_(&done, 1.0, &target));
-        let row = v.expand_dims(0).matmul(&a);
-        a = &a - (&v * &tau).expand_dims(1) * row;
+        let row = v.conj().expand_dims(0).matmul(&a);
+        a = &a - (&v * tau.conj()).expand_dims(1) * row;
         let column = q.matmul(v.expand_dims(1));
-        q = &q - column * (v * tau).expand_dims(0);
+        q = &q - column * (v.conj() * tau).expand_dims(0);
     }
     let r = a.triu(0);
     let short = n.min(m);

@@ -1,11 +1,12 @@
 //! Eigenvalues and singular values by Jacobi's rotations.
 //!
 //! Each rotation makes one pair of rows and columns (or one pair of columns) orthogonal; sweeps over all pairs converge
-//! quadratically, and small singular values keep their digits (Demmel and Veselić 1992). The number of sweeps is fixed; five are enough for matrices of a few rows, and each further one squares what is left.
+//! quadratically, and small singular values keep their digits (Demmel and Veselić 1992). The number of sweeps is fixed; five are
+//! enough for matrices of a few rows, and each further one squares what is left.
 
 use std::panic::Location;
 
-use super::{each, square};
+use super::{each, square, squared_size};
 use crate::array::DType;
 use crate::error::{Error, OpError, OpErrorKind};
 use crate::tensor::{TakeMode, Tensor, fori_loop, where_};
@@ -35,15 +36,34 @@ fn rotation(a: &Tensor, b: &Tensor, c: &Tensor) -> [Tensor; 2] {
     [cos, sin]
 }
 
-/// Two rows turned into each other.
-fn turn(x: &Tensor, [p, q]: [&Tensor; 2], [cos, sin]: &[Tensor; 2]) -> Tensor {
-    let (a, b) = (x.take(p, 0, TakeMode::Clip), x.take(q, 0, TakeMode::Clip));
+/// The size of a complex entry and its direction, of modulus 1; a real entry is its own size.
+fn polar(c: Tensor) -> (Tensor, Option<Tensor>) {
+    if !c.dtype().is_complex() {
+        return (c, None);
+    }
+    let size = c.abs();
+    let flat = size.equal(0.0);
+    let direction = where_(&flat, 1.0, c / where_(&flat, 1.0, &size));
+    (size, Some(direction))
+}
+
+/// Two rows turned into each other, the second by a direction first.
+fn turn(
+    x: &Tensor,
+    [p, q]: [&Tensor; 2],
+    [cos, sin]: &[Tensor; 2],
+    direction: Option<&Tensor>,
+) -> Tensor {
+    let a = x.take(p, 0, TakeMode::Clip);
+    let b = x.take(q, 0, TakeMode::Clip);
+    let b = direction.map_or(b.clone(), |direction| b * direction);
     let first = &a * cos - &b * sin;
     let second = a * sin + b * cos;
     x.at(p).set(first).at(q).set(second)
 }
 
-/// Eigenvalues, ascending, and eigenvectors as columns, of symmetric matrices; of others the symmetric part counts.
+/// Eigenvalues, ascending, and eigenvectors as columns, of symmetric (of complex numbers: Hermitian) matrices; of others the symmetric
+/// part counts.
 ///
 /// # Errors
 ///
@@ -73,13 +93,18 @@ fn one_eigh(a: Tensor) -> Result<Vec<Tensor>, Error> {
         .def_jvp(|(a,): (Tensor,), (da,): (Tensor,)| {
             let found = one_eigh(a)?;
             let (w, v) = (&found[0], &found[1]);
-            let change = v.t().matmul(da).matmul(v);
+            let change = adjoint(v).matmul(da).matmul(v);
             let apart = w.expand_dims(0) - w.expand_dims(1);
             let turned = v.matmul(inverse_off_diagonal(apart) * &change);
-            let values = crate::numpy::diagonal(change, 0, 0, 1);
+            let values = crate::numpy::diagonal(change, 0, 0, 1).real();
             Ok::<_, Error>((found, vec![values, turned]))
         });
-    f.call(((&a + a.t()) * 0.5,))
+    f.call(((&a + adjoint(&a)) * 0.5,))
+}
+
+/// The conjugate transpose of one matrix.
+fn adjoint(a: &Tensor) -> Tensor {
+    a.t().conj()
 }
 
 /// One over each entry, and 0 on the diagonal.
@@ -92,7 +117,7 @@ fn rotated(a: Tensor) -> Result<Vec<Tensor>, Error> {
     let n = a.shape()[0];
     let vectors = crate::tensor::eye(n, n, 0, a.dtype());
     if n < 2 {
-        return Ok(vec![a.reshape([-1]), vectors]);
+        return Ok(vec![a.real().reshape([-1]), vectors]);
     }
     let [left, right] = pairs(n);
     let count = n * (n - 1) / 2;
@@ -108,14 +133,16 @@ fn rotated(a: Tensor) -> Result<Vec<Tensor>, Error> {
             let entry =
                 |i: &Tensor, j: &Tensor| a.take(i, 0, TakeMode::Clip).take(j, 0, TakeMode::Clip);
             let [p, q] = at;
-            let by = rotation(&entry(p, p), &entry(q, q), &entry(p, q));
-            let half = turn(&a, at, &by);
-            let a = turn(&half.t(), at, &by);
-            (a, turn(&rows, at, &by))
+            let (size, direction) = polar(entry(p, q));
+            let by = rotation(&entry(p, p).real(), &entry(q, q).real(), &size);
+            let half = turn(&a, at, &by, direction.as_ref());
+            let back = direction.map(|d| d.conj());
+            let a = turn(&half.t(), at, &by, back.as_ref()).t();
+            (a, turn(&rows, at, &by, back.as_ref()))
         },
         (a, vectors),
     )?;
-    let values = crate::numpy::diagonal(a, 0, 0, 1);
+    let values = crate::numpy::diagonal(a, 0, 0, 1).real();
     let order = values.argsort(0);
     let values = values.take(&order, 0, TakeMode::Clip);
     Ok(vec![
@@ -124,7 +151,7 @@ fn rotated(a: Tensor) -> Result<Vec<Tensor>, Error> {
     ])
 }
 
-/// The singular value decomposition `u diag(s) v^T` of matrices: `u`, the singular values from the greatest down, and `v^T`; as many
+/// The singular value decomposition `u diag(s) v^T` (`v^H`, of complex numbers) of matrices: `u`, the singular values from the greatest down, and `v^T`; as many
 /// columns as the shorter side has, or with `full` square factors.
 ///
 /// # Errors
@@ -167,30 +194,41 @@ fn one_svd(a: Tensor, full: bool) -> Result<Vec<Tensor>, Error> {
 
 fn svd_tangents(found: &[Tensor], da: &Tensor) -> Vec<Tensor> {
     let (u, s, vt) = (&found[0], &found[1], &found[2]);
-    let v = vt.t();
-    let change = u.t().matmul(da).matmul(&v);
+    let v = adjoint(vt);
+    let change = adjoint(u).matmul(da).matmul(&v);
     let (row, column) = (s.expand_dims(0), s.expand_dims(1));
     let apart = inverse_off_diagonal((&row + &column) * (&row - &column));
     let (right, left) = (&row * &change, &column * &change);
-    let mut du = u.matmul(&apart * (&right + right.t()));
-    let mut dv = v.matmul(apart * (&left + left.t()));
+    let mut inner = &apart * (&right + adjoint(&right));
+    if inner.dtype().is_complex() {
+        // The phases of singular vectors that belong to each other turn together.
+        let flat = s.equal(0.0);
+        let inverse = where_(&flat, 0.0, 1.0 / where_(&flat, 1.0, s));
+        inner = inner + (&change - adjoint(&change)) * 0.5 * crate::numpy::diag(inverse, 0);
+    }
+    let mut du = u.matmul(inner);
+    let mut dv = v.matmul(apart * (&left + adjoint(&left)));
     let (n, m) = (da.shape()[0], da.shape()[1]);
     if n > m {
         let outside = da.matmul(&v);
-        du = du + (&outside - u.matmul(u.t().matmul(&outside))) / &row;
+        du = du + (&outside - u.matmul(adjoint(u).matmul(&outside))) / &row;
     }
     if m > n {
-        let outside = da.t().matmul(u);
-        dv = dv + (&outside - v.matmul(v.t().matmul(&outside))) / &row;
+        let outside = adjoint(da).matmul(u);
+        dv = dv + (&outside - v.matmul(vt.matmul(&outside))) / &row;
     }
-    vec![du, crate::numpy::diagonal(change, 0, 0, 1), dv.t()]
+    vec![
+        du,
+        crate::numpy::diagonal(change, 0, 0, 1).real(),
+        adjoint(&dv),
+    ]
 }
 
 fn factors(a: Tensor, full: bool) -> Result<Vec<Tensor>, Error> {
     let (n, m) = (a.shape()[0], a.shape()[1]);
     if n < m {
-        let [u, s, vt] = tall_svd(a.t(), full)?;
-        return Ok(vec![vt.t().check()?, s, u.t().check()?]);
+        let [u, s, vt] = tall_svd(a.t().conj(), full)?;
+        return Ok(vec![vt.t().conj().check()?, s, u.t().conj().check()?]);
     }
     Ok(tall_svd(a, full)?.into())
 }
@@ -216,20 +254,24 @@ fn tall_svd(a: Tensor, full: bool) -> Result<[Tensor; 3], Error> {
                     rows.take(at[0], 0, TakeMode::Clip),
                     rows.take(at[1], 0, TakeMode::Clip),
                 );
-                let by = rotation(&x.square().sum(0), &y.square().sum(0), &(x * y).sum(0));
-                (turn(&rows, at, &by), turn(&vectors, at, &by))
+                let (size, direction) = polar((x.conj() * &y).sum(0));
+                let lengths = [x, y].map(|x| squared_size(&x).sum(0));
+                let by = rotation(&lengths[0], &lengths[1], &size);
+                let back = direction.map(|d| d.conj());
+                let turn = |x: &Tensor| turn(x, at, &by, back.as_ref());
+                (turn(&rows), turn(&vectors))
             },
             (rows, vectors),
         )?;
     }
-    let s = rows.square().sum(1).sqrt();
+    let s = squared_size(&rows).sum(1).sqrt();
     let order = (-&s).argsort(0);
     let read = |x: &Tensor| x.take(&order, 0, TakeMode::Clip);
-    let (rows, s, vt) = (read(&rows), read(&s), read(&vectors));
+    let (rows, s, vt) = (read(&rows), read(&s), read(&vectors).conj());
     // Columns of no length, and those a full factor lacks, are any that are orthogonal to the rest: reflections that make
     // the triangular factor diagonal give them, with signs to put right.
     let (q, r) = super::qr(rows.t(), full)?;
-    let signs = crate::numpy::diagonal(r, 0, 0, 1);
+    let signs = crate::numpy::diagonal(r, 0, 0, 1).real();
     let signs = where_(signs.less(0.0), -1.0, 1.0).astype(s.dtype());
     let signs = if full && n > m {
         crate::tensor::concatenate([signs, crate::tensor::ones(n - m, s.dtype())], 0)?
@@ -247,7 +289,7 @@ pub(super) fn longest(a: &Tensor) -> f64 {
 
 /// The relative accuracy of a floating type.
 pub(super) fn epsilon(a: &Tensor) -> f64 {
-    if a.dtype() == DType::F32 {
+    if a.dtype().real() == DType::F32 {
         f64::from(f32::EPSILON)
     } else {
         f64::EPSILON

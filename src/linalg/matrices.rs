@@ -103,14 +103,17 @@ compositions! {
         )?;
         Ok(out)
     }
-    /// Solves with a Cholesky factor: `a x = b` for `a = l l^T` where `lower`, else for `a = u^T u`.
+    /// Solves with a Cholesky factor: `a x = b` for `a = l l^T` where `lower`, else for `a = u^T u` (`l l^H` and `u^H u`, of complex
+    /// numbers).
     [cho_solve(ndarray::array![[2.0, 0.0], [1.0, 1.0]], vec![4.0, 3.0], true) => f64 [0.5, 1.0]]
     fn cho_solve(factor, b; lower: bool) {
         let vector = b.rank() + 1 == factor.rank();
         let b = if vector { b.expand_dims(-1) } else { b };
         let triangle = Triangle::LOWER.lower(lower);
-        let y = factor.triangular_solve(b, triangle.transpose_a(!lower));
-        let x = factor.triangular_solve(y, triangle.transpose_a(lower));
+        let adjoint = factor.conj();
+        let (first, second) = if lower { (&factor, &adjoint) } else { (&adjoint, &factor) };
+        let y = first.triangular_solve(b, triangle.transpose_a(!lower));
+        let x = second.triangular_solve(y, triangle.transpose_a(lower));
         Ok(if vector { x.squeeze(-1) } else { x })
     }
     /// Solves `a^T x = b` by LU factors.

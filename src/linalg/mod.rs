@@ -61,6 +61,15 @@ fn each(
     out.into_iter().map(unfold).collect()
 }
 
+/// The square of each element, of a complex one that of its size.
+fn squared_size(x: &Tensor) -> Tensor {
+    if x.dtype().is_complex() {
+        x.real().square() + x.imag().square()
+    } else {
+        x.square()
+    }
+}
+
 /// Checks that matrices are square, and returns their size.
 fn square(op: &'static str, a: &Tensor) -> Result<usize, Error> {
     match a.shape() {

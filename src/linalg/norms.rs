@@ -1,6 +1,7 @@
 //! Norms of vectors and matrices.
 
 use super::spectral::svdvals;
+use super::squared_size;
 use crate::special::float;
 use crate::tensor::{AxisList, Tensor, compositions};
 
@@ -44,7 +45,7 @@ compositions! {
         } else if p == f64::NEG_INFINITY {
             size.min(axes)
         } else if p == 0.0 {
-            x.not_equal(0.0).astype(x.dtype()).sum(axes)
+            x.not_equal(0.0).astype(x.dtype().real()).sum(axes)
         } else if p == 1.0 {
             size.sum(axes)
         } else if p == 2.0 {
@@ -59,7 +60,7 @@ compositions! {
         let x = float(&x);
         let pick = |sums: Tensor, least: bool| if least { sums.min(-1) } else { sums.max(-1) };
         Ok(match kind {
-            MatrixNorm::Frobenius => x.square().sum([-2, -1]).sqrt(),
+            MatrixNorm::Frobenius => squared_size(&x).sum([-2, -1]).sqrt(),
             MatrixNorm::Nuclear => svdvals(&x).sum(-1),
             MatrixNorm::Columns { least } => pick(x.abs().sum(-2), least),
             MatrixNorm::Rows { least } => pick(x.abs().sum(-1), least),

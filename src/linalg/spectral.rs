@@ -23,8 +23,8 @@ compositions! {
         let (u, s, vt) = svd(&a, false)?;
         let kept = s.greater(s.max(-1).expand_dims(-1) * rcond);
         let inverse = where_(&kept, 1.0 / where_(&kept, &s, 1.0), 0.0);
-        let v = crate::numpy::matrix_transpose(vt);
-        Ok((v * inverse.expand_dims(-2)).matmul(crate::numpy::matrix_transpose(u)))
+        let adjoint = |x: Tensor| crate::numpy::matrix_transpose(x).conj();
+        Ok((adjoint(vt) * inverse.expand_dims(-2)).matmul(adjoint(u)))
     }
     /// The number of singular values above rounding.
     [matrix_rank(ndarray::array![[1.0, 2.0], [2.0, 4.0]]) => i64 [1]]
@@ -70,7 +70,7 @@ compositions! {
 #[track_caller]
 pub fn polar(a: impl Into<Tensor>) -> Result<(Tensor, Tensor), Error> {
     let (u, s, vt) = svd(a, false)?;
-    let v = crate::numpy::matrix_transpose(&vt);
+    let v = crate::numpy::matrix_transpose(&vt).conj();
     let p = (v * s.expand_dims(-2)).matmul(&vt);
     Ok((u.matmul(vt).check()?, p.check()?))
 }

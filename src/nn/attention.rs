@@ -2,11 +2,12 @@
 
 use std::panic::Location;
 
+use crate::array::DType;
 use crate::special::float;
 use crate::tensor::{Tensor, composed, where_};
 
 /// Attention of queries `[.., T, N, H]` to keys and values `[.., S, K, H]`: each of N heads weighs the values by the softmax of
-/// its products with the keys, over the root of H. K divides N; `causal` hides later keys from earlier queries.
+/// its products with the keys, over the root of H, computed in `float32` as in JAX. K divides N; `causal` hides later keys from earlier queries.
 ///
 /// ```
 /// use elimap::prelude::*;
@@ -50,6 +51,8 @@ pub fn dot_product_attention(
         } else {
             scores
         };
-        Ok(front(&scores.softmax(-1).matmul(front(&v))))
+        // In float32 whatever the operands are, as JAX has it.
+        let weights = scores.astype(DType::F32).softmax(-1).astype(k.dtype());
+        Ok(front(&weights.matmul(front(&v))))
     })
 }

@@ -8,12 +8,36 @@ use crate::tensor::{Tensor, compositions, convert, where_};
 
 compositions! {
     numpy;
+    /// The real part of each element.
+    [real(vec![1.5]) => f64 [1.5]]
+    fn real(x;) { Ok(x.real()) }
+    /// The imaginary part of each element.
+    [imag(vec![1.5]) => f64 [0.0]]
+    fn imag(x;) { Ok(x.imag()) }
+    /// The complex conjugate of each element.
+    [conj(vec![1.5]) => f64 [1.5]]
+    fn conj(x;) { Ok(x.conj()) }
+    /// The angle of each element, in radians: 0 or pi for a real number.
+    [angle(vec![2.0, -1.0]) => f64 [0.0, std::f64::consts::PI]]
+    fn angle(x;) {
+        let x = float(&x);
+        Ok(x.imag().atan2(x.real()))
+    }
+    /// Whether each element has an imaginary part that is not zero.
+    [iscomplex(vec![1.5]) => bool [false]]
+    fn iscomplex(x;) { Ok(x.imag().not_equal(0)) }
+    /// Whether each element has an imaginary part of zero.
+    [isreal(vec![1.5]) => bool [true]]
+    fn isreal(x;) { Ok(x.imag().equal(0)) }
     /// Whether each element is NaN.
     [isnan(vec![1.0, f64::NAN]) => bool [false, true]]
-    fn isnan(x;) { if x.dtype().is_float() { Ok(x.not_equal(&x)) } else { Ok(crate::tensor::full(x.shape(), false)) } }
+    fn isnan(x;) { if x.dtype().is_inexact() { Ok(x.not_equal(&x)) } else { Ok(crate::tensor::full(x.shape(), false)) } }
     /// Whether each element is infinite.
     [isinf(vec![1.0, f64::INFINITY]) => bool [false, true]]
     fn isinf(x;) {
+        if x.dtype().is_complex() {
+            return Ok(isinf(x.real()) | isinf(x.imag()));
+        }
         if x.dtype().is_float() { Ok(x.abs().equal(f64::INFINITY)) } else { Ok(crate::tensor::full(x.shape(), false)) }
     }
     /// Whether each element is plus infinity.
@@ -29,6 +53,9 @@ compositions! {
     /// Whether each element is neither infinite nor NaN.
     [isfinite(vec![1.0, f64::NAN]) => bool [true, false]]
     fn isfinite(x;) {
+        if x.dtype().is_complex() {
+            return Ok(x.real().is_finite() & x.imag().is_finite());
+        }
         if x.dtype().is_float() { Ok(x.is_finite()) } else { Ok(crate::tensor::full(x.shape(), true)) }
     }
     /// Replaces NaN and the infinities; `None` for an infinity is the largest number of that sign.
@@ -37,7 +64,7 @@ compositions! {
         if !x.dtype().is_float() {
             return Ok(x);
         }
-        let largest = if x.dtype() == DType::F32 { f64::from(f32::MAX) } else { f64::MAX };
+        let largest = crate::array::Scalar::greatest(x.dtype());
         let out = where_(isnan(&x), nan, &x);
         let out = where_(isposinf(&out), posinf.unwrap_or(largest), out);
         Ok(where_(isneginf(&out), neginf.unwrap_or(-largest), out))
@@ -54,7 +81,7 @@ compositions! {
     /// The size of `x` with the sign of `y`.
     [copysign(vec![1.0, -2.0], -0.0) => f64 [-1.0, -2.0]]
     fn copysign(x, y;) {
-        let (x, y) = (float(&x), float(&y));
+        let [x, y] = crate::numpy::inexact([&x, &y]);
         let size = x.abs();
         Ok(where_(signbit(y), -&size, size))
     }
@@ -200,7 +227,7 @@ compositions! {
     /// Whether elements are equal up to `atol + rtol |y|`.
     [isclose(vec![1.0, 2.0], vec![1.0 + 1e-9, 2.1], 1e-5, 1e-8) => bool [true, false]]
     fn isclose(x, y; rtol: f64, atol: f64) {
-        if !x.dtype().is_float() && !y.dtype().is_float() {
+        if !x.dtype().is_inexact() && !y.dtype().is_inexact() {
             return Ok(x.equal(&y));
         }
         let close = (&x - &y).abs().less_equal(atol + rtol * y.abs());

@@ -68,7 +68,7 @@ pub(crate) fn inexact<const N: usize>(xs: [&Tensor; N]) -> [Tensor; N] {
 
 /// A tensor in the floating type it is computed in; weak types stay.
 pub(crate) fn float(x: &Tensor) -> Tensor {
-    if x.dtype().is_float() {
+    if x.dtype().is_inexact() {
         x.clone()
     } else {
         let [x] = inexact([x]);

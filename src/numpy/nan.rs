@@ -27,18 +27,18 @@ compositions! {
     /// The sum over axes, NaN counting as 0.
     [nansum(vec![1.0, f64::NAN], ..) => f64 [1.0]]
     fn nansum(x; axes: impl AxisList) {
-        if x.dtype().is_float() { Ok(where_(isnan(&x), 0.0, &x).sum(axes)) } else { Ok(x.sum(axes)) }
+        if x.dtype().is_inexact() { Ok(where_(isnan(&x), 0.0, &x).sum(axes)) } else { Ok(x.sum(axes)) }
     }
     /// The product over axes, NaN counting as 1.
     [nanprod(vec![2.0, f64::NAN], ..) => f64 [2.0]]
     fn nanprod(x; axes: impl AxisList) {
-        if x.dtype().is_float() { Ok(where_(isnan(&x), 1.0, &x).prod(axes)) } else { Ok(x.prod(axes)) }
+        if x.dtype().is_inexact() { Ok(where_(isnan(&x), 1.0, &x).prod(axes)) } else { Ok(x.prod(axes)) }
     }
     /// The greatest element over axes that is not NaN; NaN where there is none.
     [nanmax(vec![1.0, f64::NAN], ..) => f64 [1.0]]
     fn nanmax(x; axes: impl AxisList) {
         let axes = list(&x, &axes);
-        if !x.dtype().is_float() {
+        if !x.dtype().is_inexact() {
             return Ok(x.max(axes));
         }
         let out = where_(isnan(&x), f64::NEG_INFINITY, &x).max(axes.clone());
@@ -48,7 +48,7 @@ compositions! {
     [nanmin(vec![1.0, f64::NAN], ..) => f64 [1.0]]
     fn nanmin(x; axes: impl AxisList) {
         let axes = list(&x, &axes);
-        if !x.dtype().is_float() {
+        if !x.dtype().is_inexact() {
             return Ok(x.min(axes));
         }
         let out = where_(isnan(&x), f64::INFINITY, &x).min(axes.clone());
@@ -77,17 +77,17 @@ compositions! {
     /// Running sums along an axis, NaN counting as 0.
     [nancumsum(vec![1.0, f64::NAN, 2.0], 0) => f64 [1.0, 1.0, 3.0]]
     fn nancumsum(x; axis: isize) {
-        if x.dtype().is_float() { Ok(where_(isnan(&x), 0.0, &x).cumsum(axis, false)) } else { Ok(x.cumsum(axis, false)) }
+        if x.dtype().is_inexact() { Ok(where_(isnan(&x), 0.0, &x).cumsum(axis, false)) } else { Ok(x.cumsum(axis, false)) }
     }
     /// Running products along an axis, NaN counting as 1.
     [nancumprod(vec![2.0, f64::NAN, 3.0], 0) => f64 [2.0, 2.0, 6.0]]
     fn nancumprod(x; axis: isize) {
-        if x.dtype().is_float() { Ok(where_(isnan(&x), 1.0, &x).cumprod(axis, false)) } else { Ok(x.cumprod(axis, false)) }
+        if x.dtype().is_inexact() { Ok(where_(isnan(&x), 1.0, &x).cumprod(axis, false)) } else { Ok(x.cumprod(axis, false)) }
     }
     /// The position of the greatest element along an axis that is not NaN; -1 where there is none.
     [nanargmax(vec![1.0, f64::NAN, 3.0], 0) => i64 [2]]
     fn nanargmax(x; axis: isize) {
-        if !x.dtype().is_float() {
+        if !x.dtype().is_inexact() {
             return Ok(x.argmax(axis));
         }
         let out = where_(isnan(&x), f64::NEG_INFINITY, &x).argmax(axis);
@@ -96,7 +96,7 @@ compositions! {
     /// The position of the smallest element along an axis that is not NaN; -1 where there is none.
     [nanargmin(vec![1.0, f64::NAN, 3.0], 0) => i64 [0]]
     fn nanargmin(x; axis: isize) {
-        if !x.dtype().is_float() {
+        if !x.dtype().is_inexact() {
             return Ok(x.argmin(axis));
         }
         let out = where_(isnan(&x), f64::INFINITY, &x).argmin(axis);

@@ -66,7 +66,7 @@ compositions! {
     [polyint(vec![2.0, 2.0], 1) => f64 [1.0, 2.0, 0.0]]
     fn polyint(p; m: usize) {
         let mut p = atleast_1d(&p).check()?;
-        if !p.dtype().is_float() {
+        if !p.dtype().is_inexact() {
             p = p.astype(DType::F64);
         }
         for _ in 0..m {
@@ -78,7 +78,7 @@ compositions! {
     /// Angles along an axis with jumps of more than half a period taken out.
     [unwrap(vec![0.0, 2.0, 6.5], 6.0, 0) => f64 [0.0, 2.0, 0.5]]
     fn unwrap(x; period: f64, axis: isize) {
-        let x = if x.dtype().is_float() { x } else { x.astype(DType::F64) };
+        let x = if x.dtype().is_inexact() { x } else { x.astype(DType::F64) };
         let resolved = super::axis_of("unwrap", axis, x.rank())?;
         let n = x.shape()[resolved];
         let steps = super::diff(&x, 1, axis);

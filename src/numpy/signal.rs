@@ -63,9 +63,9 @@ compositions! {
     /// Sums of products of one vector with the other reversed, at every shift.
     [convolve(vec![1_i64, 2, 3], vec![1_i64, 10], numpy::ConvolveMode::Full) => f64 [1.0, 12.0, 23.0, 30.0]]
     fn convolve(a, v; mode: ConvolveMode) { convolved("convolve", &a, &v, mode) }
-    /// Sums of products of two vectors at every shift.
+    /// Sums of products of two vectors at every shift, the second conjugated.
     [correlate(vec![1_i64, 2, 3], vec![1_i64, 10], numpy::ConvolveMode::Valid) => f64 [21.0, 32.0]]
-    fn correlate(a, v; mode: ConvolveMode) { convolved("correlate", &a, &v.flip(0), mode) }
+    fn correlate(a, v; mode: ConvolveMode) { convolved("correlate", &a, &v.conj().flip(0), mode) }
     /// Values on the line between the points `(xp, fp)`, whose `xp` ascend; beyond them the first and last `fp`.
     [interp(vec![0.5, 9.0], vec![0.0, 1.0, 2.0], vec![0.0, 10.0, 20.0]) => f64 [5.0, 20.0]]
     fn interp(x, xp, fp;) {

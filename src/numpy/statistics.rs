@@ -187,7 +187,8 @@ compositions! {
         let wide = match x.dtype() {
             DType::U8 | DType::U16 | DType::U32 => x.astype(DType::U64),
             DType::Bool | DType::I8 | DType::I16 | DType::I32 => x.astype(DType::I64),
-            DType::I64 | DType::U64 | DType::F32 | DType::F64 => x,
+            DType::I64 | DType::U64 | DType::BF16 | DType::F16 => x,
+            DType::F32 | DType::F64 | DType::C64 | DType::C128 => x,
         };
         running(wide.cumsum(axis, false), axis, include_initial.then_some(0))
     }
@@ -238,7 +239,7 @@ compositions! {
         let x = if x.rank() < 2 { x.reshape([1, -1]) } else { x };
         let n = x.shape()[1] as f64 - ddof as f64;
         let centred = &x - x.mean(1).expand_dims(1);
-        let out = centred.matmul(centred.t()) / n;
+        let out = centred.matmul(centred.t().conj()) / n;
         Ok(if out.shape() == [1, 1] { out.reshape([]) } else { out })
     }
     /// Correlations of the rows of a matrix.

@@ -2,7 +2,7 @@
 
 use smallvec::smallvec;
 
-use crate::array::{Array, DType, Shape, TensorType};
+use crate::array::{Array, DType, Shape, TensorType, without_kernels};
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::derivative::without_derivative;
 use crate::ops::rule::{Batched, DataRules, Emit, Outputs, Rules, expect_operands, front_batch};
@@ -16,6 +16,11 @@ impl Rules for BitcastConvertType {
         let refuse = |detail: &str| Err(OpErrorKind::dtypes([&inputs[0]], detail));
         if (from == DType::Bool) != (to == DType::Bool) {
             return refuse("truth values have no bits to read as numbers; convert with astype");
+        }
+        if from.is_complex() || to.is_complex() {
+            return refuse(
+                "complex numbers are no runs of bits; take their parts with real and imag",
+            );
         }
         let mut shape: Shape = inputs[0].shape.clone();
         if from.size() > to.size() {
@@ -67,6 +72,7 @@ macro_rules! numbers {
             match x.dtype() {
                 DType::Bool => x.elements::<bool>().iter().map(|&b| u8::from(b)).collect(),
                 $(DType::$variant => x.elements::<$ty>().iter().flat_map(|e| e.to_le_bytes()).collect(),)*
+                DType::BF16 | DType::F16 | DType::C64 | DType::C128 => without_kernels(),
             }
         }
 
@@ -82,6 +88,7 @@ macro_rules! numbers {
                     };
                     Array::from_elements(shape, bytes.chunks_exact(size_of::<$ty>()).map(element).collect())
                 })*
+                DType::BF16 | DType::F16 | DType::C64 | DType::C128 => without_kernels(),
             }
         }
     };

@@ -4,10 +4,14 @@ mod derivative;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use ndarray::{ArcArray, IxDyn};
 use smallvec::smallvec;
 
-use crate::array::{Array, DType, Data, TensorType, dispatch, owned};
+use crate::array::{
+    Array, DType, Data, Element, TensorType, dispatch_kernel, owned, without_kernels,
+};
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::elementwise::elements;
 use crate::ops::math::{Arith, Float, Number};
@@ -87,7 +91,10 @@ fn running(op: &Cumulative, x: &Array) -> Array {
     } = op;
     match kind {
         CumulativeOp::Sum | CumulativeOp::Prod => match x.data() {
-            Data::Bool(_) => unreachable!("the type rule of {} does not admit bool", kind.name()),
+            Data::BF16(_) | Data::F16(_) | Data::C64(_) | Data::C128(_) => without_kernels(),
+            Data::Bool(_) => {
+                unreachable!("the type rule of {} does not admit bool", kind.name())
+            }
             Data::U8(a) => scan_number(kind, a, axis, reverse),
             Data::U16(a) => scan_number(kind, a, axis, reverse),
             Data::U32(a) => scan_number(kind, a, axis, reverse),
@@ -99,11 +106,15 @@ fn running(op: &Cumulative, x: &Array) -> Array {
             Data::F32(a) => scan_number(kind, a, axis, reverse),
             Data::F64(a) => scan_number(kind, a, axis, reverse),
         },
-        CumulativeOp::Max => dispatch!(x.data(), a => scan(a, axis, reverse, Arith::max)),
-        CumulativeOp::Min => dispatch!(x.data(), a => scan(a, axis, reverse, Arith::min)),
+        CumulativeOp::Max => {
+            dispatch_kernel!(x.data(), a => scan(x.shape(), elements(a), axis, reverse, Arith::max))
+        }
+        CumulativeOp::Min => {
+            dispatch_kernel!(x.data(), a => scan(x.shape(), elements(a), axis, reverse, Arith::min))
+        }
         CumulativeOp::LogSumExp => match x.data() {
-            Data::F32(a) => scan(a, axis, reverse, Float::log_add_exp),
-            Data::F64(a) => scan(a, axis, reverse, Float::log_add_exp),
+            Data::F32(a) => scan(x.shape(), elements(a), axis, reverse, Float::log_add_exp),
+            Data::F64(a) => scan(x.shape(), elements(a), axis, reverse, Float::log_add_exp),
             _ => unreachable!("the type rule of {} admits floats only", kind.name()),
         },
     }
@@ -111,18 +122,23 @@ fn running(op: &Cumulative, x: &Array) -> Array {
 
 fn scan_number<T: Number>(kind: CumulativeOp, a: &Typed<T>, axis: usize, reverse: bool) -> Array {
     if kind == CumulativeOp::Prod {
-        scan(a, axis, reverse, T::mul)
+        scan(a.shape(), elements(a), axis, reverse, T::mul)
     } else {
-        scan(a, axis, reverse, T::add)
+        scan(a.shape(), elements(a), axis, reverse, T::add)
     }
 }
 
 /// Every prefix (or, reversed, every suffix) along `axis` folded with `f`.
-fn scan<T: Arith>(array: &Typed<T>, axis: usize, reverse: bool, f: impl Fn(T, T) -> T) -> Array {
-    let shape = array.shape();
+pub(super) fn scan<T: Element>(
+    shape: &[usize],
+    elements: Cow<'_, [T]>,
+    axis: usize,
+    reverse: bool,
+    f: impl Fn(T, T) -> T,
+) -> Array {
     let inner: usize = shape[axis + 1..].iter().product();
     let block = shape[axis] * inner;
-    let mut out = owned(elements(array));
+    let mut out = owned(elements);
     if block > 0 {
         for block in out.chunks_exact_mut(block) {
             if inner == 1 {

@@ -22,7 +22,7 @@ use crate::program::{
 
 /// The types that have tangents.
 pub(crate) fn floats(types: &[TensorType]) -> impl Iterator<Item = &TensorType> {
-    types.iter().filter(|ty| ty.dtype.is_float())
+    types.iter().filter(|ty| ty.dtype.is_inexact())
 }
 
 /// What the rule of a [`CustomJvpCall`] takes and returns.
@@ -68,7 +68,7 @@ fn merged(body: &BatchedBody, rule: Option<&BatchedBody>) -> Vec<bool> {
     let Some(rule) = rule else { return flags };
     let float = |k: &usize| {
         let ty = body.builder.atom_type(&body.outputs[*k].atom);
-        ty.dtype.is_float()
+        ty.dtype.is_inexact()
     };
     let tangents = (0..flags.len()).filter(float);
     let places: Vec<usize> = (0..flags.len()).chain(tangents).collect();
@@ -119,7 +119,7 @@ impl Rules for CustomJvpCall {
         let body = cx.batch_program(&self.program, &dims)?;
         // Tangents are batched as their arguments are.
         let args = self.program.input_types();
-        let tangents = (self.num_consts..dims.len()).filter(|&k| args[k].dtype.is_float());
+        let tangents = (self.num_consts..dims.len()).filter(|&k| args[k].dtype.is_inexact());
         let rule_dims: Vec<BatchDim> = dims
             .iter()
             .copied()
@@ -138,7 +138,7 @@ impl Rules for CustomJvpCall {
             .output_types()
             .iter()
             .zip(&flags)
-            .filter_map(|(ty, &b)| ty.dtype.is_float().then_some(b))
+            .filter_map(|(ty, &b)| ty.dtype.is_inexact().then_some(b))
             .collect();
         let rule_flags = [&flags[..], &floating].concat();
         let rule = self.rule.map(|_| {
@@ -236,7 +236,7 @@ impl Rules for CustomVjpCall {
         let lanes = Lanes {
             args: self.program.input_types()[self.num_consts..]
                 .iter()
-                .map(|ty| ty.dtype.is_float())
+                .map(|ty| ty.dtype.is_inexact())
                 .zip(dims[self.num_consts..].iter().copied())
                 .filter_map(|(float, dim)| float.then_some(dim))
                 .collect(),
@@ -244,7 +244,7 @@ impl Rules for CustomVjpCall {
             cotangents: outputs
                 .iter()
                 .zip(&flags)
-                .filter_map(|(ty, &b)| ty.dtype.is_float().then_some(b))
+                .filter_map(|(ty, &b)| ty.dtype.is_inexact().then_some(b))
                 .collect(),
             dims,
             num_consts: self.num_consts,

@@ -269,6 +269,13 @@ fn dot<T: Arith>(
     }
     let lhs_groups = [left.batch, &lhs_free, left.contract];
     let rhs_groups = [right.batch, right.contract, &rhs_free];
+    let sizes = Sizes { m, k, n };
+    // Where strides say all there is to say, no views are made.
+    if let Some(kernel) = kernel.filter(|_| m > 1 && n > 1)
+        && let (Some(lhs), Some(rhs)) = (strided(lhs, lhs_groups), strided(rhs, rhs_groups))
+    {
+        return matrix_product(kernel, sizes, (lhs, rhs), &shape, out);
+    }
     let (lhs, rhs) = (grouped(lhs, lhs_groups), grouped(rhs, rhs_groups));
     let lhs = merged(&lhs, lhs_groups, (batch, m, k));
     let rhs = merged(&rhs, rhs_groups, (batch, k, n));
@@ -278,19 +285,62 @@ fn dot<T: Arith>(
         return Array::from_elements(&shape.concat(), out);
     };
     let (lhs, rhs) = (in_memory(&lhs), in_memory(&rhs));
-    let (lhs, rhs) = (lhs.matrices(), rhs.matrices());
+    let sides = (lhs.matrices(), rhs.matrices());
+    matrix_product(kernel, sizes, sides, &shape, out)
+}
+
+/// The products of matrices; `shape` is that of the result, in three groups of axes.
+fn matrix_product<T: Arith>(
+    kernel: MatrixKernel<T>,
+    sizes: Sizes,
+    (lhs, rhs): (Matrices<'_, T>, Matrices<'_, T>),
+    shape: &[Shape; 3],
+    mut out: Vec<T>,
+) -> Array {
+    let Sizes { m, k, n } = sizes;
     // The kernel wants rows of the right matrix. Where that has columns, the product is computed transposed if that spares the larger copy.
     if rhs.column != 1 && (lhs.row == 1 || m <= n) {
         let sizes = Sizes { m: n, k, n: m };
         kernel(sizes, rhs.transposed(), lhs.transposed(), &mut out);
         let [batch, rows, columns] = shape;
         let (b, r, c) = (batch.len(), rows.len(), columns.len());
-        let out = Array::from_elements(&[batch, columns, rows].concat(), out);
+        let out = Array::from_elements(&[&batch[..], &columns[..], &rows[..]].concat(), out);
         let axes: Shape = (0..b).chain(b + c..b + c + r).chain(b..b + c).collect();
         return out.permute(&axes);
     }
-    kernel(Sizes { m, k, n }, lhs, rhs, &mut out);
+    kernel(sizes, lhs, rhs, &mut out);
     Array::from_elements(&shape.concat(), out)
+}
+
+/// An operand as a stack of matrices, where one slice of memory holds it and each group of axes is as good as one axis.
+fn strided<'a, T: Arith>(array: &'a Typed<T>, groups: [&[usize]; 3]) -> Option<Matrices<'a, T>> {
+    let (lengths, strides) = (array.shape(), array.strides());
+    let distance = |group: &[usize]| {
+        // Of the innermost axis; along axes of length 1 any distance is right.
+        let (mut innermost, mut span) = (1, None);
+        for &axis in group.iter().rev().filter(|&&axis| lengths[axis] != 1) {
+            let stride = usize::try_from(strides[axis]).ok()?;
+            match span {
+                None => innermost = stride,
+                Some(span) if span != stride => return None,
+                Some(_) => {}
+            }
+            span = Some(stride * lengths[axis]);
+        }
+        Some(innermost)
+    };
+    let [stack, row, column] = [
+        distance(groups[0])?,
+        distance(groups[1])?,
+        distance(groups[2])?,
+    ];
+    let elements = array.as_slice().or_else(|| array.as_slice_memory_order())?;
+    [row, column].contains(&1).then_some(Matrices {
+        elements,
+        stack,
+        row,
+        column,
+    })
 }
 
 /// A stack of matrices in one slice of memory, copied where it is not.

@@ -8,6 +8,7 @@ mod batch;
 mod block;
 mod derivative;
 mod kernels;
+mod rows;
 mod select;
 mod slices;
 #[cfg(test)]
@@ -19,7 +20,10 @@ use smallvec::smallvec;
 use kernels::{map, map_slices, zip, zip_slices};
 use slices::{binary_slice, unary_slice};
 
-use crate::array::{Array, DType, Data, Element, TensorType, dispatch, dispatch_dtype};
+use crate::array::{
+    Array, DType, Data, Element, TensorType, dispatch_kernel, dispatch_kernel_dtype,
+    without_kernels,
+};
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::math::{Arith, Bits, ConvertFrom, Float, Integer, Number, square};
 use crate::ops::rule::{Batched, DataRules, Emit, Outputs, Rules, expect_operands, unary_batch};
@@ -32,6 +36,7 @@ pub(crate) use block::{
 };
 pub(crate) use derivative::share_of;
 pub(crate) use kernels::elements;
+pub(crate) use rows::{RowOp, with_rows};
 pub(crate) use slices::Operand;
 
 type Typed<T> = ArcArray<T, IxDyn>;
@@ -42,7 +47,14 @@ enum Takes {
     Any,
     Numbers,
     Integers,
+    /// Numbers with an order.
+    Real,
+    Ordered,
+    Inexact,
     Floats,
+    Complex,
+    /// The types of the parts of complex numbers.
+    Parts,
     Bits,
 }
 
@@ -52,8 +64,13 @@ impl Takes {
             Takes::Any => true,
             Takes::Numbers => dtype != DType::Bool,
             Takes::Integers => dtype.is_integer(),
+            Takes::Real => dtype.is_integer() || dtype.is_float(),
+            Takes::Ordered => !dtype.is_complex(),
+            Takes::Inexact => dtype.is_inexact(),
             Takes::Floats => dtype.is_float(),
-            Takes::Bits => !dtype.is_float(),
+            Takes::Complex => dtype.is_complex(),
+            Takes::Parts => matches!(dtype, DType::F32 | DType::F64),
+            Takes::Bits => !dtype.is_inexact(),
         }
     }
 
@@ -65,7 +82,22 @@ impl Takes {
                 "integers or floats are taken; convert bool to an integer type first, or use `not` or `xor`"
             }
             Takes::Integers => "integers are taken; convert the operand to an integer type first",
+            Takes::Real => {
+                "integers or floats are taken; take the parts of complex numbers, convert bool first"
+            }
+            Takes::Ordered => {
+                "real numbers are taken, which have an order; compare the parts or the sizes of complex numbers"
+            }
+            Takes::Inexact => {
+                "floats and complex numbers are taken; convert the operand to float32 or float64 first"
+            }
             Takes::Floats => "floats are taken; convert the operand to float32 or float64 first",
+            Takes::Parts => {
+                "float32 and float64 are taken; convert both operands to one of them first"
+            }
+            Takes::Complex => {
+                "complex numbers are taken; convert the operand to complex64 or complex128 first"
+            }
             Takes::Bits => "bool or integers are taken; convert the operand first",
         }
     }
@@ -78,22 +110,14 @@ fn unary_takes(kind: UnaryOp) -> Takes {
         U::Neg | U::Abs | U::Sign | U::Square => Takes::Numbers,
         U::Not => Takes::Bits,
         U::PopulationCount | U::Clz => Takes::Integers,
-        U::Floor
-        | U::Ceil
-        | U::RoundHalfAway
-        | U::RoundHalfEven
-        | U::Exp
-        | U::Exp2
-        | U::Log
-        | U::Log1p
-        | U::Expm1 => Takes::Floats,
-        U::Sin | U::Cos | U::Tan | U::Asin | U::Acos | U::Atan | U::Sinh | U::Cosh | U::Tanh => {
-            Takes::Floats
-        }
-        U::Asinh | U::Acosh | U::Atanh | U::Logistic | U::Sqrt | U::Rsqrt | U::Cbrt => {
-            Takes::Floats
-        }
+        U::Floor | U::Ceil | U::RoundHalfAway | U::RoundHalfEven | U::Cbrt => Takes::Floats,
         U::Erf | U::Erfc | U::ErfInv | U::Lgamma | U::Digamma | U::IsFinite => Takes::Floats,
+        U::Exp | U::Exp2 | U::Expm1 | U::Log | U::Log1p | U::Logistic | U::Sqrt | U::Rsqrt => {
+            Takes::Inexact
+        }
+        U::Sin | U::Cos | U::Tan | U::Asin | U::Acos | U::Atan => Takes::Inexact,
+        U::Sinh | U::Cosh | U::Tanh | U::Asinh | U::Acosh | U::Atanh => Takes::Inexact,
+        U::Real | U::Imag | U::Conj => Takes::Complex,
     }
 }
 
@@ -102,11 +126,12 @@ fn binary_takes(kind: BinaryOp) -> Takes {
     use BinaryOp as B;
     match kind {
         // Of bool, `add` is or and `mul` is and, as `+` and `*` have it in JAX (N17).
-        B::Add | B::Mul | B::Max | B::Min | B::Eq | B::Ne | B::Lt | B::Le | B::Gt | B::Ge => {
-            Takes::Any
-        }
-        B::Sub | B::Div | B::Rem | B::Pow => Takes::Numbers,
+        B::Add | B::Mul | B::Max | B::Min | B::Eq | B::Ne => Takes::Any,
+        B::Lt | B::Le | B::Gt | B::Ge => Takes::Ordered,
+        B::Sub | B::Div | B::Pow => Takes::Numbers,
+        B::Rem => Takes::Real,
         B::Atan2 | B::Nextafter | B::Polygamma => Takes::Floats,
+        B::Complex => Takes::Parts,
         B::And | B::Or | B::Xor => Takes::Bits,
         B::ShiftLeft | B::ShiftRightArithmetic | B::ShiftRightLogical => Takes::Integers,
     }
@@ -127,10 +152,11 @@ impl Rules for Unary {
         if !takes.admits(x.dtype) {
             return Err(OpErrorKind::dtypes(inputs, takes.detail()));
         }
-        Ok(smallvec![if kind == UnaryOp::IsFinite {
-            x.with_dtype(DType::Bool)
-        } else {
-            x.clone()
+        Ok(smallvec![match kind {
+            UnaryOp::IsFinite => x.with_dtype(DType::Bool),
+            UnaryOp::Abs | UnaryOp::Real | UnaryOp::Imag =>
+                x.with_dtype(x.dtype.real()).with_weak(x.weak),
+            _ => x.clone(),
         }])
     }
 
@@ -145,6 +171,10 @@ impl Rules for Unary {
             }
             UnaryOp::RoundHalfEven => {
                 shown.show("rounding_method", "1");
+            }
+            UnaryOp::Conj => {
+                let dtype = shown.results.first().map_or(DType::C128, |ty| ty.dtype);
+                shown.show("input_dtype", dtype);
             }
             _ => {}
         }
@@ -164,6 +194,9 @@ impl Rules for Unary {
                 },
             )?)
         } else {
+            if name == UnaryOp::Conj.name() {
+                given.dtype("input_dtype")?;
+            }
             UnaryOp::from_name(name)
         };
         kind.map(Op::from).ok_or_else(|| given.unknown_operation())
@@ -211,10 +244,10 @@ impl Rules for Binary {
             weak: x.weak && y.weak,
             shape,
         };
-        addressable(if is_comparison(kind) {
-            ty.with_dtype(DType::Bool)
-        } else {
-            ty
+        addressable(match kind {
+            _ if is_comparison(kind) => ty.with_dtype(DType::Bool),
+            BinaryOp::Complex => ty.with_dtype(x.dtype.complex()).with_weak(ty.weak),
+            _ => ty,
         })
     }
 
@@ -312,7 +345,7 @@ impl DataRules for ConvertElementType {
 
 /// The end of every branch that [`unary_takes`] and [`binary_takes`] exclude.
 #[cold]
-fn excluded(name: &str, dtype: DType) -> ! {
+pub(super) fn excluded(name: &str, dtype: DType) -> ! {
     unreachable!("the type rule of {name} does not admit {dtype}")
 }
 
@@ -330,6 +363,7 @@ pub(crate) fn eval_unary(kind: UnaryOp, x: &Array) -> Array {
         Data::I16(a) => unary_integer(kind, a),
         Data::I32(a) => unary_integer(kind, a),
         Data::I64(a) => unary_integer(kind, a),
+        Data::BF16(_) | Data::F16(_) | Data::C64(_) | Data::C128(_) => without_kernels(),
         Data::F32(a) => unary_float(kind, a),
         Data::F64(a) => unary_float(kind, a),
     }
@@ -406,7 +440,9 @@ fn binary_common<T: Arith>(kind: BinaryOp, a: &Typed<T>, b: &Typed<T>) -> Option
         // The same loops with the operands exchanged.
         B::Gt => zip(b, a, less),
         B::Ge => zip(b, a, less_or_equal),
-        B::Sub | B::Div | B::Rem | B::Pow | B::Atan2 | B::Nextafter | B::Polygamma => return None,
+        B::Sub | B::Div | B::Rem | B::Pow | B::Atan2 | B::Nextafter | B::Polygamma | B::Complex => {
+            return None;
+        }
         B::And | B::Or | B::Xor | B::ShiftLeft | B::ShiftRightArithmetic | B::ShiftRightLogical => {
             return None;
         }
@@ -488,6 +524,7 @@ pub(crate) fn eval_integer_pow(y: i32, x: &Array) -> Array {
         Data::I16(a) => power(a, y),
         Data::I32(a) => power(a, y),
         Data::I64(a) => power(a, y),
+        Data::BF16(_) | Data::F16(_) | Data::C64(_) | Data::C128(_) => without_kernels(),
         Data::F32(a) => power(a, y),
         Data::F64(a) => power(a, y),
     }
@@ -500,5 +537,5 @@ pub(crate) fn eval_convert(dtype: DType, x: &Array) -> Array {
     if x.dtype() == dtype {
         return x.clone();
     }
-    dispatch!(x.data(), a => dispatch_dtype!(dtype, T => convert::<_, T>(a)))
+    dispatch_kernel!(x.data(), a => dispatch_kernel_dtype!(dtype, T => convert::<_, T>(a)))
 }

@@ -4,6 +4,7 @@
 //! bounds is filled with the element type's out-of-band value (rule N22) or moved inside.
 
 mod derivative;
+pub(super) mod positions;
 pub(super) mod window;
 
 use smallvec::{SmallVec, smallvec};
@@ -12,10 +13,12 @@ use std::borrow::Cow;
 use ndarray::{ArcArray, IxDyn};
 
 pub(super) use derivative::zero_fill;
+use positions::Positions;
 use window::{Addressing, Windows, row_major_strides};
 
 use crate::array::{
-    Array, DType, Element, Scalar, Shape, ShapeTuple, TensorType, buffer, dispatch, row_major,
+    Array, DType, Element, Scalar, Shape, ShapeTuple, TensorType, buffer, dispatch_kernel,
+    row_major,
 };
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::rule::{
@@ -219,21 +222,13 @@ impl Rules for Gather {
 
 impl DataRules for Gather {
     fn eval(&self, inputs: &[Array]) -> Outputs<Array> {
-        let (
-            Self {
-                dims,
-                slice_sizes,
-                mode,
-                fill,
-            },
-            operand,
-            indices,
-        ) = (self, &inputs[0], &inputs[1]);
-        let (mode, fill) = (*mode, *fill);
-        smallvec![
-            dispatch!(operand.data(), a => eval_typed(dims, slice_sizes, (mode, fill), a, indices))
-        ]
+        smallvec![gather(self, inputs, 0)]
     }
+}
+
+/// Gathers; `wrap` is added to negative indices before.
+pub(crate) fn gather(op: &Gather, inputs: &[Array], wrap: i64) -> Array {
+    dispatch_kernel!(inputs[0].data(), a => eval_typed(op, wrap, a, &inputs[1]))
 }
 
 /// What a gather yields outside the bounds, as JAX shows it.
@@ -251,7 +246,9 @@ fn fill_value(mode: IndexMode, results: &[TensorType]) -> String {
         DType::I16 => scalar(Scalar::I16(i16::MIN)),
         DType::I32 => scalar(Scalar::I32(i32::MIN)),
         DType::I64 => scalar(Scalar::I64(i64::MIN)),
-        DType::F32 | DType::F64 => python::float(f64::NAN),
+        DType::BF16 | DType::F16 | DType::F32 | DType::F64 | DType::C64 | DType::C128 => {
+            python::float(f64::NAN)
+        }
     }
 }
 
@@ -389,13 +386,13 @@ impl<'a, T: Element> Source<'a, T> {
 }
 
 fn eval_typed<T: Fill>(
-    dims: &GatherDims,
-    slice_sizes: &[usize],
-    (mode, fill): (IndexMode, Option<Scalar>),
+    op: &Gather,
+    wrap: i64,
     operand: &ArcArray<T, IxDyn>,
     indices: &Array,
 ) -> Array {
-    let fill = match fill {
+    let (dims, slice_sizes) = (&op.dims, &op.slice_sizes);
+    let fill = match op.fill {
         Some(fill) => fill.to_array().elements::<T>()[0],
         None => T::FILL,
     };
@@ -407,7 +404,8 @@ fn eval_typed<T: Fill>(
         index_map: &dims.start_index_map,
         operand_batching: &dims.operand_batching_dims,
         grid_batching: &dims.start_indices_batching_dims,
-        mode,
+        mode: op.mode,
+        wrap,
     };
     let grid = &indices.shape()[..indices.rank() - 1];
     let mut shape = Shape::from_slice(grid);
@@ -415,14 +413,10 @@ fn eval_typed<T: Fill>(
     let window_size: usize = shape[grid.len()..].iter().product();
     let (runs, run) = windows.runs();
     let mut out: Vec<T> = buffer(shape.iter().product(), fill);
-    if runs[..] == [0] && run == 1 {
-        let (elements, first) = (&source.elements[..], source.first);
-        let mut places = out.iter_mut();
-        windows.for_each(indices, |start| {
-            if let Some(place) = places.next() {
-                *place = start.map_or(fill, |start| elements[(first + start) as usize]);
-            }
-        });
+    let single = runs[..] == [0] && run == 1;
+    let positions = single.then(|| Positions::new(&windows, indices)).flatten();
+    if let Some(positions) = positions {
+        positions.gather(&source.elements, source.first as usize, fill, &mut out);
     } else {
         let mut places = out.chunks_exact_mut(window_size.max(1));
         windows.for_each(indices, |start| {

@@ -11,7 +11,8 @@ use ndarray::{Axis, Slice};
 use smallvec::{SmallVec, smallvec};
 
 use crate::array::{
-    Array, DType, Data, Scalar, Shape, ShapeTuple, TensorType, dispatch, dispatch_dtype,
+    Array, DType, Data, Scalar, Shape, ShapeTuple, TensorType, dispatch_kernel,
+    dispatch_kernel_dtype,
 };
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::rule::{
@@ -82,7 +83,13 @@ fn integer(array: &Array) -> i128 {
         Data::I32(a) => a.first().map(|&x| i128::from(x)),
         Data::I64(a) => a.first().map(|&x| i128::from(x)),
         // Not a start: the type rule refuses them.
-        Data::Bool(_) | Data::F32(_) | Data::F64(_) => None,
+        Data::Bool(_)
+        | Data::BF16(_)
+        | Data::F16(_)
+        | Data::F32(_)
+        | Data::F64(_)
+        | Data::C64(_)
+        | Data::C128(_) => None,
     };
     value.unwrap_or(0)
 }
@@ -144,7 +151,7 @@ impl DataRules for DynamicSlice {
     fn eval(&self, inputs: &[Array]) -> Outputs<Array> {
         let sizes = &self.sizes;
         let starts = resolved_starts(sizes, inputs[0].shape(), &inputs[1..]);
-        let sliced = dispatch!(inputs[0].data(), a => {
+        let sliced = dispatch_kernel!(inputs[0].data(), a => {
             let mut view = a.clone();
             for (axis, (&start, &size)) in starts.iter().zip(sizes).enumerate() {
                 view.slice_axis_inplace(Axis(axis), Slice::from(start..start + size));
@@ -214,7 +221,7 @@ impl DataRules for DynamicUpdateSlice {
 fn update_slice(inputs: &[Array]) -> Array {
     let (operand, update) = (&inputs[0], &inputs[1]);
     let starts = resolved_starts(update.shape(), operand.shape(), &inputs[2..]);
-    dispatch_dtype!(operand.dtype(), T => {
+    dispatch_kernel_dtype!(operand.dtype(), T => {
         let (Ok(mut out), Ok(source)) = (operand.clone().into_ndarray::<T>(), update.view::<T>()) else {
             return operand.clone();
         };

@@ -1,14 +1,19 @@
 //! Factorizations and solves of small dense matrices, many at once.
 //!
 //! Every operation works on the last two axes over equal leading batch axes, and none fails on a matrix: where JAX
-//! gives NaN or infinity so do these, in that matrix alone (rule N19). The kernels are nalgebra's; matrices are
+//! gives NaN or infinity so do these, in that matrix alone (rule N19). The kernels are in [`dense`]; matrices are
 //! independent of each other, so they are shared out over threads without any effect on the results.
 
+mod dense;
 mod derivative;
 
-use nalgebra::{DMatrix, LU, RealField};
+use std::borrow::Cow;
+
+use num_complex::Complex;
 use rayon::prelude::*;
 use smallvec::smallvec;
+
+use dense::Field;
 
 use crate::array::{Array, DType, Element, Shape, TensorType, prepare_threads};
 use crate::error::{Error, OpErrorKind, ParseError};
@@ -22,7 +27,7 @@ use crate::program::{Atom, Cholesky, Op, Reshape, Solve, TriangularSolve};
 /// Multiplications worth handing to another thread; fewer take less time than waking it.
 const PARALLEL_WORK: usize = 1 << 15;
 
-/// Runs a generic function on the element type of a floating array.
+/// Runs a generic function on the element type of an array of floats or complex numbers.
 macro_rules! float_dispatch {
     ($array:expr, $T:ident => $body:expr) => {
         match $array.dtype() {
@@ -30,7 +35,15 @@ macro_rules! float_dispatch {
                 type $T = f32;
                 $body
             }
-            // The type rules admit nothing but floats.
+            DType::C64 => {
+                type $T = Complex<f32>;
+                $body
+            }
+            DType::C128 => {
+                type $T = Complex<f64>;
+                $body
+            }
+            // The type rules admit nothing but floats and complex numbers.
             _ => {
                 type $T = f64;
                 $body
@@ -39,13 +52,13 @@ macro_rules! float_dispatch {
     };
 }
 
-/// Checks that an operand holds square matrices of floats, and returns their size.
+/// Checks that an operand holds square matrices of floats or complex numbers, and returns their size.
 fn check_square(inputs: &[TensorType]) -> Result<usize, OpErrorKind> {
     let a = &inputs[0];
-    if !a.dtype.is_float() {
+    if !a.dtype.is_inexact() {
         return Err(OpErrorKind::dtypes(
             [a],
-            "matrices must hold float32 or float64; convert them first",
+            "matrices must hold floats or complex numbers; convert them first",
         ));
     }
     match a.shape.as_slice() {
@@ -111,15 +124,6 @@ fn matrix_sizes(a: &Array, b: &Array) -> (usize, usize) {
     )
 }
 
-/// Writes a matrix out in row-major order.
-fn write_rows<T: Element + RealField>(matrix: &DMatrix<T>, out: &mut [T]) {
-    for (row, out) in out.chunks_exact_mut(matrix.ncols()).enumerate() {
-        for (column, x) in out.iter_mut().enumerate() {
-            *x = matrix[(row, column)];
-        }
-    }
-}
-
 impl Rules for Cholesky {
     fn infer(&self, inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
         expect_operands(inputs, 1)?;
@@ -145,21 +149,18 @@ impl DataRules for Cholesky {
     }
 }
 
-fn cholesky<T: Element + RealField>(a: &Array) -> Array {
+fn cholesky<T: Field>(a: &Array) -> Array {
     let (n, size) = matrix_sizes(a, a);
     let elements = a.elements::<T>();
     let mut out = elements.to_vec();
-    let half = T::one() / (T::one() + T::one());
+    let two = T::ONE + T::ONE;
     for_each_matrix(&elements, n, &mut out, size, |a, out| {
-        let symmetric = DMatrix::from_fn(n, n, |r, c| (a[r * n + c] + a[c * n + r]) * half);
-        match nalgebra::Cholesky::new(symmetric) {
-            Some(factor) => write_rows(&factor.unpack(), out),
-            None => {
-                let nan = T::zero() / T::zero();
-                let failed = DMatrix::from_fn(n, n, |r, c| if c <= r { nan } else { T::zero() });
-                write_rows(&failed, out);
+        for i in 0..n {
+            for j in 0..=i {
+                out[i * n + j] = (a[i * n + j] + a[j * n + i].conj()) / two;
             }
         }
+        dense::cholesky(out, n);
     });
     Array::from_elements(a.shape(), out)
 }
@@ -224,32 +225,22 @@ struct Triangular {
     unit_diagonal: bool,
 }
 
-fn triangular_solve<T: Element + RealField>(form: Triangular, a: &Array, b: &Array) -> Array {
+fn triangular_solve<T: Field>(form: Triangular, a: &Array, b: &Array) -> Array {
     let (n, size) = matrix_sizes(a, b);
     let mut out = b.elements::<T>().into_owned();
+    let lower = form.lower != form.transposed;
     for_each_matrix(&a.elements::<T>(), n, &mut out, size, |a, out| {
-        let mut a = DMatrix::from_row_slice(n, n, a);
-        if form.unit_diagonal {
-            a.fill_diagonal(T::one());
-        }
-        // nalgebra keeps columns together, so a row-major matrix is its transpose as it lies.
-        let columns = size / n;
-        let mut x = if form.left_side {
-            DMatrix::from_row_slice(n, columns, out)
-        } else {
-            DMatrix::from_column_slice(n, columns, out)
+        let a = match form.transposed {
+            true => Cow::Owned(dense::transposed(a, n)),
+            false => Cow::Borrowed(a),
         };
-        // "Unchecked" as to zeros on the diagonal: dividing by them is what is wanted.
-        match (form.lower, form.transposed) {
-            (true, false) => a.solve_lower_triangular_unchecked_mut(&mut x),
-            (true, true) => a.tr_solve_lower_triangular_unchecked_mut(&mut x),
-            (false, false) => a.solve_upper_triangular_unchecked_mut(&mut x),
-            (false, true) => a.tr_solve_upper_triangular_unchecked_mut(&mut x),
-        }
         if form.left_side {
-            write_rows(&x, out);
+            dense::triangular_solve(&a, out, n, lower, form.unit_diagonal);
         } else {
-            out.copy_from_slice(x.as_slice());
+            // The rows are right-hand sides, which the kernel has as columns.
+            let mut x = dense::transposed(out, n);
+            dense::triangular_solve(&a, &mut x, n, lower, form.unit_diagonal);
+            out.copy_from_slice(&dense::transposed(&x, size / n));
         }
     });
     Array::from_elements(b.shape(), out)
@@ -278,21 +269,11 @@ impl DataRules for Solve {
     }
 }
 
-fn solve<T: Element + RealField>(a: &Array, b: &Array) -> Array {
+fn solve<T: Field>(a: &Array, b: &Array) -> Array {
     let (n, size) = matrix_sizes(a, b);
     let mut out = b.elements::<T>().into_owned();
     for_each_matrix(&a.elements::<T>(), n, &mut out, size, |a, out| {
-        let factors = LU::new(DMatrix::from_row_slice(n, n, a));
-        let mut x = DMatrix::from_row_slice(n, size / n, out);
-        factors.p().permute_rows(&mut x);
-        // LU::solve gives up on a zero pivot; dividing by it gives the infinities and NaNs of rule N19.
-        factors
-            .lu_internal()
-            .solve_lower_triangular_with_diag_unchecked_mut(&mut x, T::one());
-        factors
-            .lu_internal()
-            .solve_upper_triangular_unchecked_mut(&mut x);
-        write_rows(&x, out);
+        dense::solve(&mut a.to_vec(), out, n, size / n);
     });
     Array::from_elements(b.shape(), out)
 }

@@ -4,6 +4,7 @@
 //! follow IEEE 754 with NaN winning over everything in `max` and `min`. Kernels take these functions as generic
 //! arguments, so one loop is compiled per operation and element type.
 
+pub(super) mod complex;
 mod float;
 mod integer;
 mod special;

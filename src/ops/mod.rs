@@ -6,6 +6,7 @@
 mod bitcast;
 pub(crate) mod callback;
 pub(crate) mod collective;
+mod complex;
 pub(crate) mod control;
 mod cumulative;
 mod custom;
@@ -13,7 +14,9 @@ pub(crate) mod custom_derivative;
 mod derivative;
 mod dot;
 mod elementwise;
+mod fft;
 mod gather;
+mod half;
 mod index;
 mod linalg;
 mod math;
@@ -28,9 +31,9 @@ mod testkit;
 
 use std::panic::Location;
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
-use crate::array::{Array, TensorType};
+use crate::array::{Array, Shape, TensorType};
 use crate::callback::CallbackKind;
 use crate::error::{Error, OpError, OpErrorKind, ParseError};
 use crate::program::text::{Given, Shown};
@@ -38,8 +41,8 @@ use crate::program::text::{Given, Shown};
 use crate::program::*;
 
 pub(crate) use elementwise::{
-    Elementwise, Operand, ThenAdd, compare, convert, is_comparison, is_finite, multiply_add,
-    select, spread,
+    Elementwise, Operand, RowOp, ThenAdd, compare, convert, is_comparison, is_finite, multiply_add,
+    select, spread, with_rows,
 };
 pub(crate) use math::{Arith, Number};
 pub(crate) use reduce::{BLOCK, Fold};
@@ -162,7 +165,28 @@ pub(crate) fn infer(op: &Op, inputs: &[TensorType]) -> Result<Outputs<TensorType
 
 /// Evaluates an operation on operands of types that [`infer`] accepts.
 pub(crate) fn eval(op: &DataOp, inputs: &[Array]) -> Outputs<Array> {
-    op.rules().eval(inputs)
+    if complex::concerns(op, inputs) {
+        complex::eval_complex(op, inputs)
+    } else if half::concerns(op, inputs) {
+        half::eval_half(op, inputs)
+    } else {
+        op.rules().eval(inputs)
+    }
+}
+
+/// Evaluates a gather or scatter of windows along one axis, at indices without the index vector's axis, to negative ones of which
+/// `wrap` is added before.
+pub(crate) fn eval_indexed(op: &DataOp, inputs: &[Array], wrap: i64) -> Outputs<Array> {
+    let mut inputs: SmallVec<[Array; 4]> = inputs.iter().cloned().collect();
+    let indices = &inputs[1];
+    let mut shape = Shape::from_slice(indices.shape());
+    shape.push(1);
+    inputs[1] = indices.reshaped(&shape);
+    match op {
+        DataOp::Gather(op) => smallvec![gather::gather(op, &inputs, wrap)],
+        DataOp::Scatter(op) => smallvec![scatter::scatter(op, &inputs, wrap)],
+        _ => eval(op, &inputs),
+    }
 }
 
 /// The batching rule: emits what computes every lane at once; at least one operand is batched.

@@ -14,7 +14,9 @@ use std::borrow::Cow;
 
 use ndarray::{ArcArray, IxDyn};
 
-use crate::array::{Array, DType, Shape, TensorType, buffer, dispatch, dispatch_dtype};
+use crate::array::{
+    Array, DType, Shape, TensorType, buffer, dispatch_kernel, dispatch_kernel_dtype,
+};
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::elementwise::elements;
 use crate::ops::math::{Arith, ConvertFrom};
@@ -64,7 +66,7 @@ impl Rules for Reduce {
             }
             ReduceOp::Max | ReduceOp::Min => x.weak,
             ReduceOp::And | ReduceOp::Or | ReduceOp::Xor => {
-                if x.dtype.is_float() {
+                if x.dtype.is_inexact() {
                     return Err(OpErrorKind::dtypes(
                         inputs,
                         "bool or integers are taken; compare with zero first",
@@ -118,7 +120,7 @@ fn reduce(kind: ReduceOp, axes: &[usize], x: &Array) -> Array {
     if axes.is_empty() {
         return x.clone();
     }
-    dispatch!(x.data(), a => fold(kind, a, axes))
+    dispatch_kernel!(x.data(), a => fold(kind, a, axes))
 }
 
 /// How to reduce axes of an array step by step.
@@ -232,6 +234,12 @@ impl Rules for ArgReduce {
         let Some(&length) = x.shape.get(axis) else {
             return Err(out_of_bounds(axis, x.rank()));
         };
+        if x.dtype.is_complex() {
+            return Err(OpErrorKind::dtypes(
+                inputs,
+                "complex numbers have no order; search their parts or their sizes",
+            ));
+        }
         if length == 0 {
             return Err(OpErrorKind::EmptyReduction {
                 shape: x.shape.clone(),
@@ -246,7 +254,13 @@ impl Rules for ArgReduce {
             DType::I16 => i16::MAX as u64,
             DType::I32 => i32::MAX as u64,
             DType::U64 | DType::I64 => i64::MAX as u64,
-            DType::Bool | DType::F32 | DType::F64 => {
+            DType::Bool
+            | DType::BF16
+            | DType::F16
+            | DType::F32
+            | DType::F64
+            | DType::C64
+            | DType::C128 => {
                 return Err(OpErrorKind::parameter(format!(
                     "positions are integers, not {index_dtype}; ask for int32 or int64"
                 )));
@@ -309,11 +323,11 @@ impl DataRules for ArgReduce {
 fn arg_reduce(kind: ArgReduceOp, axis: usize, index_dtype: DType, x: &Array) -> Array {
     let mut shape = Shape::from_slice(x.shape());
     shape.remove(axis);
-    let positions = dispatch!(x.data(), a => match kind {
+    let positions = dispatch_kernel!(x.data(), a => match kind {
         ArgReduceOp::Max => arg_fold(a, axis, Arith::exceeds),
         ArgReduceOp::Min => arg_fold(a, axis, Arith::undercuts),
     });
-    dispatch_dtype!(index_dtype, T => Array::from_elements(&shape, positions.into_iter().map(<T as ConvertFrom<u64>>::convert_from).collect()))
+    dispatch_kernel_dtype!(index_dtype, T => Array::from_elements(&shape, positions.into_iter().map(<T as ConvertFrom<u64>>::convert_from).collect()))
 }
 
 /// The position along `axis` of the first element that no other `replaces`.

@@ -6,8 +6,9 @@
 
 mod derivative;
 
-use crate::array::{Array, Element, Shape, ShapeTuple, TensorType, dispatch_dtype, owned};
+use crate::array::{Array, Element, Shape, ShapeTuple, TensorType, dispatch_kernel_dtype, owned};
 use crate::error::{Error, OpErrorKind, ParseError};
+use crate::ops::gather::positions::{Places, Positions};
 use crate::ops::gather::window::{Addressing, Windows, row_major_strides};
 use crate::ops::gather::{mode_text, read_mode};
 use crate::ops::rule::{
@@ -22,7 +23,6 @@ use crate::program::{
     ScatterOp, SubProgram,
 };
 use smallvec::{SmallVec, smallvec};
-use std::slice;
 
 impl Rules for Scatter {
     fn infer(&self, inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
@@ -46,7 +46,7 @@ impl Rules for Scatter {
 
 impl DataRules for Scatter {
     fn eval(&self, inputs: &[Array]) -> Outputs<Array> {
-        smallvec![scatter(self, inputs)]
+        smallvec![scatter(self, inputs, 0)]
     }
 }
 
@@ -368,9 +368,9 @@ impl Combine for bool {
     }
 }
 
-fn scatter(op: &Scatter, inputs: &[Array]) -> Array {
+/// Scatters; `wrap` is added to negative indices before.
+pub(crate) fn scatter(op: &Scatter, inputs: &[Array], wrap: i64) -> Array {
     let Scatter { kind, dims, mode } = op;
-    let mode = *mode;
     fn each<T: Combine>(combine: impl Fn(T, T) -> T) -> impl Fn(&mut [T], &[T]) {
         move |target, updates| {
             for (t, &u) in target.iter_mut().zip(updates) {
@@ -378,12 +378,28 @@ fn scatter(op: &Scatter, inputs: &[Array]) -> Array {
             }
         }
     }
-    dispatch_dtype!(inputs[0].dtype(), T => match kind {
-        ScatterOp::Set => eval_with(dims, mode, inputs, <[T]>::copy_from_slice),
-        ScatterOp::Add => eval_with(dims, mode, inputs, each::<T>(Combine::add)),
-        ScatterOp::Mul => eval_with(dims, mode, inputs, each::<T>(Combine::mul)),
-        ScatterOp::Min => eval_with(dims, mode, inputs, each::<T>(Combine::min)),
-        ScatterOp::Max => eval_with(dims, mode, inputs, each::<T>(Combine::max)),
+    fn at<T: Combine>(combine: impl Fn(T, T) -> T) -> impl Fn(&Places<'_>, &mut [T], &[T]) {
+        move |places, target, updates| places.apply(target, updates, &combine)
+    }
+    fn run<T: Combine>(
+        op: &Target<'_>,
+        inputs: &[Array],
+        at: impl Fn(&Places<'_>, &mut [T], &[T]) + Sync,
+        mut each: impl FnMut(&mut [T], &[T]),
+    ) -> Array {
+        eval(op, inputs, Some(&at), &mut each)
+    }
+    let target = Target {
+        dims,
+        mode: *mode,
+        wrap,
+    };
+    dispatch_kernel_dtype!(inputs[0].dtype(), T => match kind {
+        ScatterOp::Set => run(&target, inputs, at::<T>(|_, update| update), <[T]>::copy_from_slice),
+        ScatterOp::Add => run(&target, inputs, at::<T>(Combine::add), each::<T>(Combine::add)),
+        ScatterOp::Mul => run(&target, inputs, at::<T>(Combine::mul), each::<T>(Combine::mul)),
+        ScatterOp::Min => run(&target, inputs, at::<T>(Combine::min), each::<T>(Combine::min)),
+        ScatterOp::Max => run(&target, inputs, at::<T>(Combine::max), each::<T>(Combine::max)),
     })
 }
 
@@ -394,6 +410,29 @@ pub(crate) fn eval_with<T: Element>(
     inputs: &[Array],
     mut apply: impl FnMut(&mut [T], &[T]),
 ) -> Array {
+    let wrap = 0;
+    eval(&Target { dims, mode, wrap }, inputs, None, &mut apply)
+}
+
+/// Where updates go.
+struct Target<'a> {
+    dims: &'a ScatterDims,
+    mode: IndexMode,
+    /// What is added to negative indices.
+    wrap: i64,
+}
+
+/// Combines updates with the elements at positions.
+type AtPlaces<'f, T> = dyn Fn(&Places<'_>, &mut [T], &[T]) + Sync + 'f;
+
+/// As [`eval_with`]; windows of one element along one axis are left to `at_places` where that is given.
+fn eval<T: Element>(
+    op: &Target<'_>,
+    inputs: &[Array],
+    at_places: Option<&AtPlaces<'_, T>>,
+    apply: &mut dyn FnMut(&mut [T], &[T]),
+) -> Array {
+    let &Target { dims, mode, wrap } = op;
     let (operand, indices, updates) = (&inputs[0], &inputs[1], &inputs[2]);
     let sizes = window_sizes(dims, operand.rank(), updates.shape());
     let strides = row_major_strides(operand.shape());
@@ -405,6 +444,7 @@ pub(crate) fn eval_with<T: Element>(
         operand_batching: &dims.operand_batching_dims,
         grid_batching: &dims.scatter_indices_batching_dims,
         mode,
+        wrap,
     };
     let grid_then_window: Shape = grid_axes(dims, updates.rank())
         .chain(dims.update_window_dims.iter().copied())
@@ -413,15 +453,12 @@ pub(crate) fn eval_with<T: Element>(
     let updates = updates.elements::<T>();
     let mut out = owned(operand.elements::<T>());
     let (runs, run) = windows.runs();
-    if runs[..] == [0] && run == 1 {
-        let mut updates = updates.iter();
-        windows.for_each(indices, |start| {
-            let update = updates.next();
-            if let (Some(start), Some(update)) = (start, update) {
-                let target = &mut out[start as usize];
-                apply(slice::from_mut(target), slice::from_ref(update));
-            }
-        });
+    if runs[..] == [0]
+        && run == 1
+        && let Some(at_places) = at_places
+        && let Some(positions) = Positions::new(&windows, indices)
+    {
+        positions.scatter(&mut out, &updates, at_places);
         return Array::from_elements(operand.shape(), out);
     }
     let mut next = 0;

@@ -1,9 +1,10 @@
 //! Sorting, and the greatest elements with their positions.
 //!
-//! Elements are compared by a key that turns every element type into `u64`: NaN is the greatest whatever its sign, and
+//! Elements are compared by a key that turns every element type into `i64`: NaN is the greatest whatever its sign, and
 //! `-0.0` equals `0.0` (rule N13). So one comparison serves all types, and stability decides what is left.
 
 mod derivative;
+mod radix;
 mod rows;
 
 use smallvec::{SmallVec, smallvec};
@@ -12,7 +13,7 @@ use std::cmp::{Ordering, Reverse};
 use rayon::prelude::*;
 
 use crate::array::{
-    Array, DType, Element, Shape, TensorType, buffer, dispatch_dtype, owned, prepare_threads,
+    Array, DType, Element, Shape, TensorType, buffer, dispatch_kernel_dtype, owned, prepare_threads,
 };
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::rule::{BatchDim, Batched, DataRules, Emit, Outputs, Rules, expect_operands, past};
@@ -26,9 +27,9 @@ const PARALLEL_ELEMENTS: usize = 1 << 14;
 /// An element type with a total order.
 trait SortKey: Element {
     /// A number that orders as the element does.
-    fn key(self) -> u64;
+    fn key(self) -> i64;
     /// The element of a key; one of them, where several share it.
-    fn from_key(key: u64) -> Self;
+    fn from_key(key: i64) -> Self;
 
     /// Whether other elements have the same key: zeros and NaN have.
     #[inline]
@@ -46,64 +47,68 @@ trait SortKey: Element {
 macro_rules! sort_key {
     ($($ty:ty, $x:ident => $key:expr, $element:expr;)*) => {$(
         impl SortKey for $ty {
-            #[inline]
-            fn key(self) -> u64 {
+            #[inline(always)]
+            fn key(self) -> i64 {
                 let $x = self;
                 $key
             }
-            #[inline]
-            fn from_key($x: u64) -> $ty {
+            #[inline(always)]
+            fn from_key($x: i64) -> $ty {
                 $element
             }
         }
     )*};
 }
 sort_key! {
-    bool, x => u64::from(x), x != 0;
-    u8, x => u64::from(x), x as u8;
-    u16, x => u64::from(x), x as u16;
-    u32, x => u64::from(x), x as u32;
-    u64, x => x, x;
-    i8, x => i64::from(x).key(), i64::from_key(x) as i8;
-    i16, x => i64::from(x).key(), i64::from_key(x) as i16;
-    i32, x => i64::from(x).key(), i64::from_key(x) as i32;
-    i64, x => (x as u64) ^ (1 << 63), (x ^ (1 << 63)) as i64;
+    bool, x => i64::from(x), x != 0;
+    u8, x => i64::from(x), x as u8;
+    u16, x => i64::from(x), x as u16;
+    u32, x => i64::from(x), x as u32;
+    u64, x => (x ^ (1 << 63)) as i64, x as u64 ^ (1 << 63);
+    i8, x => i64::from(x), x as i8;
+    i16, x => i64::from(x), x as i16;
+    i32, x => i64::from(x), x as i32;
+    i64, x => x, x;
 }
 
 macro_rules! sort_key_of_floats {
     ($($ty:ty, $x:ident => $key:expr, $element:expr;)*) => {$(
         impl SortKey for $ty {
-            #[inline]
-            fn key(self) -> u64 {
+            #[inline(always)]
+            fn key(self) -> i64 {
                 let $x = self;
                 $key
             }
-            #[inline]
-            fn from_key($x: u64) -> $ty {
+            #[inline(always)]
+            fn from_key($x: i64) -> $ty {
                 $element
             }
-            #[inline]
+            #[inline(always)]
             fn shares_key(self) -> bool {
                 self == 0.0 || self.is_nan()
             }
-            #[inline]
+            #[inline(always)]
             fn is_irregular(self) -> bool {
-                self.is_nan() || (self == 0.0 && self.is_sign_negative())
+                self.is_nan() | (self.to_bits() == (-0.0 as $ty).to_bits())
             }
         }
     )*};
 }
+
+/// Bits of a float as an integer that orders as it does, and back: those of positive floats ascend with them, those of negative ones
+/// descend.
+#[inline(always)]
+fn ordered(bits: i64) -> i64 {
+    bits ^ (bits >> 63) & i64::MAX
+}
+
 sort_key_of_floats! {
     f32, x => f64::from(x).key(), f64::from_key(x) as f32;
     f64, x => {
-        if x.is_nan() {
-            u64::MAX
-        } else {
-            // Adding zero makes -0 into 0. The bits of positive floats ascend with them, those of negative ones descend.
-            let bits = (x + 0.0).to_bits();
-            if bits >> 63 == 0 { bits | (1 << 63) } else { !bits }
-        }
-    }, f64::from_bits(if x >> 63 == 1 { x ^ (1 << 63) } else { !x });
+        // Adding zero makes -0 into 0.
+        let key = ordered((x + 0.0).to_bits() as i64);
+        if x.is_nan() { i64::MAX } else { key }
+    }, f64::from_bits(ordered(x) as u64);
 }
 
 /// The axis order with `axis` moved to the end, and its inverse.
@@ -201,14 +206,14 @@ impl DataRules for Sort {
         let lanes: SmallVec<[Array; 2]> = inputs.iter().map(|a| a.permute(&forth)).collect();
         if let [only] = lanes.as_slice() {
             return smallvec![
-                dispatch_dtype!(only.dtype(), T => sort_lanes::<T>(only)).permute(&back)
+                dispatch_kernel_dtype!(only.dtype(), T => sort_lanes::<T>(only)).permute(&back)
             ];
         }
         let order = sorted_order(&lanes[..num_keys]);
         lanes
             .iter()
             .map(|lane| {
-                dispatch_dtype!(lane.dtype(), T => reorder::<T>(lane, &order)).permute(&back)
+                dispatch_kernel_dtype!(lane.dtype(), T => reorder::<T>(lane, &order)).permute(&back)
             })
             .collect()
     }
@@ -228,37 +233,70 @@ fn sort_lanes<T: SortKey>(array: &Array) -> Array {
 /// For each place along the last axis, which place of the same lane belongs there.
 fn sorted_order(keys: &[Array]) -> Vec<usize> {
     let (length, lanes) = chunking(keys[0].shape()[keys[0].rank() - 1]);
-    let keys: SmallVec<[Vec<u64>; 2]> = keys
-        .iter()
-        .map(|a| dispatch_dtype!(a.dtype(), T => a.elements::<T>().iter().map(|x| x.key()).collect()))
-        .collect();
     let mut order = vec![0; keys[0].len()];
     prepare_threads();
+    if let [only] = keys {
+        dispatch_kernel_dtype!(only.dtype(), T => {
+            let elements = only.elements::<T>();
+            let tasks = length.saturating_mul(lanes);
+            elements
+                .par_chunks(tasks)
+                .zip(order.par_chunks_mut(tasks))
+                .for_each(|(rows, order)| rows::order_rows(rows, length, order));
+        });
+        return order;
+    }
+    let keys: SmallVec<[Vec<i64>; 2]> = keys
+        .iter()
+        .map(|a| dispatch_kernel_dtype!(a.dtype(), T => a.elements::<T>().iter().map(|x| x.key()).collect()))
+        .collect();
     order
         .par_chunks_mut(length)
         .with_min_len(lanes)
         .enumerate()
-        .for_each_init(Vec::new, |ranked, (lane, order)| {
-            let range = lane * length..(lane + 1) * length;
-            // Places are distinct, so with them as the last key nothing is equal and no stable sort is needed.
-            ranked.clear();
-            ranked.extend(keys[0][range.clone()].iter().copied().zip(0_usize..));
-            match &keys[1..] {
-                [] => ranked.sort_unstable(),
-                others => ranked.sort_unstable_by(|&(x, a), &(y, b)| {
-                    let at = |k: &Vec<u64>, place| k[range.start + place];
-                    let mut others = others.iter().map(|k| at(k, a).cmp(&at(k, b)));
-                    let first = x.cmp(&y);
-                    first
-                        .then_with(|| others.find(|c| c.is_ne()).unwrap_or(Ordering::Equal))
-                        .then(a.cmp(&b))
-                }),
-            }
-            for (place, &(_, from)) in order.iter_mut().zip(ranked.iter()) {
-                *place = from;
-            }
+        .for_each_init(Buffers::default, |buffers, (lane, order)| {
+            let row = |key: usize| &keys[key][lane * length..][..length];
+            order_by_keys(keys.len(), row, order, buffers);
         });
     order
+}
+
+/// What ordering a lane by several keys works in.
+#[derive(Default)]
+struct Buffers {
+    ranked: Vec<(i64, usize)>,
+    scratch: Vec<(i64, usize)>,
+}
+
+/// Orders places by several keys, the first of which weighs most.
+fn order_by_keys<'a>(
+    count: usize,
+    key: impl Fn(usize) -> &'a [i64],
+    order: &mut [usize],
+    Buffers { ranked, scratch }: &mut Buffers,
+) {
+    ranked.clear();
+    if order.len() < radix::RADIX {
+        ranked.extend(key(0).iter().copied().zip(0_usize..));
+        // Places are distinct, so with them as the last key nothing is equal and no stable sort is needed.
+        ranked.sort_unstable_by(|&(x, a), &(y, b)| {
+            let mut others = (1..count).map(|k| key(k)[a].cmp(&key(k)[b]));
+            let first = x.cmp(&y);
+            first
+                .then_with(|| others.find(|c| c.is_ne()).unwrap_or(Ordering::Equal))
+                .then(a.cmp(&b))
+        });
+    } else {
+        // What is equal stays in order, so the key that weighs most comes last.
+        ranked.extend((0..order.len()).map(|place| (0, place)));
+        for k in (0..count).rev() {
+            ranked.iter_mut().for_each(|(x, place)| *x = key(k)[*place]);
+            radix::radix_sort(ranked, scratch, |&(x, _)| x);
+        }
+    }
+    for (place, &(_, from)) in order.iter_mut().zip(ranked.iter()) {
+        *place = from;
+    }
 }
 
 /// Takes each lane's elements in the given order.
@@ -291,6 +329,12 @@ impl Rules for TopK {
                 "a scalar has no axis to take the greatest along",
             ));
         };
+        if operand.dtype.is_complex() {
+            return Err(OpErrorKind::dtypes(
+                [operand],
+                "complex numbers have no order; take those of their sizes",
+            ));
+        }
         if k > length {
             return Err(OpErrorKind::shapes(
                 [operand],
@@ -348,12 +392,12 @@ impl DataRules for TopK {
                 Array::zeros(DType::I32, &shape)
             ];
         }
-        dispatch_dtype!(operand.dtype(), T => {
+        dispatch_kernel_dtype!(operand.dtype(), T => {
             let elements = operand.elements::<T>();
             let mut values: Vec<T> = Vec::with_capacity(shape.iter().product());
             let mut indices: Vec<i32> = Vec::with_capacity(values.capacity());
             // Of zeros, the positive one is the greater here, as in JAX, though not to a sort.
-            let mut ranked: Vec<(Reverse<u64>, bool, usize)> = Vec::with_capacity(length);
+            let mut ranked: Vec<(Reverse<i64>, bool, usize)> = Vec::with_capacity(length);
             for lane in elements.chunks_exact(length) {
                 ranked.clear();
                 let rank = |(i, x): (usize, &T)| (Reverse(x.key()), x.is_irregular(), i);

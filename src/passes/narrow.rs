@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use num_complex::Complex;
+
 use crate::array::{DType, Scalar, TensorType};
 use crate::error::{Error, OpError, OpErrorKind};
 use crate::ops;
 use crate::program::{
     ArgReduce, Atom, BinaryOp, BitcastConvertType, Call, Checkpoint, Cond, ControlOp,
-    ConvertElementType, DataOp, Iota, Op, Program, Scan, ScatterApply, SubProgram, While,
+    ConvertElementType, CustomJvpCall, CustomLin, CustomVjpCall, DataOp, Iota, Op, Program,
+    RulePrograms, Scan, ScatterApply, SubProgram, While,
 };
 
 /// The 32-bit kin of a type.
@@ -16,6 +19,7 @@ fn narrow(dtype: DType) -> DType {
         DType::F64 => DType::F32,
         DType::I64 => DType::I32,
         DType::U64 => DType::U32,
+        DType::C128 => DType::C64,
         DType::Bool
         | DType::U8
         | DType::U16
@@ -23,12 +27,15 @@ fn narrow(dtype: DType) -> DType {
         | DType::I8
         | DType::I16
         | DType::I32
-        | DType::F32 => dtype,
+        | DType::BF16
+        | DType::F16
+        | DType::F32
+        | DType::C64 => dtype,
     }
 }
 
 impl Program {
-    /// The program as JAX traces it with its default, `jax_enable_x64` off: every `float64`, `int64` and `uint64` is its 32-bit kin,
+    /// The program as JAX traces it with its default, `jax_enable_x64` off: every `float64`, `int64`, `uint64` and `complex128` is its 32-bit kin,
     /// in inputs, constants, literals and results.
     ///
     /// # Errors
@@ -107,6 +114,7 @@ fn narrow_atom(atom: &mut Atom) -> Result<(), String> {
             |x: &dyn std::fmt::Display| format!("32 bits have no room for the literal {x}");
         *value = match *value {
             Scalar::F64(x) => Scalar::F32(x as f32),
+            Scalar::C128(z) => Scalar::C64(Complex::new(z.re as f32, z.im as f32)),
             Scalar::I64(x) => Scalar::I32(i32::try_from(x).map_err(|_| no_room(&x))?),
             Scalar::U64(x) => Scalar::U32(u32::try_from(x).map_err(|_| no_room(&x))?),
             other => other,
@@ -137,6 +145,7 @@ fn narrow_data(op: &mut DataOp, types: &[DType]) -> bool {
         }
         DataOp::Unary(_)
         | DataOp::IntegerPow(_)
+        | DataOp::Fft(_)
         | DataOp::SelectN(_)
         | DataOp::Clamp(_)
         | DataOp::BroadcastInDim(_)
@@ -185,11 +194,17 @@ fn narrow_control(
         ControlOp::Scan(Scan { body, .. }) => inner(body),
         ControlOp::ScatterApply(ScatterApply { update, .. }) => inner(update),
         ControlOp::Collective(_) => Ok(()),
-        ControlOp::HostCall(_)
-        | ControlOp::CustomVmapCall(_)
-        | ControlOp::CustomJvpCall(_)
-        | ControlOp::CustomVjpCall(_)
-        | ControlOp::CustomLin(_) => {
+        ControlOp::CustomJvpCall(CustomJvpCall { program, rule, .. })
+        | ControlOp::CustomVjpCall(CustomVjpCall { program, rule, .. }) => {
+            *rule = rule.map(|programs| {
+                let mut programs: RulePrograms = programs.iter().cloned().collect();
+                programs.iter_mut().try_for_each(inner)?;
+                Ok(programs)
+            });
+            inner(program)
+        }
+        ControlOp::CustomLin(CustomLin { backward, .. }) => inner(backward),
+        ControlOp::HostCall(_) | ControlOp::CustomVmapCall(_) => {
             let detail = "its function states its types itself; trace it with 32-bit types";
             let kind = OpErrorKind::parameter(detail);
             Err(OpError::at("narrowed", kind, location).into())

@@ -135,6 +135,10 @@ impl<I: Index, T> Csr<I, T> {
         &self.values
     }
 
+    pub(crate) fn values_mut(&mut self) -> &mut [T] {
+        &mut self.values
+    }
+
     /// The end of each row among all values, after a zero.
     pub(crate) fn ends(&self) -> &[usize] {
         &self.ends

@@ -285,6 +285,9 @@ impl Operations<'_> {
     }
 
     fn edge_rate(&mut self, edge: Edge<'_>, role: Role) -> OpId {
+        if edge.terms().any(|(_, factors)| factors.len() > 1) {
+            return self.product_rate(edge, role);
+        }
         let operation = match (edge.parameters, edge.coefficients) {
             ([], _) => Operation::Const(edge.constant),
             (&[parameter], &[1.0]) => Operation::Param(parameter as usize),
@@ -297,6 +300,35 @@ impl Operations<'_> {
             ),
         };
         self.emit(operation, role)
+    }
+
+    /// The rate of an edge that has products of parameters, term by term.
+    fn product_rate(&mut self, edge: Edge<'_>, role: Role) -> OpId {
+        let last = edge.terms().len() - 1;
+        let mut sum = (edge.constant != 0.0)
+            .then(|| self.emit(Operation::Const(edge.constant), Role::Intermediate));
+        for (place, (coefficient, factors)) in edge.terms().enumerate() {
+            let mut term = self.emit(Operation::Const(coefficient), Role::Intermediate);
+            for (at, &parameter) in factors.iter().enumerate() {
+                let value = self.emit(Operation::Param(parameter as usize), Role::Intermediate);
+                let ends = sum.is_none() && place == last && at + 1 == factors.len();
+                let role = if ends { role } else { Role::Intermediate };
+                term = self.emit(Operation::Mul(term, value), role);
+            }
+            sum = Some(match sum {
+                None => term,
+                Some(sum) => {
+                    let role = if place == last {
+                        role
+                    } else {
+                        Role::Intermediate
+                    };
+                    self.emit(Operation::Add(sum, term), role)
+                }
+            });
+        }
+        // There is at least one term.
+        sum.unwrap_or_else(|| self.one())
     }
 
     fn rates_of(&mut self, t: Transient) {

@@ -92,6 +92,13 @@ impl EliminationTrace {
     }
 
     /// Analyzes and eliminates a graph in one go, on the calling thread.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// let trace = EliminationTrace::record(&models::erlang(4)?);
+    /// assert_eq!(trace.at(&[1.0])?.expectation(), 4.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn record(graph: &Graph) -> Self {
         Analysis::new(graph).eliminate()
@@ -116,12 +123,26 @@ impl EliminationTrace {
     }
 
     /// The graph.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// let trace = EliminationTrace::record(&models::erlang(4)?);
+    /// assert_eq!(trace.graph().edge_count(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn graph(&self) -> &Graph {
         &self.0.graph
     }
 
     /// The length of theta.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// let trace = EliminationTrace::record(&models::erlang(4)?);
+    /// assert_eq!(trace.param_length(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn param_length(&self) -> usize {
         self.graph().param_length()

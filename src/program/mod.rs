@@ -25,9 +25,10 @@ pub use op::{
     Checkpoint, CheckpointPolicy, Cholesky, Clamp, Collective, CollectiveOp, Concatenate, Cond,
     ControlOp, ConvertElementType, Cumulative, CumulativeOp, CustomJvpCall, CustomLin,
     CustomVjpCall, CustomVmapCall, DataOp, DotDims, DotGeneral, DynamicSlice, DynamicUpdateSlice,
-    Gather, GatherDims, HostCall, IndexMode, IntegerPow, Iota, Op, Pad, PadAxis, Reduce, ReduceOp,
-    Reshape, Rev, Scan, Scatter, ScatterApply, ScatterDims, ScatterOp, SelectN, Slice, Solve, Sort,
-    Squeeze, StopGradient, TopK, Transpose, TriangularSolve, Unary, UnaryOp, While,
+    Fft, FftKind, Gather, GatherDims, HostCall, IndexMode, IntegerPow, Iota, Op, Pad, PadAxis,
+    Reduce, ReduceOp, Reshape, Rev, Scan, Scatter, ScatterApply, ScatterDims, ScatterOp, SelectN,
+    Slice, Solve, Sort, Squeeze, StopGradient, TopK, Transpose, TriangularSolve, Unary, UnaryOp,
+    While,
 };
 pub(crate) use op::{for_each_op, op_is_named};
 
@@ -109,42 +110,91 @@ pub struct Program {
 
 impl Program {
     /// The type of every variable, by index.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let program = vmap(|x: Tensor| x.sin() * 2.0).trace((f64::spec([3]),))?;
+    /// assert!(program.types().contains(&f64::spec([3])));
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn types(&self) -> &[TensorType] {
         &self.types
     }
 
     /// Arrays the function closed over, with the variable each is bound to.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let program = vmap(|x: Tensor| x.sin() * 2.0).trace((f64::spec([3]),))?;
+    /// assert!(program.constants().is_empty());
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn constants(&self) -> &[(Var, Array)] {
         &self.constants
     }
 
     /// The input variables.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let program = vmap(|x: Tensor| x.sin() * 2.0).trace((f64::spec([3]),))?;
+    /// assert_eq!(program.inputs().len(), 1);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn inputs(&self) -> &[Var] {
         &self.inputs
     }
 
     /// The equations, in order of execution.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let program = vmap(|x: Tensor| x.sin() * 2.0).trace((f64::spec([3]),))?;
+    /// assert_eq!(program.equations().len(), 2);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn equations(&self) -> &[Equation] {
         &self.equations
     }
 
     /// The results.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let program = vmap(|x: Tensor| x.sin() * 2.0).trace((f64::spec([3]),))?;
+    /// assert_eq!(program.outputs().len(), 1);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn outputs(&self) -> &[Atom] {
         &self.outputs
     }
 
     /// The type of one variable.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let program = vmap(|x: Tensor| x.sin() * 2.0).trace((f64::spec([3]),))?;
+    /// assert_eq!(*program.var_type(program.inputs()[0]), f64::spec([3]));
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn var_type(&self, var: Var) -> &TensorType {
         &self.types[var.index()]
     }
 
     /// The type of an operand.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let program = vmap(|x: Tensor| x.sin() * 2.0).trace((f64::spec([3]),))?;
+    /// assert_eq!(program.atom_type(&program.outputs()[0]), f64::spec([3]));
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn atom_type(&self, atom: &Atom) -> TensorType {
         match atom {
@@ -154,6 +204,13 @@ impl Program {
     }
 
     /// The types of the inputs, in order.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let program = vmap(|x: Tensor| x.sin() * 2.0).trace((f64::spec([3]),))?;
+    /// assert_eq!(program.input_types(), [f64::spec([3])]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn input_types(&self) -> Vec<TensorType> {
         self.inputs
@@ -163,6 +220,13 @@ impl Program {
     }
 
     /// The types of the results, in order.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let program = vmap(|x: Tensor| x.sin() * 2.0).trace((f64::spec([3]),))?;
+    /// assert_eq!(program.output_types(), [f64::spec([3])]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn output_types(&self) -> Vec<TensorType> {
         self.outputs.iter().map(|a| self.atom_type(a)).collect()

@@ -3,10 +3,13 @@
 use std::f64::consts::{PI, SQRT_2};
 use std::panic::Location;
 
+use half::{bf16, f16};
+
 use super::{Key, bits, split};
 use crate::array::{DType, Shape};
 use crate::error::{Error, OpError, OpErrorKind};
-use crate::tensor::{IntoShape, Tensor, composed, where_};
+use crate::program::BinaryOp;
+use crate::tensor::{IntoShape, Tensor, binary, composed, where_};
 
 /// Constants of a floating type.
 pub(super) struct Float {
@@ -18,6 +21,14 @@ pub(super) struct Float {
 
 pub(super) fn float(dtype: DType) -> Result<Float, Error> {
     match dtype {
+        DType::F16 => Ok(Float {
+            tiny: f16::MIN_POSITIVE.into(),
+            epsilon: f16::EPSILON.into(),
+        }),
+        DType::BF16 => Ok(Float {
+            tiny: bf16::MIN_POSITIVE.into(),
+            epsilon: bf16::EPSILON.into(),
+        }),
         DType::F32 => Ok(Float {
             tiny: f64::from(f32::MIN_POSITIVE),
             epsilon: f64::from(f32::EPSILON),
@@ -27,7 +38,7 @@ pub(super) fn float(dtype: DType) -> Result<Float, Error> {
             epsilon: f64::EPSILON,
         }),
         other => {
-            let detail = format!("samples are f32 or f64, not {}", other.name());
+            let detail = format!("samples are floats, not {}", other.name());
             Err(OpError::at("random", OpErrorKind::parameter(detail), Location::caller()).into())
         }
     }
@@ -41,21 +52,17 @@ pub(super) fn between(
     low: impl Into<Tensor>,
     high: impl Into<Tensor>,
 ) -> Result<Tensor, Error> {
-    float(dtype)?;
+    let epsilon = float(dtype)?.epsilon;
     let (low, high) = (low.into().astype(dtype), high.into().astype(dtype));
     // The upper bits are the mantissa of a number in [1, 2), of which 1 is taken: these are its steps.
-    let steps = match dtype {
-        DType::F32 => {
-            let whole = bits(key, shape, DType::U32).shift_right_logical(9);
-            whole.astype(dtype) * f64::from(f32::EPSILON)
-        }
-        _ => {
-            bits(key, shape, DType::U64)
-                .shift_right_logical(12)
-                .astype(dtype)
-                * f64::EPSILON
-        }
+    let (from, unused) = match dtype {
+        DType::BF16 => (DType::U8, 1),
+        DType::F16 => (DType::U16, 6),
+        DType::F32 => (DType::U32, 9),
+        _ => (DType::U64, 12),
     };
+    let whole = bits(key, shape, from).shift_right_logical(unused);
+    let steps = whole.astype(dtype) * epsilon;
     low.maximum(steps * (&high - &low) + &low).check()
 }
 
@@ -89,7 +96,7 @@ macro_rules! samplers {
         /// assert_eq!(x.shape(), [4]);
         /// ```
         ///
-        /// Poisoned ([`OpErrorKind::InvalidParameter`]) for an element type that is neither `f32` nor `f64`.
+        /// Poisoned ([`OpErrorKind::InvalidParameter`]) for an element type that is no floating one.
         #[track_caller]
         #[must_use]
         pub fn $name($key: &Key, $shape: impl IntoShape, $dtype: DType $(, $x: impl Into<Tensor>)*) -> Tensor {
@@ -101,8 +108,17 @@ macro_rules! samplers {
     (@ignore $x:ident) => { "" };
 }
 samplers! {
-    /// Standard normal samples.
-    fn normal(key, shape, dtype) { standard_normal(key, &shape, dtype) }
+    /// Standard normal samples; complex ones have two independent parts of variance 1/2.
+    fn normal(key, shape, dtype) {
+        if !dtype.is_complex() {
+            return standard_normal(key, &shape, dtype);
+        }
+        // Both parts have half of the variance.
+        let keys = split(key, 2);
+        let part = |k| standard_normal(&keys.get(k), &shape, dtype.real());
+        let parts = (part(0)?, part(1)?);
+        Ok(binary(BinaryOp::Complex, &parts.0, &parts.1, Location::caller()) / SQRT_2)
+    }
     /// Exponential samples with mean 1.
     fn exponential(key, shape, dtype) { Ok(-(-between(key, &shape, dtype, 0.0, 1.0)?).log1p()) }
     /// Gumbel samples: `-log(-log(u))`.
@@ -188,7 +204,7 @@ samplers! {
 /// # Ok::<(), elimap::Error>(())
 /// ```
 ///
-/// Poisoned ([`OpErrorKind::InvalidParameter`]) for an element type that is neither `f32` nor `f64`.
+/// Poisoned ([`OpErrorKind::InvalidParameter`]) for an element type that is no floating one.
 #[track_caller]
 #[must_use]
 pub fn uniform(

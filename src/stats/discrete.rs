@@ -33,14 +33,16 @@ pub mod bernoulli {
 
 /// Successes among `n` trials that succeed with probability `p`.
 pub mod binom {
-    use crate::special::{float, xlog1py, xlogy};
+    use crate::numpy::inexact;
+    use crate::special::{xlog1py, xlogy};
     use crate::tensor::{compositions, where_};
     compositions! {
         stats::binom;
         /// The logarithm of the probability.
         [logpmf(3.0, 2.0, 0.5, 0.0) => f64 [f64::NEG_INFINITY]]
         fn logpmf(k, n, p, loc;) {
-            let (k, n, p) = (float(&k) - &loc, float(&n), float(&p));
+            let [k, n, p, loc] = inexact([&k, &n, &p, &loc]);
+            let k = k - loc;
             let ways = (&n + 1.0).lgamma() - ((&k + 1.0).lgamma() + (&n - &k + 1.0).lgamma());
             let linear = xlogy(&k, &p) + xlog1py(&n - &k, -&p);
             let sure = (k.equal(0.0) & n.equal(0.0)) | linear.equal(0.0);
@@ -57,14 +59,16 @@ pub mod binom {
 
 /// Failures before the `n`-th success of probability `p`.
 pub mod nbinom {
-    use crate::special::{float, xlogy};
+    use crate::numpy::inexact;
+    use crate::special::xlogy;
     use crate::tensor::{compositions, where_};
     compositions! {
         stats::nbinom;
         /// The logarithm of the probability.
         [logpmf(-1.0, 2.0, 0.5, 0.0) => f64 [f64::NEG_INFINITY]]
         fn logpmf(k, n, p, loc;) {
-            let (k, n, p) = (float(&k) - &loc, float(&n), float(&p));
+            let [k, n, p, loc] = inexact([&k, &n, &p, &loc]);
+            let k = k - loc;
             let ways = (&k + &n).lgamma() - n.lgamma() - (&k + 1.0).lgamma();
             let log = ways + xlogy(&n, &p) + xlogy(&k, 1.0 - &p);
             Ok(where_(k.less(0.0), f64::NEG_INFINITY, log))
@@ -79,14 +83,16 @@ pub mod nbinom {
 
 /// Trials up to the first success of probability `p`.
 pub mod geom {
-    use crate::special::{float, xlog1py};
+    use crate::numpy::inexact;
+    use crate::special::xlog1py;
     use crate::tensor::{compositions, where_};
     compositions! {
         stats::geom;
         /// The logarithm of the probability.
         [logpmf(0.0, 0.5, 0.0) => f64 [f64::NEG_INFINITY]]
         fn logpmf(k, p, loc;) {
-            let (k, p) = (float(&k) - &loc, float(&p));
+            let [k, p, loc] = inexact([&k, &p, &loc]);
+            let k = k - loc;
             let log = xlog1py(&k - 1.0, -&p) + p.ln();
             Ok(where_(k.less_equal(0.0), f64::NEG_INFINITY, log))
         }
@@ -100,14 +106,15 @@ pub mod geom {
 
 /// The Poisson distribution of mean `mu`.
 pub mod poisson {
-    use crate::special::{float, gammaincc, xlogy};
+    use crate::numpy::inexact;
+    use crate::special::{gammaincc, xlogy};
     use crate::tensor::{compositions, where_};
     compositions! {
         stats::poisson;
         /// The logarithm of the probability.
         [logpmf(-1.0, 2.0, 0.0) => f64 [f64::NEG_INFINITY]]
         fn logpmf(k, mu, loc;) {
-            let (given, mu) = (float(&k), float(&mu));
+            let [given, mu, loc] = inexact([&k, &mu, &loc]);
             let k = &given - &loc;
             let log = xlogy(&k, &mu) - (&k + 1.0).lgamma() - &mu;
             let outside = k.less(0.0) | given.round().not_equal(&given);
@@ -121,7 +128,8 @@ pub mod poisson {
         /// The distribution function.
         [cdf(-1.0, 2.0, 0.0) => f64 [0.0]]
         fn cdf(k, mu, loc;) {
-            let k = float(&k) - &loc;
+            let [k, mu, loc] = inexact([&k, &mu, &loc]);
+            let k = k - loc;
             let below = k.less(0.0);
             let shape = (where_(&below, 0.0, &k) + 1.0).floor();
             Ok(where_(below, 0.0, gammaincc(shape, mu)))

@@ -20,6 +20,13 @@ impl Callback {
     /// # Errors
     ///
     /// [`CallbackError`] where the call happens now and fails, or where the callback declares another number of results.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let half = Callback::of("half", |x: f64| x / 2.0);
+    /// assert_eq!(half.call((3.0,))?.item::<f64>()?, 1.5);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     pub fn call(&self, args: impl Flatten) -> Result<Tensor, Error> {
         let [result] = self.call_many(args)?;
@@ -31,6 +38,14 @@ impl Callback {
     /// # Errors
     ///
     /// As for [`Callback::call`].
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let minmax = Callback::of("minmax", |x: [f64; 2]| (x[0].min(x[1]), x[0].max(x[1])));
+    /// let [least, greatest] = minmax.call_many((vec![3.0, 1.0],))?;
+    /// assert_eq!((least.item::<f64>()?, greatest.item::<f64>()?), (1.0, 3.0));
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     pub fn call_many<const N: usize>(&self, args: impl Flatten) -> Result<[Tensor; N], Error> {
         let (expected, location) = (self.results().len(), Location::caller());
@@ -51,6 +66,13 @@ impl Callback {
     /// # Errors
     ///
     /// As for [`Callback::call`].
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let half = Callback::of("half", |x: f64| x / 2.0);
+    /// assert_eq!(half.call_vec((3.0,))?.len(), 1);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     pub fn call_vec(&self, args: impl Flatten) -> Result<Vec<Tensor>, Error> {
         let location = Location::caller();
@@ -173,7 +195,7 @@ fn operation(callback: &Callback, args: &[TensorType], depth: usize) -> Op {
 }
 
 fn floats(types: &[TensorType]) -> Vec<TensorType> {
-    let floats = types.iter().filter(|ty| ty.dtype.is_float());
+    let floats = types.iter().filter(|ty| ty.dtype.is_inexact());
     floats.map(|ty| ty.clone().with_weak(false)).collect()
 }
 

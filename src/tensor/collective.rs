@@ -124,6 +124,13 @@ pub fn psum(x: impl Into<Tensor>, axis_name: impl AxisNames) -> Result<Tensor, E
 /// # Errors
 ///
 /// As for [`psum`].
+///
+/// ```
+/// use elimap::prelude::*;
+/// let f = vmap(|x: Tensor| ok(&x - pmean(&x, "lane")?)).axis_name("lane");
+/// assert_eq!(f.call((vec![1.0, 2.0, 3.0],))?.to_vec::<f64>()?, [-1.0, 0.0, 1.0]);
+/// # elimap::ok(())
+/// ```
 #[track_caller]
 pub fn pmean(x: impl Into<Tensor>, axis_name: impl AxisNames) -> Result<Tensor, Error> {
     let location = Location::caller();
@@ -138,6 +145,13 @@ pub fn pmean(x: impl Into<Tensor>, axis_name: impl AxisNames) -> Result<Tensor, 
 /// # Errors
 ///
 /// As for [`psum`].
+///
+/// ```
+/// use elimap::prelude::*;
+/// let f = vmap(|x: Tensor| ok(&x / pmax(&x, "lane")?)).axis_name("lane");
+/// assert_eq!(f.call((vec![1.0, 2.0, 4.0],))?.to_vec::<f64>()?, [0.25, 0.5, 1.0]);
+/// # elimap::ok(())
+/// ```
 #[track_caller]
 pub fn pmax(x: impl Into<Tensor>, axis_name: impl AxisNames) -> Result<Tensor, Error> {
     let location = Location::caller();
@@ -154,6 +168,13 @@ pub fn pmax(x: impl Into<Tensor>, axis_name: impl AxisNames) -> Result<Tensor, E
 /// # Errors
 ///
 /// As for [`psum`].
+///
+/// ```
+/// use elimap::prelude::*;
+/// let f = vmap(|x: Tensor| ok(&x - pmin(&x, "lane")?)).axis_name("lane");
+/// assert_eq!(f.call((vec![1.0, 2.0, 3.0],))?.to_vec::<f64>()?, [0.0, 1.0, 2.0]);
+/// # elimap::ok(())
+/// ```
 #[track_caller]
 pub fn pmin(x: impl Into<Tensor>, axis_name: impl AxisNames) -> Result<Tensor, Error> {
     let location = Location::caller();
@@ -170,6 +191,13 @@ pub fn pmin(x: impl Into<Tensor>, axis_name: impl AxisNames) -> Result<Tensor, E
 /// # Errors
 ///
 /// As for [`psum`].
+///
+/// ```
+/// use elimap::prelude::*;
+/// let f = vmap(|x: Tensor| ok(x * axis_index("lane")?)).axis_name("lane");
+/// assert_eq!(f.call((vec![1.0, 2.0, 3.0],))?.to_vec::<f64>()?, [0.0, 2.0, 6.0]);
+/// # elimap::ok(())
+/// ```
 #[track_caller]
 pub fn axis_index(axis_name: impl AxisNames) -> Result<Tensor, Error> {
     let location = Location::caller();
@@ -186,6 +214,13 @@ pub fn axis_index(axis_name: impl AxisNames) -> Result<Tensor, Error> {
 /// # Errors
 ///
 /// As for [`psum`].
+///
+/// ```
+/// use elimap::prelude::*;
+/// let f = vmap(|x: Tensor| ok(x * axis_size("lane")? as f64)).axis_name("lane");
+/// assert_eq!(f.call((vec![1.0, 2.0, 3.0],))?.to_vec::<f64>()?, [3.0, 6.0, 9.0]);
+/// # elimap::ok(())
+/// ```
 #[track_caller]
 pub fn axis_size(axis_name: impl AxisNames) -> Result<usize, Error> {
     let axes = bound("axis_size", &axis_name, Location::caller())?;
@@ -197,6 +232,14 @@ pub fn axis_size(axis_name: impl AxisNames) -> Result<usize, Error> {
 /// # Errors
 ///
 /// As for [`psum`], and [`OpErrorKind::AxisOutOfBounds`].
+///
+/// ```
+/// use elimap::prelude::*;
+/// let f = vmap(|x: Tensor| all_gather(&x, "lane", 0, false)).axis_name("lane");
+/// let out = f.call((vec![1.0, 2.0],))?;
+/// assert_eq!(out.to_vec::<f64>()?, [1.0, 2.0, 1.0, 2.0]);
+/// # elimap::ok(())
+/// ```
 #[track_caller]
 pub fn all_gather(
     x: impl Into<Tensor>,
@@ -226,6 +269,14 @@ pub fn all_gather(
 /// # Errors
 ///
 /// As for [`psum`], and [`OpErrorKind::InvalidParameter`] for another number of pairs than lanes.
+///
+/// ```
+/// use elimap::prelude::*;
+/// use elimap::ppermute;
+/// let f = vmap(|x: Tensor| ppermute(&x, "lane", &[(0, 1), (1, 2), (2, 0)])).axis_name("lane");
+/// assert_eq!(f.call((vec![1.0, 2.0, 3.0],))?.to_vec::<f64>()?, [3.0, 1.0, 2.0]);
+/// # elimap::ok(())
+/// ```
 #[track_caller]
 pub fn ppermute(
     x: impl Into<Tensor>,
@@ -250,6 +301,14 @@ pub fn ppermute(
 /// # Errors
 ///
 /// As for [`psum`], and [`OpErrorKind::InvalidParameter`] where `permutation` is none.
+///
+/// ```
+/// use elimap::prelude::*;
+/// use elimap::pshuffle;
+/// let f = vmap(|x: Tensor| pshuffle(&x, "lane", &[2, 0, 1])).axis_name("lane");
+/// assert_eq!(f.call((vec![1.0, 2.0, 3.0],))?.to_vec::<f64>()?, [3.0, 1.0, 2.0]);
+/// # elimap::ok(())
+/// ```
 #[track_caller]
 pub fn pshuffle(
     x: impl Into<Tensor>,
@@ -286,6 +345,15 @@ pub fn pshuffle(
 /// # Errors
 ///
 /// As for [`psum`], and [`OpErrorKind::ShapeMismatch`] where the axis does not divide over the lanes.
+///
+/// ```
+/// use elimap::prelude::*;
+/// use elimap::all_to_all;
+/// let f = vmap(|row: Tensor| all_to_all(&row, "lane", 0, 0, false)).axis_name("lane");
+/// let out = f.call((ndarray::array![[1.0, 2.0], [3.0, 4.0]],))?;
+/// assert_eq!(out.to_vec::<f64>()?, [1.0, 3.0, 2.0, 4.0]);
+/// # elimap::ok(())
+/// ```
 #[track_caller]
 pub fn all_to_all(
     x: impl Into<Tensor>,
@@ -317,6 +385,15 @@ pub fn all_to_all(
 /// # Errors
 ///
 /// As for [`all_to_all`].
+///
+/// ```
+/// use elimap::prelude::*;
+/// use elimap::psum_scatter;
+/// let f = vmap(|row: Tensor| psum_scatter(&row, "lane", 0, false)).axis_name("lane");
+/// let out = f.call((ndarray::array![[1.0, 2.0], [3.0, 4.0]],))?;
+/// assert_eq!(out.to_vec::<f64>()?, [4.0, 6.0]);
+/// # elimap::ok(())
+/// ```
 #[track_caller]
 pub fn psum_scatter(
     x: impl Into<Tensor>,

@@ -85,6 +85,13 @@ pub fn cond<A: Tree, T: Tree, By, ByToo>(
 /// # Errors
 ///
 /// [`OpErrorKind::BranchMismatch`] where the branches return different types, and whatever goes wrong inside.
+///
+/// ```
+/// use elimap::prelude::*;
+/// let pick = |k: Tensor| switch(k, &[&|x: Tensor| x * 2.0, &|x: Tensor| -x], (3.0,));
+/// assert_eq!(vmap(pick).call((vec![0, 1],))?.to_vec::<f64>()?, [6.0, -3.0]);
+/// # elimap::ok(())
+/// ```
 #[track_caller]
 pub fn switch<A: Tree, T: Tree>(
     index: impl Into<Tensor>,
@@ -307,6 +314,15 @@ pub struct ScanOptions {
 
 impl ScanOptions {
     /// The number of steps; needed where nothing is scanned over.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let step = |x: Tensor, _: ()| (&x * 2, x);
+    /// let (last, powers) = scan(step, 1, (), ScanOptions::default().length(3))?;
+    /// assert_eq!(last.item::<i64>()?, 8);
+    /// assert_eq!(powers.to_vec::<i64>()?, [1, 2, 4]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn length(mut self, steps: impl Into<Option<usize>>) -> Self {
         self.length = steps.into();
@@ -314,6 +330,14 @@ impl ScanOptions {
     }
 
     /// Whether steps run from the last to the first.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let step = |sum: Tensor, x: Tensor| (&sum + x, sum);
+    /// let (_, after) = scan(step, 0.0, vec![1.0, 2.0, 3.0], ScanOptions::default().reverse(true))?;
+    /// assert_eq!(after.to_vec::<f64>()?, [5.0, 3.0, 0.0]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn reverse(mut self, reverse: bool) -> Self {
         self.reverse = reverse;
@@ -545,6 +569,13 @@ fn trace_loop<Extra>(
 /// # Errors
 ///
 /// As for those.
+///
+/// ```
+/// use elimap::prelude::*;
+/// let sum = fori_loop(0, 5, |k: Tensor, sum: Tensor| sum + k, 0)?;
+/// assert_eq!(sum.item::<i64>()?, 10);
+/// # elimap::ok(())
+/// ```
 #[track_caller]
 pub fn fori_loop<C: Tree, R>(
     lower: impl Into<Tensor>,
@@ -627,6 +658,9 @@ fn value_as_i64(array: &Array) -> Option<i64> {
         Scalar::I16(x) => Some(i64::from(x)),
         Scalar::I32(x) => Some(i64::from(x)),
         Scalar::I64(x) => Some(x),
-        Scalar::Bool(_) | Scalar::F32(_) | Scalar::F64(_) => None,
+        Scalar::Bool(_) | Scalar::BF16(_) | Scalar::F16(_) | Scalar::F32(_) | Scalar::F64(_) => {
+            None
+        }
+        Scalar::C64(_) | Scalar::C128(_) => None,
     }
 }

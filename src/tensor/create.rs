@@ -195,6 +195,13 @@ pub fn arange(span: impl Span) -> Tensor {
 }
 
 /// `x` where `condition` holds, `y` elsewhere, broadcast and promoted as in numpy (JAX's `jnp.where`).
+///
+/// ```
+/// use elimap::prelude::*;
+/// let x = Tensor::from(vec![-1.0, 2.0]);
+/// assert_eq!(where_(x.less(0.0), 0.0, &x).to_vec::<f64>()?, [0.0, 2.0]);
+/// # elimap::ok(())
+/// ```
 #[track_caller]
 #[must_use]
 pub fn where_(condition: impl Into<Tensor>, x: impl Into<Tensor>, y: impl Into<Tensor>) -> Tensor {

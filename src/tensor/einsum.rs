@@ -281,7 +281,7 @@ pub fn dot(x: impl Into<Tensor>, y: impl Into<Tensor>) -> Tensor {
     tensordot(x, y, &[-1], &[axis])
 }
 
-/// numpy's `vdot`: the sum of products of all elements, taken in order.
+/// numpy's `vdot`: the sum of products of all elements, taken in order, those of `x` conjugated.
 ///
 /// ```
 /// use elimap::prelude::*;
@@ -295,5 +295,5 @@ pub fn vdot(x: impl Into<Tensor>, y: impl Into<Tensor>) -> Tensor {
     let (x, y): (Tensor, Tensor) = (x.into(), y.into());
     let location = Location::caller();
     let [x, y] = promote([&x, &y], location);
-    tensordot(x.reshape([-1]), y.reshape([-1]), &[0], &[0])
+    tensordot(x.conj().reshape([-1]), y.reshape([-1]), &[0], &[0])
 }

@@ -71,7 +71,7 @@ pub(super) fn match_ranks<const N: usize>(
 }
 
 /// An elementwise operation of two operands, promoted and broadcast as in numpy.
-pub(super) fn binary(op: BinaryOp, a: &Tensor, b: &Tensor, location: Caller) -> Tensor {
+pub(crate) fn binary(op: BinaryOp, a: &Tensor, b: &Tensor, location: Caller) -> Tensor {
     for operand in [a, b] {
         if let Repr::Poisoned(error) = &operand.repr {
             return settle(Err(Error::Shared(error.clone())));
@@ -99,7 +99,7 @@ pub(crate) fn floats(x: &Tensor, location: Caller) -> Tensor {
 
 /// An elementwise operation of one operand; `float` says that integers are converted first.
 pub(super) fn unary(op: UnaryOp, x: &Tensor, float: bool, location: Caller) -> Tensor {
-    if float && !x.dtype().is_float() && !matches!(x.repr, Repr::Poisoned(_)) {
+    if float && !x.dtype().is_inexact() && !matches!(x.repr, Repr::Poisoned(_)) {
         let x = convert(x, to_inexact((x.ty.dtype, x.ty.weak)), location);
         return apply1(op, &[&x], location);
     }
@@ -207,7 +207,7 @@ macro_rules! rounding_methods {
             #[track_caller]
             #[must_use]
             pub fn $method(&self) -> Tensor {
-                let whole = !self.dtype().is_float();
+                let whole = self.dtype().is_integer() || self.dtype() == DType::Bool;
                 if whole { self.clone() } else { unary(UnaryOp::$op, self, false, Location::caller()) }
             }
         )*}
@@ -253,7 +253,67 @@ binary_methods! {
 }
 
 impl Tensor {
-    /// Converts to another element type; floats saturate into integers, NaN becomes 0 (rule N11).
+    /// Elementwise real part; real numbers are their own.
+    ///
+    /// ```
+    /// use elimap::{num_complex::Complex, prelude::*};
+    /// let z = Tensor::from(vec![Complex::new(1.0, 2.0)]);
+    /// assert_eq!((z.real().to_vec::<f64>()?, z.imag().to_vec::<f64>()?), (vec![1.0], vec![2.0]));
+    /// assert_eq!(z.conj().to_vec::<Complex<f64>>()?, [Complex::new(1.0, -2.0)]);
+    /// assert_eq!(Tensor::from(vec![3.0]).imag().to_vec::<f64>()?, [0.0]);
+    /// # Ok::<(), elimap::Error>(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn real(&self) -> Tensor {
+        if self.dtype().is_complex() {
+            unary(UnaryOp::Real, self, false, Location::caller())
+        } else {
+            self.clone()
+        }
+    }
+
+    /// Elementwise imaginary part; zeros of real numbers.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Tensor::from(vec![1.5]).imag().to_vec::<f64>()?, [0.0]);
+    /// # elimap::ok(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn imag(&self) -> Tensor {
+        match self.dtype().is_complex() {
+            true => unary(UnaryOp::Imag, self, false, Location::caller()),
+            false => super::zeros_like(self),
+        }
+    }
+
+    /// Elementwise complex conjugate; real numbers are their own.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Tensor::from(vec![1.5]).conj().to_vec::<f64>()?, [1.5]);
+    /// # elimap::ok(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn conj(&self) -> Tensor {
+        if self.dtype().is_complex() {
+            unary(UnaryOp::Conj, self, false, Location::caller())
+        } else {
+            self.clone()
+        }
+    }
+
+    /// Converts to another element type; floats saturate into integers, NaN becomes 0 (rule N11), complex numbers lose their imaginary
+    /// part.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Tensor::from(vec![1.7, -1.7]).astype(DType::I32).to_vec::<i32>()?, [1, -1]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn astype(&self, dtype: DType) -> Tensor {
@@ -283,6 +343,12 @@ impl Tensor {
     ///
     /// An integer literal as exponent multiplies repeatedly; integers to a negative literal power are an error. Of a
     /// floating base to an integer power of 0 the derivative is 0, at 0 too, where that to a floating power is NaN.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Tensor::from(vec![2.0, 3.0]).pow(2).to_vec::<f64>()?, [4.0, 9.0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn pow(&self, exponent: impl Into<Tensor>) -> Tensor {
@@ -294,7 +360,7 @@ impl Tensor {
         {
             return apply1(IntegerPow { y }, &[self], location);
         }
-        let whole = self.ty.dtype.is_float() && exponent.ty.dtype.is_integer();
+        let whole = self.ty.dtype.is_inexact() && exponent.ty.dtype.is_integer();
         if whole && broadcast_shapes([self.shape(), exponent.shape()]).is_some() {
             // The power 0 is 1 whatever the base, so it has the derivative 0, at 0 too.
             let is_zero = binary(BinaryOp::Eq, &exponent, &Tensor::from(0), location);
@@ -305,6 +371,12 @@ impl Tensor {
     }
 
     /// Elementwise integer power by repeated multiplication.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Tensor::from(vec![2.0, 4.0]).integer_pow(-1).to_vec::<f64>()?, [0.5, 0.25]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn integer_pow(&self, y: i32) -> Tensor {
@@ -312,6 +384,12 @@ impl Tensor {
     }
 
     /// Elementwise remainder of truncated division, with the sign of `self` (JAX's `lax.rem`).
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Tensor::from(vec![-7]).lax_rem(3).to_vec::<i32>()?, [-1]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn lax_rem(&self, other: impl Into<Tensor>) -> Tensor {
@@ -319,6 +397,12 @@ impl Tensor {
     }
 
     /// Elementwise `max(lo, min(x, hi))`; bounds are scalars or of the tensor's shape.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Tensor::from(vec![-1.0, 0.5, 2.0]).clamp(0.0, 1.0).to_vec::<f64>()?, [0.0, 0.5, 1.0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn clamp(&self, lo: impl Into<Tensor>, hi: impl Into<Tensor>) -> Tensor {

@@ -56,6 +56,11 @@ pub fn elementwise<A, F: NumberFunction<A>>(name: &str, function: F) -> Elementw
 
 impl Elementwise {
     /// The name.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(elementwise("cbrt", f64::cbrt).name(), "cbrt");
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -67,6 +72,13 @@ impl Elementwise {
     ///
     /// [`CallbackError`] for another number of arguments, other element types, and where the host function panics;
     /// [`OpErrorKind::ShapeMismatch`] where the arguments do not broadcast.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let hypot = elementwise("hypot", f64::hypot);
+    /// assert_eq!(hypot.call((vec![3.0, 5.0], vec![4.0, 12.0]))?.to_vec::<f64>()?, [5.0, 13.0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     pub fn call(&self, args: impl Flatten) -> Result<Tensor, Error> {
         let mut leaves = Vec::new();

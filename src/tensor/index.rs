@@ -59,6 +59,13 @@ fn wrap_once(indices: &Tensor, n: usize, location: Caller) -> Tensor {
 
 impl Tensor {
     /// Elements at `indices` along an axis; the axis is replaced by the indices' axes (JAX's `jnp.take`).
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(vec![10, 20, 30]);
+    /// assert_eq!(x.take(vec![2, 0, 7], 0, TakeMode::Clip).to_vec::<i32>()?, [30, 10, 30]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn take(&self, indices: impl Into<Tensor>, axis: isize, mode: TakeMode) -> Tensor {
@@ -107,6 +114,18 @@ impl Tensor {
     }
 
     /// The general gather of XLA, for what [`Tensor::take`] does not cover.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::{GatherDims, IndexMode};
+    /// // Windows of two elements, which begin at 0 and at 2.
+    /// let mut dims = GatherDims::default();
+    /// dims.offset_dims = [1].as_slice().into();
+    /// dims.start_index_map = [0].as_slice().into();
+    /// let out = arange(4).gather(ndarray::array![[0], [2]], dims, [2], IndexMode::Clip);
+    /// assert_eq!(out.to_vec::<i64>()?, [0, 1, 2, 3]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn gather(
@@ -162,6 +181,13 @@ impl Tensor {
     }
 
     /// A box of static size at a position known at run time; the position is clamped so that the box fits (rule N24).
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let start = Tensor::from(1);
+    /// assert_eq!(arange(5).dynamic_slice(&[start], [3]).to_vec::<i64>()?, [1, 2, 3]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn dynamic_slice(
@@ -180,6 +206,14 @@ impl Tensor {
     }
 
     /// The tensor with a box at a position known at run time replaced; the position is clamped so that the box fits.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let start = Tensor::from(2);
+    /// let out = arange(4).dynamic_update_slice(Tensor::from(vec![7_i64, 8]), &[start]);
+    /// assert_eq!(out.to_vec::<i64>()?, [0, 1, 7, 8]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn dynamic_update_slice(&self, update: impl Into<Tensor>, start: &[Tensor]) -> Tensor {
@@ -189,6 +223,13 @@ impl Tensor {
     }
 
     /// Pads (or, where negative, crops) each axis: elements before, after, and between neighbours.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// // One element before, none behind, one between neighbours.
+    /// assert_eq!(arange(2).pad(9, [(1, 0, 1)]).to_vec::<i64>()?, [9, 0, 9, 1]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn pad(
@@ -215,6 +256,12 @@ impl Tensor {
     }
 
     /// Sorted along an axis: stable, NaN last (rule N13).
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Tensor::from(vec![3.0, 1.0, 2.0]).sort(0).to_vec::<f64>()?, [1.0, 2.0, 3.0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn sort(&self, axis: isize) -> Tensor {
@@ -223,6 +270,12 @@ impl Tensor {
     }
 
     /// The positions that sort along an axis, stable, as `i64`.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Tensor::from(vec![3.0, 1.0, 2.0]).argsort(0).to_vec::<i64>()?, [1, 2, 0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn argsort(&self, axis: isize) -> Tensor {
@@ -244,6 +297,14 @@ impl Tensor {
     /// # Errors
     ///
     /// [`OpErrorKind::ShapeMismatch`] where `k` exceeds the axis.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let (values, places) = Tensor::from(vec![3.0, 1.0, 2.0]).top_k(2)?;
+    /// assert_eq!(values.to_vec::<f64>()?, [3.0, 2.0]);
+    /// assert_eq!(places.shape(), [2]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     pub fn top_k(&self, k: usize) -> Result<(Tensor, Tensor), Error> {
         let mut out = apply(TopK { k }, &[self], Location::caller())?.into_iter();
@@ -325,6 +386,15 @@ impl Tensor {
 /// # Errors
 ///
 /// [`OpErrorKind::ShapeMismatch`] where shapes differ, [`OpErrorKind::AxisOutOfBounds`].
+///
+/// ```
+/// use elimap::prelude::*;
+/// use elimap::sort_by_key;
+/// let (age, name) = (Tensor::from(vec![30, 20]), Tensor::from(vec![1, 2]));
+/// let sorted = sort_by_key(&[&age, &name], 0)?;
+/// assert_eq!(sorted[1].to_vec::<i32>()?, [2, 1]);
+/// # elimap::ok(())
+/// ```
 #[track_caller]
 pub fn sort_by_key(tensors: &[&Tensor], axis: isize) -> Result<Vec<Tensor>, Error> {
     Ok(sort_tensors(tensors, axis, 1, Location::caller())?.into_vec())

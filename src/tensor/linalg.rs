@@ -42,6 +42,15 @@ impl Triangle {
     };
 
     /// The same with `a x = b` solved rather than `x a = b`, or the other way.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::Triangle;
+    /// let a = Tensor::from(ndarray::array![[2.0, 0.0], [1.0, 4.0]]);
+    /// let x = a.triangular_solve(ndarray::array![[4.0, 8.0]], Triangle::LOWER.left_side(false));
+    /// assert_eq!(x.to_vec::<f64>()?, [1.0, 2.0]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn left_side(mut self, left_side: bool) -> Self {
         self.left_side = left_side;
@@ -49,6 +58,15 @@ impl Triangle {
     }
 
     /// The same with the lower triangle read rather than the upper one, or the other way.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::Triangle;
+    /// let a = Tensor::from(ndarray::array![[2.0, 0.0], [1.0, 4.0]]);
+    /// let x = a.t().triangular_solve(ndarray::array![[4.0], [8.0]], Triangle::LOWER.lower(false));
+    /// assert_eq!(x.to_vec::<f64>()?, [1.0, 2.0]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn lower(mut self, lower: bool) -> Self {
         self.lower = lower;
@@ -56,6 +74,15 @@ impl Triangle {
     }
 
     /// The same with the matrix transposed or not.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::Triangle;
+    /// let a = Tensor::from(ndarray::array![[2.0, 0.0], [1.0, 4.0]]);
+    /// let x = a.triangular_solve(ndarray::array![[4.0], [8.0]], Triangle::LOWER.transpose_a(true));
+    /// assert_eq!(x.to_vec::<f64>()?, [1.0, 2.0]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn transpose_a(mut self, transpose_a: bool) -> Self {
         self.transpose_a = transpose_a;
@@ -63,6 +90,16 @@ impl Triangle {
     }
 
     /// The same with the diagonal taken as ones or not.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::Triangle;
+    /// let a = Tensor::from(ndarray::array![[2.0, 0.0], [1.0, 4.0]]);
+    /// // The diagonal is taken for ones.
+    /// let x = a.triangular_solve(ndarray::array![[4.0], [8.0]], Triangle::LOWER.unit_diagonal(true));
+    /// assert_eq!(x.to_vec::<f64>()?, [4.0, 4.0]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn unit_diagonal(mut self, unit_diagonal: bool) -> Self {
         self.unit_diagonal = unit_diagonal;
@@ -98,6 +135,13 @@ fn match_leading(
 
 impl Tensor {
     /// The lower Cholesky factor of the symmetrised matrix; NaN where it is not positive definite (rule N19).
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let a = Tensor::from(ndarray::array![[4.0, 2.0], [2.0, 5.0]]);
+    /// assert_eq!(a.cholesky().to_vec::<f64>()?, [2.0, 0.0, 1.0, 2.0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn cholesky(&self) -> Tensor {
@@ -107,6 +151,15 @@ impl Tensor {
     }
 
     /// Solves with this triangular matrix; the other triangle is not read.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::Triangle;
+    /// let a = Tensor::from(ndarray::array![[2.0, 0.0], [1.0, 4.0]]);
+    /// let x = a.triangular_solve(ndarray::array![[4.0], [10.0]], Triangle::LOWER);
+    /// assert_eq!(x.to_vec::<f64>()?, [2.0, 2.0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn triangular_solve(&self, b: impl Into<Tensor>, triangle: Triangle) -> Tensor {
@@ -133,6 +186,13 @@ impl Tensor {
 
     /// The `x` of `self x = b`, by LU with partial pivoting; a vector `b` gives a vector. A singular matrix gives
     /// infinities or NaN (rule N19).
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let a = Tensor::from(ndarray::array![[2.0, 0.0], [0.0, 4.0]]);
+    /// assert_eq!(a.solve(vec![2.0, 2.0]).to_vec::<f64>()?, [1.0, 0.5]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn solve(&self, b: impl Into<Tensor>) -> Tensor {
@@ -153,6 +213,17 @@ impl Tensor {
     }
 
     /// Generalized matrix product: contracts and batches the given axes (JAX's `lax.dot_general`).
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::DotDims;
+    /// let mut dims = DotDims::default();
+    /// dims.lhs_contract = [0].as_slice().into();
+    /// dims.rhs_contract = [0].as_slice().into();
+    /// let y = Tensor::from(vec![1.0, 2.0]).dot_general(vec![3.0, 4.0], dims);
+    /// assert_eq!(y.item::<f64>()?, 11.0);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn dot_general(&self, other: impl Into<Tensor>, dims: DotDims) -> Tensor {
@@ -162,6 +233,13 @@ impl Tensor {
     }
 
     /// Matrix product with numpy's rules: vectors are rows or columns, leading axes broadcast.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let a = Tensor::from(ndarray::array![[1.0, 2.0], [3.0, 4.0]]);
+    /// assert_eq!(a.matmul(vec![1.0, 1.0]).to_vec::<f64>()?, [3.0, 7.0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn matmul(&self, other: impl Into<Tensor>) -> Tensor {
@@ -188,6 +266,13 @@ impl Tensor {
     }
 
     /// The upper triangle of the last two axes: zero below diagonal `k`.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let a = Tensor::from(ndarray::array![[1, 2], [3, 4]]);
+    /// assert_eq!(a.triu(0).to_vec::<i32>()?, [1, 2, 0, 4]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn triu(&self, k: i64) -> Tensor {

@@ -61,7 +61,7 @@ pub use create::{
 };
 pub use debug::{debug_callback, debug_print};
 pub use einsum::{dot, einsum, tensordot, vdot};
-pub(crate) use elementwise::{convert, floats};
+pub(crate) use elementwise::{binary, convert, floats};
 pub use elementwise_host::{Elementwise, elementwise};
 pub(crate) use func::trace;
 pub use func::{Arguments, ByReference, ByValue, Func, Output, ok};
@@ -140,24 +140,49 @@ impl Tensor {
     }
 
     /// The element type and shape, per lane inside a vmapped function.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(arange(3).ty().to_string(), "i64[3]");
+    /// ```
     #[must_use]
     pub fn ty(&self) -> &TensorType {
         &self.ty
     }
 
     /// The element type.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(arange(3).dtype(), DType::I64);
+    /// ```
     #[must_use]
     pub fn dtype(&self) -> DType {
         self.ty.dtype
     }
 
     /// The length of each axis, per lane inside a vmapped function.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let f = vmap(|x: Tensor| {
+    ///     assert_eq!(x.shape(), [2]); // of one lane
+    ///     x
+    /// });
+    /// assert_eq!(f.call((zeros([3, 2], DType::F64),))?.shape(), [3, 2]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn shape(&self) -> &[usize] {
         &self.ty.shape
     }
 
     /// The number of axes.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(zeros([3, 2], DType::F64).rank(), 2);
+    /// ```
     #[must_use]
     pub fn rank(&self) -> usize {
         self.ty.rank()
@@ -168,6 +193,13 @@ impl Tensor {
     /// # Errors
     ///
     /// [`TraceError::NotConcrete`] inside a traced function, and the first error of the operations that led here.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let array: Array = (Tensor::from(vec![1.0]) + 1.0).to_array()?;
+    /// assert_eq!(array.to_vec::<f64>()?, [2.0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     pub fn to_array(&self) -> Result<Array, Error> {
         let location = Some(Location::caller());
@@ -227,6 +259,12 @@ impl Tensor {
     /// # Errors
     ///
     /// That error.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let sum = Tensor::from(vec![1.0, 2.0]) + Tensor::from(vec![1.0, 2.0, 3.0]);
+    /// assert!(sum.check().is_err());
+    /// ```
     pub fn check(self) -> Result<Tensor, Error> {
         match self.repr {
             Repr::Poisoned(error) => Err(Error::Shared(error)),

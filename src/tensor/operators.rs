@@ -94,6 +94,12 @@ fn floor_divide(x: &Tensor, y: &Tensor, location: Caller) -> Tensor {
 
 impl Tensor {
     /// Elementwise `floor(self / other)`; integers stay integers.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(Tensor::from(vec![-7, 7]).floor_divide(2).to_vec::<i32>()?, [-4, 3]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn floor_divide(&self, other: impl Into<Tensor>) -> Tensor {
@@ -177,4 +183,22 @@ macro_rules! prefix_operators {
 prefix_operators! {
     Neg neg Neg, "Elementwise negation.";
     Not not Not, "Elementwise bitwise or logical complement.";
+}
+
+/// The sum of tensors; of none the integer 0.
+///
+/// ```
+/// use elimap::prelude::*;
+/// let x = arange(5);
+/// let neighbours: Tensor = (0..3).map(|k| x.i(k..k + 3)).sum();
+/// assert_eq!(neighbours.to_vec::<i64>()?, [3, 6, 9]);
+/// # ok(())
+/// ```
+impl std::iter::Sum for Tensor {
+    #[track_caller]
+    fn sum<I: Iterator<Item = Tensor>>(tensors: I) -> Tensor {
+        tensors
+            .reduce(|sum, x| sum + x)
+            .unwrap_or_else(|| Tensor::from(0_i64))
+    }
 }

@@ -11,6 +11,24 @@ use crate::array::{DType, Shape, to_inexact};
 use crate::error::{Error, OpError, OpErrorKind};
 use crate::program::{ArgReduce, ArgReduceOp, Cumulative, CumulativeOp, Reduce, ReduceOp};
 
+/// 16-bit floats in `float32`, in which means of them are computed.
+fn single(x: &Tensor, location: Caller) -> Tensor {
+    if x.dtype().is_half() {
+        convert(x, (DType::F32, false), location)
+    } else {
+        x.clone()
+    }
+}
+
+/// A result in the type of a 16-bit operand.
+fn narrowed(result: Tensor, operand: &Tensor, location: Caller) -> Tensor {
+    if operand.dtype().is_half() {
+        convert(&result, (operand.dtype(), false), location)
+    } else {
+        result
+    }
+}
+
 impl Tensor {
     #[track_caller]
     fn reduce(&self, kind: ReduceOp, axes: &impl AxisList) -> Tensor {
@@ -46,6 +64,13 @@ impl Tensor {
     /// Sum over axes: `x.sum(..)` over all, `x.sum(0)`, `x.sum([0, -1])`.
     ///
     /// Integers and bools add up as 64-bit integers, as JAX's do with 64-bit types on (rule N4).
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(ndarray::array![[1.0, 5.0], [4.0, 2.0]]);
+    /// assert_eq!(x.sum(0).to_vec::<f64>()?, [5.0, 7.0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn sum(&self, axes: impl AxisList) -> Tensor {
@@ -54,6 +79,13 @@ impl Tensor {
     }
 
     /// Product over axes, widened as [`Tensor::sum`] is.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(ndarray::array![[1.0, 5.0], [4.0, 2.0]]);
+    /// assert_eq!(x.prod(1).to_vec::<f64>()?, [5.0, 8.0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn prod(&self, axes: impl AxisList) -> Tensor {
@@ -74,6 +106,13 @@ impl Tensor {
     /// Maximum over axes; NaN propagates.
     ///
     /// An empty axis is an error, as there is no maximum (rule N14).
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(ndarray::array![[1.0, 5.0], [4.0, 2.0]]);
+    /// assert_eq!(x.max(-1).to_vec::<f64>()?, [5.0, 4.0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn max(&self, axes: impl AxisList) -> Tensor {
@@ -83,6 +122,13 @@ impl Tensor {
     /// Minimum over axes; NaN propagates.
     ///
     /// An empty axis is an error, as there is no minimum (rule N14).
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(ndarray::array![[1.0, 5.0], [4.0, 2.0]]);
+    /// assert_eq!(x.min(..).to_vec::<f64>()?, [1.0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn min(&self, axes: impl AxisList) -> Tensor {
@@ -111,6 +157,13 @@ impl Tensor {
     }
 
     /// Whether all elements are true along axes.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(ndarray::array![[1.0, 5.0], [4.0, 2.0]]);
+    /// assert!(x.greater(0.0).all(..).item::<bool>()?);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn all(&self, axes: impl AxisList) -> Tensor {
@@ -118,6 +171,13 @@ impl Tensor {
     }
 
     /// Whether any element is true along axes.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(ndarray::array![[1.0, 5.0], [4.0, 2.0]]);
+    /// assert!(!x.greater(5.0).any(..).item::<bool>()?);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn any(&self, axes: impl AxisList) -> Tensor {
@@ -125,6 +185,13 @@ impl Tensor {
     }
 
     /// Position of the first maximum along an axis, as `i64`; a NaN counts as the maximum (rule N12).
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(ndarray::array![[1.0, 5.0], [4.0, 2.0]]);
+    /// assert_eq!(x.argmax(1).to_vec::<i64>()?, [1, 0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn argmax(&self, axis: isize) -> Tensor {
@@ -132,6 +199,13 @@ impl Tensor {
     }
 
     /// Position of the first minimum along an axis, as `i64`; a NaN counts as the minimum (rule N12).
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(ndarray::array![[1.0, 5.0], [4.0, 2.0]]);
+    /// assert_eq!(x.argmin(0).to_vec::<i64>()?, [0, 1]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn argmin(&self, axis: isize) -> Tensor {
@@ -179,6 +253,13 @@ impl Tensor {
     }
 
     /// Running sum along an axis, from the end where `reverse`; the element type is kept.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(ndarray::array![[1.0, 5.0], [4.0, 2.0]]);
+    /// assert_eq!(x.cumsum(1, false).to_vec::<f64>()?, [1.0, 6.0, 4.0, 6.0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn cumsum(&self, axis: isize, reverse: bool) -> Tensor {
@@ -186,6 +267,13 @@ impl Tensor {
     }
 
     /// Running product along an axis, from the end where `reverse`.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(ndarray::array![[1.0, 5.0], [4.0, 2.0]]);
+    /// assert_eq!(x.cumprod(0, false).to_vec::<f64>()?, [1.0, 5.0, 4.0, 10.0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn cumprod(&self, axis: isize, reverse: bool) -> Tensor {
@@ -193,6 +281,13 @@ impl Tensor {
     }
 
     /// Running maximum along an axis, from the end where `reverse`.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(ndarray::array![[1.0, 5.0], [4.0, 2.0]]);
+    /// assert_eq!(x.cummax(0, false).to_vec::<f64>()?, [1.0, 5.0, 4.0, 5.0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn cummax(&self, axis: isize, reverse: bool) -> Tensor {
@@ -200,6 +295,13 @@ impl Tensor {
     }
 
     /// Running minimum along an axis, from the end where `reverse`.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(ndarray::array![[1.0, 5.0], [4.0, 2.0]]);
+    /// assert_eq!(x.cummin(0, true).to_vec::<f64>()?, [1.0, 2.0, 4.0, 2.0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn cummin(&self, axis: isize, reverse: bool) -> Tensor {
@@ -207,6 +309,13 @@ impl Tensor {
     }
 
     /// Running `log(sum(exp(x)))` along an axis, from the end where `reverse`.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(vec![0.0, 0.0]);
+    /// assert_eq!(x.cumlogsumexp(0, false).to_vec::<f64>()?, [0.0, 2_f64.ln()]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn cumlogsumexp(&self, axis: isize, reverse: bool) -> Tensor {
@@ -234,8 +343,9 @@ impl Tensor {
     pub fn mean(&self, axes: impl AxisList) -> Tensor {
         let location = Location::caller();
         settle(self.resolved_axes("mean", &axes, location).map(|axes| {
-            let x = floats(self, location);
-            x.sum(signed(&axes)) / self.reduced(&axes)
+            let x = single(&floats(self, location), location);
+            let mean = x.sum(signed(&axes)) / self.reduced(&axes);
+            narrowed(mean, self, location)
         }))
     }
 
@@ -253,12 +363,17 @@ impl Tensor {
     pub fn var(&self, axes: impl AxisList, ddof: usize) -> Tensor {
         let location = Location::caller();
         settle(self.resolved_axes("var", &axes, location).map(|axes| {
-            let x = floats(self, location);
+            let x = single(&floats(self, location), location);
             let n = self.reduced(&axes);
             let mean = expand(&(x.sum(signed(&axes)) / n), &axes, location);
             let left = n - ddof as f64;
             let left = if left > 0.0 { left } else { f64::NAN };
-            (x - mean).square().sum(signed(&axes)) / left
+            let distance = x - mean;
+            let squares = match distance.dtype().is_complex() {
+                true => (&distance * distance.conj()).real(),
+                false => distance.square(),
+            };
+            narrowed(squares.sum(signed(&axes)) / left, self, location)
         }))
     }
 
@@ -328,11 +443,11 @@ impl Tensor {
     /// ```
     #[track_caller]
     #[must_use]
-    pub fn softmax(&self, axis: isize) -> Tensor {
+    pub fn softmax(&self, axes: impl AxisList) -> Tensor {
         let location = Location::caller();
-        self.below_maximum("softmax", axis, location, |x, axes| {
+        self.below_maximum("softmax", &axes, location, |x, axes| {
             let scaled = x.exp();
-            let total = expand(&scaled.sum(axis), axes, location);
+            let total = expand(&scaled.sum(signed(axes)), axes, location);
             scaled / total
         })
     }
@@ -347,10 +462,10 @@ impl Tensor {
     /// ```
     #[track_caller]
     #[must_use]
-    pub fn log_softmax(&self, axis: isize) -> Tensor {
+    pub fn log_softmax(&self, axes: impl AxisList) -> Tensor {
         let location = Location::caller();
-        self.below_maximum("log_softmax", axis, location, |x, axes| {
-            let total = expand(&x.exp().sum(axis).ln(), axes, location);
+        self.below_maximum("log_softmax", &axes, location, |x, axes| {
+            let total = expand(&x.exp().sum(signed(axes)).ln(), axes, location);
             x - total
         })
     }
@@ -360,16 +475,16 @@ impl Tensor {
     fn below_maximum(
         &self,
         op: &'static str,
-        axis: isize,
+        axes: &impl AxisList,
         location: Caller,
         f: impl FnOnce(Tensor, &[usize]) -> Tensor,
     ) -> Tensor {
-        settle(self.resolved_axes(op, &axis, location).map(|axes| {
+        settle(self.resolved_axes(op, axes, location).map(|axes| {
             let x = floats(self, location);
             if self.shape().contains(&0) {
                 return x;
             }
-            f(&x - expand(&x.max(axis), &axes, location), &axes)
+            f(&x - expand(&x.max(signed(&axes)), &axes, location), &axes)
         }))
     }
 }

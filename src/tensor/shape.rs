@@ -146,6 +146,11 @@ impl Tensor {
     }
 
     /// The same elements in another shape, row-major; one length may be -1 and is worked out.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(arange(6).reshape([2, -1]).shape(), [2, 3]);
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn reshape(&self, shape: impl IntoIterator<Item = isize>) -> Tensor {
@@ -180,6 +185,11 @@ impl Tensor {
     }
 
     /// Reorders axes: axis `i` of the result is axis `permutation[i]`.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(arange(6).reshape([1, 2, 3]).transpose([2, 0, 1]).shape(), [3, 1, 2]);
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn transpose(&self, permutation: impl IntoIterator<Item = isize>) -> Tensor {
@@ -192,6 +202,12 @@ impl Tensor {
     }
 
     /// Reverses the order of all axes.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(arange(4).reshape([2, 2]).t().to_vec::<i64>()?, [0, 2, 1, 3]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn t(&self) -> Tensor {
@@ -200,6 +216,11 @@ impl Tensor {
     }
 
     /// Moves one axis to another position.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(arange(6).reshape([1, 2, 3]).moveaxis(0, -1).shape(), [2, 3, 1]);
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn moveaxis(&self, from: isize, to: isize) -> Tensor {
@@ -214,6 +235,11 @@ impl Tensor {
     }
 
     /// Inserts axes of length 1, which the result has at the positions `axes`.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(arange(3).expand_dims([0, -1]).shape(), [1, 3, 1]);
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn expand_dims(&self, axes: impl AxisList) -> Tensor {
@@ -226,6 +252,11 @@ impl Tensor {
     }
 
     /// Removes axes of length 1.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(arange(3).reshape([1, 3, 1]).squeeze(0).shape(), [3, 1]);
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn squeeze(&self, axes: impl AxisList) -> Tensor {
@@ -238,6 +269,12 @@ impl Tensor {
     }
 
     /// Repeats along new or length-1 axes up to a shape, by numpy's rule.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(arange(2).broadcast_to([2, 2]).to_vec::<i64>()?, [0, 1, 0, 1]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn broadcast_to(&self, shape: impl IntoShape) -> Tensor {
@@ -247,6 +284,12 @@ impl Tensor {
     }
 
     /// Places axis `i` at `dims[i]` of a larger shape and repeats along the others (JAX's `lax.broadcast_in_dim`).
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(arange(2).broadcast_in_dim([2, 2], [0]).to_vec::<i64>()?, [0, 0, 1, 1]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn broadcast_in_dim(
@@ -262,6 +305,13 @@ impl Tensor {
     }
 
     /// A box with static bounds: first index, one past the last, and step of each axis.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let box_of = Slicing::new([0, 1], [2, 3]);
+    /// assert_eq!(arange(6).reshape([2, 3]).slice(box_of).to_vec::<i64>()?, [1, 2, 4, 5]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn slice(&self, slicing: Slicing) -> Tensor {
@@ -334,6 +384,12 @@ impl Tensor {
     }
 
     /// Reverses the order of elements along axes.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(arange(3).rev(0).to_vec::<i64>()?, [2, 1, 0]);
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn rev(&self, axes: impl AxisList) -> Tensor {
@@ -472,6 +528,12 @@ pub struct Slicing {
 
 impl Slicing {
     /// From the first index to one past the last, per axis.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(arange(5).slice(Slicing::new([1], [3])).to_vec::<i64>()?, [1, 2]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn new(
         start: impl IntoIterator<Item = usize>,
@@ -485,6 +547,12 @@ impl Slicing {
     }
 
     /// Steps per axis, 1 or more.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// assert_eq!(arange(5).slice(Slicing::new([0], [5]).strides([2])).to_vec::<i64>()?, [0, 2, 4]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn strides(mut self, strides: impl IntoIterator<Item = usize>) -> Self {
         self.strides = Some(strides.into_iter().collect());

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use half::{bf16, f16};
 use ndarray::{ArcArray, ArrayView, Dimension};
+use num_complex::Complex;
 
 use super::Tensor;
 use crate::array::{Array, Element, Scalar, TensorType};
@@ -225,9 +227,25 @@ macro_rules! number_leaves {
         }
     )*};
 }
-number_leaves!(bool, u8, u16, u32, u64, i8, i16, i32, i64, f32, f64);
+number_leaves!(
+    bool,
+    u8,
+    u16,
+    u32,
+    u64,
+    i8,
+    i16,
+    i32,
+    i64,
+    bf16,
+    f16,
+    f32,
+    f64,
+    Complex<f32>,
+    Complex<f64>
+);
 
-/// `f64`, `i32` and `i64` are what bare literals are, so they are weakly typed, as Python's numbers are in JAX.
+/// `f64`, `i32`, `i64` and `Complex<f64>` are what bare literals are, so they are weakly typed, as Python's numbers are in JAX.
 macro_rules! number_tensors {
     ($($ty:ty => $make:expr),* $(,)?) => {$(
         impl From<$ty> for Tensor {
@@ -250,6 +268,10 @@ number_tensors! {
     u64 => |x| Tensor::concrete(Array::scalar(x), false),
     i8 => |x| Tensor::concrete(Array::scalar(x), false),
     i16 => |x| Tensor::concrete(Array::scalar(x), false),
+    bf16 => |x| Tensor::concrete(Array::scalar(x), false),
+    f16 => |x| Tensor::concrete(Array::scalar(x), false),
+    Complex<f32> => |x| Tensor::concrete(Array::scalar(x), false),
+    Complex<f64> => |x| Tensor::literal(Scalar::C128(x)),
 }
 
 impl<T: Flatten> Flatten for Option<T> {

@@ -17,6 +17,8 @@
 
 mod layout;
 mod parse;
+#[cfg(feature = "serde")]
+mod serde;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
@@ -24,7 +26,7 @@ use std::sync::Arc;
 
 use smallvec::{SmallVec, smallvec};
 
-use crate::array::{DType, TensorType};
+use crate::array::{Array, DType, TensorType};
 use crate::ops;
 use crate::program::text::{Param, Shown, python};
 use crate::program::{
@@ -57,6 +59,8 @@ struct Printer {
     reserved: HashSet<String>,
     /// The programs scatters show as `update_jaxpr`, one per kind and element type as in JAX.
     updates: HashMap<(ScatterOp, DType), SubProgram>,
+    /// The constants, in the order of the text.
+    constants: Vec<Array>,
 }
 
 impl Printer {
@@ -173,6 +177,8 @@ impl Printer {
 
     /// A program in braces; `names` holds the names that are settled already.
     fn program(&mut self, program: &Program, names: &mut Names) -> Doc {
+        self.constants
+            .extend(program.constants.iter().map(|(_, array)| array.clone()));
         let constants: Vec<Var> = program.constants.iter().map(|(var, _)| *var).collect();
         let constants = self.binders(program, &constants, names);
         let inputs = self.binders(program, &program.inputs, names);

@@ -1,7 +1,7 @@
 //! What all functions are made of: polynomials, powers of two, and sums and products with their rounding errors.
 //!
-//! Nothing is contracted into fused multiply-adds, and nothing branches: compilers turn loops over such functions into
-//! vector code, and a result has the same bits in a loop of any width as alone.
+//! Fused multiply-adds are spelled out and nothing is contracted into others, and nothing branches: compilers turn loops over such
+//! functions into vector code, and a result has the same bits in a loop of any width as alone.
 
 /// Numbers up to 2^51 in magnitude lose their fraction when this is added, and their integer is in the low bits then.
 pub(super) const SHIFT: f64 = 6_755_399_441_055_744.0;
@@ -20,9 +20,9 @@ pub(super) fn polynomial<const N: usize>(x: f64, coefficients: &[f64; N]) -> f64
     let mut value = four_terms(x, square, &rest[first..]);
     while first > 0 {
         first -= 4;
-        value = value * fourth + four_terms(x, square, &rest[first..]);
+        value = value.mul_add(fourth, four_terms(x, square, &rest[first..]));
     }
-    constant + x * value
+    x.mul_add(value, constant)
 }
 
 /// The first four terms, or as many as there are.
@@ -31,9 +31,9 @@ fn four_terms(x: f64, square: f64, coefficients: &[f64]) -> f64 {
     match *coefficients {
         [] => 0.0,
         [a] => a,
-        [a, b] => a + b * x,
-        [a, b, c] => (a + b * x) + c * square,
-        [a, b, c, d, ..] => (a + b * x) + (c + d * x) * square,
+        [a, b] => b.mul_add(x, a),
+        [a, b, c] => c.mul_add(square, b.mul_add(x, a)),
+        [a, b, c, d, ..] => d.mul_add(x, c).mul_add(square, b.mul_add(x, a)),
     }
 }
 
@@ -84,17 +84,9 @@ pub(super) fn fast_two_sum(a: f64, b: f64) -> (f64, f64) {
     (sum, (a - sum) + b)
 }
 
-/// The leading 26 bits of a number, and the rest.
-#[inline(always)]
-fn split(a: f64) -> (f64, f64) {
-    let high = f64::from_bits(a.to_bits() & 0xffff_ffff_f800_0000);
-    (high, a - high)
-}
-
-/// The rounded product and what rounding took from it (Dekker, with truncated halves); of numbers below 2^900.
+/// The rounded product and what rounding took from it.
 #[inline(always)]
 pub(super) fn two_product(a: f64, b: f64) -> (f64, f64) {
     let product = a * b;
-    let ((a1, a2), (b1, b2)) = (split(a), split(b));
-    (product, ((a1 * b1 - product) + a1 * b2 + a2 * b1) + a2 * b2)
+    (product, a.mul_add(b, -product))
 }

@@ -15,7 +15,7 @@ fn reduce(x: f64) -> Reduced {
     let k = nearest(x * std::f64::consts::LOG2_E);
     Reduced {
         k,
-        high: x - k * LN_2,
+        high: (-k).mul_add(LN_2, x),
         low: k * LN_2_REST,
     }
 }
@@ -25,7 +25,7 @@ impl Reduced {
     #[inline(always)]
     fn rest(&self) -> f64 {
         let r = self.high - self.low;
-        r * r * polynomial(r, &EXP) - self.low
+        (r * r).mul_add(polynomial(r, &EXP), -self.low)
     }
 }
 

@@ -19,8 +19,11 @@ fn rounded(x: f32, value: f64) -> f32 {
 #[inline(always)]
 fn exp_parts(x: f64) -> (f64, f64) {
     let k = nearest(x * LOG2_E);
-    let r = x - k * LN_2;
-    (power_of_two(k), r + r * r * polynomial(r, &EXP_SHORT))
+    let r = (-k).mul_add(LN_2, x);
+    (
+        power_of_two(k),
+        (r * r).mul_add(polynomial(r, &EXP_SHORT), r),
+    )
 }
 
 #[inline(always)]

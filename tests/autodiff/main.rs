@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod callbacks;
+mod complex;
 mod control;
 mod cost;
 mod functions;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use elimap::num_complex::Complex;
 use elimap::program::Program;
 use elimap::{Array, BatchDim, DType, Error};
 
@@ -25,11 +26,23 @@ pub(crate) const REFUSED: &[&str] = &[
     "polygamma",
 ];
 
+/// All numbers; of complex ones both parts in turn.
 fn numbers(array: &Array) -> Vec<f64> {
     match array.dtype() {
         DType::F32 => {
             let values = array.to_vec::<f32>().unwrap();
             values.into_iter().map(f64::from).collect()
+        }
+        DType::C64 => {
+            let values = array.to_vec::<Complex<f32>>().unwrap();
+            values
+                .into_iter()
+                .flat_map(|z| [z.re.into(), z.im.into()])
+                .collect()
+        }
+        DType::C128 => {
+            let values = array.to_vec::<Complex<f64>>().unwrap();
+            values.into_iter().flat_map(|z| [z.re, z.im]).collect()
         }
         _ => array.to_vec().unwrap(),
     }
@@ -39,6 +52,19 @@ fn array(dtype: DType, shape: &[usize], values: Vec<f64>) -> Array {
     let shape = shape.iter().copied();
     match dtype {
         DType::F32 => Array::from_vec(shape, values.into_iter().map(|x| x as f32).collect()),
+        DType::C64 => {
+            let pairs = values.chunks_exact(2);
+            Array::from_vec(
+                shape,
+                pairs
+                    .map(|p| Complex::new(p[0] as f32, p[1] as f32))
+                    .collect(),
+            )
+        }
+        DType::C128 => {
+            let pairs = values.chunks_exact(2);
+            Array::from_vec(shape, pairs.map(|p| Complex::new(p[0], p[1])).collect())
+        }
         _ => Array::from_vec(shape, values),
     }
     .unwrap()
@@ -47,29 +73,39 @@ fn array(dtype: DType, shape: &[usize], values: Vec<f64>) -> Array {
 /// Random numbers in the shape of each.
 fn directions(like: &[&Array], draw: &mut Draw) -> Vec<Array> {
     let mut one = |x: &&Array| {
-        let count = x.shape().iter().product();
+        let count =
+            x.shape().iter().product::<usize>() * if x.dtype().is_complex() { 2 } else { 1 };
         let values = (0..count).map(|_| 2.0 * draw.uniform() - 1.0).collect();
         array(x.dtype(), x.shape(), values)
     };
     like.iter().map(&mut one).collect()
 }
 
+/// The real part of the sum of all products, without conjugation.
 fn dot(x: &[Array], y: &[Array]) -> f64 {
     assert_eq!(x.len(), y.len());
     let products = x.iter().zip(y).map(|(x, y)| {
-        assert_eq!(x.shape(), y.shape());
-        let pairs = numbers(x).into_iter().zip(numbers(y));
-        pairs.map(|(x, y)| x * y).sum::<f64>()
+        assert_eq!((x.shape(), x.dtype()), (y.shape(), y.dtype()));
+        let complex = x.dtype().is_complex();
+        let products = numbers(x).into_iter().zip(numbers(y)).map(|(x, y)| x * y);
+        match complex {
+            true => products
+                .enumerate()
+                .map(|(i, p)| if i % 2 == 0 { p } else { -p })
+                .sum::<f64>(),
+            false => products.sum::<f64>(),
+        }
     });
     products.sum()
 }
 
 fn size(x: &[Array]) -> f64 {
-    dot(x, x).sqrt()
+    let squares = x.iter().flat_map(numbers).map(|x| x * x);
+    squares.sum::<f64>().sqrt()
 }
 
 fn finite(arrays: &[Array]) -> bool {
-    let floats = arrays.iter().filter(|a| a.dtype().is_float());
+    let floats = arrays.iter().filter(|a| a.dtype().is_inexact());
     floats.flat_map(numbers).all(f64::is_finite)
 }
 
@@ -103,18 +139,25 @@ fn refused(program: &Program, error: &Error) -> bool {
     matches!(error.root(), Error::Autodiff(_) | Error::Op(_))
 }
 
+/// Whether a program has numbers of so few digits that rules cannot be told apart by them.
+fn coarse(program: &Program) -> bool {
+    let half = |ty: &elimap::TensorType| matches!(ty.dtype, DType::F16 | DType::BF16);
+    program.types().iter().any(half)
+}
+
 /// Holds the derivatives of a rule's function to each other.
 pub(crate) fn check(nest: &Nest, build: impl Fn(&mut Draw) -> Rule) {
     let mut draw = nest.draw();
     let rule = build(&mut draw);
     let program = rule.program();
     let args = rule.moderate(&mut draw);
-    let flags: Vec<bool> = args.iter().map(|a| a.dtype().is_float()).collect();
-    let floating: Vec<&Array> = args.iter().filter(|a| a.dtype().is_float()).collect();
-    if floating.is_empty() {
+    let flags: Vec<bool> = args.iter().map(|a| a.dtype().is_inexact()).collect();
+    let floating: Vec<&Array> = args.iter().filter(|a| a.dtype().is_inexact()).collect();
+    if floating.is_empty() || coarse(&program) {
         return;
     }
-    let wide = program.types().iter().all(|ty| ty.dtype != DType::F32);
+    let single = |ty: &elimap::TensorType| matches!(ty.dtype, DType::F32 | DType::C64);
+    let wide = !program.types().iter().any(single);
     let tolerance = if wide { 1e-12 } else { 1e-4 };
     let tangents = directions(&floating, &mut draw);
     let (forward, moving) = match program.jvp(&flags) {
@@ -192,7 +235,7 @@ fn differences(program: &Program, args: &[Array], tangents: &[Array], step: f64)
         for sign in [1.0, -1.0] {
             let by = sign * step * (k + 1) as f64;
             let results = program.run(&moved(args, tangents, by)).unwrap();
-            let floats = results.iter().filter(|r| r.dtype().is_float());
+            let floats = results.iter().filter(|r| r.dtype().is_inexact());
             for (i, values) in floats.map(numbers).enumerate() {
                 if total.len() == i {
                     total.push(vec![0.0; values.len()]);
@@ -208,7 +251,7 @@ fn differences(program: &Program, args: &[Array], tangents: &[Array], step: f64)
 /// The floating arguments moved along tangents.
 fn moved(args: &[Array], tangents: &[Array], by: f64) -> Vec<Array> {
     let mut tangents = tangents.iter();
-    let mut one = |x: &Array| match x.dtype().is_float() {
+    let mut one = |x: &Array| match x.dtype().is_inexact() {
         false => x.clone(),
         true => {
             let pairs = numbers(x)
@@ -247,10 +290,11 @@ pub(crate) fn check_differences(
     let Ok((forward, moving)) = program.jvp(flags) else {
         return false;
     };
-    if program.types().iter().any(|ty| ty.dtype == DType::F32) {
+    let single = |ty: &elimap::TensorType| matches!(ty.dtype, DType::F32 | DType::C64);
+    if coarse(program) || program.types().iter().any(single) {
         return false;
     }
-    let floating: Vec<&Array> = args.iter().filter(|a| a.dtype().is_float()).collect();
+    let floating: Vec<&Array> = args.iter().filter(|a| a.dtype().is_inexact()).collect();
     let args = moved(args, &directions(&floating, draw), 0.03);
     if bounds_cross(program, &args) {
         return false;
@@ -265,12 +309,12 @@ pub(crate) fn check_differences(
         differences(program, &args, &tangents, 5e-4),
     );
     let floats = program.output_types().into_iter().zip(&moving);
-    let floats = floats.filter(|(ty, _)| ty.dtype.is_float());
+    let floats = floats.filter(|(ty, _)| ty.dtype.is_inexact());
     let mut compared = false;
     for (((ty, &moves), wide), narrow) in floats.zip(wide).zip(narrow) {
         let found = match moves {
             true => numbers(derivative.next().unwrap()),
-            false => vec![0.0; ty.size()],
+            false => vec![0.0; ty.size() * if ty.dtype.is_complex() { 2 } else { 1 }],
         };
         for ((x, far), near) in found.into_iter().zip(wide).zip(narrow) {
             let settled = (far - near).abs() <= 1e-9 * (1.0 + near.abs()) && near.abs() < 1e3;
@@ -294,7 +338,7 @@ pub(crate) fn compared(
     let rule = build(&mut draw);
     let program = rule.program();
     let args = rule.moderate(&mut draw);
-    let flags: Vec<bool> = args.iter().map(|a| a.dtype().is_float()).collect();
+    let flags: Vec<bool> = args.iter().map(|a| a.dtype().is_inexact()).collect();
     if flags.contains(&true) && check_differences(&program, &flags, &args, &mut draw) {
         crate::names(&program, out);
     }

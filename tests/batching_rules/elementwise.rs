@@ -4,7 +4,7 @@ use elimap::prelude::*;
 
 use crate::lanes::{Arg, Draw, Rule, any, between};
 
-const FLOATS: &[DType] = &[DType::F64, DType::F32];
+const FLOATS: &[DType] = &[DType::F64, DType::F32, DType::F16, DType::BF16];
 const INTEGERS: &[DType] = &[
     DType::I32,
     DType::I64,
@@ -24,6 +24,36 @@ const NUMBERS: &[DType] = &[
     DType::I64,
     DType::U32,
     DType::U64,
+    DType::C128,
+    DType::F16,
+];
+const INEXACT: &[DType] = &[
+    DType::F64,
+    DType::F32,
+    DType::C128,
+    DType::C64,
+    DType::F16,
+    DType::BF16,
+];
+const COMPLEX: &[DType] = &[DType::C128, DType::C64];
+const ORDERED: &[DType] = &[
+    DType::F64,
+    DType::I32,
+    DType::Bool,
+    DType::F16,
+    DType::BF16,
+    DType::F32,
+    DType::U8,
+    DType::I64,
+    DType::U64,
+];
+const REAL: &[DType] = &[
+    DType::F64,
+    DType::I32,
+    DType::F32,
+    DType::U8,
+    DType::I64,
+    DType::F16,
 ];
 const BITS: &[DType] = &[DType::Bool, DType::I32, DType::I64, DType::U8, DType::U32];
 
@@ -68,26 +98,26 @@ rules! {
     ceil => |d| unary(d, FLOATS, Tensor::ceil);
     round_half_even => |d| unary(d, FLOATS, Tensor::round);
     round_half_away => |d| unary(d, FLOATS, Tensor::round_half_away);
-    exp => |d| unary(d, FLOATS, Tensor::exp);
-    exp2 => |d| unary(d, FLOATS, Tensor::exp2);
-    ln => |d| unary(d, FLOATS, Tensor::ln);
-    log1p => |d| unary(d, FLOATS, Tensor::log1p);
-    expm1 => |d| unary(d, FLOATS, Tensor::expm1);
-    sin => |d| unary(d, FLOATS, Tensor::sin);
-    cos => |d| unary(d, FLOATS, Tensor::cos);
-    tan => |d| unary(d, FLOATS, Tensor::tan);
-    asin => |d| unary(d, FLOATS, Tensor::asin);
-    acos => |d| unary(d, FLOATS, Tensor::acos);
-    atan => |d| unary(d, FLOATS, Tensor::atan);
-    sinh => |d| unary(d, FLOATS, Tensor::sinh);
-    cosh => |d| unary(d, FLOATS, Tensor::cosh);
-    tanh => |d| unary(d, FLOATS, Tensor::tanh);
-    asinh => |d| unary(d, FLOATS, Tensor::asinh);
-    acosh => |d| unary(d, FLOATS, Tensor::acosh);
-    atanh => |d| unary(d, FLOATS, Tensor::atanh);
-    logistic => |d| unary(d, FLOATS, Tensor::logistic);
-    sqrt => |d| unary(d, FLOATS, Tensor::sqrt);
-    rsqrt => |d| unary(d, FLOATS, Tensor::rsqrt);
+    exp => |d| unary(d, INEXACT, Tensor::exp);
+    exp2 => |d| unary(d, INEXACT, Tensor::exp2);
+    ln => |d| unary(d, INEXACT, Tensor::ln);
+    log1p => |d| unary(d, INEXACT, Tensor::log1p);
+    expm1 => |d| unary(d, INEXACT, Tensor::expm1);
+    sin => |d| unary(d, INEXACT, Tensor::sin);
+    cos => |d| unary(d, INEXACT, Tensor::cos);
+    tan => |d| unary(d, INEXACT, Tensor::tan);
+    asin => |d| unary(d, INEXACT, Tensor::asin);
+    acos => |d| unary(d, INEXACT, Tensor::acos);
+    atan => |d| unary(d, INEXACT, Tensor::atan);
+    sinh => |d| unary(d, INEXACT, Tensor::sinh);
+    cosh => |d| unary(d, INEXACT, Tensor::cosh);
+    tanh => |d| unary(d, INEXACT, Tensor::tanh);
+    asinh => |d| unary(d, INEXACT, Tensor::asinh);
+    acosh => |d| unary(d, INEXACT, Tensor::acosh);
+    atanh => |d| unary(d, INEXACT, Tensor::atanh);
+    logistic => |d| unary(d, INEXACT, Tensor::logistic);
+    sqrt => |d| unary(d, INEXACT, Tensor::sqrt);
+    rsqrt => |d| unary(d, INEXACT, Tensor::rsqrt);
     cbrt => |d| unary(d, FLOATS, Tensor::cbrt);
     square => |d| unary(d, NUMBERS, Tensor::square);
     erf => |d| unary(d, FLOATS, Tensor::erf);
@@ -95,6 +125,13 @@ rules! {
     erf_inv => |d| unary(d, FLOATS, Tensor::erf_inv);
     lgamma => |d| unary(d, FLOATS, Tensor::lgamma);
     digamma => |d| unary(d, FLOATS, Tensor::digamma);
+    real => |d| unary(d, COMPLEX, Tensor::real);
+    imag => |d| unary(d, COMPLEX, Tensor::imag);
+    conj => |d| unary(d, COMPLEX, Tensor::conj);
+    complex => |d| {
+        let args = two(d, &[DType::F64, DType::F32]);
+        Rule::new(args, |x| elimap::lax::complex(&x[0], &x[1]))
+    };
     is_finite => |d| unary(d, FLOATS, Tensor::is_finite);
     not => |d| unary(d, BITS, |x| !x);
     population_count => |d| unary(d, INTEGERS, Tensor::population_count);
@@ -107,8 +144,8 @@ rules! {
     div => |d| binary(d, NUMBERS, |x, y| x / y);
     floor_divide => |d| binary(d, SIGNED, |x, y| x.floor_divide(y));
     remainder_operator => |d| binary(d, SIGNED, |x, y| x % y);
-    lax_rem => |d| binary(d, NUMBERS, |x, y| x.lax_rem(y));
-    pow => |d| binary(d, FLOATS, |x, y| x.pow(y));
+    lax_rem => |d| binary(d, REAL, |x, y| x.lax_rem(y));
+    pow => |d| binary(d, INEXACT, |x, y| x.pow(y));
     maximum => |d| binary(d, DType::ALL.as_slice(), |x, y| x.maximum(y));
     minimum => |d| binary(d, DType::ALL.as_slice(), |x, y| x.minimum(y));
     atan2 => |d| binary(d, FLOATS, |x, y| x.atan2(y));
@@ -127,10 +164,10 @@ rules! {
     shift_right_logical => |d| binary(d, INTEGERS, |x, y| x.shift_right_logical(y));
     equal => |d| binary(d, DType::ALL.as_slice(), |x, y| x.equal(y));
     not_equal => |d| binary(d, DType::ALL.as_slice(), |x, y| x.not_equal(y));
-    less => |d| binary(d, DType::ALL.as_slice(), |x, y| x.less(y));
-    less_equal => |d| binary(d, DType::ALL.as_slice(), |x, y| x.less_equal(y));
-    greater => |d| binary(d, DType::ALL.as_slice(), |x, y| x.greater(y));
-    greater_equal => |d| binary(d, DType::ALL.as_slice(), |x, y| x.greater_equal(y));
+    less => |d| binary(d, ORDERED, |x, y| x.less(y));
+    less_equal => |d| binary(d, ORDERED, |x, y| x.less_equal(y));
+    greater => |d| binary(d, ORDERED, |x, y| x.greater(y));
+    greater_equal => |d| binary(d, ORDERED, |x, y| x.greater_equal(y));
 
     mixed_element_types => |d| {
         let shape = d.shape(0..=2);
@@ -183,12 +220,12 @@ rules! {
         Rule::new(args, |x| where_(&x[0], &x[1], &x[2]))
     };
     clamp_by_scalars => |d| {
-        let (dtype, shape) = (d.pick(NUMBERS), d.shape(0..=3));
+        let (dtype, shape) = (d.pick(REAL), d.shape(0..=3));
         let args = vec![any(dtype, &[]), any(dtype, &shape), any(dtype, &[])];
         Rule::new(args, |x| x[1].clamp(&x[0], &x[2]))
     };
     clamp_by_arrays => |d| {
-        let (dtype, shape) = (d.pick(NUMBERS), d.shape(0..=3));
+        let (dtype, shape) = (d.pick(REAL), d.shape(0..=3));
         let args = vec![any(dtype, &shape), any(dtype, &shape), any(dtype, &shape)];
         Rule::new(args, |x| x[1].clamp(&x[0], &x[2]))
     };

@@ -8,6 +8,8 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use elimap::half::{bf16, f16};
+use elimap::num_complex::Complex;
 use elimap::prelude::*;
 use elimap::{Axes, IntoAxes};
 use proptest::prelude::*;
@@ -17,25 +19,47 @@ use proptest::prelude::*;
 pub(crate) struct Flat {
     dtype: DType,
     shape: Vec<usize>,
-    bits: Vec<u64>,
+    bits: Vec<u128>,
+}
+
+/// The bits of both parts of a complex number.
+fn joined(re: u64, im: u64) -> u128 {
+    u128::from(re) << 64 | u128::from(im)
+}
+
+fn halves(bits: u128) -> (u64, u64) {
+    ((bits >> 64) as u64, bits as u64)
 }
 
 impl Flat {
     fn from_values(dtype: DType, shape: &[usize], values: &[f64]) -> Flat {
         assert_eq!(values.len(), shape.iter().product::<usize>());
-        let bits = |&x: &f64| match dtype {
-            DType::Bool => u64::from(x != 0.0),
-            DType::U8 => u64::from(x as u8),
-            DType::U16 => u64::from(x as u16),
-            DType::I8 => u64::from((x as i8).cast_unsigned()),
-            DType::I16 => u64::from((x as i16).cast_unsigned()),
-            DType::U32 => u64::from(x as u32),
-            DType::U64 => x as u64,
-            DType::I32 => u64::from((x as i32).cast_unsigned()),
-            DType::I64 => (x as i64).cast_unsigned(),
-            DType::F32 => u64::from((x as f32).to_bits()),
-            DType::F64 => x.to_bits(),
-            other => panic!("{other} has no bits here"),
+        // A complex number's imaginary part is made of its real one, and as awkward.
+        let turned = |x: f64| 0.75 - x;
+        let bits = |&x: &f64| {
+            u128::from(match dtype {
+                DType::C64 => {
+                    return joined(
+                        (x as f32).to_bits().into(),
+                        (turned(x) as f32).to_bits().into(),
+                    );
+                }
+                DType::C128 => return joined(x.to_bits(), turned(x).to_bits()),
+                DType::BF16 => u64::from(bf16::from_f64(x).to_bits()),
+                DType::F16 => u64::from(f16::from_f64(x).to_bits()),
+                DType::Bool => u64::from(x != 0.0),
+                DType::U8 => u64::from(x as u8),
+                DType::U16 => u64::from(x as u16),
+                DType::I8 => u64::from((x as i8).cast_unsigned()),
+                DType::I16 => u64::from((x as i16).cast_unsigned()),
+                DType::U32 => u64::from(x as u32),
+                DType::U64 => x as u64,
+                DType::I32 => u64::from((x as i32).cast_unsigned()),
+                DType::I64 => (x as i64).cast_unsigned(),
+                DType::F32 => u64::from((x as f32).to_bits()),
+                DType::F64 => x.to_bits(),
+                other => panic!("{other} has no bits here"),
+            })
         };
         Flat {
             dtype,
@@ -45,10 +69,21 @@ impl Flat {
     }
 
     fn from_array(array: &Array) -> Flat {
-        fn list<T: Element>(array: &Array, f: impl Fn(T) -> u64) -> Vec<u64> {
-            array.to_vec::<T>().unwrap().into_iter().map(f).collect()
+        fn list<T: Element>(array: &Array, f: impl Fn(T) -> u64) -> Vec<u128> {
+            let elements = array.to_vec::<T>().unwrap().into_iter();
+            elements.map(|x| u128::from(f(x))).collect()
+        }
+        fn pairs<T: Element>(array: &Array, f: impl Fn(T) -> (u64, u64)) -> Vec<u128> {
+            let elements = array.to_vec::<T>().unwrap().into_iter().map(f);
+            elements.map(|(re, im)| joined(re, im)).collect()
         }
         let bits = match array.dtype() {
+            DType::BF16 => list::<bf16>(array, |x| x.to_bits().into()),
+            DType::F16 => list::<f16>(array, |x| x.to_bits().into()),
+            DType::C64 => {
+                pairs::<Complex<f32>>(array, |z| (z.re.to_bits().into(), z.im.to_bits().into()))
+            }
+            DType::C128 => pairs::<Complex<f64>>(array, |z| (z.re.to_bits(), z.im.to_bits())),
             DType::Bool => list::<bool>(array, u64::from),
             DType::U8 => list::<u8>(array, u64::from),
             DType::U16 => list::<u16>(array, u64::from),
@@ -71,10 +106,23 @@ impl Flat {
 
     fn to_array(&self) -> Array {
         fn build<T: Element>(flat: &Flat, f: impl Fn(u64) -> T) -> Array {
+            built(flat, |b| f(b as u64))
+        }
+        fn built<T: Element>(flat: &Flat, f: impl Fn(u128) -> T) -> Array {
             let elements = flat.bits.iter().map(|&b| f(b)).collect();
             Array::from_vec(flat.shape.iter().copied(), elements).unwrap()
         }
         match self.dtype {
+            DType::BF16 => build(self, |b| bf16::from_bits(b as u16)),
+            DType::F16 => build(self, |b| f16::from_bits(b as u16)),
+            DType::C64 => built(self, |b| {
+                let (re, im) = halves(b);
+                Complex::new(f32::from_bits(re as u32), f32::from_bits(im as u32))
+            }),
+            DType::C128 => built(self, |b| {
+                let (re, im) = halves(b);
+                Complex::new(f64::from_bits(re), f64::from_bits(im))
+            }),
             DType::Bool => build(self, |b| b != 0),
             DType::U8 => build(self, |b| b as u8),
             DType::U16 => build(self, |b| b as u16),
@@ -107,19 +155,27 @@ impl Flat {
 
     /// Whether types agree and elements do: bit by bit up to which NaN it is, or within a relative tolerance.
     fn agrees(&self, other: &Flat, tolerance: f64) -> bool {
-        let float = |bits: u64| match self.dtype {
-            DType::F64 => Some(f64::from_bits(bits)),
-            DType::F32 => Some(f64::from(f32::from_bits(bits as u32))),
-            _ => None,
+        let parts = |bits: u128| -> Option<[f64; 2]> {
+            let (high, low) = halves(bits);
+            Some(match self.dtype {
+                DType::C128 => [f64::from_bits(high), f64::from_bits(low)],
+                DType::C64 => [high, low].map(|part| f64::from(f32::from_bits(part as u32))),
+                DType::F64 => [f64::from_bits(low), 0.0],
+                DType::F32 => [f64::from(f32::from_bits(low as u32)), 0.0],
+                DType::F16 => [f64::from(f16::from_bits(low as u16)), 0.0],
+                DType::BF16 => [f64::from(bf16::from_bits(low as u16)), 0.0],
+                _ => return None,
+            })
         };
-        let same = |a: u64, b: u64| {
+        let close = |x: f64, y: f64| {
+            x.to_bits() == y.to_bits()
+                || (x.is_nan() && y.is_nan())
+                || (tolerance > 0.0 && (x == y || (x - y).abs() <= tolerance * (1.0 + y.abs())))
+        };
+        let same = |a: u128, b: u128| {
             a == b
-                || match (float(a), float(b)) {
-                    (Some(x), Some(y)) => {
-                        (x.is_nan() && y.is_nan())
-                            || (tolerance > 0.0
-                                && (x == y || (x - y).abs() <= tolerance * (1.0 + y.abs())))
-                    }
+                || match (parts(a), parts(b)) {
+                    (Some(x), Some(y)) => close(x[0], y[0]) && close(x[1], y[1]),
                     _ => false,
                 }
         };
@@ -216,8 +272,8 @@ impl Draw {
         let pick = self.random() as usize;
         match dtype {
             DType::Bool => (pick % 2) as f64,
-            DType::F32 | DType::F64 if pick.is_multiple_of(2) => 6.0 * self.uniform() - 3.0,
-            DType::F32 | DType::F64 => FLOATS[(pick / 2) % FLOATS.len()],
+            dtype if dtype.is_inexact() && pick.is_multiple_of(2) => 6.0 * self.uniform() - 3.0,
+            dtype if dtype.is_inexact() => FLOATS[(pick / 2) % FLOATS.len()],
             DType::U8 => (pick % 12) as f64 * 21.0,
             DType::U16 => [0.0, 1.0, 2.0, 5.0, 300.0, 65_535.0][pick % 6],
             DType::I8 => [0.0, 1.0, -1.0, 2.0, -7.0, 127.0, -128.0][pick % 7],
@@ -265,7 +321,7 @@ pub(crate) fn between(dtype: DType, shape: &[usize], low: f64, high: f64) -> Arg
         (0..count)
             .map(|_| {
                 let x = low + (high - low) * d.uniform();
-                if dtype.is_float() { x } else { x.round() }
+                if dtype.is_inexact() { x } else { x.round() }
             })
             .collect()
     })
@@ -327,7 +383,7 @@ impl Rule {
         let mut one = |arg: &Arg| {
             let mut values = (arg.fill)(draw);
             for x in &mut values {
-                if arg.dtype.is_float() && (!x.is_finite() || x.abs() > 1e3 || x.fract() == 0.0) {
+                if arg.dtype.is_inexact() && (!x.is_finite() || x.abs() > 1e3 || x.fract() == 0.0) {
                     *x = 0.2 + 0.7 * draw.uniform();
                 }
             }

@@ -1,7 +1,7 @@
 //! Products and linear systems.
 
 use elimap::prelude::*;
-use elimap::{DotDims, Triangle};
+use elimap::{DotDims, Triangle, fft};
 
 use crate::lanes::{Arg, Draw, Rule, any, between, filled};
 
@@ -47,8 +47,35 @@ fn regular(dtype: DType, lead: &[usize], n: usize) -> Arg {
 }
 
 rules! {
+    fourier_transform => |d| {
+        let (shape, inverse) = (d.solid(1..=3), d.flag());
+        let (axis, n) = (d.axis(shape.len()), [None, Some(4), Some(3)][d.below(3)]);
+        let args = vec![between(d.pick(&[DType::C128, DType::C64]), &shape, -2.0, 2.0)];
+        let transform = move |x: &Tensor| match inverse {
+            true => fft::ifft(x, n, axis, fft::Norm::Ortho),
+            false => fft::fft(x, n, axis, fft::Norm::Ortho),
+        };
+        Rule::new(args, move |x| transform(&x[0])).within(1e-6)
+    };
+    fourier_transform_of_real_numbers => |d| {
+        let shape = d.solid(1..=3);
+        let (axis, n) = (d.axis(shape.len()), [None, Some(4), Some(5)][d.below(3)]);
+        let args = vec![between(d.pick(&[DType::F64, DType::F32]), &shape, -2.0, 2.0)];
+        Rule::new(args, move |x| fft::rfft(&x[0], n, axis, fft::Norm::Backward)).within(1e-6)
+    };
+    fourier_transform_to_real_numbers => |d| {
+        let shape = d.solid(1..=3);
+        let (axis, n) = (d.axis(shape.len()), [4, 5, 1][d.below(3)]);
+        let args = vec![between(DType::C128, &shape, -2.0, 2.0)];
+        Rule::new(args, move |x| fft::irfft(&x[0], Some(n), axis, fft::Norm::Forward)).within(1e-12)
+    };
+    fourier_transform_of_planes => |d| {
+        let shape = [d.solid(2..=2), d.shape(0..=1)].concat();
+        let args = vec![between(DType::C128, &shape, -2.0, 2.0)];
+        Rule::new(args, move |x| fft::fftn(&x[0], None, [1, 0], fft::Norm::Backward)).within(1e-12)
+    };
     dot_general => |d| {
-        let dtype = d.pick(&[DType::F64, DType::F32, DType::I32, DType::U8, DType::Bool]);
+        let dtype = d.pick(&[DType::F64, DType::F32, DType::I32, DType::U8, DType::Bool, DType::C128, DType::F16]);
         let (batch, contract) = (d.shape(0..=1), d.shape(0..=2));
         let (left, right) = (d.shape(0..=2), d.shape(0..=2));
         // Contracted axes first on the left and last on the right.

@@ -78,6 +78,7 @@ fn every_operation_has_a_property() {
     wanted.extend(CumulativeOp::ALL.iter().map(|op| op.name()));
     wanted.extend(ScatterOp::ALL.iter().map(|op| op.name()));
     wanted.extend([
+        "fft",
         "integer_pow",
         "convert_element_type",
         "bitcast_convert_type",

@@ -147,9 +147,50 @@ fn samples_of_steps_are_whole() {
     ];
     let twice = lines(&stdout(&twice, &coin()));
     assert!(twice.iter().all(|count| count % 2.0 == 0.0));
-    let (code, text) = failure(&["sample", "-", "--paths"], &coin());
-    assert!(
-        code == 1 && text.contains("leave --paths and --ends"),
-        "{text}"
+    let ask = |more: &[&str]| {
+        stdout(
+            &[&["sample", "-", "-n", "5", "--seed", "3"][..], more].concat(),
+            &coin(),
+        )
+    };
+    for (path, count) in ask(&["--paths", "--json"]).lines().zip(&all) {
+        let path: Value = serde_json::from_str(path).unwrap();
+        assert_eq!(path["vertices"], json!([1, 2]));
+        assert_eq!(path["times"], json!([0.0, count]));
+    }
+    assert_eq!(ask(&["--ends"]), "2.0\n".repeat(5));
+    let both = ask(&["--reward", "s0", "--reward", "3 * s0"]);
+    for (line, count) in both.lines().zip(&all) {
+        assert_eq!(line, format!("{count:?},{:?}", 3.0 * count));
+    }
+}
+
+#[test]
+fn states_of_steps_have_visits_and_ends() {
+    let ask = |what: &str| {
+        let args = ["states", "-", "--times", "0,1,3", "--json", what];
+        let found: Value = serde_json::from_str(&stdout(&args, &coin())).unwrap();
+        found
+    };
+    // The coin fails with the probability 3/4.
+    assert_eq!(
+        ask("--occupancy")["occupancy"],
+        json!([[0.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 2.3125, 0.0]])
     );
+    assert_eq!(
+        ask("--absorbed")["absorbed"],
+        json!([[0.0, 0.0, 0.0], [0.0, 0.0, 0.25], [0.0, 0.0, 0.578125]])
+    );
+}
+
+#[test]
+fn steps_are_drawn_as_bars() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("coin.svg");
+    let out = out.to_str().unwrap();
+    stdout(&["plot", "-", "--curve", "--out", out], &coin());
+    let text = std::fs::read_to_string(out).unwrap();
+    for word in ["probability by then", "steps", "mean 4"] {
+        assert!(text.contains(word), "{word}");
+    }
 }

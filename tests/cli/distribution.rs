@@ -340,3 +340,122 @@ fn pictures_are_svg_and_png() {
     );
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 4);
 }
+
+/// Whatever is wrong with a question about a distribution: exit code 1 and a message with the place, the value and what to do.
+#[test]
+fn bad_questions_fail_with_the_place_and_the_value() {
+    let mut builder = elimap::phase::Graph::builder(1, 0);
+    let (coin, end) = (builder.add_vertex(&[1]), builder.add_vertex(&[0]));
+    builder.discrete().start(coin, 1.0);
+    builder
+        .add_constant_edge(coin, coin, 0.75)
+        .add_constant_edge(coin, end, 0.25);
+    let coin = builder.build().unwrap().to_json();
+    let erlang = models::erlang(2).unwrap().to_json();
+    let time = ["--theta", "2"];
+    for (model, args, words) in [
+        (
+            &erlang,
+            &["pdf", "-", "--times", "1,nan"][..],
+            &["times[1] is NaN", "finite and at least 0"][..],
+        ),
+        (
+            &erlang,
+            &["states", "-", "--times=-2"],
+            &["times[0] is -2.0"],
+        ),
+        (
+            &erlang,
+            &["states", "-", "--times", "2,1"],
+            &["times[1] is 1.0, less than 2.0", "sort the times"],
+        ),
+        (
+            &erlang,
+            &["cdf", "-", "--times", "inf"],
+            &["times[0] is inf"],
+        ),
+        (&erlang, &["cdf", "-", "--times", ","], &["neither numbers"]),
+        (
+            &erlang,
+            &["cdf", "-", "--times", "1", "--tolerance", "-1"],
+            &["tolerance of -1", "1e-14"],
+        ),
+        (
+            &erlang,
+            &["cdf", "-", "--times", "1", "--tolerance", "0"],
+            &["tolerance of 0.0 absolute", "give one of them"],
+        ),
+        (
+            &erlang,
+            &["pdf", "-", "--times", "1", "--tolerance", "nan"],
+            &["tolerance of NaN"],
+        ),
+        (
+            &erlang,
+            &[
+                "cdf",
+                "-",
+                "--times",
+                "1",
+                "--tolerance",
+                "0",
+                "--relative",
+                "1e-15",
+            ],
+            &["1e-15 relative"],
+        ),
+        (
+            &erlang,
+            &["cdf", "-", "--times", "1", "--reward", "s0 +"],
+            &["character", "expected"],
+        ),
+        (
+            &erlang,
+            &["covariance", "-", "--reward", "lineages"],
+            &["lineages"],
+        ),
+        (
+            &erlang,
+            &["cdf", "-", "--times", "1", "--reward", "-1"],
+            &["reward", "-1"],
+        ),
+        (
+            &erlang,
+            &["quantile", "-", "-p", "0.5,1.5"],
+            &["probabilities[1] is 1.5", "0 <= p < 1"],
+        ),
+        (
+            &erlang,
+            &["quantile", "-", "--survival", "-p", "0"],
+            &["probabilities[0] is 0.0"],
+        ),
+        (
+            &coin,
+            &["cdf", "-", "--times", "1,2.5"],
+            &["times[1] is 2.5", "whole numbers of steps"],
+        ),
+        (&coin, &["states", "-", "--times=-1"], &["times[0] is -1.0"]),
+        (&coin, &["moments", "-"], &["discrete"]),
+        (&coin, &["waiting-times", "-"], &["discrete"]),
+    ] {
+        let theta: &[&str] = if std::ptr::eq(model, &erlang) {
+            &time
+        } else {
+            &[]
+        };
+        let args = [args, theta].concat();
+        let (code, text) = failure(&args, model);
+        assert_eq!(code, 1, "{args:?}: {text}");
+        for word in words {
+            assert!(text.contains(word), "{args:?}: {text}");
+        }
+    }
+    // A number where an option has one of its own is a matter of usage.
+    let (code, text) = failure(&["cdf", ERLANG, "--theta", "two", "--times", "1"], "");
+    assert!(
+        code == 2 && text.contains("`two` is not a number"),
+        "{text}"
+    );
+    let (code, text) = failure(&["cdf", ERLANG, "--theta", "2"], "");
+    assert!(code == 2 && text.contains("--times"), "{text}");
+}

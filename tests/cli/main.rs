@@ -8,6 +8,7 @@ mod commands;
 mod convert;
 mod discrete;
 mod distribution;
+mod forms;
 mod model;
 mod piped;
 mod submit;

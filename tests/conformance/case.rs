@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use elimap::half::{bf16, f16};
+use elimap::num_complex::Complex;
 use elimap::{Array, Axes, DType, Tensor, TreeValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -167,23 +169,37 @@ pub(crate) fn decode_array(value: &Value) -> Result<Array, String> {
         Some("-inf") => Ok(f64::NEG_INFINITY),
         _ => v.as_f64().ok_or_else(|| format!("{v} is not a number")),
     };
+    fn collect<T>(
+        data: &[Value],
+        f: impl Fn(&Value) -> Result<T, String>,
+    ) -> Result<Vec<T>, String> {
+        data.iter().map(f).collect()
+    }
     let int = |v: &Value| {
         v.as_i64()
             .map(i128::from)
             .or_else(|| v.as_u64().map(i128::from))
             .ok_or_else(|| format!("{v} is not an integer"))
     };
+    fn pairs<T: Copy>(parts: &[T]) -> Vec<Complex<T>> {
+        parts
+            .chunks_exact(2)
+            .map(|p| Complex::new(p[0], p[1]))
+            .collect()
+    }
     let array = match dtype {
         DType::Bool => Array::from_vec(
             shape,
             data.iter().map(|v| v.as_bool().unwrap_or(false)).collect(),
         ),
-        DType::F32 => Array::from_vec(
+        DType::BF16 => Array::from_vec(shape, collect(data, |v| float(v).map(bf16::from_f64))?),
+        DType::F16 => Array::from_vec(shape, collect(data, |v| float(v).map(f16::from_f64))?),
+        DType::F32 => Array::from_vec(shape, collect(data, |v| float(v).map(|x| x as f32))?),
+        DType::C64 => Array::from_vec(
             shape,
-            data.iter()
-                .map(|v| float(v).map(|x| x as f32))
-                .collect::<Result<_, _>>()?,
+            pairs(&collect(data, |v| float(v).map(|x| x as f32))?),
         ),
+        DType::C128 => Array::from_vec(shape, pairs(&collect(data, float)?)),
         DType::F64 => Array::from_vec(shape, data.iter().map(float).collect::<Result<_, _>>()?),
         DType::U8 => Array::from_vec(
             shape,
@@ -238,6 +254,18 @@ pub(crate) fn decode_array(value: &Value) -> Result<Array, String> {
     array.map_err(|e| e.to_string())
 }
 
+/// The real and imaginary parts of complex numbers, in turn.
+pub(crate) fn parts_of(array: &Array) -> Vec<f64> {
+    let wide = match array.to_vec::<Complex<f32>>() {
+        Ok(narrow) => narrow
+            .into_iter()
+            .map(|z| Complex::new(z.re.into(), z.im.into()))
+            .collect(),
+        Err(_) => array.to_vec::<Complex<f64>>().unwrap_or_default(),
+    };
+    wide.into_iter().flat_map(|z| [z.re, z.im]).collect()
+}
+
 /// An array as `{"dtype", "shape", "data"}`.
 pub(crate) fn encode_array(array: &Array) -> Value {
     fn float(x: f64) -> Value {
@@ -267,8 +295,11 @@ pub(crate) fn encode_array(array: &Array) -> Value {
         DType::U64 => list::<u64>(array, |x| json!(x)),
         DType::I32 => list::<i32>(array, |x| json!(x)),
         DType::I64 => list::<i64>(array, |x| json!(x)),
+        DType::BF16 => list::<bf16>(array, |x| float(f64::from(x))),
+        DType::F16 => list::<f16>(array, |x| float(f64::from(x))),
         DType::F32 => list::<f32>(array, |x| float(f64::from(x))),
         DType::F64 => list::<f64>(array, float),
+        DType::C64 | DType::C128 => parts_of(array).into_iter().map(float).collect(),
         other => vec![json!(format!("arrays of {other} are not recorded"))],
     };
     json!({"dtype": array.dtype().name(), "shape": array.shape(), "data": data})

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use elimap::half::{bf16, f16};
 use elimap::prelude::*;
 use elimap::{Array, AutodiffError, CallLog, CallbackError, Error, OpErrorKind, VmapError};
 use serde_json::{Value, json};
 
-use crate::case::{Case, decode_array, decode_tree, encode_array, encode_tree, is_array};
+use crate::case::{Case, decode_array, decode_tree, encode_array, encode_tree, is_array, parts_of};
 use crate::interp;
 
 /// What became of a case.
@@ -112,6 +113,7 @@ fn narrowed(
     for leaf in leaves {
         let dtype = match leaf.dtype() {
             DType::F64 => DType::F32,
+            DType::C128 => DType::C64,
             DType::I64 => DType::I32,
             DType::U64 => DType::U32,
             other => other,
@@ -327,7 +329,8 @@ fn all_close(a: &[Value], b: &[Value], tolerance: Tolerance) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| close(a, b, tolerance))
 }
 
-/// Equality of trees: exact for integers and bools, to 2e-5 for float32 and to `tolerance` for float64.
+/// Equality of trees: exact for integers and bools, to 2e-5 for float32, 2e-3 for float16, 2e-2 for bfloat16 and to `tolerance` for
+/// float64; of complex numbers each part.
 fn close(a: &Value, b: &Value, tolerance: Tolerance) -> bool {
     match (a, b) {
         (a, b) if is_array(a) && is_array(b) => match (decode_array(a), decode_array(b)) {
@@ -354,6 +357,16 @@ fn close_arrays(a: &Array, b: &Array, tolerance: Tolerance) -> bool {
                 .to_vec::<f32>()
                 .ok()
                 .map(|v| (v.into_iter().map(f64::from).collect(), 2e-5)),
+            DType::C128 => Some((parts_of(x), tolerance.wide)),
+            DType::C64 => Some((parts_of(x), 2e-5)),
+            DType::F16 => {
+                let wide = x.to_vec::<f16>().ok()?;
+                Some((wide.into_iter().map(f64::from).collect(), 2e-3))
+            }
+            DType::BF16 => {
+                let wide = x.to_vec::<bf16>().ok()?;
+                Some((wide.into_iter().map(f64::from).collect(), 2e-2))
+            }
             _ => None,
         }
     };

@@ -286,7 +286,7 @@ impl Equation<'_> {
         macro_rules! unary { ($($name:literal => $f:expr),* $(,)?) => { match op { $($name => { let f: fn(&Tensor) -> Tensor = $f; return Ok(Some(f(unary()?))) })* _ => {} } } }
         macro_rules! binary { ($($name:literal => $f:expr),* $(,)?) => { match op { $($name => { let f: fn(&Tensor, &Tensor) -> Tensor = $f; let (x, y) = binary()?; return Ok(Some(f(x, y))) })* _ => {} } } }
         unary! {
-            "neg" => |x| -x, "abs" => Tensor::abs, "sign" => Tensor::sign, "exp" => Tensor::exp, "log" => Tensor::ln,
+            "neg" => |x| -x, "abs" => Tensor::abs, "sign" => Tensor::sign, "jnp.sign" => Tensor::sign, "exp" => Tensor::exp, "log" => Tensor::ln,
             "expm1" => Tensor::expm1, "log1p" => Tensor::log1p, "sin" => Tensor::sin, "cos" => Tensor::cos,
             "tan" => Tensor::tan, "tanh" => Tensor::tanh, "sqrt" => Tensor::sqrt, "rsqrt" => Tensor::rsqrt,
             "floor" => Tensor::floor, "ceil" => Tensor::ceil, "logistic" => Tensor::logistic,

@@ -233,9 +233,15 @@ fn difference(got: Option<&Array>, want: &Value) -> Option<String> {
         return None;
     }
     let place = (0..wanted.len().min(values.len())).find(|&k| !close((&values[k], &wanted[k])));
-    let got_type = got.map_or_else(|| "zeros".to_owned(), |a| format!("{}{:?}", a.dtype(), a.shape()));
+    let got_type = got.map_or_else(
+        || "zeros".to_owned(),
+        |a| format!("{}{:?}", a.dtype(), a.shape()),
+    );
     Some(match place {
-        Some(k) if same => format!("{} instead of {} at {k} of {got_type}", values[k], wanted[k]),
+        Some(k) if same => format!(
+            "{} instead of {} at {k} of {got_type}",
+            values[k], wanted[k]
+        ),
         _ => format!("{got_type} instead of {}", shown(&want)),
     })
 }

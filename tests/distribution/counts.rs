@@ -394,10 +394,10 @@ fn statistics_of_steps_are_the_same_for_one_theta_for_rows_and_under_vmap() {
         values.extend(gradients);
         values
     };
-    agree(&Statistic::PmfAndGradients(counts.clone()), |s| {
+    agree(&Statistic::Pmf(counts.clone()).with_gradients(), |s| {
         both(s.pmf_and_gradients(k).unwrap())
     });
-    agree(&Statistic::CdfAndGradients(times), |s| {
+    agree(&Statistic::Cdf(times).with_gradients(), |s| {
         both(s.cdf_and_gradients(k).unwrap())
     });
 }
@@ -460,7 +460,7 @@ fn questions_of_the_other_clock_say_what_to_ask_instead() {
     let error = walk().batch().hazard(theta.view(), &[1.0]).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "row 0 of the thetas: hazard is a question about continuous graphs, but this graph is discrete; ask for pmf, cdf, survival, quantile, factorial_moments, pgf, visits or covariance"
+        "row 0 of the thetas: hazard is a question about continuous graphs, but this graph is discrete; ask for pmf, cdf, survival, quantile, factorial_moments, reward_moments, pgf, visits or covariance"
     );
     let error = walk().batch().cdf(theta.view(), &[0.5]).unwrap_err();
     assert!(

@@ -5,6 +5,7 @@ mod answer;
 mod compare;
 mod counts;
 mod exact;
+mod gradients;
 mod inputs;
 mod reference;
 mod samples;

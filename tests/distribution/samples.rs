@@ -193,3 +193,66 @@ fn everything_has_the_same_bits_on_any_number_of_threads() {
         assert!(pool(threads).install(answer) == one, "{threads} threads");
     }
 }
+
+/// Rows of thetas that take steps side by side, with some that do not: too stiff, or with other flows.
+#[test]
+fn rows_of_thetas_have_the_bits_of_each_alone_on_any_number_of_threads() {
+    let trace = EliminationTrace::record(&models::islands(4).unwrap());
+    let times = [0.0, 0.1, 1.0, 5.0];
+    let mut thetas = ndarray::Array2::from_shape_fn((45, 3), |(row, column)| {
+        0.25 + ((row * 3 + column) as f64 * 0.754_877_666).fract() * 4.0
+    });
+    // Without migration there are fewer states, and with a lot of it steps are too many.
+    thetas[[7, 2]] = 0.0;
+    thetas[[8, 2]] = 0.0;
+    thetas[[20, 2]] = 1e9;
+    let start: Vec<(elimap::phase::VertexId, f64)> = trace.graph().start().to_vec();
+    assert_eq!(start.len(), 1);
+    let data = Observations::of_times(&[0.5, 0.25, 3.0]).unwrap();
+    let questions = [
+        elimap::phase::Statistic::Pdf(times.to_vec()),
+        elimap::phase::Statistic::Curve(times.to_vec()),
+        elimap::phase::Statistic::LogSurvival(vec![30.0]),
+        elimap::phase::Statistic::LogLikelihood(data),
+    ];
+    for question in &questions {
+        // A ladder says that next to nothing is left so late.
+        let most = match question {
+            elimap::phase::Statistic::LogSurvival(_) => 1e6,
+            _ => f64::INFINITY,
+        };
+        let is_asked = |rate: f64| rate > 0.0 && rate < most;
+        let alone: Vec<Vec<u64>> = thetas
+            .outer_iter()
+            .filter(|theta| is_asked(theta[2]))
+            .map(|theta| {
+                let time = trace.at(&theta.to_vec()).unwrap();
+                let found = time.statistic(question).unwrap();
+                found.iter().flatten().map(|x| x.to_bits()).collect()
+            })
+            .collect();
+        let kept: Vec<usize> = (0..45).filter(|&row| is_asked(thetas[[row, 2]])).collect();
+        let rows = thetas.select(ndarray::Axis(0), &kept);
+        for threads in [1, 2, 8] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+            let found = pool
+                .build()
+                .unwrap()
+                .install(|| trace.batch().statistic(rows.view(), question).unwrap());
+            for (row, alone) in alone.iter().enumerate() {
+                let bits: Vec<u64> = found
+                    .iter()
+                    .flat_map(|part| part.index_axis(ndarray::Axis(0), row).into_iter())
+                    .map(|x| x.to_bits())
+                    .collect();
+                assert_eq!(&bits, alone, "{question:?} row {row} on {threads} threads");
+            }
+        }
+    }
+    // The first row that cannot be answered is named.
+    let error = trace.batch().pdf(thetas.view(), &times).unwrap_err();
+    assert!(
+        error.to_string().starts_with("row 7 of the thetas: "),
+        "{error}"
+    );
+}

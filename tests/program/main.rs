@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod compatibility;
+mod examples;
 mod fused;
 mod layering;
 mod meaning;

@@ -37,7 +37,7 @@ fn grammar_errors_say_what_is_expected_and_found() {
         "{",
         "{ lambda a:f32[3] b. let in () }",
         "{ lambda ; a. let in () }",
-        "{ lambda ; a:f16[3]. let in () }",
+        "{ lambda ; a:f8[3]. let in () }",
         "{ lambda ; a:f32[3,]. let in () }}",
         "{ lambda ; a:f32[x]. let in () }",
         "{ lambda ; a:f32[99999999999999999999]. let in () }",

@@ -28,14 +28,21 @@ WORDS = {"nan": np.nan, "inf": np.inf, "-inf": -np.inf}
 
 
 def to_array(spec):
-    return np.array([WORDS.get(x, x) if isinstance(x, str) else x for x in spec["data"]],
-                    dtype=spec["dtype"]).reshape(spec["shape"])
+    data = [WORDS.get(x, x) if isinstance(x, str) else x for x in spec["data"]]
+    if spec["dtype"].startswith("complex"):
+        data = [complex(re, im) for re, im in zip(data[::2], data[1::2])]
+    return np.array(data, dtype=jnp.dtype(spec["dtype"])).reshape(spec["shape"])
 
 
 def from_array(value):
     value = np.asarray(value)
-    flat = value.ravel().tolist()
-    if value.dtype.kind == "f":
+    if value.dtype.kind == "c":
+        flat = [part for z in value.ravel().tolist() for part in (z.real, z.imag)]
+    elif value.dtype.name in ("float16", "bfloat16"):
+        flat = value.ravel().astype(np.float64).tolist()
+    else:
+        flat = value.ravel().tolist()
+    if value.dtype.kind in "fcV" or "float" in value.dtype.name:
         flat = ["nan" if x != x else "inf" if x == np.inf else "-inf" if x == -np.inf else x for x in flat]
     return {"dtype": value.dtype.name, "shape": list(value.shape), "data": flat}
 
@@ -403,7 +410,7 @@ class Runner:
 
 
 # What these names mean in cases of the wide vocabulary too.
-OWN = set(SAME_NAME) | set(NUMPY) | set(REDUCE) | {"argmax", "argmin", "sort", "argsort", "transpose", "reshape", "concatenate", "pad", "take"}
+OWN = set(SAME_NAME) | set(NUMPY) | set(REDUCE) | {"convert", "round_half_even", "argmax", "argmin", "sort", "argsort", "transpose", "reshape", "concatenate", "pad", "take"}
 
 
 def axes(spec):

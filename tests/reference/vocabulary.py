@@ -556,13 +556,13 @@ def family(op):
     return "numpy" if head == "jnp" else head
 
 
-def case(seed, number, only=None):
+def case(seed, number, only=None, rows=ROWS, family=family):
     rng = random.Random(f"{seed}/{number}")
-    names = sorted(ROWS) if only is None else only
+    names = sorted(rows) if only is None else only
     # Every function in turn, so that a run of as many cases has them all.
     op = names[number % len(names)]
     d = Draw(rng)
-    rng.choice(ROWS[op])(d)
+    rng.choice(rows[op])(d)
     out = d.body[-1]["out"]
     levels = rng.choice([0, 1, 1, 2])
     specs = []
@@ -586,7 +586,7 @@ def stacked(rng, x, at, size):
     """Lanes of an input: its own data, in each lane turned around, so that what is drawn with care stays so."""
     shape, data = x["shape"], x["data"]
     lanes = [data if k == 0 else varied(rng, x, data) for k in range(size)]
-    inner = 1
+    inner = 2 if x["dtype"].startswith("complex") else 1
     for n in shape[at:]:
         inner *= n
     rows = [[lane[k:k + inner] for k in range(0, len(lane), inner)] if inner else [] for lane in lanes]
@@ -597,18 +597,18 @@ def stacked(rng, x, at, size):
 def varied(rng, x, data):
     if x["dtype"] == "uint32" and len(data) % 2 == 0 and max(data, default=0) > 2**16:
         return [rng.randrange(2**32) for _ in data]
-    if "float" not in x["dtype"]:
+    if "float" not in x["dtype"] and "complex" not in x["dtype"] or "16" in x["dtype"]:
         return data
     # One factor for all keeps orders, symmetry and most bounds; it is exact in float32.
     factor = rng.choice([0.5, 0.75, 0.875, 1.0])
     scaled = [v if isinstance(v, str) else v * factor for v in data]
-    return scaled if x["dtype"] == "float64" else [v if isinstance(v, str) else single(v) for v in scaled]
+    return scaled if x["dtype"] in ("float64", "complex128") else [v if isinstance(v, str) else single(v) for v in scaled]
 
 
-def main():
+def main(**given):
     seed, count = sys.argv[1], int(sys.argv[2])
     only = sys.argv[3:] or None
-    print("[\n" + ",\n".join(json.dumps(case(seed, k, only)) for k in range(count)) + "\n]")
+    print("[\n" + ",\n".join(json.dumps(case(seed, k, only, **given)) for k in range(count)) + "\n]")
 
 
 if __name__ == "__main__":

@@ -32,29 +32,23 @@ fn kind(tensor: Tensor) -> OpErrorKind {
 // Types.
 
 #[test]
-fn n1_promotion_table_of_strong_types() {
-    use DType::{Bool, F32, F64, I8, I16, I32, I64, U8, U16, U32, U64};
-    // One row per type: with bool, u8, u16, u32, u64, i8, i16, i32, i64, f32, f64.
-    let table = [
-        (Bool, DType::ALL),
-        (U8, [U8, U8, U16, U32, U64, I16, I16, I32, I64, F32, F64]),
-        (U16, [U16, U16, U16, U32, U64, I32, I32, I32, I64, F32, F64]),
-        (U32, [U32, U32, U32, U32, U64, I64, I64, I64, I64, F32, F64]),
-        (U64, [U64, U64, U64, U64, U64, F64, F64, F64, F64, F32, F64]),
-        (I8, [I8, I16, I32, I64, F64, I8, I16, I32, I64, F32, F64]),
-        (I16, [I16, I16, I32, I64, F64, I16, I16, I32, I64, F32, F64]),
-        (I32, [I32, I32, I32, I64, F64, I32, I32, I32, I64, F32, F64]),
-        (I64, [I64, I64, I64, I64, F64, I64, I64, I64, I64, F32, F64]),
-        (F32, [F32, F32, F32, F32, F32, F32, F32, F32, F32, F32, F64]),
-        (F64, [F64; 11]),
-    ];
-    for (a, row) in table {
-        for (b, wanted) in DType::ALL.into_iter().zip(row) {
-            assert_eq!(promote_types((a, false), (b, false)).0, wanted, "{a} {b}");
+fn n1_operands_meet_in_the_type_of_the_promotion_table() {
+    // The table itself is held to JAX's where it is, in `src/array/promote.rs`.
+    for a in DType::ALL {
+        for b in DType::ALL {
+            let (wanted, weak) = promote_types((a, false), (b, false));
             let sum = zeros([2], a) + zeros([2], b);
-            assert_eq!(sum.dtype(), wanted, "{a} + {b}");
+            assert_eq!((sum.dtype(), sum.ty().weak), (wanted, weak), "{a} + {b}");
         }
     }
+    assert_eq!(
+        promote_types((DType::U32, false), (DType::I32, false)).0,
+        DType::I64
+    );
+    assert_eq!(
+        promote_types((DType::C64, false), (DType::F64, false)).0,
+        DType::C128
+    );
 }
 
 #[test]

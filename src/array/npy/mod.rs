@@ -11,7 +11,9 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
+use half::{bf16, f16};
 use ndarray::{IxDyn, ShapeBuilder};
+use num_complex::Complex;
 
 use super::{Array, DType, Element, Shape, ShapeTuple, dispatch_dtype};
 
@@ -62,7 +64,7 @@ pub enum NpyError {
     },
     /// Elements of a type that is not read.
     #[error(
-        "elements of type {descr} are not read; convert them with x.astype(numpy.float64) or to bool, an integer type or float32 before saving"
+        "elements of type {descr} are not read; convert them with x.astype(numpy.float64) or to bool, an integer, floating or complex type of at most 64-bit parts before saving"
     )]
     Type {
         /// The type as the header describes it.
@@ -117,14 +119,20 @@ pub enum NpyKind {
     I32,
     /// numpy's `int64`.
     I64,
+    /// numpy's `float16`.
+    F16,
     /// numpy's `float32`.
     F32,
     /// numpy's `float64`.
     F64,
+    /// numpy's `complex64`.
+    C64,
+    /// numpy's `complex128`.
+    C128,
 }
 
 impl NpyKind {
-    const ALL: [NpyKind; 11] = [
+    const ALL: [NpyKind; 14] = [
         NpyKind::Bool,
         NpyKind::U8,
         NpyKind::U16,
@@ -134,8 +142,11 @@ impl NpyKind {
         NpyKind::I16,
         NpyKind::I32,
         NpyKind::I64,
+        NpyKind::F16,
         NpyKind::F32,
         NpyKind::F64,
+        NpyKind::C64,
+        NpyKind::C128,
     ];
 
     /// The kind's letter and size in a header.
@@ -150,8 +161,11 @@ impl NpyKind {
             NpyKind::I16 => "i2",
             NpyKind::I32 => "i4",
             NpyKind::I64 => "i8",
+            NpyKind::F16 => "f2",
             NpyKind::F32 => "f4",
             NpyKind::F64 => "f8",
+            NpyKind::C64 => "c8",
+            NpyKind::C128 => "c16",
         }
     }
 
@@ -160,9 +174,10 @@ impl NpyKind {
     pub const fn size(self) -> usize {
         match self {
             NpyKind::Bool | NpyKind::U8 | NpyKind::I8 => 1,
-            NpyKind::U16 | NpyKind::I16 => 2,
+            NpyKind::U16 | NpyKind::I16 | NpyKind::F16 => 2,
             NpyKind::U32 | NpyKind::I32 | NpyKind::F32 => 4,
-            NpyKind::U64 | NpyKind::I64 | NpyKind::F64 => 8,
+            NpyKind::U64 | NpyKind::I64 | NpyKind::F64 | NpyKind::C64 => 8,
+            NpyKind::C128 => 16,
         }
     }
 
@@ -179,12 +194,16 @@ impl NpyKind {
             NpyKind::I16 => DType::I16,
             NpyKind::I32 => DType::I32,
             NpyKind::I64 => DType::I64,
+            NpyKind::F16 => DType::F16,
             NpyKind::F32 => DType::F32,
             NpyKind::F64 => DType::F64,
+            NpyKind::C64 => DType::C64,
+            NpyKind::C128 => DType::C128,
         }
     }
 }
 
+/// The kind that holds every number of the type: its own, and `float32` for `bfloat16`, which numpy does not have.
 impl From<DType> for NpyKind {
     fn from(dtype: DType) -> NpyKind {
         match dtype {
@@ -197,8 +216,11 @@ impl From<DType> for NpyKind {
             DType::I16 => NpyKind::I16,
             DType::I32 => NpyKind::I32,
             DType::I64 => NpyKind::I64,
-            DType::F32 => NpyKind::F32,
+            DType::F16 => NpyKind::F16,
+            DType::F32 | DType::BF16 => NpyKind::F32,
             DType::F64 => NpyKind::F64,
+            DType::C64 => NpyKind::C64,
+            DType::C128 => NpyKind::C128,
         }
     }
 }
@@ -244,7 +266,7 @@ impl NpyType {
     ///
     /// # Errors
     ///
-    /// The reader's error, or [`io::ErrorKind::OutOfMemory`].
+    /// The reader's error, [`io::ErrorKind::OutOfMemory`], or [`io::ErrorKind::InvalidData`] for complex numbers.
     pub fn read_f64(
         self,
         reader: &mut impl Read,
@@ -264,8 +286,13 @@ impl NpyType {
             NpyKind::I16 => read_as::<i16, _>(reader, big, count, out, f64::from),
             NpyKind::I32 => read_as::<i32, _>(reader, big, count, out, f64::from),
             NpyKind::I64 => read_as::<i64, _>(reader, big, count, out, |x| x as f64),
+            NpyKind::F16 => read_as::<f16, _>(reader, big, count, out, f64::from),
             NpyKind::F32 => read_as::<f32, _>(reader, big, count, out, f64::from),
             NpyKind::F64 => read_as::<f64, _>(reader, big, count, out, |x| x),
+            NpyKind::C64 | NpyKind::C128 => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "complex numbers were given where real ones are read; save x.real",
+            )),
         }
     }
 }
@@ -294,7 +321,30 @@ macro_rules! stored {
         }
     )*};
 }
-stored!(u8 u16 u32 u64 i8 i16 i32 i64 f32 f64);
+stored!(u8 u16 u32 u64 i8 i16 i32 i64 f16 f32 f64);
+
+impl<T: Stored> Stored for Complex<T> {
+    const SIZE: usize = 2 * T::SIZE;
+    fn decode(bytes: &[u8], big_endian: bool) -> Complex<T> {
+        let (re, im) = bytes.split_at(T::SIZE);
+        Complex::new(T::decode(re, big_endian), T::decode(im, big_endian))
+    }
+    fn encode(self, out: &mut Vec<u8>) {
+        self.re.encode(out);
+        self.im.encode(out);
+    }
+}
+
+/// Written as `float32`, which holds it.
+impl Stored for bf16 {
+    const SIZE: usize = 4;
+    fn decode(bytes: &[u8], big_endian: bool) -> bf16 {
+        bf16::from_f32(f32::decode(bytes, big_endian))
+    }
+    fn encode(self, out: &mut Vec<u8>) {
+        self.to_f32().encode(out);
+    }
+}
 
 impl Stored for bool {
     const SIZE: usize = 1;
@@ -386,8 +436,7 @@ fn write_values<T: Stored + Copy>(writer: &mut impl Write, values: &[T]) -> io::
 impl Array {
     /// Reads the array of an `.npy` file.
     ///
-    /// All versions of the format and both orders of axes and of bytes are read. Integers of 8 and 16 bits, which
-    /// arrays do not have (but `uint8`), become `int32`. What follows the last element is left alone.
+    /// All versions of the format and both orders of axes and of bytes are read. What follows the last element is left alone.
     ///
     /// # Errors
     ///
@@ -430,12 +479,16 @@ impl Array {
             NpyKind::I16 => read_array::<i16, i16>(reader, &header, |x| x),
             NpyKind::I32 => read_array::<i32, i32>(reader, &header, |x| x),
             NpyKind::I64 => read_array::<i64, i64>(reader, &header, |x| x),
+            NpyKind::F16 => read_array::<f16, f16>(reader, &header, |x| x),
             NpyKind::F32 => read_array::<f32, f32>(reader, &header, |x| x),
             NpyKind::F64 => read_array::<f64, f64>(reader, &header, |x| x),
+            NpyKind::C64 => read_array::<Complex<f32>, Complex<f32>>(reader, &header, |x| x),
+            NpyKind::C128 => read_array::<Complex<f64>, Complex<f64>>(reader, &header, |x| x),
         }
     }
 
-    /// Writes the array as an `.npy` file that numpy reads, replacing a file of that name.
+    /// Writes the array as an `.npy` file that numpy reads, replacing a file of that name; `bfloat16`, which numpy does not have,
+    /// as `float32`.
     ///
     /// # Errors
     ///

@@ -136,7 +136,7 @@ fn damaged_files_are_refused_with_the_place() {
         assert!(matches!(error, NpyError::Header { .. }), "{error}");
         assert!(error.to_string().contains(detail), "{dictionary}: {error}");
     }
-    for descr in ["'<c16'", "'<f2'", "'|O'", "''", "[('x', '<f8')]"] {
+    for descr in ["'<c32'", "'<f16'", "'|O'", "''", "[('x', '<f8')]"] {
         let error = header(&format!("{{'descr': {descr}}}")).unwrap_err();
         assert!(matches!(error, NpyError::Type { .. }), "{descr}: {error}");
     }

@@ -13,8 +13,8 @@ use elimap::phase::{
 
 use ndarray::{Array2, ArrayView1, Axis};
 
+use crate::form::{FormArgs, Format};
 use crate::io::matrix::MatrixFile;
-use crate::io::stream::Output;
 use crate::output::notice;
 use crate::progress::Progress;
 
@@ -34,7 +34,7 @@ pub(crate) struct ModelArgs {
         allow_hyphen_values = true
     )]
     theta: Option<Vec<Parameter>>,
-    /// A file of thetas, one per row: .npy of the shape (thetas, parameters), read chunk by chunk, or a JSON list of lists;
+    /// A file of thetas, one per row: .npy of the shape (thetas, parameters), read chunk by chunk, CSV, or a JSON list of lists;
     /// `-` for stdin
     #[arg(long, value_name = "THETAS")]
     pub(crate) thetas: Option<PathBuf>,
@@ -47,17 +47,8 @@ pub(crate) struct ModelArgs {
 pub(crate) struct ModelAtThetas {
     #[command(flatten)]
     pub(crate) at: ModelArgs,
-    /// Write the answers to THETAS as an .npy file of float64, instead of a table on stdout; the file appears when it is
-    /// complete
-    #[arg(
-        long,
-        value_name = "OUT.npy",
-        conflicts_with_all = ["theta", "json"]
-    )]
-    out: Option<PathBuf>,
-    /// Print one JSON object instead of text; with --thetas one per row
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) form: FormArgs,
 }
 
 /// Where traces are kept between runs.
@@ -238,20 +229,13 @@ pub(crate) fn theta_or_default(given: Option<&[Parameter]>, graph: &Graph) -> Re
 }
 
 impl ModelAtThetas {
-    /// Where the answers to a file of thetas go: not over what is read, the model, the thetas and this.
-    pub(crate) fn output(&self, also_read: Option<&Path>) -> Result<Output> {
-        let Some(out) = &self.out else {
-            return Ok(match self.json {
-                true => Output::JsonLines,
-                false => Output::Table,
-            });
-        };
-        if self.at.thetas.is_none() {
-            let message = "--out takes the answers to --thetas\n";
-            return Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, message).into());
+    /// The form of the answers, which do not go over what is read: the model, the thetas and this.
+    pub(crate) fn format(&self, also_read: Option<&Path>) -> Result<Format> {
+        let format = self.form.format()?;
+        if let Some(out) = &self.form.out {
+            self.at.check_output(out, also_read)?;
         }
-        self.at.check_output(out, also_read)?;
-        Ok(Output::File(out.clone()))
+        Ok(format)
     }
 }
 
@@ -259,7 +243,7 @@ impl ModelAtThetas {
 #[derive(Args)]
 pub(crate) struct RewardArgs {
     /// A reward per unit of time (discrete: per visit) by state: an expression such as 's0 + s1' or 'working < 3', or a file,
-    /// .npy or JSON, with a row per reward that has a number for each vertex
+    /// .npy, CSV or JSON, with a row per reward that has a number for each vertex
     #[arg(long = "reward", value_name = "EXPR|FILE", allow_hyphen_values = true)]
     pub(crate) reward: Vec<String>,
 }

@@ -8,19 +8,22 @@
 mod args;
 mod cluster;
 mod commands;
+mod form;
 mod io;
 mod output;
 mod plot;
 mod progress;
+mod warnings;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use cluster::submit;
 use commands::{
-    cache, convert, covariance, curve, model, moments, plan, sample, show, states, trace,
-    waiting_times, work,
+    cache, completions, convert, covariance, curve, man, model, moments, plan, sample, show,
+    states, trace, waiting_times, work,
 };
 use io::signals;
 
@@ -71,13 +74,29 @@ enum Command {
     Work(work::Args),
     Submit(submit::Args),
     Cache(cache::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    output::show_warnings();
+    let cli = Cli::try_parse().unwrap_or_else(|error| usage(error).exit());
+    warnings::show();
     elimap::prepare_threads();
     run(&cli)
+}
+
+/// What is wrong with the command line. Numbers that stand alone were meant for the option before them.
+fn usage(error: clap::Error) -> clap::Error {
+    if error.kind() == ErrorKind::UnknownArgument
+        && let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg)
+        && argument.parse::<f64>().is_ok()
+    {
+        return Cli::command().error(
+            error.kind(),
+            format!("unexpected `{argument}`: separate the numbers of one option by commas, as in `--theta 1,2`"),
+        );
+    }
+    error
 }
 
 fn run(cli: &Cli) -> ExitCode {
@@ -99,6 +118,8 @@ fn run(cli: &Cli) -> ExitCode {
         Command::Work(args) => work::run(args),
         Command::Submit(args) => submit::run(args),
         Command::Cache(args) => cache::run(args),
+        Command::Completions(args) => completions::run(args, Cli::command()),
+        Command::Man(args) => man::run(args, Cli::command()),
     };
     match outcome.and_then(output::Text::write) {
         Ok(()) => ExitCode::SUCCESS,

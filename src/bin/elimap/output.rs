@@ -1,7 +1,8 @@
 //! Writing results and failures.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -44,6 +45,10 @@ impl Text {
         }
     }
 
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
     pub(crate) fn write(self) -> Result<()> {
         ignore_closed_pipe(std::io::stdout().write_all(self.0.as_bytes()))
     }
@@ -68,24 +73,27 @@ pub(crate) fn failure(error: &anyhow::Error) {
             message.push_str(&cause);
         }
     }
+    let (on, off) = match is_coloured(
+        std::io::stderr().is_terminal(),
+        std::env::var_os("NO_COLOR").as_deref(),
+        std::env::var_os("TERM").as_deref(),
+    ) {
+        true => ("\x1b[1;31m", "\x1b[0m"),
+        false => ("", ""),
+    };
     // There is nowhere left to report to if stderr is closed.
-    let _ = writeln!(std::io::stderr(), "elimap: error: {message}");
+    let _ = writeln!(std::io::stderr(), "elimap: {on}error:{off} {message}");
+}
+
+/// Whether to write in colour: on a terminal that can, where NO_COLOR is not set to anything.
+fn is_coloured(is_terminal: bool, no_color: Option<&OsStr>, term: Option<&OsStr>) -> bool {
+    is_terminal && no_color.is_none_or(OsStr::is_empty) && term.is_none_or(|term| term != "dumb")
 }
 
 /// A notice on stderr.
 pub(crate) fn notice(message: &str) {
     // As above.
     let _ = writeln!(std::io::stderr(), "elimap: {message}");
-}
-
-/// Warnings of the library go to stderr.
-pub(crate) fn show_warnings() {
-    tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::WARN)
-        .with_writer(std::io::stderr)
-        .without_time()
-        .with_target(false)
-        .init();
 }
 
 /// A number in JSON, which has no infinities: those are the strings `"inf"`, `"-inf"` and `"nan"`.
@@ -193,4 +201,22 @@ pub(crate) fn write_atomically(path: &Path, text: &str) -> Result<()> {
         Ok(())
     };
     write().with_context(|| format!("writing {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use super::is_coloured;
+
+    #[test]
+    fn colour_is_for_terminals_and_never_against_no_color() {
+        let (xterm, one) = (Some(OsStr::new("xterm")), Some(OsStr::new("1")));
+        assert!(is_coloured(true, None, xterm));
+        // Set to nothing is not set: https://no-color.org.
+        assert!(is_coloured(true, Some(OsStr::new("")), None));
+        assert!(!is_coloured(true, one, xterm));
+        assert!(!is_coloured(false, None, xterm));
+        assert!(!is_coloured(true, None, Some(OsStr::new("dumb"))));
+    }
 }

@@ -3,9 +3,10 @@
 use super::load::Walk;
 use super::register::Register;
 use super::{Arg, Block, Code, Group, Instruction, Level, Target};
-use crate::array::{DType, Scalar, dispatch_dtype};
+use crate::array::{DType, Scalar, dispatch_kernel_dtype};
 use crate::ops::{
     Elementwise, Fold, Operand, compare, convert, is_finite, multiply_add, select, spread,
+    with_rows,
 };
 
 /// Memory that instructions hand values to each other in: slots by element type.
@@ -270,7 +271,7 @@ impl Frame<'_, '_, '_> {
             }
             let (dtype, slot) = self.group.places[k];
             let (count, start) = block.span(self.group.inputs[k].level);
-            dispatch_dtype!(dtype, T => {
+            dispatch_kernel_dtype!(dtype, T => {
                 let slots = T::slots_mut(self.arena);
                 let from = slots.first + slot as usize;
                 walk.load(T::elements(&input.elements), start, &mut slots.data[from..from + count]);
@@ -284,16 +285,32 @@ impl Frame<'_, '_, '_> {
         for instruction in &group.instructions {
             let (level, [x, y, z]) = (instruction.level, instruction.args);
             match instruction.code {
-                Code::Unary(kind) => dispatch_dtype!(instruction.dtype, T => {
+                Code::Unary(kind) => dispatch_kernel_dtype!(instruction.dtype, T => {
                     self.within::<T>(instruction, block, |read, out| {
                         each(read.operand(x, level), out, |x, out| T::unary(kind, x, out));
                     });
                 }),
-                Code::Binary(kind) => dispatch_dtype!(instruction.dtype, T => {
+                Code::Binary(kind) => dispatch_kernel_dtype!(instruction.dtype, T => {
                     self.within::<T>(instruction, block, |read, out| {
                         T::binary(kind, read.operand(x, level), read.operand(y, level), out);
                     });
                 }),
+                Code::WithRows(kind) => {
+                    let length = block.elements / block.rows;
+                    macro_rules! run {
+                        ($ty:ty) => {
+                            self.within::<$ty>(instruction, block, |read, out| {
+                                let rows = read.operand(y, Level::Row);
+                                with_rows(kind, read.operand(x, level), rows, length, out);
+                            })
+                        };
+                    }
+                    if instruction.dtype == DType::F32 {
+                        run!(f32);
+                    } else {
+                        run!(f64);
+                    }
+                }
                 Code::MultiplyAdd(then) => {
                     macro_rules! run {
                         ($ty:ty) => {
@@ -314,10 +331,14 @@ impl Frame<'_, '_, '_> {
                         | DType::I8
                         | DType::I16
                         | DType::I32
-                        | DType::I64 => mistyped(),
+                        | DType::I64
+                        | DType::BF16
+                        | DType::F16
+                        | DType::C64
+                        | DType::C128 => mistyped(),
                     }
                 }
-                Code::IntegerPow(power) => dispatch_dtype!(instruction.dtype, T => {
+                Code::IntegerPow(power) => dispatch_kernel_dtype!(instruction.dtype, T => {
                     self.within::<T>(instruction, block, |read, out| {
                         each(read.operand(x, level), out, |x, out| T::integer_pow(power, x, out));
                     });
@@ -330,7 +351,7 @@ impl Frame<'_, '_, '_> {
                         });
                         continue;
                     }
-                    dispatch_dtype!(instruction.dtype, T => {
+                    dispatch_kernel_dtype!(instruction.dtype, T => {
                         self.between::<T, bool>(instruction, block, |read, out| {
                             compare(kind, read.operand(x, level), read.operand(y, level), out);
                         });
@@ -347,14 +368,14 @@ impl Frame<'_, '_, '_> {
                         });
                     }
                 }
-                Code::Convert(dtype) => dispatch_dtype!(instruction.dtype, S => {
-                    dispatch_dtype!(dtype, T => {
+                Code::Convert(dtype) => dispatch_kernel_dtype!(instruction.dtype, S => {
+                    dispatch_kernel_dtype!(dtype, T => {
                         self.between::<S, T>(instruction, block, |read, out| {
                             each(read.operand(x, level), out, convert);
                         });
                     });
                 }),
-                Code::Reduce(kind) => dispatch_dtype!(instruction.dtype, T => {
+                Code::Reduce(kind) => dispatch_kernel_dtype!(instruction.dtype, T => {
                     let length = block.elements / block.rows;
                     self.within::<T>(instruction, block, |read, out| {
                         each(read.operand(x, Level::Each), out, |x, out| {
@@ -362,7 +383,7 @@ impl Frame<'_, '_, '_> {
                         });
                     });
                 }),
-                Code::Spread => dispatch_dtype!(instruction.dtype, T => {
+                Code::Spread => dispatch_kernel_dtype!(instruction.dtype, T => {
                     let length = block.elements / block.rows;
                     self.within::<T>(instruction, block, |read, out| {
                         match read.operand(x, Level::Row) {
@@ -371,7 +392,7 @@ impl Frame<'_, '_, '_> {
                         }
                     });
                 }),
-                Code::Copy => dispatch_dtype!(instruction.dtype, T => {
+                Code::Copy => dispatch_kernel_dtype!(instruction.dtype, T => {
                     self.within::<T>(instruction, block, |read, out| {
                         match read.operand(x, level) {
                             Operand::Same(x) => out.fill(x),
@@ -476,7 +497,7 @@ impl Frame<'_, '_, '_> {
             from: usize::MAX,
         };
         let which = read_choices.operand(which, level);
-        dispatch_dtype!(instruction.dtype, T => {
+        dispatch_kernel_dtype!(instruction.dtype, T => {
             self.within::<T>(instruction, block, |read, out| {
                 select(which, read.operand(on_false, level), read.operand(on_true, level), out);
             });

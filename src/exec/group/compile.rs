@@ -181,6 +181,7 @@ fn work(instructions: &[Instruction], blocks: &Blocks) -> usize {
             Code::Binary(BinaryOp::Div | BinaryOp::Rem) => 4,
             Code::IsFinite
             | Code::Binary(_)
+            | Code::WithRows(_)
             | Code::Compare(_)
             | Code::IntegerPow(_)
             | Code::Convert(_)

@@ -9,7 +9,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::{Arg, Code, Input, Instruction, Level, Space, Target};
 use crate::array::{DType, Scalar, Shape};
-use crate::ops::is_comparison;
+use crate::ops::{RowOp, is_comparison};
 use crate::program::{Atom, BinaryOp, DataOp, Equation, Op, Program, UnaryOp, Var};
 
 /// A group before it is known which of its values are read outside.
@@ -96,6 +96,15 @@ impl<'a> Draft<'a> {
                 };
                 self.push(code, dtype, level, &[x])
             }
+            DataOp::Binary(op)
+                if let (Some(kind), Some(row)) = (
+                    RowOp::of(op.kind).filter(|_| level == Level::Each && dtype.is_float()),
+                    self.row_value(&equation.inputs[1]),
+                ) =>
+            {
+                let x = self.arg(&equation.inputs[0], level);
+                self.push(Code::WithRows(kind), dtype, level, &[x, row])
+            }
             DataOp::Binary(op) => {
                 let args = [
                     self.arg(&equation.inputs[0], level),
@@ -159,6 +168,7 @@ impl<'a> Draft<'a> {
             | DataOp::Gather(_)
             | DataOp::Scatter(_)
             | DataOp::BitcastConvertType(_)
+            | DataOp::Fft(_)
             | DataOp::Sort(_)
             | DataOp::TopK(_)
             | DataOp::Cholesky(_)
@@ -187,6 +197,15 @@ impl<'a> Draft<'a> {
             return self.input(var, level);
         };
         self.at_level(value, own, level, self.program.var_type(var).dtype)
+    }
+
+    /// A member's value that there is one of for each row.
+    fn row_value(&self, atom: &Atom) -> Option<Arg> {
+        let Atom::Var(var) = atom else { return None };
+        match self.values.get(&var.0) {
+            Some(&(value @ Arg::Value(_), Level::Row)) => Some(value),
+            _ => None,
+        }
     }
 
     /// A value of one level as one of another: rows repeat for their elements.
@@ -354,6 +373,7 @@ fn moves(program: &Program, equation: &Equation) -> Option<SmallVec<[Option<Move
         | DataOp::ConvertElementType(_)
         | DataOp::StopGradient(_)
         | DataOp::BitcastConvertType(_)
+        | DataOp::Fft(_)
         | DataOp::SelectN(_)
         | DataOp::Clamp(_)
         | DataOp::Concatenate(_)

@@ -24,7 +24,7 @@ mod small;
 use smallvec::SmallVec;
 
 use crate::array::{DType, Scalar, Shape};
-use crate::ops::{BLOCK, ThenAdd};
+use crate::ops::{BLOCK, RowOp, ThenAdd};
 use crate::program::{BinaryOp, ReduceOp, UnaryOp};
 
 pub(super) use block::Arena;
@@ -33,9 +33,9 @@ pub(super) use draft::Draft;
 /// Rows with more elements than this are cut into blocks.
 const LONG: usize = 4096;
 
-/// The elements of a block where nothing is reduced: as many as leave room in the first cache for a handful of slots, since every
-/// instruction of every block takes its time to begin.
-const ELEMENTWISE: usize = 2 * BLOCK;
+/// The elements of a block of whole rows: as many as leave room in the first cache for a handful of slots, since every instruction of
+/// every block takes its time to begin.
+const WHOLE_ROWS: usize = 2 * BLOCK;
 
 /// The elements that a group runs over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +113,8 @@ enum Code {
     Unary(UnaryOp),
     IsFinite,
     Binary(BinaryOp),
+    /// An operation on elements of floats and what their rows have.
+    WithRows(RowOp),
     Compare(BinaryOp),
     IntegerPow(i32),
     /// To the type of the target.
@@ -154,6 +156,7 @@ impl Instruction {
             Code::Convert(dtype) => dtype,
             Code::Unary(_)
             | Code::Binary(_)
+            | Code::WithRows(_)
             | Code::IntegerPow(_)
             | Code::Select
             | Code::MultiplyAdd(_)
@@ -174,7 +177,7 @@ impl Code {
             | Code::Reduce(_)
             | Code::Spread
             | Code::Copy => 1,
-            Code::Binary(_) | Code::Compare(_) => 2,
+            Code::Binary(_) | Code::WithRows(_) | Code::Compare(_) => 2,
             Code::Select | Code::MultiplyAdd(_) => 3,
         }
     }
@@ -261,18 +264,14 @@ impl Blocks {
             };
         }
         // Whole repetitions of what broadcasts along the outer axes, where they are short enough, so that it is copied once.
-        let most = match space.split {
-            Some(_) => BLOCK,
-            None => ELEMENTWISE,
-        };
         let mut period: usize = 1;
         for n in space.axes(Level::Row).iter().rev() {
-            if *n == 0 || period.saturating_mul(*n).saturating_mul(length) > most {
+            if *n == 0 || period.saturating_mul(*n).saturating_mul(length) > WHOLE_ROWS {
                 break;
             }
             period *= n;
         }
-        let fitting = (most / length.max(1)).max(1);
+        let fitting = (WHOLE_ROWS / length.max(1)).max(1);
         let per_block = (fitting / period * period).max(1).min(rows.max(1));
         Blocks {
             rows,

@@ -6,7 +6,9 @@ use smallvec::SmallVec;
 use super::block::{Arena, Bound, Elements, ElementsMut, Frame, Part, Place, Value};
 use super::load::Walk;
 use super::{Group, Input, Level};
-use crate::array::{Array, Element, dispatch, dispatch_dtype, prepare_threads, row_major};
+use crate::array::{
+    Array, Element, dispatch_kernel, dispatch_kernel_dtype, prepare_threads, row_major,
+};
 use crate::ops::Fold;
 
 /// Calls that cost less than this, in elementary operations, stay on their thread.
@@ -71,7 +73,7 @@ impl Group {
         self.blocks(0, self.blocks.count, &bound, parts, &mut arenas[..tasks]);
         for ((output, array), partial) in self.outputs.iter().zip(outputs).zip(partial) {
             if let (Some(kind), Some(partial)) = (output.combine, partial) {
-                dispatch_dtype!(output.dtype, T => {
+                dispatch_kernel_dtype!(output.dtype, T => {
                     let results = partial.elements::<T>();
                     let mut target = elements_mut(array);
                     T::fold_blocks(kind, &results, self.blocks.pieces, T::elements_mut(&mut target));
@@ -138,7 +140,7 @@ impl Group {
     }
 
     fn bind<'a>(&self, input: &Input, array: &'a Array) -> Bound<'a> {
-        dispatch!(array.data(), a => {
+        dispatch_kernel!(array.data(), a => {
             let elements = elements(a);
             let offset = || {
                 let start = input.start.iter().zip(a.strides());
@@ -178,7 +180,7 @@ fn is_slice<T: Element>(array: &ArcArray<T, IxDyn>) -> bool {
 
 /// The array in row-major order, where no slice of memory holds its elements.
 fn ordered(array: &Array) -> Option<Array> {
-    dispatch!(array.data(), a => {
+    dispatch_kernel!(array.data(), a => {
         (!is_slice(a)).then(|| {
             Array::from_elements(array.shape(), row_major(&a.view()).into_owned())
         })
@@ -190,5 +192,5 @@ fn elements<T: Value>(array: &ArcArray<T, IxDyn>) -> Elements<'_> {
 }
 
 fn elements_mut(array: &mut Array) -> ElementsMut<'_> {
-    dispatch!(array.data_mut(), a => Value::view_mut(a.as_slice_mut().unwrap_or(&mut [])))
+    dispatch_kernel!(array.data_mut(), a => Value::view_mut(a.as_slice_mut().unwrap_or(&mut [])))
 }

@@ -21,7 +21,7 @@ impl Rules for Cond {
                 actual: 0,
             });
         };
-        if !index.shape.is_empty() || index.dtype.is_float() {
+        if !index.shape.is_empty() || index.dtype.is_inexact() {
             return Err(OpErrorKind::parameter(format!(
                 "the index must be a scalar bool or integer, got {index}"
             )));

@@ -58,6 +58,10 @@ fn elementwise_operations_of_one_operand() {
             }
             _ => x,
         };
+        if matches!(kind, U::Real | U::Imag | U::Conj) {
+            // Of complex numbers, which other tests have.
+            continue;
+        }
         if kind == U::IsFinite {
             let derived = derive(&kind.into(), &[x]);
             assert!(derived.forward.outputs().is_empty());

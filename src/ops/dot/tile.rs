@@ -105,6 +105,11 @@ impl<'a, T> Matrices<'a, T> {
         }
     }
 
+    /// Whether the matrices, of so many rows and columns, lie one behind the other, row by row.
+    fn is_packed(&self, rows: usize, columns: usize) -> bool {
+        self.column == 1 && self.row == columns && self.stack == rows * columns
+    }
+
     /// Every matrix transposed.
     pub(super) fn transposed(self) -> Self {
         Matrices {
@@ -203,6 +208,18 @@ impl<T: Fused> pulp::WithSimd for Stack<'_, T> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let sizes = self.sizes;
+        let Sizes { m, k, n } = sizes;
+        // Of a few rows there is less to compute than to look up, so some sizes are known to the compiler.
+        if m == k && k == n && self.lhs.is_packed(m, k) && self.rhs.is_packed(k, n) {
+            match (n, n / lanes::<S, T>(), n % lanes::<S, T>()) {
+                (4, 1, 0) => return self.square::<S, 4, 1, 4>(simd),
+                (8, 1, 0) => return self.square::<S, 8, 1, 8>(simd),
+                (8, 2, 0) => return self.square::<S, 8, 2, 4>(simd),
+                (16, 1, 0) => return self.square::<S, 16, 1, 8>(simd),
+                (16, 2, 0) => return self.square::<S, 16, 2, 4>(simd),
+                _ => {}
+            }
+        }
         let mut panel = Vec::new();
         let matrices = self.out.chunks_exact_mut(sizes.m * sizes.n);
         for (i, out) in matrices.enumerate() {
@@ -214,6 +231,55 @@ impl<T: Fused> pulp::WithSimd for Stack<'_, T> {
                 out,
             };
             product.fill(&mut panel);
+        }
+    }
+}
+
+/// Products of packed matrices of `M` by `M` elements, rows of `V` vectors, `R` rows at a time.
+struct Square<'a, S, T, const M: usize, const V: usize, const R: usize> {
+    simd: S,
+    stack: Stack<'a, T>,
+}
+
+impl<'a, T: Fused> Stack<'a, T> {
+    #[inline(always)]
+    fn square<S: Simd, const M: usize, const V: usize, const R: usize>(self, simd: S) {
+        let square: Square<'a, S, T, M, V, R> = Square { simd, stack: self };
+        simd.vectorize(square);
+    }
+}
+
+impl<S: Simd, T: Fused, const M: usize, const V: usize, const R: usize> pulp::WithSimd
+    for Square<'_, S, T, M, V, R>
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<Same: Simd>(self, _: Same) {
+        let Square { simd, stack } = self;
+        let matrices = stack.out.len() / (M * M);
+        for matrix in 0..matrices {
+            let range = matrix * M * M..(matrix + 1) * M * M;
+            let left = &stack.lhs.elements[range.clone()];
+            let right = &T::vectors::<S>(&stack.rhs.elements[range.clone()])[..M * V];
+            let out = &mut T::vectors_mut::<S>(&mut stack.out[range])[..M * V];
+            for first in (0..M).step_by(R) {
+                let mut sums = [[T::splat(simd, T::ZERO); V]; R];
+                for i in 0..M {
+                    for r in 0..R {
+                        let x = T::splat(simd, left[(first + r) * M + i]);
+                        for v in 0..V {
+                            sums[r][v] = T::plus_product(simd, sums[r][v], x, right[i * V + v]);
+                        }
+                    }
+                }
+                let out = &mut out[first * V..][..R * V];
+                for r in 0..R {
+                    for v in 0..V {
+                        out[r * V + v] = sums[r][v];
+                    }
+                }
+            }
         }
     }
 }
@@ -346,19 +412,62 @@ impl<S: Simd, T: Fused> Product<'_, S, T> {
         panel: Panel<'_, T>,
     ) -> usize {
         let (simd, n) = (self.simd, self.sizes.n);
+        let tile: Tile<'_, S, T, R, V> = Tile {
+            simd,
+            n,
+            lhs,
+            depth,
+            place,
+            panel,
+            out: &mut self.out[row * n..],
+        };
+        // A function of its own: in one that has all tiles, sums do not stay in registers.
+        simd.vectorize(tile);
+        R
+    }
+}
+
+/// `R` rows of `V` vectors.
+struct Tile<'a, S, T, const R: usize, const V: usize> {
+    simd: S,
+    n: usize,
+    lhs: Matrices<'a, T>,
+    depth: usize,
+    place: Place,
+    panel: Panel<'a, T>,
+    /// The result from the tile's first row on.
+    out: &'a mut [T],
+}
+
+impl<S: Simd, T: Fused, const R: usize, const V: usize> pulp::WithSimd for Tile<'_, S, T, R, V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<Same: Simd>(self, _: Same) {
+        let Tile {
+            simd,
+            n,
+            lhs,
+            depth,
+            place,
+            panel,
+            out,
+        } = self;
         let full = V * lanes::<S, T>();
         let zero = T::splat(simd, T::ZERO);
         let mut sums = [[zero; V]; R];
-        let out = &mut self.out[row * n..];
         let mut edge = [T::ZERO; COLUMNS];
         if place.more {
             for r in 0..R {
                 let sums_before = &out[r * n + place.column..][..place.width];
-                if place.width == full {
-                    sums[r].copy_from_slice(&T::vectors::<S>(sums_before)[..V]);
+                let before = if place.width == full {
+                    T::vectors::<S>(sums_before)
                 } else {
                     edge[..place.width].copy_from_slice(sums_before);
-                    sums[r].copy_from_slice(&T::vectors::<S>(&edge)[..V]);
+                    T::vectors::<S>(&edge)
+                };
+                for v in 0..V {
+                    sums[r][v] = before[v];
                 }
             }
         }
@@ -392,14 +501,20 @@ impl<S: Simd, T: Fused> Product<'_, S, T> {
         }
         for r in 0..R {
             let target = &mut out[r * n + place.column..][..place.width];
+            // Vectors one by one: copied as slices they would leave the registers before.
             if place.width == full {
-                T::vectors_mut::<S>(target)[..V].copy_from_slice(&sums[r]);
+                let target = &mut T::vectors_mut::<S>(target)[..V];
+                for v in 0..V {
+                    target[v] = sums[r][v];
+                }
             } else {
-                T::vectors_mut::<S>(&mut edge)[..V].copy_from_slice(&sums[r]);
+                let target_edge = &mut T::vectors_mut::<S>(&mut edge)[..V];
+                for v in 0..V {
+                    target_edge[v] = sums[r][v];
+                }
                 target.copy_from_slice(&edge[..place.width]);
             }
         }
-        R
     }
 }
 
@@ -434,15 +549,12 @@ fn pack<T: Fused>(
         return;
     }
     // A few rows at a time, so that what is written stays in the cache while columns are read.
-    for (part, to) in panel.chunks_mut(8 * full).enumerate() {
+    for first in (0..depth).step_by(8) {
+        let to = &mut panel[first * full..];
         for j in 0..width {
-            let column = &rhs.elements[j * rhs.column + 8 * part * rhs.row..];
-            for (to, &x) in to[j..]
-                .iter_mut()
-                .step_by(full)
-                .zip(column.iter().step_by(rhs.row))
-            {
-                *to = x;
+            let column = &rhs.elements[j * rhs.column + first * rhs.row..];
+            for i in 0..(depth - first).min(8) {
+                to[i * full + j] = column[i * rhs.row];
             }
         }
     }
@@ -459,6 +571,7 @@ mod tests {
             (1, 1, 1),
             (2, 3, 2),
             (4, 4, 4),
+            (8, 8, 8),
             (5, 7, 9),
             (16, 16, 16),
             (33, 300, 21),

@@ -29,8 +29,11 @@ struct Map<'a, T, R, F> {
 impl<T: Copy, R, F: Fn(T) -> R> Pass for Map<'_, T, R, F> {
     #[inline(always)]
     fn run(self) {
-        for (out, &x) in self.out.iter_mut().zip(self.x) {
-            *out = (self.f)(x);
+        let n = self.out.len().min(self.x.len());
+        let (x, out) = (&self.x[..n], &mut self.out[..n]);
+        // Counted, because iterators are not always inlined into the function that has the unit's instructions.
+        for i in 0..n {
+            out[i] = (self.f)(x[i]);
         }
     }
 }
@@ -51,18 +54,24 @@ impl<T: Copy, R: Copy, F: Fn(T, T) -> R> Pass for Zip<'_, T, R, F> {
     fn run(self) {
         match (self.x, self.y) {
             (Operand::Each(x), Operand::Each(y)) => {
-                for ((out, &x), &y) in self.out.iter_mut().zip(x).zip(y) {
-                    *out = (self.f)(x, y);
+                let n = self.out.len().min(x.len()).min(y.len());
+                let (x, y, out) = (&x[..n], &y[..n], &mut self.out[..n]);
+                for i in 0..n {
+                    out[i] = (self.f)(x[i], y[i]);
                 }
             }
             (Operand::Each(x), Operand::Same(y)) => {
-                for (out, &x) in self.out.iter_mut().zip(x) {
-                    *out = (self.f)(x, y);
+                let n = self.out.len().min(x.len());
+                let (x, out) = (&x[..n], &mut self.out[..n]);
+                for i in 0..n {
+                    out[i] = (self.f)(x[i], y);
                 }
             }
             (Operand::Same(x), Operand::Each(y)) => {
-                for (out, &y) in self.out.iter_mut().zip(y) {
-                    *out = (self.f)(x, y);
+                let n = self.out.len().min(y.len());
+                let (y, out) = (&y[..n], &mut self.out[..n]);
+                for i in 0..n {
+                    out[i] = (self.f)(x, y[i]);
                 }
             }
             (Operand::Same(x), Operand::Same(y)) => self.out.fill((self.f)(x, y)),
@@ -148,7 +157,7 @@ macro_rules! integer_blocks {
                     B::ShiftLeft => zip(x, y, out, <$ty as Integer>::shift_left),
                     B::ShiftRightArithmetic => zip(x, y, out, <$ty as Integer>::shift_right_arithmetic),
                     B::ShiftRightLogical => zip(x, y, out, <$ty as Integer>::shift_right_logical),
-                    B::Atan2 | B::Nextafter | B::Polygamma | B::Eq | B::Ne | B::Lt | B::Le | B::Gt | B::Ge => {
+                    B::Atan2 | B::Nextafter | B::Polygamma | B::Complex | B::Eq | B::Ne | B::Lt | B::Le | B::Gt | B::Ge => {
                         excluded(kind.name(), <$ty as Element>::DTYPE)
                     }
                 }
@@ -187,7 +196,7 @@ macro_rules! float_blocks {
                     B::Nextafter => zip(x, y, out, <$ty as Float>::nextafter),
                     B::Polygamma => zip(x, y, out, <$ty as Float>::polygamma),
                     B::And | B::Or | B::Xor | B::ShiftLeft | B::ShiftRightArithmetic | B::ShiftRightLogical
-                    | B::Eq | B::Ne | B::Lt | B::Le | B::Gt | B::Ge => {
+                    | B::Complex | B::Eq | B::Ne | B::Lt | B::Le | B::Gt | B::Ge => {
                         excluded(kind.name(), <$ty as Element>::DTYPE)
                     }
                 }
@@ -243,6 +252,7 @@ pub(crate) fn compare<T: Arith>(
         | B::Atan2
         | B::Nextafter
         | B::Polygamma
+        | B::Complex
         | B::And
         | B::Or
         | B::Xor
@@ -267,26 +277,30 @@ struct Select<'a, T> {
 impl<T: Copy> Pass for Select<'_, T> {
     #[inline(always)]
     fn run(self) {
-        let choices = self.out.iter_mut().zip(self.which);
+        let n = self.out.len().min(self.which.len());
+        let (which, out) = (&self.which[..n], &mut self.out[..n]);
         match (self.on_false, self.on_true) {
             (Operand::Each(f), Operand::Each(t)) => {
-                for ((out, &w), (&f, &t)) in choices.zip(f.iter().zip(t)) {
-                    *out = if w { t } else { f };
+                let (f, t) = (&f[..n], &t[..n]);
+                for i in 0..n {
+                    out[i] = if which[i] { t[i] } else { f[i] };
                 }
             }
             (Operand::Each(f), Operand::Same(t)) => {
-                for ((out, &w), &f) in choices.zip(f) {
-                    *out = if w { t } else { f };
+                let f = &f[..n];
+                for i in 0..n {
+                    out[i] = if which[i] { t } else { f[i] };
                 }
             }
             (Operand::Same(f), Operand::Each(t)) => {
-                for ((out, &w), &t) in choices.zip(t) {
-                    *out = if w { t } else { f };
+                let t = &t[..n];
+                for i in 0..n {
+                    out[i] = if which[i] { t[i] } else { f };
                 }
             }
             (Operand::Same(f), Operand::Same(t)) => {
-                for (out, &w) in choices {
-                    *out = if w { t } else { f };
+                for i in 0..n {
+                    out[i] = if which[i] { t } else { f };
                 }
             }
         }
@@ -354,26 +368,30 @@ struct MultiplyAdd<'a, T, F> {
 impl<T: Number, F: Fn(T, T) -> T> Pass for MultiplyAdd<'_, T, F> {
     #[inline(always)]
     fn run(self) {
-        let elements = self.out.iter_mut().zip(self.x);
+        let n = self.out.len().min(self.x.len());
+        let (x, out) = (&self.x[..n], &mut self.out[..n]);
         match (self.a, self.b) {
             (Operand::Each(a), Operand::Each(b)) => {
-                for ((out, &x), (&a, &b)) in elements.zip(a.iter().zip(b)) {
-                    *out = (self.then)(a.mul(x), b);
+                let (a, b) = (&a[..n], &b[..n]);
+                for i in 0..n {
+                    out[i] = (self.then)(a[i].mul(x[i]), b[i]);
                 }
             }
             (Operand::Each(a), Operand::Same(b)) => {
-                for ((out, &x), &a) in elements.zip(a) {
-                    *out = (self.then)(a.mul(x), b);
+                let a = &a[..n];
+                for i in 0..n {
+                    out[i] = (self.then)(a[i].mul(x[i]), b);
                 }
             }
             (Operand::Same(a), Operand::Each(b)) => {
-                for ((out, &x), &b) in elements.zip(b) {
-                    *out = (self.then)(a.mul(x), b);
+                let b = &b[..n];
+                for i in 0..n {
+                    out[i] = (self.then)(a.mul(x[i]), b[i]);
                 }
             }
             (Operand::Same(a), Operand::Same(b)) => {
-                for (out, &x) in elements {
-                    *out = (self.then)(a.mul(x), b);
+                for i in 0..n {
+                    out[i] = (self.then)(a.mul(x[i]), b);
                 }
             }
         }

@@ -35,10 +35,21 @@ impl Derivative for Unary {
         cotangents: &[Option<Atom>],
         inputs: &[LinearInput],
     ) -> Result<Outputs<Option<Atom>>, Error> {
-        if self.kind == UnaryOp::Neg {
-            linear_transpose(cx, cotangents, inputs, |cx, ct, _| cx.neg(ct))
-        } else {
-            not_linear(cx, *self, inputs)
+        match self.kind {
+            UnaryOp::Neg => linear_transpose(cx, cotangents, inputs, |cx, ct, _| cx.neg(ct)),
+            // Transposes pair without conjugation, as JAX's do.
+            UnaryOp::Real => linear_transpose(cx, cotangents, inputs, |cx, ct, _| {
+                let zero = cx.number(ct, 0.0);
+                cx.binary(BinaryOp::Complex, ct, zero)
+            }),
+            UnaryOp::Imag => linear_transpose(cx, cotangents, inputs, |cx, ct, _| {
+                let (zero, negated) = (cx.number(ct, 0.0), cx.neg(ct)?);
+                cx.binary(BinaryOp::Complex, zero, negated)
+            }),
+            UnaryOp::Conj => linear_transpose(cx, cotangents, inputs, |cx, ct, _| {
+                cx.unary(UnaryOp::Conj, ct)
+            }),
+            _ => not_linear(cx, *self, inputs),
         }
     }
 }
@@ -55,6 +66,9 @@ fn unary_jvp(
     let one = cx.number(x, 1.0);
     let factor = match kind {
         U::Neg => return cx.neg(tangent).map(Some),
+        U::Abs if cx.atom_type(&x).dtype.is_complex() => {
+            return complex_size(cx, x, y, tangent).map(Some);
+        }
         U::Abs => {
             let zero = cx.number(x, 0.0);
             let positive = cx.binary(BinaryOp::Ge, x, zero)?;
@@ -71,8 +85,12 @@ fn unary_jvp(
             let denominator = cx.add(square, one)?;
             return cx.div(tangent, denominator).map(Some);
         }
+        U::Sign if cx.atom_type(&x).dtype.is_complex() => {
+            return complex_sign(cx, x, y, tangent).map(Some);
+        }
         U::Sign | U::Floor | U::Ceil | U::RoundHalfAway | U::RoundHalfEven => return Ok(None),
         U::IsFinite | U::Not | U::PopulationCount | U::Clz => return Ok(None),
+        U::Real | U::Imag | U::Conj => return cx.unary(kind, tangent).map(Some),
         U::Exp => y,
         U::Exp2 => scaled(cx, y, std::f64::consts::LN_2)?,
         U::Expm1 => cx.add(y, one)?,
@@ -94,6 +112,12 @@ fn unary_jvp(
             let square = cx.square(x)?;
             let sum = cx.add(square, one)?;
             cx.unary(U::Rsqrt, sum)?
+        }
+        // The root of a product is not the product of roots where real parts are negative.
+        U::Acosh if cx.atom_type(&x).dtype.is_complex() => {
+            let (above, below) = (cx.add(x, one)?, cx.sub(x, one)?);
+            let roots = [cx.unary(U::Rsqrt, above)?, cx.unary(U::Rsqrt, below)?];
+            cx.mul(roots[0], roots[1])?
         }
         U::Acosh => {
             let square = cx.square(x)?;
@@ -141,6 +165,38 @@ fn unary_jvp(
         U::Digamma => cx.binary(BinaryOp::Polygamma, one, x)?,
     };
     cx.mul(tangent, factor).map(Some)
+}
+
+/// The tangent of a complex number's size: the real part of the tangent times the conjugate of the number's direction.
+fn complex_size(cx: &mut dyn Tangents, x: Atom, size: Atom, tangent: Atom) -> Result<Atom, Error> {
+    let dtype = cx.atom_type(&x).dtype;
+    let size = nonzero(cx, size)?;
+    let size = cx.emit1(ConvertElementType { dtype, weak: false }, smallvec![size])?;
+    let conjugate = cx.unary(UnaryOp::Conj, x)?;
+    let direction = cx.div(conjugate, size)?;
+    let product = cx.mul(tangent, direction)?;
+    cx.unary(UnaryOp::Real, product)
+}
+
+/// The tangent of a complex number's direction: what of the tangent is across it, over the number's size; 0 at 0.
+fn complex_sign(cx: &mut dyn Tangents, x: Atom, sign: Atom, tangent: Atom) -> Result<Atom, Error> {
+    let dtype = cx.atom_type(&x).dtype;
+    let complex = |cx: &mut dyn Tangents, x| {
+        cx.emit1(ConvertElementType { dtype, weak: false }, smallvec![x])
+    };
+    let conjugate = cx.unary(UnaryOp::Conj, sign)?;
+    let along = cx.mul(tangent, conjugate)?;
+    let along = cx.unary(UnaryOp::Real, along)?;
+    let along = complex(cx, along)?;
+    let along = cx.mul(along, sign)?;
+    let across = cx.sub(tangent, along)?;
+    let size = cx.unary(UnaryOp::Abs, x)?;
+    let size = nonzero(cx, size)?;
+    let size = complex(cx, size)?;
+    let moved = cx.div(across, size)?;
+    let zero = cx.number(x, 0.0);
+    let is_zero = cx.binary(BinaryOp::Eq, x, zero)?;
+    cx.select(is_zero, zero, moved)
 }
 
 fn scaled(cx: &mut dyn Tangents, x: Atom, by: f64) -> Result<Atom, Error> {
@@ -199,6 +255,13 @@ impl Derivative for Binary {
         let known = (inputs[0].known(), inputs[1].known());
         let both: [Option<Atom>; 2] = match (self.kind, known) {
             (B::Add, _) => [Some(cotangent); 2],
+            (B::Complex, _) => {
+                let imaginary = cx.unary(UnaryOp::Imag, cotangent)?;
+                [
+                    Some(cx.unary(UnaryOp::Real, cotangent)?),
+                    Some(cx.neg(imaginary)?),
+                ]
+            }
             (B::Sub, (_, None)) => [Some(cotangent), Some(cx.neg(cotangent)?)],
             (B::Sub, _) => [Some(cotangent), None],
             (B::Mul, (None, Some(y))) => [Some(cx.mul(cotangent, y)?), None],
@@ -240,6 +303,14 @@ fn binary_jvp(
     let factor = match (kind, side) {
         (B::Add, _) | (B::Sub | B::Rem, Side::Left) => return Ok(Some(tangent)),
         (B::Sub, Side::Right) => return cx.neg(tangent).map(Some),
+        (B::Complex, Side::Left) => {
+            let zero = cx.number(tangent, 0.0);
+            return cx.binary(B::Complex, tangent, zero).map(Some);
+        }
+        (B::Complex, Side::Right) => {
+            let zero = cx.number(tangent, 0.0);
+            return cx.binary(B::Complex, zero, tangent).map(Some);
+        }
         (B::Mul, Side::Left) => y,
         (B::Mul, Side::Right) => return cx.mul(x, tangent).map(Some),
         (B::Div, Side::Left) => return cx.div(tangent, y).map(Some),
@@ -358,7 +429,7 @@ impl Derivative for ConvertElementType {
         _results: &[Atom],
         tangents: &[Option<Atom>],
     ) -> Result<Outputs<Option<Atom>>, Error> {
-        if self.dtype.is_float() {
+        if self.dtype.is_inexact() {
             crate::ops::derivative::linear_jvp(cx, self.clone(), tangents)
         } else {
             Ok(all_zero(1))
@@ -371,7 +442,7 @@ impl Derivative for ConvertElementType {
         cotangents: &[Option<Atom>],
         inputs: &[LinearInput],
     ) -> Result<Outputs<Option<Atom>>, Error> {
-        let is_float = |ty: &TensorType| ty.dtype.is_float();
+        let is_float = |ty: &TensorType| ty.dtype.is_inexact();
         if !inputs[0].linear().is_some_and(is_float) {
             return Ok(all_zero(1));
         }

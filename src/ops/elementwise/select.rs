@@ -5,7 +5,7 @@ use smallvec::smallvec;
 
 use super::batch::{broadcast, front_unless_scalar, rank};
 use super::kernels::{elements, map, zip3};
-use crate::array::{Array, DType, Data, Element, Shape, TensorType, dispatch};
+use crate::array::{Array, DType, Data, Element, Shape, TensorType, dispatch_kernel};
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::math::Arith;
 use crate::ops::rule::{
@@ -124,6 +124,12 @@ impl Rules for Clamp {
     fn infer(&self, inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
         expect_operands(inputs, 3)?;
         let (lo, x, hi) = (&inputs[0], &inputs[1], &inputs[2]);
+        if x.dtype.is_complex() {
+            return Err(OpErrorKind::dtypes(
+                inputs,
+                "complex numbers have no order; clamp their parts or their sizes",
+            ));
+        }
         if lo.dtype != x.dtype || hi.dtype != x.dtype {
             return Err(OpErrorKind::dtypes(
                 inputs,
@@ -185,7 +191,7 @@ impl Rules for Clamp {
 
 impl DataRules for Clamp {
     fn eval(&self, inputs: &[Array]) -> Outputs<Array> {
-        smallvec![dispatch!(inputs[1].data(), x => clamp(&inputs[0], x, &inputs[2]))]
+        smallvec![dispatch_kernel!(inputs[1].data(), x => clamp(&inputs[0], x, &inputs[2]))]
     }
 }
 
@@ -238,13 +244,15 @@ fn select_n(inputs: &[Array]) -> Array {
     match which.data() {
         Data::Bool(w) => match (w.ndim(), w.first()) {
             (0, Some(&w)) => cases[nearest(i32::from(w), cases.len())].clone(),
-            _ if cases.len() == 2 => dispatch!(cases[0].data(), a => select_two(w, a, &cases[1])),
+            _ if cases.len() == 2 => {
+                dispatch_kernel!(cases[0].data(), a => select_two(w, a, &cases[1]))
+            }
             // A single case, whatever is chosen.
             _ => cases[0].clone(),
         },
         Data::I32(w) => match (w.ndim(), w.first()) {
             (0, Some(&w)) => cases[nearest(w, cases.len())].clone(),
-            _ => dispatch!(cases[0].data(), a => select_many(w, a, cases)),
+            _ => dispatch_kernel!(cases[0].data(), a => select_many(w, a, cases)),
         },
         _ => unreachable!("the type rule takes bool and int32 only"),
     }

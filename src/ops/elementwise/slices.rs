@@ -44,9 +44,12 @@ impl<T: Element, K: Kernel<T>> Pass for Each<'_, T, K> {
     #[inline(always)]
     fn run(self) {
         let mut exceptions = false;
-        for (y, &x) in self.output.iter_mut().zip(self.input) {
-            *y = K::of(x);
-            exceptions |= K::is_exceptional(x);
+        let n = self.output.len().min(self.input.len());
+        let (input, output) = (&self.input[..n], &mut self.output[..n]);
+        // Counted, because iterators are not always inlined into the function that has the unit's instructions.
+        for i in 0..n {
+            output[i] = K::of(input[i]);
+            exceptions |= K::is_exceptional(input[i]);
         }
         if exceptions {
             for (y, &x) in self.output.iter_mut().zip(self.input) {
@@ -147,7 +150,9 @@ pub(crate) fn unary_slice<T: Float>(kind: UnaryOp, input: &[T], output: &mut [T]
         U::ErfInv => run(ErfInv, input, output),
         U::Lgamma => run(Lgamma, input, output),
         U::Digamma => run(Digamma, input, output),
-        U::Not | U::PopulationCount | U::Clz | U::IsFinite => return false,
+        U::Not | U::PopulationCount | U::Clz | U::IsFinite | U::Real | U::Imag | U::Conj => {
+            return false;
+        }
     }
     true
 }

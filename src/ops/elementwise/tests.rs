@@ -12,9 +12,10 @@ pub(crate) fn numbers(dtype: DType, shape: &[usize], offset: f64) -> Array {
     let values: Vec<f64> = (0..count)
         .map(|i| offset + (i as f64 * 7.0) % 11.0)
         .collect();
-    eval_convert(
-        dtype,
-        &Array::from_vec(shape.iter().copied(), values).unwrap(),
+    let convert = Op::from(ConvertElementType { dtype, weak: false });
+    run1(
+        &convert,
+        &[Array::from_vec(shape.iter().copied(), values).unwrap()],
     )
 }
 

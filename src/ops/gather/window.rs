@@ -120,6 +120,8 @@ pub(crate) struct Windows<'a> {
     pub(crate) grid_batching: &'a [usize],
     /// What a start outside the bounds means.
     pub(crate) mode: IndexMode,
+    /// What is added to negative components of the index vector before: the axis' length, or nothing.
+    pub(crate) wrap: i64,
 }
 
 impl Windows<'_> {
@@ -137,17 +139,12 @@ impl Windows<'_> {
             .iter()
             .map(|&axis| self.operand[axis] as i64 - self.sizes[axis] as i64)
             .collect();
-        if let ([axis], [last]) = (self.index_map, &last[..])
-            && self.grid_batching.len() <= 1
-        {
-            self.for_each_on_axis(&vectors, grid, (self.strides[*axis], *last), each);
-            return;
-        }
         let mut position: Shape = SmallVec::from_elem(0, grid.len());
         for window in 0..count {
             let vector = &vectors[window * width..(window + 1) * width];
             let mut offset = Some(0isize);
             for ((&start, &last), &axis) in vector.iter().zip(&last).zip(self.index_map) {
+                let start = start.wrapping_add(if start < 0 { self.wrap } else { 0 });
                 let start = match self.mode {
                     IndexMode::Clip => start.clamp(0, last.max(0)),
                     IndexMode::FillOrDrop => start,
@@ -165,42 +162,6 @@ impl Windows<'_> {
             if !self.grid_batching.is_empty() {
                 advance(&mut position, grid);
             }
-        }
-    }
-
-    /// The common case of [`Windows::for_each`]: positions along one axis, in one operand or in one for each place
-    /// along an axis of the grid.
-    #[inline]
-    fn for_each_on_axis(
-        &self,
-        starts: &[i64],
-        grid: &[usize],
-        (stride, last): (isize, i64),
-        mut each: impl FnMut(Option<isize>),
-    ) {
-        let (count, inner, operand_stride) = match (self.grid_batching, self.operand_batching) {
-            ([g], [axis]) => (
-                grid[*g],
-                grid[g + 1..].iter().product(),
-                self.strides[*axis],
-            ),
-            _ => (1, starts.len(), 0),
-        };
-        let clips = self.mode == IndexMode::Clip;
-        let mut operand = 0;
-        // An empty chunk is none, and then there are no starts either.
-        for starts in starts.chunks_exact(std::cmp::max(inner, 1)) {
-            let base = operand as isize * operand_stride;
-            for &start in starts {
-                let start = if clips {
-                    start.clamp(0, last.max(0))
-                } else {
-                    start
-                };
-                let inside = 0 <= start && start <= last;
-                each(inside.then(|| base + start as isize * stride));
-            }
-            operand = if operand + 1 < count { operand + 1 } else { 0 };
         }
     }
 
@@ -256,7 +217,7 @@ pub(crate) fn row_major_strides(shape: &[usize]) -> SmallVec<[isize; 4]> {
 }
 
 /// Integer elements as `i64`; what only `u64` can hold becomes the greatest, which is as far outside every array.
-fn index_vectors(indices: &Array) -> Cow<'_, [i64]> {
+pub(super) fn index_vectors(indices: &Array) -> Cow<'_, [i64]> {
     fn widen<T: Element>(indices: &Array, widen: impl Fn(T) -> i64) -> Cow<'_, [i64]> {
         Cow::Owned(indices.elements::<T>().iter().map(|&x| widen(x)).collect())
     }
@@ -270,6 +231,12 @@ fn index_vectors(indices: &Array) -> Cow<'_, [i64]> {
         DType::U32 => widen::<u32>(indices, i64::from),
         DType::U64 => widen::<u64>(indices, |x| i64::try_from(x).unwrap_or(i64::MAX)),
         // Not indices: the type rule refuses them.
-        DType::Bool | DType::F32 | DType::F64 => widen::<f64>(indices, |_| 0),
+        DType::Bool
+        | DType::BF16
+        | DType::F16
+        | DType::F32
+        | DType::F64
+        | DType::C64
+        | DType::C128 => widen::<f64>(indices, |_| 0),
     }
 }

@@ -11,6 +11,7 @@ use crate::ops::derivative::{all_zero, not_linear};
 use crate::ops::rule::{Derivative, LinearInput, Outputs, Tangents};
 use crate::program::{
     Atom, BinaryOp, Cholesky, ConvertElementType, DotDims, DotGeneral, Solve, TriangularSolve,
+    UnaryOp,
 };
 
 /// `x y` of matrices over leading batch axes.
@@ -62,7 +63,13 @@ impl Derivative for Cholesky {
         };
         // The operation takes the symmetric part of its operand.
         let half = cx.number(tangent, 0.5);
+        let is_complex = cx.atom_type(&factor).dtype.is_complex();
+        let conjugate = |cx: &mut dyn Tangents, x| match is_complex {
+            true => cx.unary(UnaryOp::Conj, x),
+            false => Ok(x),
+        };
         let mirror = transposed(cx, tangent)?;
+        let mirror = conjugate(cx, mirror)?;
         let symmetric = cx.add(tangent, mirror)?;
         let symmetric = cx.mul(half, symmetric)?;
         // factor phi(factor^-1 tangent factor^-T), where phi takes the lower triangle and half of the diagonal.
@@ -72,7 +79,8 @@ impl Derivative for Cholesky {
             transpose_a: !left_side,
             unit_diagonal: false,
         };
-        let right = cx.emit1(solve(false), smallvec![factor, symmetric])?;
+        let adjoint = conjugate(cx, factor)?;
+        let right = cx.emit1(solve(false), smallvec![adjoint, symmetric])?;
         let both = cx.emit1(solve(true), smallvec![factor, right])?;
         let diagonal = where_indices(cx, both, BinaryOp::Eq)?;
         let convert = ConvertElementType {

@@ -1,6 +1,10 @@
 //! Values, refusals and batching rules of factorizations and solves.
 
+use std::cmp::Ordering;
+
 use approx::assert_relative_eq;
+use ndarray::Array2;
+use num_complex::Complex;
 
 use super::super::testkit::{check_batching, counting, refusal, run1};
 use super::*;
@@ -113,41 +117,97 @@ fn solutions_satisfy_their_systems() {
     let (a, b) = (matrices(&[3], 5), counting(&[3, 5, 2]));
     let x = run1(&Op::from(Solve), &[a.clone(), b.clone()]);
     for lane in 0..3 {
-        let dense = |m: &Array, rows: usize| {
-            DMatrix::from_row_slice(
-                rows,
-                m.shape()[2],
-                &m.index_axis(0, lane).expect("a lane").elements::<f64>(),
-            )
-        };
-        assert_relative_eq!(dense(&a, 5) * dense(&x, 5), dense(&b, 5), epsilon = 1e-12);
+        let dense = |m: &Array| array2(&m.index_axis(0, lane).expect("a lane"));
+        assert_close(&dense(&a).dot(&dense(&x)), &dense(&b), 1e-12);
     }
+}
+
+fn array2(m: &Array) -> Array2<f64> {
+    let view = m.view::<f64>().expect("a matrix of f64");
+    view.to_owned().into_dimensionality().expect("a matrix")
+}
+
+fn assert_close(found: &Array2<f64>, expected: &Array2<f64>, tolerance: f64) {
+    assert_eq!(found.shape(), expected.shape());
+    for (x, y) in found.iter().zip(expected) {
+        assert!(
+            (x - y).abs() <= tolerance * (1.0 + y.abs()),
+            "{found} is not {expected}"
+        );
+    }
+}
+
+#[test]
+fn complex_systems_are_solved_and_factored() {
+    type C = Complex<f64>;
+    let n = 6;
+    let entry = |i: usize, j: usize| {
+        C::new(
+            ((i * 7 + j * 3) % 5) as f64 - 2.0,
+            ((i * 2 + j * 5) % 7) as f64 - 3.0,
+        )
+    };
+    let a: Vec<C> = (0..n * n)
+        .map(|k| entry(k / n, k % n) + C::from(if k / n == k % n { 9.0 } else { 0.0 }))
+        .collect();
+    let b: Vec<C> = (0..n * 2).map(|k| entry(k, k + 1)).collect();
+    let product = |x: &[C], y: &[C], columns: usize| -> Vec<C> {
+        let cell = |k: usize| {
+            (0..n)
+                .map(|l| x[k / columns * n + l] * y[l * columns + k % columns])
+                .sum()
+        };
+        (0..n * columns).map(cell).collect()
+    };
+    let close = |x: &[C], y: &[C]| {
+        x.iter()
+            .zip(y)
+            .all(|(x, y)| (x - y).norm() <= 1e-12 * (1.0 + y.norm()))
+    };
+    let arrays = [
+        Array::from_elements(&[n, n], a.clone()),
+        Array::from_elements(&[n, 2], b.clone()),
+    ];
+    let x = run1(&Op::from(Solve), &arrays);
+    assert!(close(&product(&a, &x.elements::<C>(), 2), &b));
+    // a a^H is positive definite, and its factor times the factor's adjoint is it again.
+    let adjoint = |x: &[C]| -> Vec<C> { (0..n * n).map(|k| x[k % n * n + k / n].conj()).collect() };
+    let definite = product(&a, &adjoint(&a), n);
+    let factor = run1(
+        &Op::from(Cholesky),
+        &[Array::from_elements(&[n, n], definite.clone())],
+    );
+    let factor = factor.elements::<C>();
+    assert!(close(&product(&factor, &adjoint(&factor), n), &definite));
+    assert!((0..n).all(|i| factor[i * n + i].im == 0.0 && factor[i * n + i].re > 0.0));
+    assert!((0..n * n).all(|k| k / n >= k % n || factor[k] == C::ZERO));
 }
 
 #[test]
 fn triangular_solves_of_every_form() {
     let full = matrices(&[], 3);
-    let a = DMatrix::from_row_slice(3, 3, &full.elements::<f64>());
+    let a = array2(&full);
     for form in 0..16usize {
         let [left_side, lower, transpose_a, unit] = [1, 2, 4, 8].map(|bit| form & bit != 0);
-        let mut used = if lower {
-            a.lower_triangle()
-        } else {
-            a.upper_triangle()
-        };
-        if unit {
-            used.fill_diagonal(1.0);
-        }
+        let mut used = Array2::from_shape_fn((3, 3), |(i, j)| match i.cmp(&j) {
+            Ordering::Equal if unit => 1.0,
+            Ordering::Less if lower => 0.0,
+            Ordering::Greater if !lower => 0.0,
+            _ => a[(i, j)],
+        });
         if transpose_a {
-            used = used.transpose();
+            used = used.reversed_axes();
         }
         let shape = if left_side { [3, 2] } else { [2, 3] };
         let op = triangular(left_side, lower, transpose_a, unit);
         let got = run1(&op, &[full.clone(), counting(&shape)]);
-        let x = DMatrix::from_row_slice(shape[0], shape[1], &got.elements::<f64>());
-        let b = DMatrix::from_row_slice(shape[0], shape[1], &counting(&shape).elements::<f64>());
-        let product = if left_side { used * x } else { x * used };
-        assert_relative_eq!(product, b, epsilon = 1e-13);
+        let (x, b) = (array2(&got), array2(&counting(&shape)));
+        let product = if left_side {
+            used.dot(&x)
+        } else {
+            x.dot(&used)
+        };
+        assert_close(&product, &b, 1e-13);
     }
     // A zero on the diagonal is divided by.
     let singular = [matrix(2, &[0.0, 0.0, 1.0, 1.0]), matrix(2, &[1.0, 1.0])];

@@ -129,14 +129,22 @@ fn fold_block<T: Copy>(block: &[T], neutral: T, f: impl Fn(T, T) -> T + Copy) ->
     for (lane, &x) in lanes.iter_mut().zip(rest) {
         *lane = f(*lane, x);
     }
-    let mut width = LANES / 2;
-    while width > 0 {
-        for i in 0..width {
-            lanes[i] = f(lanes[i], lanes[i + width]);
-        }
-        width /= 2;
+    // By halves, each an array of its own: arrays that are halved in place do not stay in registers.
+    let [total] = halved::<_, 2, 1>(
+        halved::<_, 4, 2>(halved::<_, 8, 4>(halved::<_, LANES, 8>(lanes, f), f), f),
+        f,
+    );
+    total
+}
+
+/// The first half of `N` elements combined with the second.
+#[inline(always)]
+fn halved<T: Copy, const N: usize, const H: usize>(x: [T; N], f: impl Fn(T, T) -> T) -> [T; H] {
+    let mut half = [x[0]; H];
+    for i in 0..H {
+        half[i] = f(x[i], x[i + H]);
     }
-    lanes[0]
+    half
 }
 
 /// Results of blocks, combined in pairs as they come: a binary counter whose digits are results.
@@ -194,9 +202,10 @@ impl<T: Copy, F: Fn(T, T) -> T + Copy> Pass for Runs<'_, T, F> {
         if self.length == 0 {
             self.out.fill(neutral);
         } else if self.length <= BLOCK {
-            let runs = self.elements.chunks_exact(self.length);
-            for (out, run) in self.out.iter_mut().zip(runs) {
-                *out = fold_block(run, neutral, f);
+            // Counted, because iterators are not always inlined into the function that has the unit's instructions.
+            for i in 0..self.out.len() {
+                let run = &self.elements[i * self.length..][..self.length];
+                self.out[i] = fold_block(run, neutral, f);
             }
         } else {
             let runs = self.elements.chunks_exact(self.length);

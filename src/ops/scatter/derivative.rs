@@ -25,7 +25,7 @@ impl Derivative for Scatter {
         let (indices, updates) = (primals[1], primals[2]);
         let ty = cx.atom_type(&primals[0]);
         let update_type = cx.atom_type(&updates);
-        if !ty.dtype.is_float() {
+        if !ty.dtype.is_inexact() {
             return Ok(all_zero(1));
         }
         let tangent = match self.kind {

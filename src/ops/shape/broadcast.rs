@@ -1,6 +1,6 @@
 //! Repetition along axes, and counting.
 
-use crate::array::{Array, DType, Element, TensorType};
+use crate::array::{Array, DType, Element, TensorType, without_kernels};
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::rule::{
     Batched, DataRules, Emit, Outputs, Rules, all_past, expect_operands, front_batch,
@@ -133,6 +133,7 @@ fn iota(dtype: DType, shape: &[usize], dimension: usize) -> Array {
         DType::I16 => count(shape, dimension, |i| i as i16),
         DType::I32 => count(shape, dimension, |i| i as i32),
         DType::I64 => count(shape, dimension, |i| i as i64),
+        DType::BF16 | DType::F16 | DType::C64 | DType::C128 => without_kernels(),
         DType::F32 => count(shape, dimension, |i| i as f32),
         DType::F64 => count(shape, dimension, |i| i as f64),
     }

@@ -1,6 +1,6 @@
 //! Operands side by side.
 
-use crate::array::{Array, Shape, TensorType, dispatch_dtype};
+use crate::array::{Array, Shape, TensorType, dispatch_kernel_dtype};
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::rule::{Batched, DataRules, Emit, Outputs, Rules, front_batch};
 use crate::ops::shape::{addressable, all_weak, check_axes};
@@ -69,7 +69,7 @@ fn concatenate(dimension: usize, inputs: &[Array]) -> Array {
     }
     let mut shape = Shape::from_slice(inputs[0].shape());
     shape[dimension] = inputs.iter().map(|a| a.shape()[dimension]).sum();
-    dispatch_dtype!(inputs[0].dtype(), T => {
+    dispatch_kernel_dtype!(inputs[0].dtype(), T => {
         let outer: usize = shape[..dimension].iter().product();
         let inner: usize = shape[dimension + 1..].iter().product();
         let mut out: Vec<T> = Vec::with_capacity(shape.iter().product());

@@ -3,7 +3,7 @@
 use ndarray::{Axis, IxDyn, Slice};
 use smallvec::{SmallVec, smallvec};
 
-use crate::array::{Array, Scalar, Shape, TensorType, dispatch};
+use crate::array::{Array, Scalar, Shape, TensorType, dispatch_kernel};
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::rule::{Batched, DataRules, Emit, Outputs, Rules, batched_at, expect_operands};
 use crate::ops::shape::{addressable, all_weak, check_entries};
@@ -169,7 +169,7 @@ fn pad(config: &[PadAxis], operand: &Array, value: &Array) -> Array {
         .map(|(&n, pad)| PadRun::new(n, pad))
         .collect();
     let shape: Shape = runs.iter().map(|r| r.length).collect();
-    dispatch!(operand.data(), a => {
+    dispatch_kernel!(operand.data(), a => {
         let Some(&fill) = value.elements().first() else { return operand.clone() };
         let mut out = ndarray::Array::from_elem(IxDyn(&shape), fill);
         if runs.iter().all(|r| r.count > 0) {

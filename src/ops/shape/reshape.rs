@@ -1,6 +1,6 @@
 //! The same elements under other axes.
 
-use crate::array::{Array, ShapeTuple, TensorType, dispatch};
+use crate::array::{Array, ShapeTuple, TensorType, dispatch_kernel};
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::rule::{
     Batched, DataRules, Emit, Outputs, Rules, all_past, expect_operands, front_batch, unary_batch,
@@ -135,7 +135,7 @@ impl Rules for Squeeze {
 
 impl DataRules for Squeeze {
     fn eval(&self, inputs: &[Array]) -> Outputs<Array> {
-        smallvec![dispatch!(inputs[0].data(), a => {
+        smallvec![dispatch_kernel!(inputs[0].data(), a => {
             let squeezed = self.dims.iter().rev().fold(a.clone(), |view, &d| view.index_axis_move(ndarray::Axis(d), 0));
             Array::wrap(squeezed)
         })]

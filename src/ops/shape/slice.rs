@@ -1,6 +1,6 @@
 //! Boxes with static bounds, and axes reversed: views with other strides.
 
-use crate::array::{Array, Shape, TensorType, dispatch};
+use crate::array::{Array, Shape, TensorType, dispatch_kernel};
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::rule::{
     Batched, DataRules, Emit, Outputs, Rules, all_past, expect_operands, unary_batch,
@@ -100,7 +100,7 @@ impl DataRules for Slice {
             strides,
         } = self;
         let operand = &inputs[0];
-        smallvec![dispatch!(operand.data(), a => {
+        smallvec![dispatch_kernel!(operand.data(), a => {
             let mut view = a.clone();
             for (axis, &n) in operand.shape().iter().enumerate() {
                 // A step beyond the axis takes the first element, as the axis' length does, and that one fits.
@@ -140,7 +140,7 @@ impl Rules for Rev {
 
 impl DataRules for Rev {
     fn eval(&self, inputs: &[Array]) -> Outputs<Array> {
-        smallvec![dispatch!(inputs[0].data(), a => {
+        smallvec![dispatch_kernel!(inputs[0].data(), a => {
             let mut view = a.clone();
             for &d in &self.dims {
                 view.invert_axis(ndarray::Axis(d));

@@ -10,7 +10,8 @@
 //! are kept at every so many steps, as many as there are steps between them, and computed again from there.
 
 use crate::phase::distribution::chain::Chain;
-use crate::phase::distribution::steps::{Jump, Steps, UNIT_OF_SECTIONS};
+use crate::phase::distribution::jump::Jump;
+use crate::phase::distribution::steps::{Steps, UNIT_OF_SECTIONS};
 use crate::phase::trace::EliminationTrace;
 
 /// Numbers that rows may take in all before some are computed twice.
@@ -54,7 +55,7 @@ pub(crate) fn gradient(
     steps: &Steps<'_>,
     coefficients: &Coefficients,
 ) -> Vec<f64> {
-    let (count, states) = (steps.mass.len(), chain.len());
+    let (count, states) = (steps.record.mass.len(), chain.len());
     let flows = coefficients.flows();
     let spacing = match count * states <= ROOM {
         true => count,
@@ -82,7 +83,7 @@ pub(crate) fn gradient(
         let last = (first + spacing).min(count);
         for step in first..last {
             let row = &mut rows[(step - first) * states..][..states];
-            let mass = steps.mass[step];
+            let mass = steps.record.mass[step];
             for (row, p) in row.iter_mut().zip(&walk.state) {
                 *row = p * mass;
             }
@@ -93,7 +94,7 @@ pub(crate) fn gradient(
         for step in (first..last).rev() {
             let row = &rows[(step - first) * states..][..states];
             // z is that of the step after this one, in the units of its section.
-            if steps.sections.contains(&(step + 1)) {
+            if steps.record.sections.contains(&(step + 1)) {
                 for value in &mut z {
                     *value /= UNIT_OF_SECTIONS;
                 }

@@ -3,16 +3,23 @@
 //! A row is answered as [`EliminationTrace::at`] and the method of [`PhaseType`](crate::phase::PhaseType) answer it alone, or for discrete graphs
 //! [`EliminationTrace::steps_at`] and that of [`DiscretePhaseType`](crate::phase::DiscretePhaseType), to the bit, on any number of threads.
 
-use ndarray::{ArrayD, ArrayView2};
+use ndarray::{ArrayD, ArrayView2, Axis, IxDyn, s};
 use rayon::prelude::*;
 
+use crate::phase::distribution::PhaseType;
+use crate::phase::distribution::curve::check_times;
 use crate::phase::distribution::error::DistributionError;
 use crate::phase::distribution::observations::Observations;
 use crate::phase::distribution::statistic::{Statistic, arrays};
+use crate::phase::distribution::step_lanes::{TASK, prepare};
 use crate::phase::evaluate::batch::Batch;
+use crate::phase::evaluate::pullback::{lead, operands, rule, spread};
 use crate::phase::numeric::error::NumericError;
 use crate::phase::trace::EliminationTrace;
 use crate::{Array, BoxError, Callback, Element, VmapMethod};
+
+/// The numbers of an answer at a theta.
+type Answer = Result<Vec<f64>, DistributionError>;
 
 /// A row of numbers for each theta; the first row that fails fails all.
 fn rows(
@@ -25,10 +32,25 @@ fn rows(
         let found = thetas.ncols();
         return Err(NumericError::ThetaLength { expected, found }.into());
     }
-    let answers: Vec<_> = (0..thetas.nrows())
-        .into_par_iter()
-        .map(|row| statistic.numbers_at(trace, &thetas.row(row).to_vec()))
-        .collect();
+    let times = statistic.times().filter(|times| {
+        thetas.nrows() > 1 && !trace.graph().is_discrete() && check_times(times).is_ok()
+    });
+    let answers: Vec<Answer> = match times {
+        Some(times) => {
+            let share = thetas.nrows().div_ceil(rayon::current_num_threads());
+            let task = share.clamp(1, TASK);
+            let tasks = (0..thetas.nrows()).step_by(task).collect::<Vec<_>>();
+            let tasks = tasks.into_par_iter().flat_map_iter(|first| {
+                let rows = first..thetas.nrows().min(first + task);
+                side_by_side(trace, thetas.slice(s![rows, ..]), statistic, &times)
+            });
+            tasks.collect()
+        }
+        None => (0..thetas.nrows())
+            .into_par_iter()
+            .map(|row| statistic.numbers_at(trace, &thetas.row(row).to_vec()))
+            .collect(),
+    };
     let answers = answers.into_iter().enumerate().map(|(row, answer)| {
         answer.map_err(|source: DistributionError| DistributionError::Row {
             row,
@@ -36,6 +58,22 @@ fn rows(
         })
     });
     answers.collect()
+}
+
+/// Answers about times for some thetas, whose steps are taken together.
+fn side_by_side(
+    trace: &EliminationTrace,
+    thetas: ArrayView2<'_, f64>,
+    statistic: &Statistic,
+    times: &[f64],
+) -> Vec<Answer> {
+    let models = thetas.outer_iter().map(|theta| trace.at(&theta.to_vec()));
+    let models: Vec<Result<PhaseType, NumericError>> = models.collect();
+    let good: Vec<&PhaseType> = models.iter().flatten().collect();
+    // What fails here fails again, and says for which row, when that is answered.
+    let _ = prepare(&good, times);
+    let answers = models.into_iter();
+    answers.map(|model| statistic.numbers(&model?)).collect()
 }
 
 impl Batch {
@@ -71,7 +109,8 @@ impl Batch {
 impl EliminationTrace {
     /// A statistic as a callback: `f64[parameters]` to an array for each of its [`parts`](Statistic::parts).
     ///
-    /// Under `vmap`, however deeply nested, the host is called once with all thetas.
+    /// Under `vmap`, however deeply nested, the host is called once with all thetas. Under [`grad`](crate::grad) and `vjp` it is
+    /// called for the gradients that [`Statistic::with_gradients`] has, if it has any.
     ///
     /// # Errors
     ///
@@ -80,6 +119,7 @@ impl EliminationTrace {
     /// # Examples
     ///
     /// ```
+    /// use elimap::grad;
     /// use elimap::phase::{EliminationTrace, Statistic, models};
     /// use elimap::prelude::*;
     ///
@@ -90,6 +130,12 @@ impl EliminationTrace {
     /// for (found, expected) in found.iter().zip([1.0, (-1.0_f64).exp(), 1.0, (-2.0_f64).exp()]) {
     ///     assert!((found - expected).abs() < 1e-14);
     /// }
+    ///
+    /// // The slope of ln theta - theta t at t = 0.25.
+    /// let density = trace.log_pdf(&[0.25])?;
+    /// let slope = grad(|theta: Tensor| Ok::<_, Error>(density.call((theta,))?.sum(..)));
+    /// let slope = slope.call((Array::from(ndarray::array![2.0].into_dyn()),))?;
+    /// assert!((slope.to_array()?.to_vec::<f64>()?[0] - 0.25).abs() < 1e-14);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn statistic(&self, statistic: &Statistic) -> Result<Callback, DistributionError> {
@@ -99,6 +145,7 @@ impl EliminationTrace {
             .map(|part| f64::spec(part.shape.iter().copied()))
             .collect();
         let name = parts.first().map_or("statistic", |part| part.name);
+        let statistic_of_rule = statistic.clone();
         let (trace, statistic) = (self.clone(), statistic.clone());
         let answer = move |args: &[Array]| -> Result<Vec<Array>, BoxError> {
             let expected = trace.param_length();
@@ -115,8 +162,50 @@ impl EliminationTrace {
             let parts = arrays(&parts, lanes, &rows);
             Ok(parts.into_iter().map(Array::from).collect())
         };
-        Ok(Callback::new(name, results, answer).vmap_method(VmapMethod::ExpandDims))
+        let one = results.len() == 1;
+        let callback = Callback::new(name, results, answer).vmap_method(VmapMethod::ExpandDims);
+        Ok(match one && statistic_of_rule.has_gradients() {
+            true => callback.vjp(pullback(self, statistic_of_rule)),
+            false => callback,
+        })
     }
+}
+
+/// The backward rule of a statistic: from theta and the cotangents of its one array to the cotangent of theta.
+fn pullback(trace: &EliminationTrace, statistic: Statistic) -> Callback {
+    let (trace, name) = (trace.clone(), statistic.name());
+    let both = statistic.with_gradients();
+    rule(name, move |args: &[Array]| {
+        let (thetas, cotangents) = operands(args)?;
+        let parameters = trace.param_length();
+        let lead = lead(&thetas, &cotangents);
+        let own = &thetas.shape()[..lead.len()];
+        let flat = thetas.iter().copied().collect::<Vec<f64>>();
+        let table = ArrayView2::from_shape((own.iter().product(), parameters), &flat)?;
+        let found = rows(&trace, table, &both)?;
+        let count = found.first().map_or(0, Vec::len) / (1 + parameters);
+        let slopes = found.iter().flat_map(|row| &row[count..]).copied();
+        let shape: Vec<usize> = own.iter().copied().chain([count, parameters]).collect();
+        let slopes = ArrayD::from_shape_vec(IxDyn(&shape), slopes.collect())?;
+        let mut slopes = spread(&slopes, &lead)?;
+        let rest = [count];
+        let shape: Vec<usize> = cotangents.shape()[..lead.len()]
+            .iter()
+            .chain(&rest)
+            .copied()
+            .collect();
+        let weights = ArrayD::from_shape_vec(IxDyn(&shape), cotangents.iter().copied().collect())?;
+        let weights = spread(&weights, &lead)?.insert_axis(Axis(lead.len() + 1));
+        let weights = weights
+            .broadcast(slopes.raw_dim())
+            .ok_or("cotangents that do not fit")?
+            .to_owned();
+        // Nobody asks for what has a cotangent of 0.
+        slopes.zip_mut_with(&weights, |slope, &w| {
+            *slope = if w == 0.0 { 0.0 } else { *slope * w };
+        });
+        Ok(vec![Array::from(slopes.sum_axis(Axis(lead.len())))])
+    })
 }
 
 /// One name for rows of thetas and for a callback.
@@ -161,6 +250,8 @@ statistics! {
     cdf(times: &[f64]) => Statistic::Cdf(times.to_vec());
     /// The survival at ascending times.
     survival(times: &[f64]) => Statistic::Survival(times.to_vec());
+    /// Density, distribution function and survival at ascending times, in one pass.
+    curve(times: &[f64]) => Statistic::Curve(times.to_vec());
     /// The logarithm of the density at ascending times.
     log_pdf(times: &[f64]) => Statistic::LogPdf(times.to_vec());
     /// The logarithm of the survival at ascending times.
@@ -179,50 +270,74 @@ statistics! {
     cdf_by_vertex(times: &[f64]) => Statistic::CdfByVertex(times.to_vec());
     /// The probabilities of absorption in each vertex in the end.
     absorption_probabilities() => Statistic::AbsorptionProbabilities;
+    /// The probabilities of absorption in each vertex in the end and their gradients.
+    absorption_probabilities_and_gradients() => Statistic::AbsorptionProbabilities.with_gradients();
     /// The probabilities to reach one of some vertices.
     reach_probabilities(targets: &[crate::phase::VertexId]) => Statistic::ReachProbabilities(targets.to_vec());
     /// The density at ascending times and its gradients.
-    pdf_and_gradients(times: &[f64]) => Statistic::PdfAndGradients(times.to_vec());
+    pdf_and_gradients(times: &[f64]) => Statistic::Pdf(times.to_vec()).with_gradients();
     /// The distribution function at ascending times and its gradients.
-    cdf_and_gradients(times: &[f64]) => Statistic::CdfAndGradients(times.to_vec());
+    cdf_and_gradients(times: &[f64]) => Statistic::Cdf(times.to_vec()).with_gradients();
+    /// The survival at ascending times and its gradients.
+    survival_and_gradients(times: &[f64]) => Statistic::Survival(times.to_vec()).with_gradients();
+    /// The logarithm of the density at ascending times and its gradients.
+    log_pdf_and_gradients(times: &[f64]) => Statistic::LogPdf(times.to_vec()).with_gradients();
+    /// The logarithm of the survival at ascending times and its gradients.
+    log_survival_and_gradients(times: &[f64]) => Statistic::LogSurvival(times.to_vec()).with_gradients();
+    /// The hazard at ascending times and its gradients.
+    hazard_and_gradients(times: &[f64]) => Statistic::Hazard(times.to_vec()).with_gradients();
+    /// The quantiles of probabilities and their gradients.
+    quantile_and_gradients(probabilities: &[f64]) => Statistic::Quantile(probabilities.to_vec()).with_gradients();
+    /// The quantiles by survival and their gradients.
+    survival_quantile_and_gradients(probabilities: &[f64]) => Statistic::SurvivalQuantile(probabilities.to_vec()).with_gradients();
     /// The log-likelihood of observations.
     log_likelihood(data: &Observations) => Statistic::LogLikelihood(data.clone());
     /// The log-likelihood of observations and its gradient.
-    log_likelihood_and_gradient(data: &Observations) => Statistic::LogLikelihoodAndGradient(data.clone());
+    log_likelihood_and_gradient(data: &Observations) => Statistic::LogLikelihood(data.clone()).with_gradients();
     /// The moments of a reward up to an order.
     reward_moments(reward: &[f64], order: usize) => Statistic::RewardMoments(reward.to_vec(), order);
     /// The moments of a reward up to an order and their gradients.
-    reward_moments_and_gradients(reward: &[f64], order: usize) => Statistic::RewardMomentsAndGradients(reward.to_vec(), order);
+    reward_moments_and_gradients(reward: &[f64], order: usize) => Statistic::RewardMoments(reward.to_vec(), order).with_gradients();
     /// The covariance matrix of rewards.
     covariance(rewards: ArrayView2<'_, f64>) => Statistic::Covariance(rewards.to_owned());
     /// The covariance matrix of rewards and its gradients.
-    covariance_and_gradients(rewards: ArrayView2<'_, f64>) => Statistic::CovarianceAndGradients(rewards.to_owned());
+    covariance_and_gradients(rewards: ArrayView2<'_, f64>) => Statistic::Covariance(rewards.to_owned()).with_gradients();
     /// The correlation matrix of rewards.
     correlation(rewards: ArrayView2<'_, f64>) => Statistic::Correlation(rewards.to_owned());
+    /// The correlation matrix of rewards and its gradients.
+    correlation_and_gradients(rewards: ArrayView2<'_, f64>) => Statistic::Correlation(rewards.to_owned()).with_gradients();
     /// The expectation of a product of rewards.
     joint_moment(rewards: ArrayView2<'_, f64>) => Statistic::JointMoment(rewards.to_owned());
     /// The expectation of a product of rewards and its gradient.
-    joint_moment_and_gradient(rewards: ArrayView2<'_, f64>) => Statistic::JointMomentAndGradient(rewards.to_owned());
+    joint_moment_and_gradient(rewards: ArrayView2<'_, f64>) => Statistic::JointMoment(rewards.to_owned()).with_gradients();
     /// The moments of the time given absorption in a vertex.
     moments_given(vertex: crate::phase::VertexId, order: usize) => Statistic::MomentsGiven(vertex, order);
+    /// The moments of the time given absorption in a vertex and their gradients.
+    moments_given_and_gradients(vertex: crate::phase::VertexId, order: usize) => Statistic::MomentsGiven(vertex, order).with_gradients();
     /// The Laplace transform.
     laplace(at: &[f64]) => Statistic::Laplace(at.to_vec());
+    /// The Laplace transform and its gradients.
+    laplace_and_gradients(at: &[f64]) => Statistic::Laplace(at.to_vec()).with_gradients();
     /// The derivatives of the Laplace transform.
     laplace_derivatives(at: &[f64], order: usize) => Statistic::LaplaceDerivatives(at.to_vec(), order);
-    /// The Laplace transform and its gradients.
-    laplace_and_gradients(at: &[f64]) => Statistic::LaplaceAndGradients(at.to_vec());
+    /// The derivatives of the Laplace transform and their gradients.
+    laplace_derivatives_and_gradients(at: &[f64], order: usize) => Statistic::LaplaceDerivatives(at.to_vec(), order).with_gradients();
     /// The joint Laplace transform of rewards.
     joint_laplace(rewards: ArrayView2<'_, f64>, at: &[f64]) => Statistic::JointLaplace(rewards.to_owned(), at.to_vec());
+    /// The joint Laplace transform of rewards and its gradient.
+    joint_laplace_and_gradient(rewards: ArrayView2<'_, f64>, at: &[f64]) => Statistic::JointLaplace(rewards.to_owned(), at.to_vec()).with_gradients();
     /// The probabilities of numbers of steps of a discrete graph.
     pmf(counts: &[u64]) => Statistic::Pmf(counts.to_vec());
     /// The probabilities of numbers of steps of a discrete graph and their gradients.
-    pmf_and_gradients(counts: &[u64]) => Statistic::PmfAndGradients(counts.to_vec());
+    pmf_and_gradients(counts: &[u64]) => Statistic::Pmf(counts.to_vec()).with_gradients();
     /// The factorial moments of the number of steps of a discrete graph up to an order.
     factorial_moments(order: usize) => Statistic::FactorialMoments(order);
+    /// The factorial moments of the number of steps of a discrete graph up to an order and their gradients.
+    factorial_moments_and_gradients(order: usize) => Statistic::FactorialMoments(order).with_gradients();
     /// The generating function of the number of steps of a discrete graph.
     pgf(at: &[f64]) => Statistic::Pgf(at.to_vec());
+    /// The generating function of the number of steps of a discrete graph and its gradients.
+    pgf_and_gradients(at: &[f64]) => Statistic::Pgf(at.to_vec()).with_gradients();
     /// The expected numbers of visits to each vertex of a discrete graph.
     visits() => Statistic::Visits;
-    /// The joint Laplace transform of rewards and its gradient.
-    joint_laplace_and_gradient(rewards: ArrayView2<'_, f64>, at: &[f64]) => Statistic::JointLaplaceAndGradient(rewards.to_owned(), at.to_vec());
 }

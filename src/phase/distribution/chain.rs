@@ -24,6 +24,7 @@ pub(crate) struct Flow<T> {
 /// The states that the start reaches at a theta.
 #[derive(Debug)]
 pub(crate) struct Chain {
+    theta: Box<[f64]>,
     vertices: Vec<VertexId>,
     transient: Vec<Transient>,
     /// Rates to other states.
@@ -90,11 +91,16 @@ impl Chain {
     pub(crate) fn new(trace: &EliminationTrace, theta: &[f64]) -> Result<Self, NumericError> {
         let (layout, graph) = (trace.symbolic().layout(), trace.graph());
         let rates = rates::rates(layout, graph, theta)?;
-        Ok(Self::with_rates(layout, graph, &rates))
+        Ok(Self::with_rates(layout, graph, theta, &rates))
     }
 
-    /// The chain at these rates.
-    pub(crate) fn with_rates(layout: &Layout, graph: &Graph, rates: &IndexVec<Slot, f64>) -> Self {
+    /// The chain at a theta that has these rates.
+    pub(crate) fn with_rates(
+        layout: &Layout,
+        graph: &Graph,
+        theta: &[f64],
+        rates: &IndexVec<Slot, f64>,
+    ) -> Self {
         let mut start = vec![0.0; layout.transient_count()];
         let mut reached = vec![false; start.len()];
         for (t, probability) in layout.start(graph) {
@@ -165,6 +171,7 @@ impl Chain {
             outflow.push(total);
         }
         Self {
+            theta: theta.into(),
             vertices: transient.iter().map(|&t| layout.vertex(t)).collect(),
             start: transient.iter().map(|t| start[t.index()]).collect(),
             transient,
@@ -190,6 +197,20 @@ impl Chain {
             self.outflow[state] *= factor;
         }
         self
+    }
+
+    pub(crate) fn theta(&self) -> &[f64] {
+        &self.theta
+    }
+
+    /// Whether the states are those of another chain of the same trace, with the same ways between them.
+    pub(crate) fn has_flows_of(&self, other: &Self) -> bool {
+        let same = |a: &Csr<usize, Flow<u32>>, b: &Csr<usize, Flow<u32>>| {
+            a.ends() == b.ends() && a.values().iter().zip(b.values()).all(|(a, b)| a.to == b.to)
+        };
+        self.transient == other.transient
+            && same(&self.inner, &other.inner)
+            && self.outer.ends() == other.outer.ends()
     }
 
     /// The number of states.
@@ -250,13 +271,14 @@ impl Chain {
         trace: &EliminationTrace,
         by_rate: impl IntoIterator<Item = (usize, Slot, f64)>,
     ) -> Vec<f64> {
+        let theta = &self.theta;
         let (layout, graph) = (trace.symbolic().layout(), trace.graph());
         let mut gradient = vec![0.0; trace.param_length()];
         for (state, slot, value) in by_rate {
             for &edge in layout.edges(slot) {
                 let edge = graph.edge_of(self.vertices[state], edge as usize);
-                for (&parameter, &coefficient) in edge.parameters.iter().zip(edge.coefficients) {
-                    gradient[parameter as usize] += coefficient * value;
+                for (parameter, slope) in rates::slopes(&edge, theta) {
+                    gradient[parameter] += slope * value;
                 }
             }
         }

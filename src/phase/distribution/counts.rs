@@ -1,7 +1,5 @@
 //! Probabilities of numbers of steps, with bounds that hold for certain; see [`powers`](crate::phase::distribution::powers).
 
-use ndarray::{Array2, aview1};
-
 use crate::phase::distribution::chain::mass_at_zero_within;
 use crate::phase::distribution::discrete::DiscretePhaseType;
 use crate::phase::distribution::error::DistributionError;
@@ -87,7 +85,7 @@ impl DiscretePhaseType {
         self
     }
 
-    fn too_many(&self, too_many: TooMany) -> DistributionError {
+    pub(crate) fn too_many(&self, too_many: TooMany) -> DistributionError {
         (too_many, self.phases()).into()
     }
 
@@ -150,7 +148,18 @@ impl DiscretePhaseType {
         count: u64,
         answer: Bounded,
     ) -> Result<f64, DistributionError> {
-        match self.tolerance.allows(answer, 1.0) {
+        self.accept_within(quantity, count, answer, 1.0)
+    }
+
+    /// The same of an answer with a natural size.
+    pub(crate) fn accept_within(
+        &self,
+        quantity: &'static str,
+        count: u64,
+        answer: Bounded,
+        scale: f64,
+    ) -> Result<f64, DistributionError> {
+        match self.tolerance.allows(answer, scale) {
             true => Ok(answer.value),
             false => Err(DistributionError::NotReached {
                 quantity,
@@ -354,61 +363,5 @@ impl DiscretePhaseType {
             found[place] = count;
         }
         Ok(found)
-    }
-
-    /// The probability to be in each vertex after ascending numbers of steps: a row per number, a column per vertex. Absorbing
-    /// vertices have what was absorbed in them by then.
-    ///
-    /// # Errors
-    ///
-    /// [`DistributionError::Unsorted`] for numbers that do not ascend, [`DistributionError::TooStiff`] for more than 2^30 steps.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use elimap::phase::{EliminationTrace, Graph};
-    ///
-    /// let mut builder = Graph::builder(0, 0);
-    /// let (coin, end) = (builder.add_vertex(&[]), builder.add_vertex(&[]));
-    /// builder.discrete().start(coin, 1.0);
-    /// builder.add_constant_edge(coin, coin, 0.5).add_constant_edge(coin, end, 0.5);
-    /// let tosses = EliminationTrace::record(&builder.build()?).steps_at(&[])?;
-    /// assert_eq!(tosses.state_probabilities(&[0, 3])?, ndarray::array![[0.0, 1.0, 0.0], [0.0, 0.125, 0.875]]);
-    /// # Ok::<(), elimap::phase::PhaseError>(())
-    /// ```
-    pub fn state_probabilities(&self, counts: &[u64]) -> Result<Array2<f64>, DistributionError> {
-        let mut out = Array2::zeros((counts.len(), self.trace().graph().vertex_count()));
-        let mut absorbed = vec![Extended::ZERO; out.ncols()];
-        for &(vertex, probability) in self.chain().absorbed_at_once() {
-            let sum = &mut absorbed[vertex.index()];
-            *sum = *sum + Extended::from_f64(probability);
-        }
-        if let Some(place) = counts.windows(2).position(|pair| pair[1] < pair[0]) {
-            return Err(DistributionError::Unsorted {
-                index: place + 1,
-                before: counts[place] as f64,
-                value: counts[place + 1] as f64,
-            });
-        }
-        let steps = counts.last().copied().unwrap_or(0);
-        if steps > 1 << 30 {
-            return Err(self.too_many(TooMany { steps }));
-        }
-        let mut march = self.powers().march();
-        for (&count, mut row) in counts.iter().zip(out.outer_iter_mut()) {
-            while march.count < count {
-                for (vertex, p) in march.absorbing() {
-                    let sum = &mut absorbed[vertex.index()];
-                    *sum = *sum + p;
-                }
-                march.step();
-            }
-            let known: Vec<f64> = absorbed.iter().map(|p| p.to_f64()).collect();
-            row.assign(&aview1(&known));
-            for (state, p) in march.state.iter().enumerate() {
-                row[self.vertex(state).index()] += p.to_f64();
-            }
-        }
-        Ok(out)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::phase::distribution::PhaseType;
 use crate::phase::distribution::error::DistributionError;
-use crate::phase::distribution::steps::Values;
+use crate::phase::distribution::steps::{Steps, Values};
 use crate::phase::distribution::timeline::Timeline;
 use crate::phase::distribution::tolerance::Bounded;
 use crate::phase::numeric::error::NumericError;
@@ -121,7 +121,18 @@ impl PhaseType {
     /// What is known at ascending times.
     pub(crate) fn values(&self, times: &[f64]) -> Result<Vec<Values>, DistributionError> {
         check_times(times)?;
-        self.timeline()?.values(times)
+        match self.known.get() {
+            Some((known, values)) if known == times => Ok(values.clone()),
+            _ => self.timeline()?.values(times),
+        }
+    }
+
+    /// Finds what times have from steps that were taken already, for questions to come.
+    pub(crate) fn know(&self, times: &[f64], steps: Steps<'_>) -> Result<(), DistributionError> {
+        let values = self.timeline()?.with_steps(steps).values(times)?;
+        // Whoever was first has found the same.
+        let _ = self.known.set((times.to_vec(), values));
+        Ok(())
     }
 
     /// The methods that answer questions about times.

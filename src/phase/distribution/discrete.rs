@@ -96,8 +96,7 @@ impl EliminationTrace {
         nonabsorbing(self, &rates)?;
         let mut loops: Column<f64> = IndexVec::filled(0.0, layout.transient_count());
         for edge in graph.self_loops() {
-            let terms = edge.parameters.iter().zip(edge.coefficients);
-            let rate = terms.fold(edge.constant, |rate, (&k, c)| rate + c * theta[k as usize]);
+            let rate = edge.rate(theta);
             if !(rate.is_finite() && rate >= 0.0) {
                 return Err(NumericError::InvalidRate {
                     from: edge.from,
@@ -123,7 +122,7 @@ impl EliminationTrace {
                 }
             }
         }
-        let chain = Chain::with_rates(layout, graph, &rates);
+        let chain = Chain::with_rates(layout, graph, theta, &rates);
         Ok(DiscretePhaseType {
             chain: chain.scaled(|t| 1.0 / weight[t]),
             trace: self.clone(),
@@ -183,14 +182,11 @@ impl DiscretePhaseType {
     }
 
     /// The weights of self-loops.
-    fn loops_in<S: Number>(&self) -> Column<S> {
+    pub(crate) fn loops_in<S: Number>(&self) -> Column<S> {
         let layout = self.trace.symbolic().layout();
         let mut loops: Column<S> = IndexVec::filled(S::ZERO, layout.transient_count());
         for edge in self.trace.graph().self_loops() {
-            let terms = edge.parameters.iter().zip(edge.coefficients);
-            let rate = terms.fold(S::from_f64(edge.constant), |rate, (&k, &c)| {
-                rate + S::from_f64(c) * S::from_f64(self.theta[k as usize])
-            });
+            let rate = edge.rate_at(|k| S::from_f64(self.theta[k]));
             if let Some(t) = layout.number(edge.from) {
                 loops[t] = loops[t] + rate;
             }
@@ -219,7 +215,7 @@ impl DiscretePhaseType {
             .get_or_init(|| Powers::new(&self.chain, &self.wide(), self.doubt))
     }
 
-    fn system_in<S: Number>(&self) -> System<S> {
+    pub(crate) fn system_in<S: Number>(&self) -> System<S> {
         let rates = S::rates(&self.trace, &self.theta);
         System::new(&self.trace, rates, None, S::is_zero)
     }
@@ -373,7 +369,10 @@ impl DiscretePhaseType {
     }
 
     /// Rewards per visit by transient vertex, one column per row.
-    fn rewards(&self, rewards: ArrayView2<'_, f64>) -> Result<Vec<Column<f64>>, NumericError> {
+    pub(crate) fn rewards(
+        &self,
+        rewards: ArrayView2<'_, f64>,
+    ) -> Result<Vec<Column<f64>>, NumericError> {
         let quantity = Quantity::Rewards(rewards.to_owned());
         let recipe = quantity.recipe(self.trace.graph(), self.trace.symbolic().layout())?;
         let sides = recipe.right.into_iter();

@@ -159,6 +159,24 @@ pub enum DistributionError {
         sum: f64,
     },
 
+    /// A statistic that has no gradients.
+    #[error(
+        "{question} has no gradients; ask for it alone, or for the gradients of pdf, cdf, quantile, moments or laplace"
+    )]
+    NoGradients {
+        /// What was asked.
+        question: &'static str,
+    },
+
+    /// A question about vertices or parameters of a model that is made of the graph and has its own.
+    #[error(
+        "{question} cannot be asked of a distribution made of the graph, which has vertices of its own and no parameters; ask for pdf, cdf, quantile, laplace or a likelihood"
+    )]
+    OtherModel {
+        /// What was asked.
+        question: &'static str,
+    },
+
     /// A theta of several cannot be answered; the first is reported.
     #[error("row {row} of the thetas: {source}")]
     Row {

@@ -158,6 +158,7 @@ impl<'a, S: Number> Joint<'a, S> {
 /// Derivatives by theta from those by the rates of slots.
 pub(crate) fn by_theta<S: Number>(
     trace: &EliminationTrace,
+    theta: &[f64],
     by_rate: &IndexVec<Slot, S>,
 ) -> Vec<f64> {
     let (layout, graph) = (trace.symbolic().layout(), trace.graph());
@@ -166,9 +167,8 @@ pub(crate) fn by_theta<S: Number>(
         for slot in layout.slots(t).iter() {
             for &edge in layout.edges(slot) {
                 let edge = graph.edge_of(layout.vertex(t), edge as usize);
-                for (&parameter, &coefficient) in edge.parameters.iter().zip(edge.coefficients) {
-                    let sum = &mut gradient[parameter as usize];
-                    *sum = *sum + S::from_f64(coefficient) * by_rate[slot];
+                for (parameter, slope) in edge.slopes(|k| S::from_f64(theta[k])) {
+                    gradient[parameter] = gradient[parameter] + slope * by_rate[slot];
                 }
             }
         }

@@ -14,8 +14,9 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, aview1};
 use rayon::prelude::*;
 
 use crate::phase::distribution::chain::Chain;
+use crate::phase::distribution::jump::Jump;
 use crate::phase::distribution::slopes::Slope;
-use crate::phase::distribution::steps::{Jump, Values};
+use crate::phase::distribution::steps::Values;
 use crate::phase::distribution::tangents::Tangent;
 use crate::phase::distribution::tolerance::UNIT;
 use crate::phase::trace::EliminationTrace;

@@ -1,14 +1,12 @@
-//! Log-likelihoods of observed times, and gradients of densities, distribution functions and likelihoods.
-
-use ndarray::{Array2, aview1};
+//! Log-likelihoods of observed times, and their gradients.
 
 use crate::phase::distribution::PhaseType;
 use crate::phase::distribution::backward::{Coefficients, gradient};
-use crate::phase::distribution::curve::{check_times, depth, logarithm};
+use crate::phase::distribution::curve::{depth, logarithm};
 use crate::phase::distribution::error::DistributionError;
 use crate::phase::distribution::observations::{Observation, Observations};
 use crate::phase::distribution::steps::Values;
-use crate::phase::distribution::tangents::{Tangent, is_early};
+use crate::phase::distribution::tangents::is_early;
 use crate::phase::distribution::timeline::Timeline;
 use crate::phase::distribution::tolerance::{Bounded, UNIT};
 
@@ -102,79 +100,6 @@ fn term(observation: Observation, at_zero: f64, times: &[f64], values: &[Values]
 }
 
 impl PhaseType {
-    /// The densities at ascending times and their gradients with respect to theta: `[times]` and `[times, parameters]`.
-    ///
-    /// # Errors
-    ///
-    /// As for [`pdf`](Self::pdf).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use elimap::phase::{EliminationTrace, models};
-    ///
-    /// // theta exp(-theta t)
-    /// let time = EliminationTrace::record(&models::erlang(1)?).at(&[2.0])?;
-    /// let (pdf, gradients) = time.pdf_and_gradients(&[1.0])?;
-    /// let e = (-2.0_f64).exp();
-    /// assert!((pdf[0] - 2.0 * e).abs() < 1e-15 && (gradients[[0, 0]] + e).abs() < 1e-15);
-    /// # Ok::<(), elimap::phase::PhaseError>(())
-    /// ```
-    pub fn pdf_and_gradients(
-        &self,
-        times: &[f64],
-    ) -> Result<(Vec<f64>, Array2<f64>), DistributionError> {
-        let pdf = self.pdf(times)?;
-        Ok((pdf, self.gradients(times, |tangent| &tangent.density, 1.0)?))
-    }
-
-    /// The probabilities of absorption by ascending times and their gradients with respect to theta: `[times]` and
-    /// `[times, parameters]`. Those of the survival are their negatives.
-    ///
-    /// # Errors
-    ///
-    /// As for [`pdf`](Self::pdf).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use elimap::phase::{EliminationTrace, models};
-    ///
-    /// // 1 - exp(-theta t)
-    /// let time = EliminationTrace::record(&models::erlang(1)?).at(&[2.0])?;
-    /// let (_, gradients) = time.cdf_and_gradients(&[1.0])?;
-    /// assert!((gradients[[0, 0]] - (-2.0_f64).exp()).abs() < 1e-15);
-    /// # Ok::<(), elimap::phase::PhaseError>(())
-    /// ```
-    pub fn cdf_and_gradients(
-        &self,
-        times: &[f64],
-    ) -> Result<(Vec<f64>, Array2<f64>), DistributionError> {
-        let cdf = self.cdf(times)?;
-        Ok((
-            cdf,
-            self.gradients(times, |tangent| &tangent.survival, -1.0)?,
-        ))
-    }
-
-    fn gradients(
-        &self,
-        times: &[f64],
-        of: impl Fn(&Tangent) -> &Vec<f64>,
-        sign: f64,
-    ) -> Result<Array2<f64>, DistributionError> {
-        check_times(times)?;
-        let chain = self.chain()?;
-        let mut timeline = Timeline::new(chain, self.tolerance);
-        let found = timeline.tangents(self.trace(), times)?;
-        let mut out = Array2::zeros((times.len(), self.trace().param_length()));
-        for (mut row, (values, tangent)) in out.outer_iter_mut().zip(&found) {
-            row.assign(&aview1(of(tangent)));
-            row *= sign * values.log_scale.exp();
-        }
-        Ok(out)
-    }
-
     /// The logarithm of the likelihood of observed times: the sum of the logarithms of densities and probabilities times
     /// weights. Minus infinity if an observation is impossible.
     ///
@@ -196,7 +121,7 @@ impl PhaseType {
     /// ```
     pub fn log_likelihood(&self, data: &Observations) -> Result<f64, DistributionError> {
         let times = self.times_of(data)?;
-        let values = self.timeline()?.values(&times)?;
+        let values = self.values(&times)?;
         self.add_up(data, &times, &values, |_, _| {})
     }
 
@@ -274,7 +199,7 @@ impl PhaseType {
             let values: Vec<Values> = pairs
                 .map(|(window, &time)| steps.in_window(window, time))
                 .collect();
-            let mut coefficients = Coefficients::new(steps.mass.len());
+            let mut coefficients = Coefficients::new(steps.record.mass.len());
             let rate = steps.jump.rate;
             let sum = self.add_up(data, &times, &values, |weight, slope| {
                 let window = &windows[place(&times, slope.time)];

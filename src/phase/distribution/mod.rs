@@ -21,13 +21,16 @@
 
 pub(crate) mod backward;
 pub(crate) mod batch;
+pub(crate) mod bridge;
 pub(crate) mod chain;
+pub(crate) mod conditional;
 pub(crate) mod contour;
 pub(crate) mod counts;
 pub(crate) mod curve;
 pub(crate) mod discrete;
 pub(crate) mod error;
 pub(crate) mod joint;
+pub(crate) mod jump;
 pub(crate) mod ladder;
 pub(crate) mod likelihood;
 pub(crate) mod marks;
@@ -43,10 +46,15 @@ pub(crate) mod sample;
 pub(crate) mod slopes;
 pub(crate) mod states;
 pub(crate) mod statistic;
+pub(crate) mod step_lanes;
+pub(crate) mod step_likelihood;
+pub(crate) mod step_moments;
 pub(crate) mod step_slopes;
+pub(crate) mod step_states;
 pub(crate) mod steps;
 pub(crate) mod system;
 pub(crate) mod tangents;
+pub(crate) mod time_slopes;
 pub(crate) mod timeline;
 pub(crate) mod tolerance;
 pub(crate) mod transforms;
@@ -55,6 +63,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use crate::phase::distribution::chain::Chain;
+use crate::phase::distribution::steps::Values;
 use crate::phase::distribution::tolerance::Tolerance;
 use crate::phase::evaluate::group::{Job, answer_at};
 use crate::phase::evaluate::point::Point;
@@ -78,6 +87,8 @@ pub struct PhaseType {
     tolerance: Tolerance,
     /// The states and rates, found when they are first needed.
     chain: OnceLock<Chain>,
+    /// Times, and what they have, where it was found beside that of other thetas.
+    known: OnceLock<(Vec<f64>, Vec<Values>)>,
 }
 
 impl fmt::Debug for PhaseType {
@@ -98,32 +109,68 @@ impl EliminationTrace {
     /// [`NumericError::ThetaLength`] and [`NumericError::ThetaNotFinite`] for the vector itself,
     /// [`NumericError::InvalidRate`] for an edge whose rate is negative or not finite,
     /// [`NumericError::NoAbsorptionAtTheta`] if rates of zero cut a vertex that the start reaches off from absorption.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// let trace = EliminationTrace::record(&models::erlang(4)?);
+    /// let time = trace.at(&[2.0])?;
+    /// assert_eq!(time.expectation(), 2.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn at(&self, theta: &[f64]) -> Result<PhaseType, NumericError> {
         Ok(PhaseType {
             point: Point::new(self, theta)?,
             tolerance: Tolerance::default(),
             chain: OnceLock::new(),
+            known: OnceLock::new(),
         })
     }
 }
 
 impl PhaseType {
     /// The theta of this replay.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// let trace = EliminationTrace::record(&models::erlang(4)?);
+    /// let time = trace.at(&[2.0])?;
+    /// assert_eq!(time.theta(), [2.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn theta(&self) -> &[f64] {
         self.point.theta()
     }
 
     /// The trace that was replayed.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// let trace = EliminationTrace::record(&models::erlang(4)?);
+    /// let time = trace.at(&[2.0])?;
+    /// assert_eq!(time.trace().param_length(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn trace(&self) -> &EliminationTrace {
         self.point.trace()
     }
 
     /// The same with another tolerance for what is approximate: everything about single times.
+    ///
+    /// ```
+    /// use elimap::phase::Tolerance;
+    /// use elimap::phase::{EliminationTrace, models};
+    /// let trace = EliminationTrace::record(&models::erlang(4)?);
+    /// let time = trace.at(&[2.0])?;
+    /// let median = time.within(Tolerance::absolute(1e-9)?).quantile(&[0.5])?;
+    /// assert!((median[0] - 1.836_030_374_375).abs() < 1e-6, "{median:?}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn within(mut self, tolerance: Tolerance) -> Self {
         self.tolerance = tolerance;
+        self.known = OnceLock::new();
         self
     }
 
@@ -157,6 +204,14 @@ impl PhaseType {
     }
 
     /// The expected time to absorption.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// let trace = EliminationTrace::record(&models::erlang(4)?);
+    /// let time = trace.at(&[2.0])?;
+    /// assert_eq!(time.expectation(), 2.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn expectation(&self) -> f64 {
         self.point.expectation()
@@ -165,12 +220,28 @@ impl PhaseType {
     /// The moments of orders 1 to `order` of the time to absorption.
     ///
     /// A moment is infinite only if it exceeds the range of `f64`.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// let trace = EliminationTrace::record(&models::erlang(4)?);
+    /// let time = trace.at(&[2.0])?;
+    /// assert_eq!(time.moments(2), [2.0, 5.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn moments(&self, order: usize) -> Vec<f64> {
         self.point.moments(order)
     }
 
     /// The variance of the time to absorption, mass at time zero included.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// let trace = EliminationTrace::record(&models::erlang(4)?);
+    /// let time = trace.at(&[2.0])?;
+    /// assert!((time.variance() - 1.0).abs() < 1e-12);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn variance(&self) -> f64 {
         self.point.variance()
@@ -213,6 +284,14 @@ impl PhaseType {
     ///
     /// The entry of the start is the expectation, that of an absorbing vertex 0. It is infinite for a vertex that may
     /// never be absorbed at this theta; the start reaches none of those.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// let trace = EliminationTrace::record(&models::erlang(4)?);
+    /// let time = trace.at(&[2.0])?;
+    /// assert_eq!(time.expected_waiting_times()[0], 2.0); // from the start
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn expected_waiting_times(&self) -> Vec<f64> {
         let mut times = vec![0.0; self.trace().graph().vertex_count()];

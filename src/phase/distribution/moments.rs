@@ -12,13 +12,12 @@ use crate::phase::distribution::error::DistributionError;
 use crate::phase::distribution::joint::{Base, Joint, Reward, by_theta};
 use crate::phase::distribution::system::{Column, Number, System};
 use crate::phase::evaluate::quantity::Quantity;
-use crate::phase::graph::VertexId;
 use crate::phase::index::IndexVec;
 use crate::phase::numeric::error::NumericError;
 use crate::phase::numeric::extended::{Extended, Scalar};
 
 /// By how much a covariance may be smaller than the moments it is a difference of, before 106 bits are asked.
-const CANCELLATION: f64 = 1.0 / 32.0;
+const CANCELLATION: f64 = 1.0 / 128.0;
 
 /// A value for each combination of orders, and its derivatives by theta.
 pub(crate) type ValueAndGradient = (f64, Vec<f64>);
@@ -102,7 +101,7 @@ impl PhaseType {
         let joint = Joint::new(&system, rewards, orders, base);
         let values: Vec<Extended> = (0..joint.len()).map(|p| joint.expectation(p)).collect();
         let (value, seeds) = value_and_seeds(&values);
-        let gradient = by_theta(self.trace(), &joint.by_rate(&seeds));
+        let gradient = by_theta(self.trace(), self.theta(), &joint.by_rate(&seeds));
         (value.to_f64(), gradient)
     }
 
@@ -231,13 +230,8 @@ impl PhaseType {
                 second[[i, j]] = sum.to_f64();
             }
         }
-        let deviation = |i: usize| f64::sqrt(f64::max(out[[i, i]], 0.0));
-        let is_certain = (0..rewards.len()).all(|i| {
-            (0..=i).all(|j| {
-                let size = deviation(i) * deviation(j);
-                size >= CANCELLATION * second[[i, j]]
-            })
-        });
+        let mut pairs = out.iter().zip(&second);
+        let is_certain = pairs.all(|(out, second)| out.abs() >= CANCELLATION * second);
         (S::HAS_NO_BOUNDS || is_certain).then_some(out)
     }
 
@@ -310,6 +304,48 @@ impl PhaseType {
         Ok((covariance, gradients))
     }
 
+    /// The correlation matrix of rewards and its gradients: `[rewards, rewards]` and `[rewards, rewards, parameters]`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`reward_moments`](Self::reward_moments).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    ///
+    /// // Two times on one path, whatever their unit.
+    /// let time = EliminationTrace::record(&models::erlang(2)?).at(&[3.0])?;
+    /// let rewards = array![[0.0, 1.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0]];
+    /// let (value, gradient) = time.correlation_and_gradients(rewards.view())?;
+    /// assert!((value[[0, 1]] - 0.5_f64.sqrt()).abs() < 1e-15 && gradient[[0, 1, 0]].abs() < 1e-15);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn correlation_and_gradients(
+        &self,
+        rewards: ArrayView2<'_, f64>,
+    ) -> Result<(Array2<f64>, Array3<f64>), DistributionError> {
+        let correlation = self.correlation(rewards)?;
+        let rewards = self.rewards(rewards)?;
+        let count = rewards.len();
+        let mut gradients = Array3::zeros((count, count, self.trace().param_length()));
+        for i in 0..count {
+            for j in 0..i {
+                let pair = [Arc::clone(&rewards[i]), Arc::clone(&rewards[j])];
+                let base = Base::Ones;
+                let (_, gradient) =
+                    self.joint_gradient(None, &pair, &[2, 2], base, correlation_seeds);
+                for (parameter, value) in gradient.into_iter().enumerate() {
+                    gradients[[i, j, parameter]] = value;
+                    gradients[[j, i, parameter]] = value;
+                }
+            }
+        }
+        Ok((correlation, gradients))
+    }
+
     /// The expectation of the product of rewards, a row of `rewards` for each. Rows may repeat.
     ///
     /// It takes a solve for each combination of orders, so distinct rows are cheaper if they are few.
@@ -380,66 +416,6 @@ impl PhaseType {
         }
         Ok((distinct, orders))
     }
-
-    /// The moments of orders 1 to `order` of the time, given that absorption is in this vertex.
-    ///
-    /// # Errors
-    ///
-    /// [`DistributionError::Vertex`] if the vertex does not absorb, [`DistributionError::Impossible`] if it is never reached.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use elimap::phase::{EliminationTrace, Graph};
-    ///
-    /// let mut builder = Graph::builder(0, 0);
-    /// let [a, b, c, d] = [(); 4].map(|()| builder.add_vertex(&[]));
-    /// builder.add_constant_edge(a, b, 1.0).add_constant_edge(a, c, 1.0).add_constant_edge(b, d, 1.0);
-    /// builder.start(a, 1.0);
-    /// let time = EliminationTrace::record(&builder.build()?).at(&[])?;
-    /// // At the rate 2 to c; then at the rate 1 to d.
-    /// assert_eq!(time.moments_given(c, 1)?, [0.5]);
-    /// assert_eq!(time.moments_given(d, 1)?, [1.5]);
-    /// # Ok::<(), elimap::phase::PhaseError>(())
-    /// ```
-    pub fn moments_given(
-        &self,
-        vertex: VertexId,
-        order: usize,
-    ) -> Result<Vec<f64>, DistributionError> {
-        let marks = self.absorbing_mark(vertex)?;
-        let values = self.joint(None, &[self.ones()], &[order], Base::Absorption(&marks));
-        let chain = self.chain()?;
-        let at_once = chain.absorbed_at_once().iter();
-        let at_once: f64 = at_once.filter(|of| of.0 == vertex).map(|of| of.1).sum();
-        let probability = values[0] + at_once;
-        if probability == 0.0 {
-            return Err(DistributionError::Impossible { vertex });
-        }
-        Ok(values[1..]
-            .iter()
-            .map(|value| value / probability)
-            .collect())
-    }
-
-    /// Marks an absorbing vertex among all.
-    pub(crate) fn absorbing_mark(&self, vertex: VertexId) -> Result<Vec<bool>, DistributionError> {
-        let graph = self.trace().graph();
-        let problem = match vertex.index() < graph.vertex_count() {
-            false => Some("is not a vertex of the graph"),
-            true if !graph.is_absorbing(vertex) => {
-                Some("does not absorb; name a vertex without edges")
-            }
-            true => None,
-        };
-        match problem {
-            Some(problem) => Err(DistributionError::Vertex { vertex, problem }),
-            None => {
-                let vertices = graph.vertices();
-                Ok(vertices.map(|v| v == vertex).collect())
-            }
-        }
-    }
 }
 
 /// The correlations of covariances.
@@ -463,7 +439,30 @@ pub(crate) fn correlations(covariance: &Array2<f64>) -> Array2<f64> {
     out
 }
 
-fn unit_seed(count: usize, place: usize) -> Vec<Extended> {
+/// The derivatives of a correlation by the joint moments of two rewards, whose orders to 2 are numbered as 3 j + i.
+pub(crate) fn correlation_seeds(values: &[Extended]) -> (Extended, Vec<Extended>) {
+    let half = Extended::from_f64(0.5);
+    let (first, second) = (values[1], values[3]);
+    let variances = [
+        values[2].minus(first * first),
+        values[6].minus(second * second),
+    ];
+    let covariance = values[4].minus(first * second);
+    let [a, b] = variances.map(|variance| covariance * half * variance.inverse());
+    // What all of them are multiplied with; its rounding is one of the gradient's.
+    let deviations = variances.map(|variance| variance.to_f64().sqrt());
+    let scale = Extended::from_f64(1.0 / (deviations[0] * deviations[1]));
+    let two = Extended::from_f64(2.0);
+    let mut seeds = vec![Extended::ZERO; values.len()];
+    seeds[4] = scale;
+    seeds[2] = -(a * scale);
+    seeds[6] = -(b * scale);
+    seeds[1] = scale * (two * a * first).minus(second);
+    seeds[3] = scale * (two * b * second).minus(first);
+    (covariance * scale, seeds)
+}
+
+pub(crate) fn unit_seed(count: usize, place: usize) -> Vec<Extended> {
     let number = |value: f64| Extended::from_f64(value);
     let seeds = (0..count).map(|p| number(f64::from(u8::from(p == place))));
     seeds.collect()

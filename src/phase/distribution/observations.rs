@@ -33,6 +33,11 @@ pub struct Observations {
 
 impl Observations {
     /// None yet.
+    ///
+    /// ```
+    /// use elimap::phase::Observations;
+    /// assert!(Observations::new().is_empty());
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -60,12 +65,24 @@ impl Observations {
     }
 
     /// How many there are.
+    ///
+    /// ```
+    /// use elimap::phase::Observations;
+    /// assert_eq!(Observations::of_times(&[1.0, 2.0])?.len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.list.len()
     }
 
     /// Whether there are none.
+    ///
+    /// ```
+    /// use elimap::phase::Observations;
+    /// assert!(!Observations::of_times(&[1.0])?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
@@ -77,6 +94,12 @@ impl Observations {
     ///
     /// [`DistributionError::Time`] for a time that is negative or not finite, [`DistributionError::Number`] for such a weight;
     /// both say which observation.
+    ///
+    /// ```
+    /// use elimap::phase::Observations;
+    /// assert_eq!(Observations::new().exact(1.5, 1.0)?.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn exact(self, time: f64, weight: f64) -> Result<Self, DistributionError> {
         self.with(Observation::Exact(time), &[time], weight)
     }
@@ -86,6 +109,12 @@ impl Observations {
     /// # Errors
     ///
     /// As for [`exact`](Self::exact).
+    ///
+    /// ```
+    /// use elimap::phase::Observations;
+    /// assert_eq!(Observations::new().right_censored(3.0, 1.0)?.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn right_censored(self, time: f64, weight: f64) -> Result<Self, DistributionError> {
         self.with(Observation::Later(time), &[time], weight)
     }
@@ -96,6 +125,12 @@ impl Observations {
     /// # Errors
     ///
     /// As for [`exact`](Self::exact), and [`DistributionError::Unsorted`] unless `low < high`.
+    ///
+    /// ```
+    /// use elimap::phase::Observations;
+    /// assert_eq!(Observations::new().interval(1.0, 2.0, 1.0)?.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn interval(self, low: f64, high: f64, weight: f64) -> Result<Self, DistributionError> {
         let index = self.len();
         if high <= low {

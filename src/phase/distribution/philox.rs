@@ -55,7 +55,7 @@ impl Draws {
     }
 
     /// A number of (0, 1], with 53 bits.
-    fn positive(&mut self) -> f64 {
+    pub(crate) fn positive(&mut self) -> f64 {
         ((self.bits() >> 11) + 1) as f64 * (1.0 / 9_007_199_254_740_992.0)
     }
 

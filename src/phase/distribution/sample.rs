@@ -50,7 +50,7 @@ fn tables(chain: &Chain, mass_at_zero: f64) -> AliasTables {
     jumps
 }
 
-fn each<T: Send>(samples: Range<u64>, draw: impl Fn(u64) -> T + Sync) -> Vec<T> {
+pub(crate) fn each<T: Send>(samples: Range<u64>, draw: impl Fn(u64) -> T + Sync) -> Vec<T> {
     let count = samples.end.saturating_sub(samples.start) as usize;
     let first = samples.start;
     (0..count)
@@ -80,20 +80,153 @@ impl DiscretePhaseType {
     /// ```
     #[must_use]
     pub fn sample(&self, seed: u64, samples: Range<u64>) -> Vec<u64> {
-        let chain = self.chain();
-        let jumps = tables(chain, self.mass_at_zero());
-        let loops = (0..chain.len()).map(|state| self.self_loop(chain.transient(state)));
-        let loops: Vec<f64> = loops.collect();
+        let walk = self.step_walk(seed);
         each(samples, |sample| {
-            let mut draws = Draws::new(seed, sample);
-            let mut place = jumps.draw(loops.len(), &mut draws) as usize;
             let mut steps = 0;
-            while place < loops.len() {
-                steps += draws.trials(loops[place]) as u64;
-                place = jumps.draw(place, &mut draws) as usize;
-            }
+            walk.follow(sample, |_, stay| steps += stay);
             steps
         })
+    }
+
+    /// Rewards per visit of the samples with a seed: a row per sample, a column per row of `rewards`, which has a reward for each
+    /// vertex. The paths are those of [`sample`](Self::sample).
+    ///
+    /// # Errors
+    ///
+    /// As for [`Sampler::rewards`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph};
+    ///
+    /// let mut builder = Graph::builder(0, 0);
+    /// let (coin, end) = (builder.add_vertex(&[]), builder.add_vertex(&[]));
+    /// builder.discrete().start(coin, 1.0);
+    /// builder.add_constant_edge(coin, coin, 0.5).add_constant_edge(coin, end, 0.5);
+    /// let tosses = EliminationTrace::record(&builder.build()?).steps_at(&[])?;
+    /// let found = tosses.sample_rewards(3, ndarray::array![[0.0, 2.0, 0.0]].view(), 0..9)?;
+    /// let twice: Vec<f64> = tosses.sample(3, 0..9).iter().map(|&count| 2.0 * count as f64).collect();
+    /// assert_eq!(found.column(0).to_vec(), twice);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn sample_rewards(
+        &self,
+        seed: u64,
+        rewards: ArrayView2<'_, f64>,
+        samples: Range<u64>,
+    ) -> Result<Array2<f64>, DistributionError> {
+        check_rewards(rewards, self.trace().graph().vertex_count())?;
+        let walk = self.step_walk(seed);
+        let rows = each(samples, |sample| {
+            let mut row = vec![0.0; rewards.nrows()];
+            walk.follow(sample, |state, stay| {
+                let vertex = self.vertex(state).index();
+                for (sum, reward) in row.iter_mut().zip(rewards.column(vertex)) {
+                    *sum += reward * stay as f64;
+                }
+            });
+            row
+        });
+        let shape = (rows.len(), rewards.nrows());
+        // The rows have this shape by construction.
+        Ok(Array2::from_shape_vec(shape, rows.concat()).unwrap_or_default())
+    }
+
+    /// The paths of the samples with a seed; steps that stay in a vertex make no entry of their own, and times are numbers of steps.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph};
+    ///
+    /// let mut builder = Graph::builder(0, 0);
+    /// let (coin, end) = (builder.add_vertex(&[]), builder.add_vertex(&[]));
+    /// builder.discrete().start(coin, 1.0);
+    /// builder.add_constant_edge(coin, coin, 0.5).add_constant_edge(coin, end, 0.5);
+    /// let tosses = EliminationTrace::record(&builder.build()?).steps_at(&[])?;
+    /// let path = &tosses.sample_paths(3, 8..9)[0];
+    /// assert_eq!((&path.vertices[..], path.times[1]), (&[coin, end][..], tosses.sample(3, 8..9)[0] as f64));
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    #[must_use]
+    pub fn sample_paths(&self, seed: u64, samples: Range<u64>) -> Vec<SamplePath> {
+        let walk = self.step_walk(seed);
+        each(samples, |sample| {
+            let (mut vertices, mut times, mut now) = (Vec::new(), Vec::new(), 0);
+            let end = walk.follow(sample, |state, stay| {
+                vertices.push(self.vertex(state));
+                times.push(now as f64);
+                now += stay;
+            });
+            if end != VertexId::START {
+                vertices.push(end);
+                times.push(now as f64);
+            }
+            SamplePath { vertices, times }
+        })
+    }
+
+    /// Where the samples with a seed end: the absorbing vertex, or the start for mass that is missing from it.
+    #[must_use]
+    pub fn sample_ends(&self, seed: u64, samples: Range<u64>) -> Vec<VertexId> {
+        let walk = self.step_walk(seed);
+        each(samples, |sample| walk.follow(sample, |_, _| ()))
+    }
+
+    fn step_walk(&self, seed: u64) -> StepWalk {
+        let chain = self.chain();
+        let loops = (0..chain.len()).map(|state| self.self_loop(chain.transient(state)));
+        StepWalk {
+            seed,
+            jumps: tables(chain, self.mass_at_zero()),
+            loops: loops.collect(),
+        }
+    }
+}
+
+/// Draws samples of a discrete model.
+struct StepWalk {
+    seed: u64,
+    jumps: AliasTables,
+    /// By state, the probability of its self-loop.
+    loops: Vec<f64>,
+}
+
+impl StepWalk {
+    /// Follows one sample: `visit` gets each state with the number of steps out of it. Returns where it ended: the start for mass that
+    /// is missing.
+    fn follow(&self, sample: u64, mut visit: impl FnMut(usize, u64)) -> VertexId {
+        let mut draws = Draws::new(self.seed, sample);
+        let states = self.loops.len();
+        let mut place = self.jumps.draw(states, &mut draws) as usize;
+        while place < states {
+            visit(place, draws.trials(self.loops[place]) as u64);
+            place = self.jumps.draw(place, &mut draws) as usize;
+        }
+        VertexId::from_u32((place - states) as u32)
+    }
+}
+
+/// Checks rewards of samples: one for each vertex, and finite.
+fn check_rewards(rewards: ArrayView2<'_, f64>, vertices: usize) -> Result<(), DistributionError> {
+    if rewards.ncols() != vertices {
+        return Err(DistributionError::Length {
+            what: "rewards in a row",
+            expected: vertices,
+            found: rewards.ncols(),
+            remedy: "give one for each vertex",
+        });
+    }
+    let mut all = rewards.iter().enumerate();
+    match all.find(|(_, value)| !value.is_finite()) {
+        Some((index, &value)) => Err(DistributionError::Number {
+            what: "rewards",
+            index,
+            value,
+            condition: "it must be finite",
+        }),
+        None => Ok(()),
     }
 }
 
@@ -197,23 +330,7 @@ impl Sampler {
         rewards: ArrayView2<'_, f64>,
         samples: Range<u64>,
     ) -> Result<Array2<f64>, DistributionError> {
-        if rewards.ncols() != self.vertices {
-            return Err(DistributionError::Length {
-                what: "rewards in a row",
-                expected: self.vertices,
-                found: rewards.ncols(),
-                remedy: "give one for each vertex",
-            });
-        }
-        let mut all = rewards.iter().enumerate();
-        if let Some((index, &value)) = all.find(|(_, value)| !value.is_finite()) {
-            return Err(DistributionError::Number {
-                what: "rewards",
-                index,
-                value,
-                condition: "it must be finite",
-            });
-        }
+        check_rewards(rewards, self.vertices)?;
         let rows = each(samples, |sample| {
             let mut row = vec![0.0; rewards.nrows()];
             self.follow(sample, |state, time| {

@@ -2,6 +2,7 @@
 
 use crate::phase::distribution::chain::Chain;
 use crate::phase::index::Slot;
+use crate::phase::numeric::rates;
 use crate::phase::trace::EliminationTrace;
 
 /// The derivatives of all rates by one parameter, divided by the rate L of uniformization: the derivative of its P.
@@ -25,8 +26,8 @@ impl Slope {
         let each = |state: usize, slot: Slot, add: &mut dyn FnMut(usize, f64)| {
             for &edge in layout.edges(slot) {
                 let edge = graph.edge_of(chain.vertex(state), edge as usize);
-                for (&parameter, &coefficient) in edge.parameters.iter().zip(edge.coefficients) {
-                    add(parameter as usize, coefficient / rate);
+                for (parameter, slope) in rates::slopes(&edge, chain.theta()) {
+                    add(parameter, slope / rate);
                 }
             }
         };

@@ -7,6 +7,7 @@ use crate::phase::distribution::curve::check_times;
 use crate::phase::distribution::error::DistributionError;
 use crate::phase::distribution::system::{Column, Number, System};
 use crate::phase::graph::VertexId;
+use crate::phase::trace::EliminationTrace;
 
 impl PhaseType {
     /// The factored system at this theta.
@@ -194,49 +195,58 @@ impl PhaseType {
     /// # Ok::<(), elimap::phase::PhaseError>(())
     /// ```
     pub fn reach_probabilities(&self, targets: &[VertexId]) -> Result<Vec<f64>, DistributionError> {
-        let (trace, graph) = (self.trace(), self.trace().graph());
-        let layout = trace.symbolic().layout();
-        let mut is_target = vec![false; graph.vertex_count()];
-        if targets.is_empty() {
-            return Err(DistributionError::Empty { what: "targets" });
-        }
-        for &vertex in targets {
-            let problem = match vertex.index() {
-                0 => Some("is the start, which takes no time; ask for the vertices it leads to"),
-                index if index >= is_target.len() => Some("is not a vertex of the graph"),
-                _ => None,
-            };
-            if let Some(problem) = problem {
-                return Err(DistributionError::Vertex { vertex, problem });
-            }
-            is_target[vertex.index()] = true;
-        }
-        // A target that goes on is cut off: it ends at the rate 1, and all that ends there counts.
-        let mut rates = f64::rates(trace, self.theta());
-        let mut ends: Column<f64> = layout.transients().iter().map(|_| 0.0).collect();
-        for t in layout.transients().iter() {
-            if is_target[layout.vertex(t).index()] {
-                ends[t] = 1.0;
-                for slot in layout.slots(t).iter() {
-                    rates[slot] = 0.0;
-                }
-            }
-        }
-        let system = System::new(trace, rates, Some(&ends), |rate| rate == 0.0);
-        let mut right = system.absorption(|vertex| is_target[vertex.index()]);
-        for (t, &end) in ends.iter_enumerated() {
-            right[t] += end;
-        }
-        let found = system.solve(&right);
-        let mut out: Vec<f64> = is_target
-            .iter()
-            .map(|&is| f64::from(u8::from(is)))
-            .collect();
-        for (t, &probability) in found.iter_enumerated() {
-            out[layout.vertex(t).index()] = probability;
-        }
-        let start = graph.start().iter();
-        out[VertexId::START.index()] = start.map(|&(v, p)| p * out[v.index()]).sum();
-        Ok(out)
+        reach_probabilities(self.trace(), self.theta(), targets)
     }
+}
+
+/// The same of any trace at a theta that it has accepted.
+pub(crate) fn reach_probabilities(
+    trace: &EliminationTrace,
+    theta: &[f64],
+    targets: &[VertexId],
+) -> Result<Vec<f64>, DistributionError> {
+    let graph = trace.graph();
+    let layout = trace.symbolic().layout();
+    let mut is_target = vec![false; graph.vertex_count()];
+    if targets.is_empty() {
+        return Err(DistributionError::Empty { what: "targets" });
+    }
+    for &vertex in targets {
+        let problem = match vertex.index() {
+            0 => Some("is the start, which takes no time; ask for the vertices it leads to"),
+            index if index >= is_target.len() => Some("is not a vertex of the graph"),
+            _ => None,
+        };
+        if let Some(problem) = problem {
+            return Err(DistributionError::Vertex { vertex, problem });
+        }
+        is_target[vertex.index()] = true;
+    }
+    // A target that goes on is cut off: it ends at the rate 1, and all that ends there counts.
+    let mut rates = f64::rates(trace, theta);
+    let mut ends: Column<f64> = layout.transients().iter().map(|_| 0.0).collect();
+    for t in layout.transients().iter() {
+        if is_target[layout.vertex(t).index()] {
+            ends[t] = 1.0;
+            for slot in layout.slots(t).iter() {
+                rates[slot] = 0.0;
+            }
+        }
+    }
+    let system = System::new(trace, rates, Some(&ends), |rate| rate == 0.0);
+    let mut right = system.absorption(|vertex| is_target[vertex.index()]);
+    for (t, &end) in ends.iter_enumerated() {
+        right[t] += end;
+    }
+    let found = system.solve(&right);
+    let mut out: Vec<f64> = is_target
+        .iter()
+        .map(|&is| f64::from(u8::from(is)))
+        .collect();
+    for (t, &probability) in found.iter_enumerated() {
+        out[layout.vertex(t).index()] = probability;
+    }
+    let start = graph.start().iter();
+    out[VertexId::START.index()] = start.map(|&(v, p)| p * out[v.index()]).sum();
+    Ok(out)
 }

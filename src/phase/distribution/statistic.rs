@@ -19,6 +19,10 @@ use crate::phase::trace::EliminationTrace;
 /// Each variant has the name of a method of [`PhaseType`], which says what it means, and its arguments. Those that
 /// [`DiscretePhaseType`] has too are answered for discrete graphs: times are numbers of steps then, which are whole, and
 /// quantiles are so too. A few are for discrete graphs alone and say so.
+///
+/// [`with_gradients`](Self::with_gradients) asks for the derivatives too; [`of_reward`](Self::of_reward),
+/// [`of_marks`](Self::of_marks) and [`given`](Self::given) ask the same of the distribution of a reward, of the number of marks, and of
+/// the time given where it ends.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Statistic {
@@ -28,6 +32,8 @@ pub enum Statistic {
     Cdf(Vec<f64>),
     /// [`PhaseType::survival`] at these times: `[times]`.
     Survival(Vec<f64>),
+    /// [`PhaseType::curve`] at these times, in one pass: density, distribution function and survival, each `[times]`.
+    Curve(Vec<f64>),
     /// [`PhaseType::log_pdf`] at these times: `[times]`.
     LogPdf(Vec<f64>),
     /// [`PhaseType::log_survival`] at these times: `[times]`.
@@ -48,168 +54,252 @@ pub enum Statistic {
     AbsorptionProbabilities,
     /// [`PhaseType::reach_probabilities`] of these vertices: `[vertices]`.
     ReachProbabilities(Vec<VertexId>),
-    /// [`PhaseType::pdf_and_gradients`] at these times: `[times]` and `[times, parameters]`.
-    PdfAndGradients(Vec<f64>),
-    /// [`PhaseType::cdf_and_gradients`] at these times: `[times]` and `[times, parameters]`.
-    CdfAndGradients(Vec<f64>),
     /// [`PhaseType::log_likelihood`] of these observations: a number.
     LogLikelihood(Observations),
-    /// [`PhaseType::log_likelihood_and_gradient`] of these observations: a number and `[parameters]`.
-    LogLikelihoodAndGradient(Observations),
     /// [`PhaseType::reward_moments`] of a reward up to an order: `[order]`.
     RewardMoments(Vec<f64>, usize),
-    /// [`PhaseType::reward_moments_and_gradients`] of a reward up to an order: `[order]` and `[order, parameters]`.
-    RewardMomentsAndGradients(Vec<f64>, usize),
+    /// The expectations of these rewards: `[rewards]`.
+    ExpectedRewards(Array2<f64>),
     /// [`PhaseType::covariance`] of these rewards: `[rewards, rewards]`.
     Covariance(Array2<f64>),
-    /// [`PhaseType::covariance_and_gradients`] of these rewards: `[rewards, rewards]` and `[rewards, rewards, parameters]`.
-    CovarianceAndGradients(Array2<f64>),
     /// [`PhaseType::correlation`] of these rewards: `[rewards, rewards]`.
     Correlation(Array2<f64>),
     /// [`PhaseType::joint_moment`] of these rewards: a number.
     JointMoment(Array2<f64>),
-    /// [`PhaseType::joint_moment_and_gradient`] of these rewards: a number and `[parameters]`.
-    JointMomentAndGradient(Array2<f64>),
     /// [`PhaseType::moments_given`] absorption in a vertex, up to an order: `[order]`.
     MomentsGiven(VertexId, usize),
     /// [`PhaseType::laplace`] at these u: `[u]`.
     Laplace(Vec<f64>),
     /// [`PhaseType::laplace_derivatives`] at these u up to an order: `[u, order]`.
     LaplaceDerivatives(Vec<f64>, usize),
-    /// [`PhaseType::laplace_and_gradients`] at these u: `[u]` and `[u, parameters]`.
-    LaplaceAndGradients(Vec<f64>),
     /// [`PhaseType::joint_laplace`] of these rewards at a u for each: a number.
     JointLaplace(Array2<f64>, Vec<f64>),
-    /// [`PhaseType::joint_laplace_and_gradient`] of these rewards at a u for each: a number and `[parameters]`.
-    JointLaplaceAndGradient(Array2<f64>, Vec<f64>),
     /// [`DiscretePhaseType::pmf`] of these numbers of steps: `[counts]`.
     Pmf(Vec<u64>),
-    /// [`DiscretePhaseType::pmf_and_gradients`] of these numbers of steps: `[counts]` and `[counts, parameters]`.
-    PmfAndGradients(Vec<u64>),
     /// [`DiscretePhaseType::factorial_moments`] up to an order: `[order]`.
     FactorialMoments(usize),
     /// [`DiscretePhaseType::pgf`] at these z: `[z]`.
     Pgf(Vec<f64>),
     /// [`DiscretePhaseType::visits`]: `[vertices]`.
     Visits,
-    /// The expectations of these rewards, for graphs of both kinds, as [`DiscretePhaseType::expected_rewards`]: `[rewards]`.
-    ExpectedRewards(Array2<f64>),
+    /// A statistic and its gradients with respect to theta; see [`with_gradients`](Self::with_gradients).
+    WithGradients(Box<Statistic>),
+    /// A statistic of the distribution of a reward; see [`of_reward`](Self::of_reward).
+    OfReward(Vec<f64>, Box<Statistic>),
+    /// A statistic of the number of marks at these rates by vertex; see [`of_marks`](Self::of_marks).
+    OfMarks(Vec<f64>, Box<Statistic>),
+    /// A statistic of the time given absorption in a vertex; see [`given`](Self::given).
+    Given(VertexId, Box<Statistic>),
 }
 
+/// Numbers, and their derivatives by theta one number after the other.
+type WithSlopes = (Vec<f64>, Vec<f64>);
+
 impl Statistic {
+    /// The same with the gradient of each of its numbers with respect to theta, an axis of parameters behind the others.
+    ///
+    /// Those that depend on vertices over time (state probabilities, occupancy, absorption by vertex), a whole curve, visits, and
+    /// probabilities to reach have none.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Statistic, models};
+    ///
+    /// // The median of an exponential time is ln 2 / theta.
+    /// let time = EliminationTrace::record(&models::erlang(1)?).at(&[2.0])?;
+    /// let found = time.statistic(&Statistic::Quantile(vec![0.5]).with_gradients())?;
+    /// assert!((found[1][[0, 0]] + 2.0_f64.ln() / 4.0).abs() < 1e-12);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    #[must_use]
+    pub fn with_gradients(self) -> Self {
+        match self {
+            Self::WithGradients(_) => self,
+            other => Self::WithGradients(Box::new(other)),
+        }
+    }
+
+    /// The same statistic of the distribution of a reward, as [`PhaseType::reward`] has it.
+    ///
+    /// It has no gradients, as that distribution is made at one theta;
+    /// [`Graph::reward_transform`] makes a graph that keeps its parameters.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Statistic, models};
+    /// use ndarray::array;
+    ///
+    /// let graph = models::kingman(4)?;
+    /// let length = Statistic::Quantile(vec![0.5]).of_reward(&graph.reward("s0")?);
+    /// let trace = EliminationTrace::record(&graph);
+    /// let found = trace.batch().statistic(array![[1.0], [2.0]].view(), &length)?;
+    /// assert!((found[0][[0, 0]] / found[0][[1, 0]] - 2.0).abs() < 1e-9);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    #[must_use]
+    pub fn of_reward(self, reward: &[f64]) -> Self {
+        Self::OfReward(reward.to_vec(), Box::new(self))
+    }
+
+    /// The same statistic of the number of marks, as [`PhaseType::marks`] has it.
+    #[must_use]
+    pub fn of_marks(self, rates: &[f64]) -> Self {
+        Self::OfMarks(rates.to_vec(), Box::new(self))
+    }
+
+    /// The same statistic of the time given absorption in a vertex, as [`PhaseType::given`] has it.
+    #[must_use]
+    pub fn given(self, vertex: VertexId) -> Self {
+        Self::Given(vertex, Box::new(self))
+    }
+
     /// The arrays of an answer for a graph: names and shapes.
     ///
     /// # Errors
     ///
     /// [`DistributionError::Time`] and [`DistributionError::Unsorted`] for times,
     /// [`NumericError::RewardLength`](crate::phase::NumericError::RewardLength) and
-    /// [`NumericError::InvalidReward`](crate::phase::NumericError::InvalidReward) for rewards. Other arguments are checked with the first theta.
+    /// [`NumericError::InvalidReward`](crate::phase::NumericError::InvalidReward) for rewards,
+    /// [`DistributionError::NoGradients`] and [`DistributionError::OtherModel`] for statistics of statistics that there are not. Other
+    /// arguments are checked with the first theta.
     ///
     /// # Examples
     ///
     /// ```
     /// use elimap::phase::{Statistic, models};
     ///
-    /// let parts = Statistic::PdfAndGradients(vec![0.5, 1.0]).parts(&models::islands(3)?)?;
+    /// let parts = Statistic::Pdf(vec![0.5, 1.0]).with_gradients().parts(&models::islands(3)?)?;
     /// assert_eq!((parts[0].name, &parts[0].shape[..]), ("pdf", &[2][..]));
     /// assert_eq!((parts[1].name, &parts[1].shape[..]), ("gradients", &[2, 3][..]));
     /// # Ok::<(), elimap::phase::PhaseError>(())
     /// ```
     pub fn parts(&self, graph: &Graph) -> Result<Vec<Part>, DistributionError> {
-        let (vertices, parameters) = (graph.vertex_count(), graph.param_length());
+        let part = |name, shape: Vec<usize>| Part::new(name, shape, name, 0);
+        match self {
+            Self::Curve(times) => {
+                check_times(times)?;
+                let each = ["pdf", "cdf", "survival"];
+                Ok(each.map(|name| part(name, vec![times.len()])).into())
+            }
+            Self::WithGradients(inner) => {
+                let question = inner.name();
+                if !inner.has_gradients() {
+                    return Err(DistributionError::NoGradients { question });
+                }
+                let mut parts = inner.parts(graph)?;
+                let mut shape = parts[0].shape.clone();
+                shape.push(graph.param_length());
+                parts.push(Part::new("gradients", shape, "gradient", 0));
+                Ok(parts)
+            }
+            Self::OfReward(reward, inner) => {
+                let row = ndarray::aview1(reward).insert_axis(ndarray::Axis(0));
+                Quantity::Rewards(row.to_owned()).parts(graph)?;
+                inner.parts_of_another(graph)
+            }
+            Self::OfMarks(rates, inner) => {
+                let row = ndarray::aview1(rates).insert_axis(ndarray::Axis(0));
+                Quantity::Rewards(row.to_owned()).parts(graph)?;
+                inner.parts_of_another(graph)
+            }
+            Self::Given(_, inner) => inner.parts_of_another(graph),
+            _ => Ok(vec![part(self.name(), self.shape(graph)?)]),
+        }
+    }
+
+    /// The parts where the model is another one, made of the graph, which has vertices of its own and no parameters.
+    fn parts_of_another(&self, graph: &Graph) -> Result<Vec<Part>, DistributionError> {
+        match self {
+            Self::Pdf(_)
+            | Self::Cdf(_)
+            | Self::Survival(_)
+            | Self::Curve(_)
+            | Self::LogPdf(_)
+            | Self::LogSurvival(_)
+            | Self::Hazard(_)
+            | Self::Quantile(_)
+            | Self::SurvivalQuantile(_)
+            | Self::LogLikelihood(_)
+            | Self::Laplace(_)
+            | Self::LaplaceDerivatives(..)
+            | Self::Pmf(_)
+            | Self::FactorialMoments(_)
+            | Self::Pgf(_) => self.parts(graph),
+            Self::StateProbabilities(_)
+            | Self::Occupancy(_)
+            | Self::CdfByVertex(_)
+            | Self::AbsorptionProbabilities
+            | Self::ReachProbabilities(_)
+            | Self::RewardMoments(..)
+            | Self::ExpectedRewards(_)
+            | Self::Covariance(_)
+            | Self::Correlation(_)
+            | Self::JointMoment(_)
+            | Self::MomentsGiven(..)
+            | Self::JointLaplace(..)
+            | Self::Visits
+            | Self::WithGradients(_)
+            | Self::OfReward(..)
+            | Self::OfMarks(..)
+            | Self::Given(..) => Err(DistributionError::OtherModel {
+                question: self.name(),
+            }),
+        }
+    }
+
+    /// The shape of the one array that most statistics are.
+    fn shape(&self, graph: &Graph) -> Result<Vec<usize>, DistributionError> {
+        let vertices = graph.vertex_count();
         let checked = |times: &[f64]| check_times(times).map(|()| times.len());
         let rewards = |rewards: &Array2<f64>| {
             let parts = Quantity::Rewards(rewards.clone()).parts(graph);
             parts.map(|_| rewards.nrows())
         };
-        let reward = |reward: &[f64]| {
-            let row = ndarray::aview1(reward).insert_axis(ndarray::Axis(0));
-            rewards(&row.to_owned())
-        };
-        let one = |name, shape: Vec<usize>| vec![Part::new(name, shape, name, 0)];
-        let with_gradients = |name, shape: Vec<usize>| {
-            let mut wide = shape.clone();
-            wide.push(parameters);
-            let gradients = Part::new("gradients", wide, "gradient", 0);
-            vec![Part::new(name, shape, name, 0), gradients]
-        };
         Ok(match self {
-            Self::Pdf(times) => one("pdf", vec![checked(times)?]),
-            Self::Cdf(times) => one("cdf", vec![checked(times)?]),
-            Self::Survival(times) => one("survival", vec![checked(times)?]),
-            Self::LogPdf(times) => one("log_pdf", vec![checked(times)?]),
-            Self::LogSurvival(times) => one("log_survival", vec![checked(times)?]),
-            Self::Hazard(times) => one("hazard", vec![checked(times)?]),
-            Self::Quantile(list) => one("quantile", vec![list.len()]),
-            Self::SurvivalQuantile(list) => one("survival_quantile", vec![list.len()]),
-            Self::StateProbabilities(times) => {
-                one("state_probabilities", vec![checked(times)?, vertices])
+            Self::Pdf(times)
+            | Self::Cdf(times)
+            | Self::Survival(times)
+            | Self::Curve(times)
+            | Self::LogPdf(times)
+            | Self::LogSurvival(times)
+            | Self::Hazard(times) => vec![checked(times)?],
+            Self::StateProbabilities(times) | Self::Occupancy(times) | Self::CdfByVertex(times) => {
+                vec![checked(times)?, vertices]
             }
-            Self::Occupancy(times) => one("occupancy", vec![checked(times)?, vertices]),
-            Self::CdfByVertex(times) => one("cdf_by_vertex", vec![checked(times)?, vertices]),
-            Self::AbsorptionProbabilities => one("absorption_probabilities", vec![vertices]),
-            Self::ReachProbabilities(_) => one("reach_probabilities", vec![vertices]),
-            Self::PdfAndGradients(times) => with_gradients("pdf", vec![checked(times)?]),
-            Self::CdfAndGradients(times) => with_gradients("cdf", vec![checked(times)?]),
-            Self::LogLikelihood(_) => one("log_likelihood", vec![]),
-            Self::LogLikelihoodAndGradient(_) => with_gradients("log_likelihood", vec![]),
-            Self::RewardMoments(values, order) => {
-                reward(values)?;
-                one("reward_moments", vec![*order])
+            Self::Quantile(list)
+            | Self::SurvivalQuantile(list)
+            | Self::Laplace(list)
+            | Self::Pgf(list) => vec![list.len()],
+            Self::Pmf(counts) => vec![counts.len()],
+            Self::AbsorptionProbabilities | Self::ReachProbabilities(_) | Self::Visits => {
+                vec![vertices]
             }
-            Self::RewardMomentsAndGradients(values, order) => {
-                reward(values)?;
-                with_gradients("reward_moments", vec![*order])
+            Self::LogLikelihood(_) => vec![],
+            Self::RewardMoments(reward, order) => {
+                let row = ndarray::aview1(reward).insert_axis(ndarray::Axis(0));
+                rewards(&row.to_owned())?;
+                vec![*order]
             }
-            Self::Covariance(values) => {
-                let count = rewards(values)?;
-                one("covariance", vec![count, count])
-            }
-            Self::CovarianceAndGradients(values) => {
-                let count = rewards(values)?;
-                with_gradients("covariance", vec![count, count])
-            }
-            Self::Correlation(values) => {
-                let count = rewards(values)?;
-                one("correlation", vec![count, count])
-            }
-            Self::JointMoment(values) => {
+            Self::ExpectedRewards(values) => vec![rewards(values)?],
+            Self::Covariance(values) | Self::Correlation(values) => vec![rewards(values)?; 2],
+            Self::JointMoment(values) | Self::JointLaplace(values, _) => {
                 rewards(values)?;
-                one("joint_moment", vec![])
+                vec![]
             }
-            Self::JointMomentAndGradient(values) => {
-                rewards(values)?;
-                with_gradients("joint_moment", vec![])
-            }
-            Self::MomentsGiven(_, order) => one("moments_given", vec![*order]),
-            Self::Laplace(at) => one("laplace", vec![at.len()]),
-            Self::LaplaceDerivatives(at, order) => {
-                one("laplace_derivatives", vec![at.len(), *order])
-            }
-            Self::LaplaceAndGradients(at) => with_gradients("laplace", vec![at.len()]),
-            Self::JointLaplace(values, _) => {
-                rewards(values)?;
-                one("joint_laplace", vec![])
-            }
-            Self::JointLaplaceAndGradient(values, _) => {
-                rewards(values)?;
-                with_gradients("joint_laplace", vec![])
-            }
-            Self::Pmf(counts) => one("pmf", vec![counts.len()]),
-            Self::PmfAndGradients(counts) => with_gradients("pmf", vec![counts.len()]),
-            Self::FactorialMoments(order) => one("factorial_moments", vec![*order]),
-            Self::Pgf(at) => one("pgf", vec![at.len()]),
-            Self::Visits => one("visits", vec![vertices]),
-            Self::ExpectedRewards(values) => one("expected_rewards", vec![rewards(values)?]),
+            Self::MomentsGiven(_, order) | Self::FactorialMoments(order) => vec![*order],
+            Self::LaplaceDerivatives(at, order) => vec![at.len(), *order],
+            Self::WithGradients(inner)
+            | Self::OfReward(_, inner)
+            | Self::OfMarks(_, inner)
+            | Self::Given(_, inner) => inner.shape(graph)?,
         })
     }
 
-    /// What is asked, for errors.
-    fn name(&self) -> &'static str {
+    /// What is asked, which is what the numbers are called too.
+    pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Pdf(_) | Self::PdfAndGradients(_) => "pdf",
-            Self::Cdf(_) | Self::CdfAndGradients(_) => "cdf",
+            Self::Pdf(_) => "pdf",
+            Self::Cdf(_) => "cdf",
             Self::Survival(_) => "survival",
+            Self::Curve(_) => "curve",
             Self::LogPdf(_) => "log_pdf",
             Self::LogSurvival(_) => "log_survival",
             Self::Hazard(_) => "hazard",
@@ -220,20 +310,56 @@ impl Statistic {
             Self::CdfByVertex(_) => "cdf_by_vertex",
             Self::AbsorptionProbabilities => "absorption_probabilities",
             Self::ReachProbabilities(_) => "reach_probabilities",
-            Self::LogLikelihood(_) | Self::LogLikelihoodAndGradient(_) => "log_likelihood",
-            Self::RewardMoments(..) | Self::RewardMomentsAndGradients(..) => "reward_moments",
-            Self::Covariance(_) | Self::CovarianceAndGradients(_) => "covariance",
+            Self::LogLikelihood(_) => "log_likelihood",
+            Self::RewardMoments(..) => "reward_moments",
+            Self::ExpectedRewards(_) => "expected_rewards",
+            Self::Covariance(_) => "covariance",
             Self::Correlation(_) => "correlation",
-            Self::JointMoment(_) | Self::JointMomentAndGradient(_) => "joint_moment",
+            Self::JointMoment(_) => "joint_moment",
             Self::MomentsGiven(..) => "moments_given",
-            Self::Laplace(_) | Self::LaplaceAndGradients(_) => "laplace",
+            Self::Laplace(_) => "laplace",
             Self::LaplaceDerivatives(..) => "laplace_derivatives",
-            Self::JointLaplace(..) | Self::JointLaplaceAndGradient(..) => "joint_laplace",
-            Self::Pmf(_) | Self::PmfAndGradients(_) => "pmf",
+            Self::JointLaplace(..) => "joint_laplace",
+            Self::Pmf(_) => "pmf",
             Self::FactorialMoments(_) => "factorial_moments",
             Self::Pgf(_) => "pgf",
             Self::Visits => "visits",
-            Self::ExpectedRewards(_) => "expected_rewards",
+            Self::WithGradients(inner)
+            | Self::OfReward(_, inner)
+            | Self::OfMarks(_, inner)
+            | Self::Given(_, inner) => inner.name(),
+        }
+    }
+
+    /// Whether [`with_gradients`](Self::with_gradients) has an answer.
+    pub(crate) fn has_gradients(&self) -> bool {
+        !matches!(
+            self,
+            Self::Curve(_)
+                | Self::StateProbabilities(_)
+                | Self::Occupancy(_)
+                | Self::CdfByVertex(_)
+                | Self::ReachProbabilities(_)
+                | Self::Visits
+                | Self::WithGradients(_)
+                | Self::OfReward(..)
+                | Self::OfMarks(..)
+                | Self::Given(..)
+        )
+    }
+
+    /// The times whose survival, density and absorption the statistic is made of, if it is made of those.
+    pub(crate) fn times(&self) -> Option<Vec<f64>> {
+        match self {
+            Self::Pdf(times)
+            | Self::Cdf(times)
+            | Self::Survival(times)
+            | Self::Curve(times)
+            | Self::LogPdf(times)
+            | Self::LogSurvival(times)
+            | Self::Hazard(times) => Some(times.clone()),
+            Self::LogLikelihood(data) => Some(data.times()),
+            _ => None,
         }
     }
 
@@ -249,67 +375,116 @@ impl Statistic {
         }
     }
 
-    /// The same of numbers of steps.
+    fn for_continuous(&self) -> DistributionError {
+        DistributionError::Clock {
+            question: self.name(),
+            expected: "continuous",
+            found: "discrete",
+            remedy: "ask for pmf, cdf, survival, quantile, factorial_moments, reward_moments, pgf, visits or covariance",
+        }
+    }
+
+    fn for_discrete(&self) -> DistributionError {
+        DistributionError::Clock {
+            question: self.name(),
+            expected: "discrete",
+            found: "continuous",
+            remedy: "ask for pdf, moments or laplace, or for numbers of marks with `marks`",
+        }
+    }
+
+    /// The numbers of an answer about numbers of steps.
     fn numbers_of_steps(&self, steps: &DiscretePhaseType) -> Result<Vec<f64>, DistributionError> {
         let whole = |counts: Vec<u64>| counts.into_iter().map(|count| count as f64).collect();
         Ok(match self {
             Self::Cdf(times) => steps.cdf(&whole_counts(times)?)?,
-            Self::CdfAndGradients(times) => both(steps.cdf_and_gradients(&whole_counts(times)?)?),
             Self::Survival(times) => steps.survival(&whole_counts(times)?)?,
+            Self::Curve(times) => {
+                let curve = steps.curve(&whole_counts(times)?)?;
+                [curve.pmf, curve.cdf, curve.survival].concat()
+            }
             Self::Quantile(list) => whole(steps.quantile(list)?),
             Self::SurvivalQuantile(list) => whole(steps.survival_quantile(list)?),
             Self::StateProbabilities(times) => {
                 flat(steps.state_probabilities(&whole_counts(times)?)?)
             }
+            Self::Occupancy(times) => flat(steps.occupancy(&whole_counts(times)?)?),
+            Self::CdfByVertex(times) => flat(steps.cdf_by_vertex(&whole_counts(times)?)?),
             Self::AbsorptionProbabilities => steps.absorption_probabilities(),
+            Self::ReachProbabilities(targets) => steps.reach_probabilities(targets)?,
+            Self::LogLikelihood(data) => vec![steps.log_likelihood(data)?],
+            Self::RewardMoments(reward, order) => steps.reward_moments(reward, *order)?,
+            Self::ExpectedRewards(rewards) => steps.expected_rewards(rewards.view())?,
             Self::Covariance(rewards) => flat(steps.covariance(rewards.view())?),
             Self::Correlation(rewards) => flat(steps.correlation(rewards.view())?),
             Self::Pmf(counts) => steps.pmf(counts)?,
-            Self::PmfAndGradients(counts) => both(steps.pmf_and_gradients(counts)?),
             Self::FactorialMoments(order) => steps.factorial_moments(*order),
             Self::Pgf(at) => steps.pgf(at)?,
             Self::Visits => steps.visits(),
-            Self::ExpectedRewards(rewards) => steps.expected_rewards(rewards.view())?,
+            Self::WithGradients(inner) => joined(inner.slopes_of_steps(steps)?),
+            Self::OfReward(reward, inner) => inner.numbers_of_steps(&steps.reward(reward)?)?,
             Self::Pdf(_)
-            | Self::PdfAndGradients(_)
             | Self::LogPdf(_)
             | Self::LogSurvival(_)
             | Self::Hazard(_)
-            | Self::Occupancy(_)
-            | Self::CdfByVertex(_)
-            | Self::ReachProbabilities(_)
-            | Self::LogLikelihood(_)
-            | Self::LogLikelihoodAndGradient(_)
-            | Self::RewardMoments(..)
-            | Self::RewardMomentsAndGradients(..)
-            | Self::CovarianceAndGradients(_)
             | Self::JointMoment(_)
-            | Self::JointMomentAndGradient(_)
             | Self::MomentsGiven(..)
             | Self::Laplace(_)
-            | Self::LaplaceAndGradients(_)
             | Self::LaplaceDerivatives(..)
             | Self::JointLaplace(..)
-            | Self::JointLaplaceAndGradient(..) => {
-                return Err(DistributionError::Clock {
+            | Self::OfMarks(..)
+            | Self::Given(..) => return Err(self.for_continuous()),
+        })
+    }
+
+    /// Numbers and derivatives of an answer about numbers of steps.
+    fn slopes_of_steps(&self, steps: &DiscretePhaseType) -> Result<WithSlopes, DistributionError> {
+        Ok(match self {
+            Self::Cdf(times) => both(steps.cdf_and_gradients(&whole_counts(times)?)?),
+            Self::Survival(times) => {
+                let counts = whole_counts(times)?;
+                let (_, slopes) = steps.cdf_and_gradients(&counts)?;
+                both((steps.survival(&counts)?, -slopes))
+            }
+            Self::AbsorptionProbabilities => both(steps.absorption_probabilities_and_gradients()?),
+            Self::LogLikelihood(data) => one(steps.log_likelihood_and_gradient(data)?),
+            Self::RewardMoments(reward, order) => {
+                both(steps.reward_moments_and_gradients(reward, *order)?)
+            }
+            Self::ExpectedRewards(rewards) => {
+                both(steps.expected_rewards_and_gradients(rewards.view())?)
+            }
+            Self::Covariance(rewards) => {
+                let (values, slopes) = steps.covariance_and_gradients(rewards.view())?;
+                both((flat(values), slopes))
+            }
+            Self::Correlation(rewards) => {
+                let (values, slopes) = steps.correlation_and_gradients(rewards.view())?;
+                both((flat(values), slopes))
+            }
+            Self::Pmf(counts) => both(steps.pmf_and_gradients(counts)?),
+            Self::FactorialMoments(order) => both(steps.factorial_moments_and_gradients(*order)?),
+            Self::Pgf(at) => both(steps.pgf_and_gradients(at)?),
+            // Quantiles are whole: they jump.
+            Self::Quantile(_) | Self::SurvivalQuantile(_) => {
+                return Err(DistributionError::NoGradients {
                     question: self.name(),
-                    expected: "continuous",
-                    found: "discrete",
-                    remedy: "ask for pmf, cdf, survival, quantile, factorial_moments, pgf, visits or covariance",
                 });
             }
+            _ => return Err(self.for_continuous()),
         })
     }
 
     /// All numbers of an answer, one part after the other.
-    fn numbers(&self, time: &PhaseType) -> Result<Vec<f64>, DistributionError> {
-        fn joined((value, gradient): (f64, Vec<f64>)) -> Vec<f64> {
-            std::iter::once(value).chain(gradient).collect()
-        }
+    pub(crate) fn numbers(&self, time: &PhaseType) -> Result<Vec<f64>, DistributionError> {
         Ok(match self {
             Self::Pdf(times) => time.pdf(times)?,
             Self::Cdf(times) => time.cdf(times)?,
             Self::Survival(times) => time.survival(times)?,
+            Self::Curve(times) => {
+                let curve = time.curve(times)?;
+                [curve.pdf, curve.cdf, curve.survival].concat()
+            }
             Self::LogPdf(times) => time.log_pdf(times)?,
             Self::LogSurvival(times) => time.log_survival(times)?,
             Self::Hazard(times) => time.hazard(times)?,
@@ -320,47 +495,89 @@ impl Statistic {
             Self::CdfByVertex(times) => flat(time.cdf_by_vertex(times)?),
             Self::AbsorptionProbabilities => time.absorption_probabilities(),
             Self::ReachProbabilities(targets) => time.reach_probabilities(targets)?,
-            Self::PdfAndGradients(times) => both(time.pdf_and_gradients(times)?),
-            Self::CdfAndGradients(times) => both(time.cdf_and_gradients(times)?),
             Self::LogLikelihood(data) => vec![time.log_likelihood(data)?],
-            Self::LogLikelihoodAndGradient(data) => joined(time.log_likelihood_and_gradient(data)?),
             Self::RewardMoments(reward, order) => time.reward_moments(reward, *order)?,
-            Self::RewardMomentsAndGradients(reward, order) => {
-                both(time.reward_moments_and_gradients(reward, *order)?)
-            }
-            Self::Covariance(rewards) => flat(time.covariance(rewards.view())?),
-            Self::CovarianceAndGradients(rewards) => {
-                let (values, gradients) = time.covariance_and_gradients(rewards.view())?;
-                both((flat(values), gradients))
-            }
-            Self::Correlation(rewards) => flat(time.correlation(rewards.view())?),
-            Self::JointMoment(rewards) => vec![time.joint_moment(rewards.view())?],
-            Self::JointMomentAndGradient(rewards) => {
-                joined(time.joint_moment_and_gradient(rewards.view())?)
-            }
-            Self::MomentsGiven(vertex, order) => time.moments_given(*vertex, *order)?,
-            Self::Laplace(at) => time.laplace(at)?,
-            Self::LaplaceDerivatives(at, order) => flat(time.laplace_derivatives(at, *order)?),
-            Self::LaplaceAndGradients(at) => both(time.laplace_and_gradients(at)?),
-            Self::JointLaplace(rewards, at) => vec![time.joint_laplace(rewards.view(), at)?],
-            Self::JointLaplaceAndGradient(rewards, at) => {
-                joined(time.joint_laplace_and_gradient(rewards.view(), at)?)
-            }
             Self::ExpectedRewards(rewards) => {
                 let rows = rewards.outer_iter();
                 let means = rows.map(|row| Ok(time.reward_moments(&row.to_vec(), 1)?[0]));
                 means.collect::<Result<_, DistributionError>>()?
             }
-            Self::Pmf(_)
-            | Self::PmfAndGradients(_)
-            | Self::FactorialMoments(_)
-            | Self::Pgf(_)
-            | Self::Visits => {
-                return Err(DistributionError::Clock {
+            Self::Covariance(rewards) => flat(time.covariance(rewards.view())?),
+            Self::Correlation(rewards) => flat(time.correlation(rewards.view())?),
+            Self::JointMoment(rewards) => vec![time.joint_moment(rewards.view())?],
+            Self::MomentsGiven(vertex, order) => time.moments_given(*vertex, *order)?,
+            Self::Laplace(at) => time.laplace(at)?,
+            Self::LaplaceDerivatives(at, order) => flat(time.laplace_derivatives(at, *order)?),
+            Self::JointLaplace(rewards, at) => vec![time.joint_laplace(rewards.view(), at)?],
+            Self::WithGradients(inner) => joined(inner.slopes(time)?),
+            Self::OfReward(reward, inner) => inner.numbers(&time.reward(reward)?)?,
+            Self::OfMarks(rates, inner) => inner.numbers_of_steps(&time.marks(rates)?)?,
+            Self::Given(vertex, inner) => inner.numbers(&time.given(*vertex)?)?,
+            Self::Pmf(_) | Self::FactorialMoments(_) | Self::Pgf(_) | Self::Visits => {
+                return Err(self.for_discrete());
+            }
+        })
+    }
+
+    /// Numbers and derivatives of an answer.
+    fn slopes(&self, time: &PhaseType) -> Result<WithSlopes, DistributionError> {
+        Ok(match self {
+            Self::Pdf(times) => both(time.pdf_and_gradients(times)?),
+            Self::Cdf(times) => both(time.cdf_and_gradients(times)?),
+            Self::Survival(times) => both(time.survival_and_gradients(times)?),
+            Self::LogPdf(times) => both(time.log_pdf_and_gradients(times)?),
+            Self::LogSurvival(times) => both(time.log_survival_and_gradients(times)?),
+            Self::Hazard(times) => both(time.hazard_and_gradients(times)?),
+            Self::Quantile(list) => both(time.quantile_and_gradients(list)?),
+            Self::SurvivalQuantile(list) => both(time.survival_quantile_and_gradients(list)?),
+            Self::AbsorptionProbabilities => both(time.absorption_probabilities_and_gradients()?),
+            Self::LogLikelihood(data) => one(time.log_likelihood_and_gradient(data)?),
+            Self::RewardMoments(reward, order) => {
+                both(time.reward_moments_and_gradients(reward, *order)?)
+            }
+            Self::ExpectedRewards(rewards) => {
+                let rows = rewards.outer_iter();
+                let found = rows.map(|row| time.reward_moments_and_gradients(&row.to_vec(), 1));
+                let found = found.collect::<Result<Vec<_>, _>>()?;
+                let values = found.iter().map(|(means, _)| means[0]).collect();
+                let slopes = found.iter().flat_map(|(_, slopes)| slopes).copied();
+                (values, slopes.collect())
+            }
+            Self::Covariance(rewards) => {
+                let (values, slopes) = time.covariance_and_gradients(rewards.view())?;
+                both((flat(values), slopes))
+            }
+            Self::Correlation(rewards) => {
+                let (values, slopes) = time.correlation_and_gradients(rewards.view())?;
+                both((flat(values), slopes))
+            }
+            Self::JointMoment(rewards) => one(time.joint_moment_and_gradient(rewards.view())?),
+            Self::MomentsGiven(vertex, order) => {
+                both(time.moments_given_and_gradients(*vertex, *order)?)
+            }
+            Self::Laplace(at) => both(time.laplace_and_gradients(at)?),
+            Self::LaplaceDerivatives(at, order) => {
+                let (values, slopes) = time.laplace_derivatives_and_gradients(at, *order)?;
+                both((flat(values), slopes))
+            }
+            Self::JointLaplace(rewards, at) => {
+                one(time.joint_laplace_and_gradient(rewards.view(), at)?)
+            }
+            Self::Pmf(_) | Self::FactorialMoments(_) | Self::Pgf(_) => {
+                return Err(self.for_discrete());
+            }
+            Self::Curve(_)
+            | Self::StateProbabilities(_)
+            | Self::Occupancy(_)
+            | Self::CdfByVertex(_)
+            | Self::ReachProbabilities(_)
+            | Self::Visits
+            | Self::WithGradients(_)
+            | Self::OfReward(..)
+            | Self::OfMarks(..)
+            | Self::Given(..) => {
+                return Err(DistributionError::NoGradients {
                     question: self.name(),
-                    expected: "discrete",
-                    found: "continuous",
-                    remedy: "ask for pdf, moments or laplace, or for numbers of marks with `marks`",
                 });
             }
         })
@@ -372,14 +589,21 @@ fn flat<D: ndarray::Dimension>(array: ndarray::Array<f64, D>) -> Vec<f64> {
 }
 
 fn both<D: ndarray::Dimension>(
-    (mut values, gradients): (Vec<f64>, ndarray::Array<f64, D>),
-) -> Vec<f64> {
-    values.extend(gradients.iter());
-    values
+    (values, gradients): (Vec<f64>, ndarray::Array<f64, D>),
+) -> WithSlopes {
+    (values, flat(gradients))
+}
+
+fn one((value, gradient): (f64, Vec<f64>)) -> WithSlopes {
+    (vec![value], gradient)
+}
+
+fn joined((values, slopes): WithSlopes) -> Vec<f64> {
+    [values, slopes].concat()
 }
 
 /// Times as numbers of steps.
-fn whole_counts(times: &[f64]) -> Result<Vec<u64>, DistributionError> {
+pub(crate) fn whole_counts(times: &[f64]) -> Result<Vec<u64>, DistributionError> {
     let most = 2.0_f64.powi(53);
     let each = times.iter().enumerate().map(|(index, &value)| {
         if value.fract() == 0.0 && (0.0..=most).contains(&value) {
@@ -415,6 +639,18 @@ impl PhaseType {
     pub fn statistic(&self, statistic: &Statistic) -> Result<Vec<ArrayD<f64>>, DistributionError> {
         let parts = statistic.parts(self.trace().graph())?;
         Ok(arrays(&parts, &[], &[statistic.numbers(self)?]))
+    }
+}
+
+impl DiscretePhaseType {
+    /// A statistic: an array for each of its [`parts`](Statistic::parts).
+    ///
+    /// # Errors
+    ///
+    /// Those of the method that the statistic is named after.
+    pub fn statistic(&self, statistic: &Statistic) -> Result<Vec<ArrayD<f64>>, DistributionError> {
+        let parts = statistic.parts(self.trace().graph())?;
+        Ok(arrays(&parts, &[], &[statistic.numbers_of_steps(self)?]))
     }
 }
 

@@ -24,11 +24,11 @@ struct StepSlope {
     absorb: Vec<Extended>,
 }
 
-/// The coefficient of a parameter in an edge's weight.
-fn coefficient(edge: &Edge<'_>, parameter: usize) -> Extended {
-    let terms = edge.parameters.iter().zip(edge.coefficients);
-    let own = terms.filter(|(k, _)| **k as usize == parameter);
-    own.fold(Extended::ZERO, |sum, (_, &c)| sum + Extended::from_f64(c))
+/// The derivative of an edge's weight by a parameter.
+fn derivative(edge: &Edge<'_>, theta: &[f64], parameter: usize) -> Extended {
+    let slopes = edge.slopes(|k| Extended::from_f64(theta[k]));
+    let own = slopes.filter(|(k, _)| *k == parameter);
+    own.fold(Extended::ZERO, |sum, (_, slope)| sum + slope)
 }
 
 impl DiscretePhaseType {
@@ -39,7 +39,7 @@ impl DiscretePhaseType {
             IndexVec::filled(Extended::ZERO, layout.transient_count());
         for edge in graph.self_loops() {
             if let Some(t) = layout.number(edge.from) {
-                loops[t] = loops[t] + coefficient(&edge, parameter);
+                loops[t] = loops[t] + derivative(&edge, self.theta(), parameter);
             }
         }
         let mut slope = StepSlope {
@@ -52,7 +52,7 @@ impl DiscretePhaseType {
                 let edges = layout.edges(slot).iter();
                 edges.fold(Extended::ZERO, |sum, &edge| {
                     let edge = graph.edge_of(chain.vertex(state), edge as usize);
-                    sum + coefficient(&edge, parameter)
+                    sum + derivative(&edge, self.theta(), parameter)
                 })
             };
             let row = layout
@@ -79,7 +79,7 @@ impl DiscretePhaseType {
     }
 
     /// By number of steps and parameter, the derivatives of the probability of so many and of at most as many.
-    fn slopes(&self, counts: &[u64]) -> Result<[Array2<f64>; 2], DistributionError> {
+    pub(crate) fn slopes(&self, counts: &[u64]) -> Result<[Array2<f64>; 2], DistributionError> {
         let parameters = self.trace().param_length();
         let shape = (counts.len(), parameters);
         let [mut pmf, mut cdf] = [(); 2].map(|()| Array2::zeros(shape));

@@ -12,74 +12,14 @@
 
 use std::sync::Arc;
 
-use crate::phase::csr::Csr;
 use crate::phase::distribution::chain::Chain;
+use crate::phase::distribution::jump::Jump;
 use crate::phase::distribution::poisson::{Weights, ln_weight, weight};
 use crate::phase::distribution::tolerance::UNIT;
 use crate::phase::numeric::extended::power_of_two;
 
-/// Below this, the probability of a state given survival counts as zero: it would only make subnormal numbers.
-const NOTHING: f64 = 1e-290;
-
-/// One step of the uniformized chain.
-pub(crate) struct Jump {
-    /// L.
-    pub rate: f64,
-    /// Inflow by state: from which state, with which probability.
-    inflow: Csr<usize, (u32, f64)>,
-    /// By state, the probability to leave it.
-    pub leave: Vec<f64>,
-    /// By state, the probability to be absorbed.
-    pub absorb: Vec<f64>,
-}
-
-impl Jump {
-    /// The chain in steps at this rate, at least as large as the largest rate out of a state.
-    pub(crate) fn new(chain: &Chain, rate: f64) -> Self {
-        let flows = (0..chain.len()).flat_map(|from| {
-            let flows = chain.inner(from).iter();
-            flows.map(move |flow| (flow.to as usize, (from as u32, flow.rate / rate)))
-        });
-        Self {
-            rate,
-            inflow: Csr::from_pairs(chain.len(), flows),
-            leave: chain.outflow().iter().map(|out| out / rate).collect(),
-            absorb: chain.exits().iter().map(|exit| exit / rate).collect(),
-        }
-    }
-
-    /// v P, and its sum.
-    pub(crate) fn forward(&self, v: &[f64], next: &mut [f64]) -> f64 {
-        let mut sum = 0.0;
-        for (to, next) in next.iter_mut().enumerate() {
-            // The difference is not 1 - leave, whose rounding would be the same in each step.
-            let mut value = v[to] - v[to] * self.leave[to];
-            for &(from, probability) in self.inflow.row(to) {
-                value += v[from as usize] * probability;
-            }
-            let value = if value < NOTHING { 0.0 } else { value };
-            *next = value;
-            sum += value;
-        }
-        sum
-    }
-}
-
-impl Jump {
-    /// v P for a row of any signs.
-    pub(crate) fn forward_signed(&self, v: &[f64], next: &mut [f64]) {
-        for (to, next) in next.iter_mut().enumerate() {
-            let mut value = v[to] - v[to] * self.leave[to];
-            for &(from, probability) in self.inflow.row(to) {
-                value += v[from as usize] * probability;
-            }
-            *next = value;
-        }
-    }
-}
-
 /// A mass that decreases by its hazard, with twice the digits.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Mass {
     high: f64,
     low: f64,
@@ -149,13 +89,9 @@ impl Window {
     }
 }
 
-/// The jump chain, and what was found of it so far.
-pub(crate) struct Steps<'a> {
-    chain: &'a Chain,
-    pub jump: Arc<Jump>,
-    /// The distribution after `mass.len() - 1` steps given survival.
-    pub state: Vec<f64>,
-    next: Vec<f64>,
+/// What is kept of each step: masses, and what becomes of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
     last: Mass,
     /// By number of steps: the mass that survives, in units of its section.
     pub mass: Vec<f64>,
@@ -168,47 +104,25 @@ pub(crate) struct Steps<'a> {
     pub sections: Vec<usize>,
 }
 
-/// A mass that is less than this share of all at the mode of the steps is found by logarithms.
-const FAR: f64 = 1e-100;
-
-/// By how much steps are more frequent than the fastest jumps: so some of every state's mass stays, and no mass, whose derivative
-/// may not be zero, ever is.
-const MORE: f64 = 17.0 / 16.0;
-
-/// A mass below this begins a new section, whose unit it is; so masses never underflow.
-pub(crate) const UNIT_OF_SECTIONS: f64 = power_of_two(-600);
-
-impl<'a> Steps<'a> {
-    pub(crate) fn new(chain: &'a Chain) -> Self {
-        let start = chain.start();
-        let total: f64 = start.iter().sum();
-        let scale = if total > 0.0 { 1.0 / total } else { 0.0 };
-        let mut steps = Self {
-            jump: Arc::new(Jump::new(chain, chain.fastest() * MORE)),
-            chain,
-            state: start.iter().map(|p| p * scale).collect(),
-            next: vec![0.0; start.len()],
+impl Record {
+    /// Before the first step, with a mass and its hazard.
+    pub(crate) fn new(mass: f64, hazard: f64) -> Self {
+        Self {
             last: Mass {
-                high: total,
+                high: mass,
                 low: 0.0,
             },
-            mass: Vec::new(),
-            flow: Vec::new(),
-            absorbed: Vec::new(),
+            mass: vec![mass],
+            flow: vec![mass * hazard],
+            absorbed: vec![0.0],
             rest: 0.0,
             sections: Vec::new(),
-        };
-        steps.record(0.0);
-        steps
+        }
     }
 
-    /// The chain from the last step on, without those before it.
-    pub(crate) fn resumed(&self) -> Self {
+    /// The last step, without those before it.
+    fn resumed(&self) -> Self {
         Self {
-            chain: self.chain,
-            jump: Arc::clone(&self.jump),
-            state: self.state.clone(),
-            next: vec![0.0; self.state.len()],
             last: self.last,
             mass: self.mass.last().copied().into_iter().collect(),
             flow: self.flow.last().copied().into_iter().collect(),
@@ -218,34 +132,17 @@ impl<'a> Steps<'a> {
         }
     }
 
-    fn hazard(&self) -> f64 {
-        let states = self.state.iter().zip(&self.jump.absorb);
-        states.map(|(p, absorb)| p * absorb).sum()
-    }
-
-    fn record(&mut self, absorbed: f64) {
-        let mass = self.last.high;
-        self.mass.push(mass);
-        self.flow.push(mass * self.hazard());
-        self.absorbed.push(absorbed);
-    }
-
-    /// Takes one more step.
-    pub(crate) fn step(&mut self) {
+    /// Takes note of a step after which the probabilities given survival have this sum, and returns what scales them to 1.
+    pub(crate) fn advance(&mut self, sum: f64) -> f64 {
         let place = self.mass.len() - 1;
         let (mass, flow) = (self.mass[place], self.flow[place]);
-        let sum = self.jump.forward(&self.state, &mut self.next);
         let hazard = if mass > 0.0 { flow / mass } else { 0.0 };
         self.last = self.last.step(hazard, sum);
-        let scale = if sum > 0.0 { 1.0 / sum } else { 0.0 };
         if sum == 0.0 {
             self.last = Mass {
                 high: 0.0,
                 low: 0.0,
             };
-        }
-        for (state, next) in self.state.iter_mut().zip(&self.next) {
-            *state = next * scale;
         }
         if self.last.high < UNIT_OF_SECTIONS && self.last.high > 0.0 {
             self.last.high /= UNIT_OF_SECTIONS;
@@ -263,86 +160,239 @@ impl<'a> Steps<'a> {
         };
         let carried = after + self.rest;
         self.rest -= carried - after;
-        self.record(carried);
+        self.mass.push(self.last.high);
+        self.absorbed.push(carried);
+        if sum > 0.0 { 1.0 / sum } else { 0.0 }
     }
 
-    /// Makes sure that so many steps are known.
-    pub(crate) fn reach(&mut self, count: usize) {
-        while self.mass.len() <= count {
-            self.step();
-        }
+    /// The hazard of the step that was taken last.
+    pub(crate) fn close(&mut self, hazard: f64) {
+        self.flow.push(self.last.high * hazard);
     }
 
     /// The section of a step, from 0.
     pub(crate) fn section(&self, step: usize) -> usize {
         self.sections.partition_point(|&first| first <= step)
     }
+}
 
-    /// The weights of a time for masses and flows: what they leave out is negligible relative to each of the sums.
-    pub(crate) fn window(&mut self, time: f64) -> Window {
-        /// What is left out of a sum, relative to it.
-        const NEGLIGIBLE: f64 = 1e-18;
-        let mean = self.jump.rate * time;
+/// On which side of the mode a weight is.
+#[derive(Clone, Copy)]
+enum Side {
+    Left,
+    Right,
+}
+
+/// Sums of masses, of flows and of what was absorbed before, each times the weights of a time.
+#[derive(Clone, Copy)]
+struct Sums {
+    survival: f64,
+    flow: f64,
+    absorbed: f64,
+}
+
+/// What is left out of a sum, relative to it.
+const NEGLIGIBLE: f64 = 1e-18;
+
+/// Weights between two questions whether there are enough.
+const BLOCK: usize = 16;
+
+/// The jump chain, and what was found of it so far.
+pub(crate) struct Steps<'a> {
+    chain: &'a Chain,
+    pub jump: Arc<Jump>,
+    /// The distribution given survival after the steps that the record has.
+    pub state: Vec<f64>,
+    next: Vec<f64>,
+    pub record: Record,
+}
+
+/// A mass that is less than this share of all at the mode of the steps is found by logarithms.
+const FAR: f64 = 1e-100;
+
+/// By how much steps are more frequent than the fastest jumps: so some of every state's mass stays, and no mass, whose derivative
+/// may not be zero, ever is.
+const MORE: f64 = 17.0 / 16.0;
+
+/// A mass below this begins a new section, whose unit it is; so masses never underflow.
+pub(crate) const UNIT_OF_SECTIONS: f64 = power_of_two(-600);
+
+/// The rate of the steps that a chain is looked at in.
+pub(crate) fn rate_of(chain: &Chain) -> f64 {
+    chain.fastest() * MORE
+}
+
+/// The mass of a chain at time 0, and its distribution given survival.
+pub(crate) fn beginning(chain: &Chain) -> (f64, impl Iterator<Item = f64>) {
+    let start = chain.start();
+    let total: f64 = start.iter().sum();
+    let scale = if total > 0.0 { 1.0 / total } else { 0.0 };
+    (total, start.iter().map(move |p| p * scale))
+}
+
+impl<'a> Steps<'a> {
+    pub(crate) fn new(chain: &'a Chain) -> Self {
+        let jump = Jump::new(chain, rate_of(chain));
+        let (total, state) = beginning(chain);
+        let state: Vec<f64> = state.collect();
+        Self {
+            record: Record::new(total, jump.hazard(&state)),
+            next: vec![0.0; state.len()],
+            jump: Arc::new(jump),
+            chain,
+            state,
+        }
+    }
+
+    /// The chain after steps that were taken elsewhere.
+    pub(crate) fn taken(chain: &'a Chain, state: Vec<f64>, record: Record) -> Self {
+        Self {
+            jump: Arc::new(Jump::new(chain, rate_of(chain))),
+            next: vec![0.0; state.len()],
+            chain,
+            state,
+            record,
+        }
+    }
+
+    /// The chain from the last step on, without those before it.
+    pub(crate) fn resumed(&self) -> Self {
+        Self {
+            chain: self.chain,
+            jump: Arc::clone(&self.jump),
+            state: self.state.clone(),
+            next: vec![0.0; self.state.len()],
+            record: self.record.resumed(),
+        }
+    }
+
+    /// Takes one more step.
+    pub(crate) fn step(&mut self) {
+        let sum = self.jump.forward(&self.state, &mut self.next);
+        let scale = self.record.advance(sum);
+        for (state, next) in self.state.iter_mut().zip(&self.next) {
+            *state = next * scale;
+        }
+        self.record.close(self.jump.hazard(&self.state));
+    }
+
+    /// Makes sure that so many steps are known.
+    pub(crate) fn reach(&mut self, count: usize) {
+        while self.record.mass.len() <= count {
+            self.step();
+        }
+    }
+
+    /// Goes through the weights of a time for masses and flows, from the mode to the right and then to the left, and adds up what they
+    /// multiply; what they leave out is negligible relative to each of the sums. Nothing where masses are far below that at time 0.
+    ///
+    /// Whether the rest is negligible is asked once for so many weights: it takes more divisions than they do.
+    fn sums(&mut self, mean: f64, mut keep: impl FnMut(Side, f64)) -> Option<Sums> {
         let mode = mean.floor() as usize;
         self.reach(mode);
-        let total = self.mass[0];
-        if self.section(mode) > 0 || self.mass[mode] < FAR * total {
-            let last = mode + (14.0 * mean.sqrt()) as usize + 20;
-            self.reach(last);
-            return self.far_window(mean, last);
+        let total = self.record.mass[0];
+        if self.record.section(mode) > 0 || self.record.mass[mode] < FAR * total {
+            return None;
         }
         let at_mode = weight(mode, mean);
-        let (mut survival, mut flow) = (at_mode * self.mass[mode], at_mode * self.flow[mode]);
-        let mut absorbed = at_mode * self.absorbed[mode];
-        let mut right = Vec::new();
-        let mut counted = 0;
-        let mut value = at_mode;
-        for count in mode + 1.. {
-            value *= mean / count as f64;
+        let record = &self.record;
+        let mut sums = Sums {
+            survival: at_mode * record.mass[mode],
+            flow: at_mode * record.flow[mode],
+            absorbed: at_mode * record.absorbed[mode],
+        };
+        let (mut value, mut count) = (at_mode, mode);
+        loop {
+            let end = count + BLOCK;
+            self.reach(end);
+            let record = &self.record;
+            // Later sections have masses that do not count beside the first.
+            let first_section = record.sections.first().copied().unwrap_or(usize::MAX);
+            let counted = (first_section - 1).clamp(count, end);
+            let block = count + 1..end + 1;
+            let masses = record.mass[block.clone()].iter();
+            let flows = masses.zip(&record.flow[block.clone()]);
+            let all = flows.zip(&record.absorbed[block.clone()]).zip(block);
+            for (((mass, flow), absorbed), step) in all {
+                value *= mean / step as f64;
+                keep(Side::Right, value);
+                if step <= counted {
+                    sums.survival += value * mass;
+                    sums.flow += value * flow;
+                }
+                sums.absorbed += value * absorbed;
+            }
+            count = end;
             if value == 0.0 {
                 break;
             }
-            self.reach(count);
-            right.push(value);
-            let mass = match self.section(count) {
-                0 => self.mass[count],
-                _ => 0.0,
-            };
-            if mass > 0.0 {
-                counted = right.len();
-                survival += value * mass;
-                flow += value * self.flow[count];
-            }
-            absorbed += value * self.absorbed[count];
             // What is further right is less than a geometric series; a flow is at most the mass.
+            let mass = if end <= counted {
+                record.mass[end]
+            } else {
+                0.0
+            };
             let next = (count + 1) as f64;
             let rest = value * mean / (next - mean);
             let small = NEGLIGIBLE / rest.max(f64::MIN_POSITIVE);
+            let Sums {
+                survival,
+                flow,
+                absorbed,
+            } = sums;
             if mass <= small * survival && mass <= small * flow && total <= small * absorbed {
                 break;
             }
         }
-        let mut left = Vec::new();
-        let mut value = at_mode;
-        for count in (0..mode).rev() {
-            value *= (count + 1) as f64 / mean;
-            if value == 0.0 {
+        let record = &self.record;
+        let (mut value, mut count) = (at_mode, mode);
+        while count > 0 {
+            let begin = count.saturating_sub(BLOCK);
+            let block = begin..count;
+            let masses = record.mass[block.clone()].iter();
+            let flows = masses.zip(&record.flow[block.clone()]);
+            let all = flows.zip(&record.absorbed[block.clone()]).zip(block);
+            for (((mass, flow), absorbed), step) in all.rev() {
+                value *= (step + 1) as f64 / mean;
+                keep(Side::Left, value);
+                sums.survival += value * mass;
+                sums.flow += value * flow;
+                sums.absorbed += value * absorbed;
+            }
+            count = begin;
+            if value == 0.0 || count == 0 {
                 break;
             }
-            left.push(value);
-            survival += value * self.mass[count];
-            flow += value * self.flow[count];
             let rest = value * count as f64 / (mean - count as f64);
             let small = NEGLIGIBLE / rest.max(f64::MIN_POSITIVE);
-            if total <= small * survival && total <= small * flow {
+            if total <= small * sums.survival && total <= small * sums.flow {
                 break;
             }
         }
+        Some(sums)
+    }
+
+    /// The weights of a time.
+    pub(crate) fn window(&mut self, time: f64) -> Window {
+        let mean = self.jump.rate * time;
+        let (mut left, mut right) = (Vec::new(), Vec::new());
+        let sums = self.sums(mean, |side, value| match side {
+            Side::Left => left.push(value),
+            Side::Right => right.push(value),
+        });
+        if sums.is_none() {
+            let last = last_step(mean);
+            self.reach(last);
+            return self.far_window(mean, last);
+        }
+        let mode = mean.floor() as usize;
         let first = mode - left.len();
+        let first_section = self.record.sections.first().copied().unwrap_or(usize::MAX);
+        let counted = right.len().min(first_section - 1 - mode);
         let counted = left.len() + 1 + counted;
         let mut weights = left;
         weights.reverse();
-        weights.push(at_mode);
+        weights.push(weight(mode, mean));
         weights.extend(right);
         Window {
             first,
@@ -355,8 +405,8 @@ impl<'a> Steps<'a> {
     /// The same where masses are below every `f64`: the steps that count are far from the mode, and are found by logarithms.
     fn far_window(&self, mean: f64, last: usize) -> Window {
         let size = |step: usize| {
-            let unit = self.section(step) as f64 * UNIT_OF_SECTIONS.ln();
-            ln_weight(step, mean) + self.mass[step].ln() + unit
+            let unit = self.record.section(step) as f64 * UNIT_OF_SECTIONS.ln();
+            ln_weight(step, mean) + self.record.mass[step].ln() + unit
         };
         let sizes: Vec<f64> = (0..=last).map(size).collect();
         let largest = sizes.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -364,7 +414,7 @@ impl<'a> Steps<'a> {
         let first = sizes.iter().position(counts).unwrap_or(0);
         let end = sizes.iter().rposition(counts).map_or(0, |last| last + 1);
         let weights = (first..end).map(|step| {
-            let unit = self.section(step) as f64 * UNIT_OF_SECTIONS.ln();
+            let unit = self.record.section(step) as f64 * UNIT_OF_SECTIONS.ln();
             (ln_weight(step, mean) + unit - largest).exp()
         });
         Window {
@@ -379,16 +429,16 @@ impl<'a> Steps<'a> {
     pub(crate) fn in_window(&self, window: &Window, time: f64) -> Values {
         let mean = self.jump.rate * time;
         let is_far = window.log_scale != 0.0;
-        let survival = window.sum(&self.mass);
+        let survival = window.sum(&self.record.mass);
         let absorbed = match is_far {
             // Next to nothing is left here, so the difference keeps its digits.
-            true => self.mass[0] - survival * window.log_scale.exp(),
-            false => window.sum_absorbed(&self.absorbed),
+            true => self.record.mass[0] - survival * window.log_scale.exp(),
+            false => window.sum_absorbed(&self.record.absorbed),
         };
         Values {
             log_scale: window.log_scale,
             survival,
-            density: window.sum(&self.flow) * self.jump.rate,
+            density: window.sum(&self.record.flow) * self.jump.rate,
             absorbed,
             is_lost: false,
             relative: rounding(mean)
@@ -404,8 +454,20 @@ impl<'a> Steps<'a> {
 
     /// Survival, density and absorption at a time.
     pub(crate) fn at(&mut self, time: f64) -> Values {
-        let window = self.window(time);
-        self.in_window(&window, time)
+        let mean = self.jump.rate * time;
+        match self.sums(mean, |_, _| ()) {
+            Some(sums) => Values {
+                survival: sums.survival,
+                density: sums.flow * self.jump.rate,
+                absorbed: sums.absorbed,
+                relative: rounding(mean),
+                ..Values::default()
+            },
+            None => {
+                let window = self.window(time);
+                self.in_window(&window, time)
+            }
+        }
     }
 
     /// For ascending times, where the chain is, and how long it has been in each state until then; a row per time.
@@ -420,8 +482,8 @@ impl<'a> Steps<'a> {
         let mut sum = vec![0.0; states];
         for count in 0..=last {
             // A later section has masses that do not count beside the first.
-            let mass = if walk.sections.is_empty() {
-                walk.mass[count]
+            let mass = if walk.record.sections.is_empty() {
+                walk.record.mass[count]
             } else {
                 0.0
             };
@@ -452,6 +514,12 @@ impl<'a> Steps<'a> {
         }
         (places, stays)
     }
+}
+
+/// The last step that counts, but for chains from which next to nothing is absorbed; for how it goes on where masses are below
+/// every `f64`.
+pub(crate) fn last_step(mean: f64) -> usize {
+    mean.floor() as usize + (14.0 * mean.sqrt()) as usize + 20 + BLOCK
 }
 
 /// A bound on the relative error of uniformization after so many steps.

@@ -43,16 +43,20 @@ impl Tangents {
                 absorbed: vec![0.0],
             })
             .collect();
-        for step in 0..steps.mass.len() {
+        for step in 0..steps.record.mass.len() {
             for (place, p) in place.iter_mut().zip(&walk.state) {
-                *place = p * walk.mass[step];
+                *place = p * walk.record.mass[step];
             }
-            let is_last_of_section = steps.sections.contains(&(step + 1));
+            let is_last_of_section = steps.record.sections.contains(&(step + 1));
             for ((slope, row), line) in slopes.iter().zip(&mut rows).zip(&mut lines) {
                 let flow = slope.absorption(&place, row, &steps.jump.absorb);
                 line.mass.push(row.iter().sum());
                 line.flow.push(flow);
-                let counts = if steps.section(step) == 0 { flow } else { 0.0 };
+                let counts = if steps.record.section(step) == 0 {
+                    flow
+                } else {
+                    0.0
+                };
                 line.absorbed.push(line.absorbed[step] + counts);
                 steps.jump.forward_signed(row, &mut next);
                 slope.add(&place, &mut next);
@@ -63,7 +67,7 @@ impl Tangents {
                     }
                 }
             }
-            if step + 1 < steps.mass.len() {
+            if step + 1 < steps.record.mass.len() {
                 walk.step();
             }
         }
@@ -91,5 +95,6 @@ impl Tangents {
 
 /// Whether less is absorbed than not.
 pub(crate) fn is_early(window: &Window, steps: &Steps<'_>) -> bool {
-    window.log_scale == 0.0 && window.sum_absorbed(&steps.absorbed) < window.sum(&steps.mass)
+    window.log_scale == 0.0
+        && window.sum_absorbed(&steps.record.absorbed) < window.sum(&steps.record.mass)
 }

@@ -12,7 +12,7 @@ use crate::phase::distribution::chain::Chain;
 use crate::phase::distribution::contour::Contour;
 use crate::phase::distribution::error::DistributionError;
 use crate::phase::distribution::ladder::Ladder;
-use crate::phase::distribution::steps::{Steps, Values, rounding};
+use crate::phase::distribution::steps::{Steps, Values, last_step, rate_of, rounding};
 use crate::phase::distribution::tangents::{Tangent, Tangents};
 use crate::phase::distribution::tolerance::{Bounded, Tolerance};
 use crate::phase::trace::EliminationTrace;
@@ -83,6 +83,21 @@ impl<'a> Timeline<'a> {
             density,
         });
         self
+    }
+
+    /// The same with steps that were taken before.
+    pub(crate) fn with_steps(mut self, steps: Steps<'a>) -> Self {
+        self.steps = Some(steps);
+        self
+    }
+
+    /// How many steps ascending times take, if they are for steps.
+    pub(crate) fn steps_to(&self, times: &[f64]) -> Option<usize> {
+        if self.chain.len() == 0 || self.shortcut(times).is_some() {
+            return None;
+        }
+        let latest = times[..self.near(times)].last()?;
+        Some(last_step(rate_of(self.chain) * latest))
     }
 
     /// The cost of steps in multiplications.

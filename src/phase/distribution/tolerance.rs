@@ -43,6 +43,11 @@ impl Tolerance {
     /// # Errors
     ///
     /// [`DistributionError::Tolerance`] if both are below 1e-14, or one is negative, infinite or not a number.
+    ///
+    /// ```
+    /// use elimap::phase::Tolerance;
+    /// assert!(Tolerance::new(1e-9, 1e-6).is_ok());
+    /// ```
     pub fn new(absolute: f64, relative: f64) -> Result<Self, DistributionError> {
         let valid = |value: f64| value.is_finite() && value >= 0.0;
         if valid(absolute) && valid(relative) && absolute.max(relative) >= Self::LEAST {
@@ -57,6 +62,11 @@ impl Tolerance {
     /// # Errors
     ///
     /// As for [`new`](Self::new).
+    ///
+    /// ```
+    /// use elimap::phase::Tolerance;
+    /// assert!(Tolerance::absolute(-1.0).is_err());
+    /// ```
     pub fn absolute(absolute: f64) -> Result<Self, DistributionError> {
         Self::new(absolute, 0.0)
     }
@@ -66,6 +76,11 @@ impl Tolerance {
     /// # Errors
     ///
     /// As for [`new`](Self::new).
+    ///
+    /// ```
+    /// use elimap::phase::Tolerance;
+    /// assert!(Tolerance::relative(1e-6).is_ok());
+    /// ```
     pub fn relative(relative: f64) -> Result<Self, DistributionError> {
         Self::new(0.0, relative)
     }

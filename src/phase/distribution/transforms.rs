@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ndarray::{Array2, ArrayView2, aview1};
+use ndarray::{Array2, Array3, ArrayView2, aview1};
 
 use crate::phase::distribution::PhaseType;
 use crate::phase::distribution::error::DistributionError;
@@ -84,6 +84,48 @@ impl PhaseType {
             }
         }
         Ok(out)
+    }
+
+    /// The derivatives of the Laplace transform and their gradients with respect to theta: `[u, order]` and
+    /// `[u, order, parameters]`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`laplace`](Self::laplace).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    ///
+    /// // -theta / (theta + u)^2
+    /// let time = EliminationTrace::record(&models::erlang(1)?).at(&[3.0])?;
+    /// let (value, gradient) = time.laplace_derivatives_and_gradients(&[1.0], 1)?;
+    /// assert_eq!((value[[0, 0]], gradient[[0, 0, 0]]), (-0.1875, 0.03125));
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn laplace_derivatives_and_gradients(
+        &self,
+        at: &[f64],
+        order: usize,
+    ) -> Result<(Array2<f64>, Array3<f64>), DistributionError> {
+        let values = self.laplace_derivatives(at, order)?;
+        let all = vec![true; self.trace().graph().vertex_count()];
+        let ones = [self.ones()];
+        let mut gradients = Array3::zeros((at.len(), order, self.trace().param_length()));
+        for (place, &u) in at.iter().enumerate() {
+            let killing = self.constant_reward(u);
+            for k in 1..=order {
+                let base = Base::Absorption(&all);
+                let (_, gradient) =
+                    self.joint_gradient(Some(&killing), &ones, &[k], base, last_seed);
+                let sign = if k % 2 == 1 { -1.0 } else { 1.0 };
+                for (parameter, value) in gradient.into_iter().enumerate() {
+                    gradients[[place, k - 1, parameter]] = sign * value;
+                }
+            }
+        }
+        Ok((values, gradients))
     }
 
     /// The Laplace transform at each u and its gradient with respect to theta: `[u]` and `[u, parameters]`.

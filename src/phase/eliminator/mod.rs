@@ -132,12 +132,30 @@ pub struct Eliminator {
 
 impl Eliminator {
     /// An eliminator with an empty cache of its own, strategy [`Strategy::Auto`] and a worker per processor.
+    ///
+    /// ```
+    /// use elimap::phase::{Eliminator, models};
+    /// let trace = Eliminator::new().trace(&models::erlang(4)?)?;
+    /// assert_eq!(trace.at(&[2.0])?.expectation(), 2.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Uses and fills a cache.
+    ///
+    /// ```
+    /// use elimap::phase::{Eliminator, TraceCache, models};
+    /// let cache = TraceCache::builder().min_size(1).in_memory();
+    /// let eliminator = Eliminator::new().cache(&cache);
+    /// let graph = models::islands(4)?;
+    /// eliminator.trace(&graph)?;
+    /// eliminator.trace(&graph)?;
+    /// assert!(cache.stats().memory.hits > 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn cache(mut self, cache: &TraceCache) -> Self {
         self.cache = cache.clone();
@@ -152,6 +170,13 @@ impl Eliminator {
     }
 
     /// How many threads eliminate; 1 stays on the calling thread, and so does work for which the system grants no threads.
+    ///
+    /// ```
+    /// use elimap::phase::{Eliminator, models};
+    /// let trace = Eliminator::new().workers(1).trace(&models::erlang(4)?)?;
+    /// assert_eq!(trace.at(&[2.0])?.expectation(), 2.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers);
@@ -163,6 +188,13 @@ impl Eliminator {
     /// # Errors
     ///
     /// As for [`Eliminator::run`].
+    ///
+    /// ```
+    /// use elimap::phase::{Eliminator, models};
+    /// let trace = Eliminator::new().trace(&models::kingman(3)?)?;
+    /// assert!((trace.at(&[1.0])?.expectation() - 4.0 / 3.0).abs() < 1e-12);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn trace(&self, graph: &Graph) -> Result<EliminationTrace, EliminatorError> {
         self.run(graph).map(|done| done.trace)
     }

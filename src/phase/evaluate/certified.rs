@@ -69,6 +69,9 @@ struct Sums<S> {
     infinite: Vec<f64>,
 }
 
+/// Rates, and the theta that they belong to.
+type Residues<S> = (IndexVec<Slot, S>, Vec<S>);
+
 /// The value of an entry, if it is known.
 type Settled = Option<f64>;
 
@@ -111,8 +114,8 @@ pub(crate) fn zeros(trace: &EliminationTrace, recipe: &Recipe) -> Vec<bool> {
     let first: Vec<First> = theta.iter().map(|&value| Residue::new(value)).collect();
     let second: Vec<Second> = theta.iter().map(|&value| Residue::new(value)).collect();
     problem.both_zero(
-        rates::rates_at(layout, graph, &first),
-        rates::rates_at(layout, graph, &second),
+        (rates::rates_at(layout, graph, &first), first),
+        (rates::rates_at(layout, graph, &second), second),
     )
 }
 
@@ -152,7 +155,7 @@ impl Problem<'_> {
 
     /// Settles the entries that a number of bits suffices for.
     fn settle<const L: usize>(&self, entries: &mut [Settled]) {
-        let sums = self.sums(self.rates::<Big<L>>());
+        let sums = self.sums(self.rates::<Big<L>>(), &self.wide_theta());
         let loss = self.loss();
         for (at, entry) in entries.iter_mut().enumerate() {
             if entry.is_some() {
@@ -202,7 +205,14 @@ impl Problem<'_> {
 
     /// Which entries are zero at this theta.
     fn zeros(&self) -> Vec<bool> {
-        self.both_zero(self.rates(), self.rates())
+        self.both_zero(
+            (self.rates(), self.wide_theta()),
+            (self.rates(), self.wide_theta()),
+        )
+    }
+
+    fn wide_theta<S: Scalar>(&self) -> Vec<S> {
+        self.theta.iter().map(|&value| S::from_f64(value)).collect()
     }
 
     fn rates<S: Scalar>(&self) -> IndexVec<Slot, S> {
@@ -210,9 +220,10 @@ impl Problem<'_> {
         rates::wide_rates(layout, self.trace.graph(), self.theta)
     }
 
-    /// Which entries are zero modulo both primes.
-    fn both_zero(&self, first: IndexVec<Slot, First>, second: IndexVec<Slot, Second>) -> Vec<bool> {
-        let (first, second) = (self.sums(first).values, self.sums(second).values);
+    /// Which entries are zero modulo both primes, from rates and theta.
+    fn both_zero(&self, first: Residues<First>, second: Residues<Second>) -> Vec<bool> {
+        let first = self.sums(first.0, &first.1).values;
+        let second = self.sums(second.0, &second.1).values;
         let both = first.into_iter().zip(second);
         both.map(|(first, second)| first.is_zero() && second.is_zero())
             .collect()
@@ -259,7 +270,7 @@ impl Problem<'_> {
     }
 
     /// The gradients by the formula above. Output k is `-k! * sum over i + j = k + 1 of y_i' (dA) x_j / j!` for moments.
-    fn sums<S: Number>(&self, rates: IndexVec<Slot, S>) -> Sums<S> {
+    fn sums<S: Number>(&self, rates: IndexVec<Slot, S>, theta: &[S]) -> Sums<S> {
         let (layout, graph) = (self.trace.symbolic().layout(), self.trace.graph());
         let parameters = graph.param_length();
         let factor = Factor::new(self.trace.symbolic(), rates, self.nonabsorbing);
@@ -288,12 +299,12 @@ impl Problem<'_> {
                 let opens = marks.is_some_and(|(marks, target)| marks[target]);
                 for output in 0..outputs {
                     if opens {
-                        for (&parameter, coefficient) in
-                            edge.parameters.iter().zip(edge.coefficients)
-                        {
-                            if !y[pairs[output][0].0][t].is_zero() {
-                                sums.infinite[output * parameters + parameter as usize] =
-                                    f64::INFINITY * coefficient.signum();
+                        // At random residues nobody asks for a sign.
+                        let value = |k: usize| self.theta.get(k).copied().unwrap_or(1.0);
+                        for (parameter, slope) in edge.slopes(value) {
+                            if slope != 0.0 && !y[pairs[output][0].0][t].is_zero() {
+                                sums.infinite[output * parameters + parameter] =
+                                    f64::INFINITY * slope.signum();
                             }
                         }
                         continue;
@@ -305,12 +316,15 @@ impl Problem<'_> {
                         change = change + y[i][t] * (there + -x[t]);
                         size = size + y[i][t] * (there + x[t]);
                     }
-                    for (&parameter, &coefficient) in edge.parameters.iter().zip(edge.coefficients)
-                    {
-                        let at = output * parameters + parameter as usize;
-                        sums.values[at] = sums.values[at] + S::from_f64(coefficient) * change;
-                        sums.magnitudes[at] =
-                            sums.magnitudes[at] + S::from_f64(coefficient.abs()) * size;
+                    let absolute = |k: usize| match self.theta.get(k) {
+                        Some(value) => S::from_f64(value.abs()),
+                        None => theta[k],
+                    };
+                    let sizes = edge.sizes(absolute);
+                    for ((parameter, slope), (_, most)) in edge.slopes(|k| theta[k]).zip(sizes) {
+                        let at = output * parameters + parameter;
+                        sums.values[at] = sums.values[at] + slope * change;
+                        sums.magnitudes[at] = sums.magnitudes[at] + most * size;
                     }
                 }
             }

@@ -9,5 +9,5 @@ pub(crate) mod callbacks;
 pub(crate) mod certified;
 pub(crate) mod group;
 pub(crate) mod point;
-mod pullback;
+pub(crate) mod pullback;
 pub(crate) mod quantity;

@@ -179,14 +179,14 @@ fn starts(
     Ok(out)
 }
 
-fn rule(
+pub(crate) fn rule(
     name: &str,
     host: impl Fn(&[Array]) -> Result<Vec<Array>, BoxError> + Send + Sync + 'static,
 ) -> Callback {
     Callback::new(&format!("{name}_vjp"), [], host).vmap_method(VmapMethod::ExpandDims)
 }
 
-fn operands(args: &[Array]) -> Result<(ArrayD<f64>, ArrayD<f64>), BoxError> {
+pub(crate) fn operands(args: &[Array]) -> Result<(ArrayD<f64>, ArrayD<f64>), BoxError> {
     let [theta, cotangent] = args else {
         return Err(NumericError::ThetaArguments { found: args.len() }.into());
     };
@@ -197,13 +197,13 @@ fn operands(args: &[Array]) -> Result<(ArrayD<f64>, ArrayD<f64>), BoxError> {
 }
 
 /// The leading axes that both have, the last one being their own.
-fn lead(a: &ArrayD<f64>, b: &ArrayD<f64>) -> Vec<usize> {
+pub(crate) fn lead(a: &ArrayD<f64>, b: &ArrayD<f64>) -> Vec<usize> {
     let axes = a.shape().iter().zip(b.shape()).take(a.ndim() - 1);
     axes.map(|(&m, &n)| if m == 1 { n } else { m }).collect()
 }
 
 /// An array at these leading axes.
-fn spread(x: &ArrayD<f64>, lead: &[usize]) -> Result<ArrayD<f64>, BoxError> {
+pub(crate) fn spread(x: &ArrayD<f64>, lead: &[usize]) -> Result<ArrayD<f64>, BoxError> {
     let own = &x.shape()[lead.len()..];
     let shape: Vec<usize> = lead.iter().chain(own).copied().collect();
     let spread = x.broadcast(IxDyn(&shape));

@@ -314,12 +314,8 @@ impl Graph {
         for vertex in self.vertices().skip(1) {
             builder.add_vertex(self.state(vertex));
         }
-        let mut terms = Vec::new();
         for edge in self.edges().chain(self.self_loops()) {
-            terms.clear();
-            let coefficients = edge.coefficients.iter().map(|&value| rate(value));
-            terms.extend(edge.parameters.iter().copied().zip(coefficients));
-            builder.add_rate(edge.from, edge.to, rate(edge.constant), &terms);
+            builder.push_rate(edge.from, edge.to, &Rate::of(&edge, 0, 1.0).map(&rate));
         }
         for &(vertex, probability) in self.start() {
             builder.start(vertex, start(probability));

@@ -1,23 +1,21 @@
 //! Building a graph: everything that [`Graph`] guarantees is checked here, once.
 
-use std::ops::Range;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::phase::csr::Csr;
 use crate::phase::graph::error::GraphError;
+use crate::phase::graph::explore::Rate;
 use crate::phase::graph::reach;
 use crate::phase::graph::{Clock, Graph, Inner, SelfLoops, VertexId};
 
+/// Marks the numbers of products among those of parameters while the length of theta may not be known.
+const PRODUCT: u32 = 1 << 31;
+/// More parameters than this are not multiplied in one rate.
+const MOST_FACTORS: usize = 16;
+
 /// By how much the start probabilities may exceed 1 in sum, for decimal fractions that do not add up exactly.
 const START_TOLERANCE: f64 = 1e-9;
-
-#[derive(Debug)]
-struct RawEdge {
-    from: VertexId,
-    to: VertexId,
-    constant: f64,
-    coefficients: Range<u32>,
-}
 
 /// Collects vertices, edges and the start distribution of a [`Graph`].
 ///
@@ -31,9 +29,17 @@ pub struct GraphBuilder {
     slot_names: Vec<String>,
     states: Vec<i64>,
     vertices: usize,
-    edges: Vec<RawEdge>,
-    parameters: Vec<u32>,
+    /// By edge: where it starts, where it ends, and the constant part of its rate.
+    sources: Vec<VertexId>,
+    targets: Vec<VertexId>,
+    constants: Vec<f64>,
+    /// By edge: parameters, or [`PRODUCT`] and a number of `products`.
+    parameters: Csr<usize, u32>,
+    /// Side by side with them.
     coefficients: Vec<f64>,
+    /// Products of parameters, each once.
+    products: Csr<usize, u32>,
+    known: HashMap<Box<[u32]>, u32>,
     start: Vec<(VertexId, f64)>,
     first_error: Option<GraphError>,
 }
@@ -48,9 +54,13 @@ impl GraphBuilder {
             slot_names: Vec::new(),
             states: vec![0; state_length],
             vertices: 1,
-            edges: Vec::new(),
-            parameters: Vec::new(),
+            sources: Vec::new(),
+            targets: Vec::new(),
+            constants: Vec::new(),
+            parameters: Csr::default(),
             coefficients: Vec::new(),
+            products: Csr::default(),
+            known: HashMap::new(),
             start: Vec::new(),
             first_error: None,
         }
@@ -144,7 +154,6 @@ impl GraphBuilder {
             });
             return self;
         }
-        let first = self.coefficients.len() as u32;
         for (parameter, &value) in coefficients.iter().enumerate() {
             if !value.is_finite() {
                 self.fail(GraphError::InvalidCoefficient {
@@ -159,7 +168,7 @@ impl GraphBuilder {
                 self.coefficients.push(value);
             }
         }
-        self.push_edge(from, to, 0.0, first)
+        self.push_edge(from, to, 0.0)
     }
 
     /// Adds an edge whose rate does not depend on theta.
@@ -172,36 +181,86 @@ impl GraphBuilder {
             });
         }
         // Adding 0 turns a negative zero into zero.
-        self.push_edge(from, to, rate + 0.0, self.coefficients.len() as u32)
+        self.push_edge(from, to, rate + 0.0)
     }
 
-    /// Adds an edge by its nonzero coefficients, for parameters in ascending order.
-    pub(super) fn add_rate(
-        &mut self,
-        from: VertexId,
-        to: VertexId,
-        constant: f64,
-        terms: &[(u32, f64)],
-    ) {
-        if terms.is_empty() {
-            self.add_constant_edge(from, to, constant);
+    /// Adds an edge with a rate of any form: a number, a number for each parameter, or a multiple of one or of a product.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph, Rate};
+    ///
+    /// // An infection at the rate of contacts times the chance of each.
+    /// let mut builder = Graph::builder(1, 2);
+    /// let (well, ill) = (builder.add_vertex(&[0]), builder.add_vertex(&[1]));
+    /// builder.parameters(["contacts", "chance"]).start(well, 1.0);
+    /// builder.add_rate(well, ill, Rate::product([0, 1], 1.0));
+    /// let time = EliminationTrace::record(&builder.build()?).at(&[8.0, 0.25])?;
+    /// assert_eq!((time.expectation(), time.gradient()?), (0.5, vec![-0.0625, -2.0]));
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn add_rate(&mut self, from: VertexId, to: VertexId, rate: impl Into<Rate>) -> &mut Self {
+        let rate = rate.into();
+        let found = rate.length();
+        if !rate.fits(self.param_length) {
+            let expected = self.param_length;
+            self.fail(GraphError::CoefficientCount {
+                from,
+                to,
+                expected,
+                found,
+            });
+            return self;
+        }
+        self.push_rate(from, to, &rate);
+        self
+    }
+
+    /// Adds an edge whose parameters are checked when theta's length is known.
+    pub(super) fn push_rate(&mut self, from: VertexId, to: VertexId, rate: &Rate) {
+        if rate.terms.is_empty() && rate.products.is_empty() {
+            self.add_constant_edge(from, to, rate.constant);
             return;
         }
-        let first = self.coefficients.len() as u32;
-        for &(parameter, value) in terms {
-            if !value.is_finite() {
-                let parameter = parameter as usize;
-                self.fail(GraphError::InvalidCoefficient {
-                    from,
-                    to,
-                    parameter,
-                    value,
-                });
-            }
-            self.parameters.push(parameter);
-            self.coefficients.push(value);
+        for &(parameter, value) in &rate.terms {
+            self.push_term(from, to, parameter, value);
         }
-        self.push_edge(from, to, constant, first);
+        for (factors, value) in &rate.products {
+            let number = self.number_of(factors);
+            self.push_term(from, to, number, *value);
+        }
+        self.push_edge(from, to, rate.constant);
+    }
+
+    fn push_term(&mut self, from: VertexId, to: VertexId, parameter: u32, value: f64) {
+        if !value.is_finite() {
+            let parameter = parameter as usize;
+            self.fail(GraphError::InvalidCoefficient {
+                from,
+                to,
+                parameter,
+                value,
+            });
+        }
+        self.parameters.push(parameter);
+        self.coefficients.push(value);
+    }
+
+    /// The number of a product of parameters, which are ascending.
+    pub(super) fn number_of(&mut self, factors: &[u32]) -> u32 {
+        if factors.len() > MOST_FACTORS {
+            self.fail(GraphError::TooLarge {
+                what: "parameters in a product",
+                count: factors.len(),
+                limit: MOST_FACTORS,
+            });
+        }
+        if let Some(&number) = self.known.get(factors) {
+            return number;
+        }
+        let number = PRODUCT | self.products.rows() as u32;
+        self.products.push_row(factors.iter().copied());
+        self.known.insert(factors.into(), number);
+        number
     }
 
     /// Sets what was not known when building began: before the first vertex, after all edges.
@@ -210,14 +269,17 @@ impl GraphBuilder {
         (self.state_length, self.param_length) = (state_length, param_length);
     }
 
-    fn push_edge(&mut self, from: VertexId, to: VertexId, constant: f64, first: u32) -> &mut Self {
-        self.edges.push(RawEdge {
-            from,
-            to,
-            constant,
-            coefficients: first..self.coefficients.len() as u32,
-        });
+    /// Adds an edge with the terms that were pushed since the last one.
+    fn push_edge(&mut self, from: VertexId, to: VertexId, constant: f64) -> &mut Self {
+        self.sources.push(from);
+        self.targets.push(to);
+        self.constants.push(constant);
+        self.parameters.end_row();
         self
+    }
+
+    fn edge_count(&self) -> usize {
+        self.targets.len()
     }
 
     /// Starts in `vertex` with this probability; what is missing to 1 in all is absorbed at time zero.
@@ -238,9 +300,16 @@ impl GraphBuilder {
         }
         // The highest index is kept free as a mark for "none".
         let limit = u32::MAX as usize - 1;
+        if self.products.rows() > 0 && self.param_length >= PRODUCT as usize {
+            return Err(GraphError::TooLarge {
+                what: "parameters",
+                count: self.param_length,
+                limit: PRODUCT as usize - 1,
+            });
+        }
         let sizes = [
             ("vertices", self.vertices),
-            ("edges", self.edges.len()),
+            ("edges", self.edge_count()),
             ("coefficients", self.coefficients.len()),
         ];
         for (what, count) in sizes {
@@ -257,7 +326,7 @@ impl GraphBuilder {
     }
 
     fn check_edges(&self) -> Result<(), GraphError> {
-        for &RawEdge { from, to, .. } in &self.edges {
+        for (&from, &to) in self.sources.iter().zip(&self.targets) {
             if from.index() >= self.vertices || to.index() >= self.vertices {
                 return Err(GraphError::EdgeOutOfRange {
                     from,
@@ -323,48 +392,54 @@ impl GraphBuilder {
         Ok(())
     }
 
+    /// Products are numbered after the parameters.
+    fn number_products(&mut self) {
+        if self.products.rows() == 0 {
+            return;
+        }
+        let first = self.param_length as u32;
+        for number in self.parameters.values_mut() {
+            if *number & PRODUCT != 0 {
+                *number = first + (*number & !PRODUCT);
+            }
+        }
+    }
+
     fn self_loops(&self) -> SelfLoops {
-        let mut edges: Vec<&RawEdge> = self.edges.iter().filter(|e| e.from == e.to).collect();
-        edges.sort_by_key(|edge| edge.from);
+        let is_own = |&edge: &usize| self.sources[edge] == self.targets[edge];
+        let mut edges: Vec<usize> = match self.clock {
+            Clock::Continuous => Vec::new(),
+            _ => (0..self.edge_count()).filter(is_own).collect(),
+        };
+        edges.sort_by_key(|&edge| self.sources[edge]);
         let mut loops = SelfLoops::default();
         for edge in edges {
-            let range = edge.coefficients.start as usize..edge.coefficients.end as usize;
-            loops.vertices.push(edge.from);
-            loops.constants.push(edge.constant);
-            let parameters = self.parameters[range.clone()].iter().copied();
+            loops.vertices.push(self.sources[edge]);
+            loops.constants.push(self.constants[edge]);
+            let parameters = self.parameters.row(edge).iter().copied();
             loops.parameters.push_row(parameters);
             loops
                 .coefficients
-                .extend_from_slice(&self.coefficients[range]);
+                .extend_from_slice(&self.coefficients[self.parameters.range(edge)]);
         }
         loops
     }
 
     /// Sorts the edges into rows, in the order of each vertex.
-    fn into_rows(self) -> Graph {
-        let pairs = self.edges.iter().enumerate();
-        let pairs = pairs.filter(|(_, edge)| edge.from != edge.to);
+    fn into_rows(mut self) -> Graph {
+        self.number_products();
         let loops = self.self_loops();
-        let order: Csr<usize, usize> = Csr::from_pairs(
-            self.vertices,
-            pairs.map(|(position, edge)| (edge.from.index(), position)),
-        );
-        let count = order.len();
-        let mut edges = Csr::with_capacity(self.vertices, count);
-        let mut constants = Vec::with_capacity(count);
-        let mut parameters = Csr::with_capacity(count, self.parameters.len());
-        let mut coefficients = Vec::with_capacity(self.coefficients.len());
-        for row in order.iter() {
-            for &position in row {
-                let edge = &self.edges[position];
-                let range = edge.coefficients.start as usize..edge.coefficients.end as usize;
-                edges.push(edge.to);
-                constants.push(edge.constant);
-                parameters.push_row(self.parameters[range.clone()].iter().copied());
-                coefficients.extend_from_slice(&self.coefficients[range]);
+        let rows = match loops.vertices.is_empty() && self.sources.is_sorted() {
+            // An exploration finds them so.
+            true => self.sorted_rows(),
+            false => {
+                let pairs = (0..self.edge_count())
+                    .filter(|&edge| self.sources[edge] != self.targets[edge])
+                    .map(|edge| (self.sources[edge].index(), edge));
+                let order: Csr<usize, usize> = Csr::from_pairs(self.vertices, pairs);
+                self.rows_by(&order)
             }
-            edges.end_row();
-        }
+        };
         Graph(Arc::new(Inner {
             clock: self.clock,
             parameter_names: self.parameter_names,
@@ -372,23 +447,77 @@ impl GraphBuilder {
             loops,
             state_length: self.state_length,
             param_length: self.param_length,
+            products: self.products,
             vertices: self.vertices,
             states: self.states,
-            edges,
-            constants,
-            parameters,
-            coefficients,
+            edges: rows.edges,
+            constants: rows.constants,
+            parameters: rows.parameters,
+            coefficients: rows.coefficients,
             start: self.start,
         }))
     }
+
+    /// The rows of edges that are in their order already.
+    fn sorted_rows(&mut self) -> EdgeRows {
+        let mut counts = vec![0_usize; self.vertices];
+        for from in &self.sources {
+            counts[from.index()] += 1;
+        }
+        self.sources = Vec::new();
+        EdgeRows {
+            // The lengths add up by construction.
+            edges: Csr::from_lengths(counts, std::mem::take(&mut self.targets)).unwrap_or_default(),
+            constants: std::mem::take(&mut self.constants),
+            parameters: std::mem::take(&mut self.parameters),
+            coefficients: std::mem::take(&mut self.coefficients),
+        }
+    }
+
+    fn rows_by(&self, order: &Csr<usize, usize>) -> EdgeRows {
+        let count = order.len();
+        let mut rows = EdgeRows {
+            edges: Csr::with_capacity(self.vertices, count),
+            constants: Vec::with_capacity(count),
+            parameters: Csr::with_capacity(count, self.parameters.len()),
+            coefficients: Vec::with_capacity(self.coefficients.len()),
+        };
+        for row in order.iter() {
+            for &edge in row {
+                rows.edges.push(self.targets[edge]);
+                rows.constants.push(self.constants[edge]);
+                let parameters = self.parameters.row(edge).iter().copied();
+                rows.parameters.push_row(parameters);
+                rows.coefficients
+                    .extend_from_slice(&self.coefficients[self.parameters.range(edge)]);
+            }
+            rows.edges.end_row();
+        }
+        rows
+    }
+}
+
+/// Edges by vertex, with what their rates are made of.
+struct EdgeRows {
+    edges: Csr<usize, VertexId>,
+    constants: Vec<f64>,
+    parameters: Csr<usize, u32>,
+    coefficients: Vec<f64>,
 }
 
 impl Graph {
     fn check_absorption(&self) -> Result<(), GraphError> {
-        let edges: Vec<(u32, u32)> = self
-            .edges()
-            .filter(|edge| !edge.is_zero())
-            .map(|edge| (edge.from.as_u32(), edge.to.as_u32()))
+        let inner = &*self.0;
+        let is_zero =
+            |edge: usize| inner.constants[edge] == 0.0 && inner.parameters.range(edge).is_empty();
+        let edges: Vec<(u32, u32)> = inner
+            .edges
+            .iter()
+            .enumerate()
+            .flat_map(|(from, row)| row.iter().map(move |to| (from as u32, to.as_u32())))
+            .enumerate()
+            .filter(|&(edge, _)| !is_zero(edge))
+            .map(|(_, ends)| ends)
             .collect();
         let absorbing = |vertex: u32| self.is_absorbing(VertexId::from_u32(vertex));
         let trapped = reach::trapped(self.0.vertices, absorbing, &edges);

@@ -228,6 +228,46 @@ pub enum GraphError {
         found: usize,
     },
 
+    /// Rewards, or rates of marks, that are none.
+    #[error("{what}: {problem}")]
+    Reward {
+        /// What they are.
+        what: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+
+    /// A vertex without reward whose rates are in proportions that depend on theta.
+    #[error(
+        "the rates out of {vertex}, which has no reward, are not multiples of one parameter, so what passes it depends on theta; give it a reward, or ask `PhaseType::reward` at a theta"
+    )]
+    NoProportion {
+        /// The vertex.
+        vertex: VertexId,
+    },
+
+    /// A question about times of a discrete graph.
+    #[error(
+        "{what} is for continuous graphs, but this one is {found}; ask `DiscretePhaseType::reward` for rewards of steps"
+    )]
+    NotContinuous {
+        /// What was asked.
+        what: &'static str,
+        /// The kind of graph.
+        found: &'static str,
+    },
+
+    /// A row of `products` is not a product of parameters.
+    #[error("`products` has {found} in row {row}; a product is a list of two or more numbers of parameters, from 0 to {}", parameters.saturating_sub(1))]
+    Product {
+        /// The row.
+        row: usize,
+        /// What is there.
+        found: String,
+        /// The graph's parameter count.
+        parameters: usize,
+    },
+
     /// An edge ends or starts at a vertex that was never added.
     #[error("edge {from} -> {to} names a vertex that does not exist, the graph has vertices 0 to {}; add the vertex first", vertices.saturating_sub(1), from = from.index(), to = to.index())]
     EdgeOutOfRange {

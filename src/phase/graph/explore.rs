@@ -86,14 +86,19 @@ tuple_states!(A B C D);
 /// The rate of a transition: a number, or numbers for each entry of theta.
 ///
 /// Made from an `f64` (the rate itself), or from one coefficient per parameter: `[f64; P]`, `&[f64]`, `Vec<f64>`; most rates are
-/// a multiple of one parameter, which is [`Rate::parameter`].
+/// a multiple of one parameter, which is [`Rate::parameter`], or of a product of some, [`Rate::product`]. The rates of several
+/// transitions between the same two states add up.
 #[derive(Clone, Debug)]
 pub struct Rate {
-    constant: f64,
+    pub(super) constant: f64,
     /// Parameters and coefficients.
-    terms: SmallVec<[(u32, f64); 2]>,
+    pub(super) terms: SmallVec<[(u32, f64); 2]>,
+    /// Products of parameters and coefficients; hardly ever any.
+    pub(super) products: Products,
     parameters: Parameters,
 }
+
+type Products = Vec<(Box<[u32]>, f64)>;
 
 /// What a rate knows of theta's length.
 #[derive(Clone, Copy, Debug)]
@@ -114,23 +119,101 @@ impl Rate {
         Self {
             constant: 0.0,
             terms,
+            products: Products::new(),
             parameters: Parameters::AtLeast(index.saturating_add(1)),
+        }
+    }
+
+    /// `coefficient` times the product of `theta[k]` for these k, which may repeat.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph, Rate};
+    ///
+    /// // Each of n ill people infects each of the others at the rate contact * chance, and recovers at the rate recovery.
+    /// let epidemic = Graph::explore([([1_u8, 2], 1.0)], |&[ill, well]: &[u8; 2], out| {
+    ///     if ill > 0 {
+    ///         out.edge([ill - 1, well], Rate::parameter(2, ill.into()));
+    ///         if well > 0 {
+    ///             out.edge([ill + 1, well - 1], Rate::product([0, 1], f64::from(ill) * f64::from(well)));
+    ///         }
+    ///     }
+    /// });
+    /// let graph = epidemic.parameters(["contact", "chance", "recovery"]).build()?;
+    /// let trace = EliminationTrace::record(&graph);
+    /// assert_eq!(trace.at(&[4.0, 0.25, 1.0])?.expectation(), trace.at(&[1.0, 1.0, 1.0])?.expectation());
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    #[must_use]
+    pub fn product(parameters: impl IntoIterator<Item = usize>, coefficient: f64) -> Self {
+        let as_number = |index: usize| u32::try_from(index).unwrap_or(u32::MAX);
+        let mut factors: Vec<u32> = parameters.into_iter().map(as_number).collect();
+        factors.sort_unstable();
+        match factors[..] {
+            [] => coefficient.into(),
+            [only] => Self::parameter(only as usize, coefficient),
+            [.., last] => Self {
+                constant: 0.0,
+                terms: SmallVec::new(),
+                products: match coefficient == 0.0 {
+                    true => Products::new(),
+                    false => vec![(factors.into(), coefficient)],
+                },
+                parameters: Parameters::AtLeast((last as usize).saturating_add(1)),
+            },
         }
     }
 
     /// The rate of an edge, times a factor, in a theta that the edge's own begins at an offset of.
     pub(super) fn of(edge: &Edge<'_>, offset: usize, factor: f64) -> Self {
-        let terms = edge.parameters.iter().zip(edge.coefficients);
-        let terms = terms.map(|(&parameter, &value)| (parameter + offset as u32, value * factor));
-        Self {
-            constant: edge.constant * factor,
-            terms: terms.filter(|&(_, value)| value != 0.0).collect(),
-            parameters: Parameters::AtLeast(0),
+        let mut rate = Self::from(edge.constant * factor);
+        for (coefficient, factors) in edge.terms() {
+            let value = coefficient * factor;
+            let shifted = factors.iter().map(|parameter| parameter + offset as u32);
+            match factors {
+                _ if value == 0.0 => {}
+                &[parameter] => rate.terms.push((parameter + offset as u32, value)),
+                _ => rate.products.push((shifted.collect(), value)),
+            }
         }
+        rate
     }
 
     fn is_zero(&self) -> bool {
-        self.constant == 0.0 && self.terms.is_empty()
+        self.constant == 0.0 && self.terms.is_empty() && self.products.is_empty()
+    }
+
+    /// The same with other coefficients.
+    pub(super) fn map(mut self, change: impl Fn(f64) -> f64) -> Self {
+        self.constant = change(self.constant);
+        let terms = self.terms.iter_mut().map(|(_, value)| value);
+        let products = self.products.iter_mut().map(|(_, value)| value);
+        terms
+            .chain(products)
+            .for_each(|value| *value = change(*value));
+        self
+    }
+
+    /// A rate by its coefficients of parameters and of products.
+    pub(super) fn of_terms(
+        coefficients: &[f64],
+        products: impl Iterator<Item = (Box<[u32]>, f64)>,
+    ) -> Self {
+        let mut rate = Self::from(coefficients);
+        rate.products
+            .extend(products.filter(|&(_, value)| value != 0.0));
+        rate
+    }
+
+    /// The length that theta has, or has at least.
+    pub(super) fn length(&self) -> usize {
+        match self.parameters {
+            Parameters::Exactly(length) | Parameters::AtLeast(length) => length,
+        }
+    }
+
+    /// Whether the rate is one of a theta of this length.
+    pub(super) fn fits(&self, length: usize) -> bool {
+        agree(Some(Parameters::Exactly(length)), self.parameters).is_some()
     }
 }
 
@@ -139,6 +222,7 @@ impl From<f64> for Rate {
         Self {
             constant: rate,
             terms: SmallVec::new(),
+            products: Products::new(),
             parameters: Parameters::AtLeast(0),
         }
     }
@@ -152,6 +236,7 @@ impl From<&[f64]> for Rate {
             terms: terms
                 .filter(|&(_, coefficient)| coefficient != 0.0)
                 .collect(),
+            products: Products::new(),
             parameters: Parameters::Exactly(coefficients.len()),
         }
     }
@@ -395,7 +480,7 @@ where
                     return Err(disagreement(from, to, length, rate.parameters));
                 };
                 length = Some(agreed);
-                builder.add_rate(from, to, rate.constant, &rate.terms);
+                builder.push_rate(from, to, &rate);
             }
             if found.states.len() > self.max_states {
                 let limit = self.max_states;

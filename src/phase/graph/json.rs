@@ -11,6 +11,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::phase::graph::error::GraphError;
+use crate::phase::graph::explore::Rate;
 use crate::phase::graph::rows::{Rows, Scanner};
 use crate::phase::graph::{Clock, Edge, Graph, GraphBuilder, VertexId};
 
@@ -23,6 +24,7 @@ struct RawGraph {
     constant_edges: Option<Rows>,
     start_edges: Option<Rows>,
     param_edges: Option<Rows>,
+    products: Option<Rows>,
     start_param_edges: Option<Vec<IgnoredAny>>,
     param_length: Option<f64>,
     state_length: Option<f64>,
@@ -222,7 +224,8 @@ impl RawGraph {
                 builder.add_constant_edge(from, to, numbers[2]);
             }
         }
-        add_param_edges(&mut builder, &param_edges, param_length, &ends)?;
+        let products = products(&self.products.unwrap_or_default(), param_length)?;
+        add_param_edges(&mut builder, &param_edges, param_length, &products, &ends)?;
         for (row, numbers) in start_edges.iter() {
             row_length("start_edges", row, numbers.len(), 2, "[to, probability]")?;
             builder.start(ends.vertex("start_edges", row, 0, numbers[0])?, numbers[1]);
@@ -324,10 +327,30 @@ fn add_states(
     Ok(builder)
 }
 
+/// Products of parameters, each ascending.
+fn products(rows: &Rows, param_length: usize) -> Result<Vec<Box<[u32]>>, GraphError> {
+    let each = rows.iter().map(|(row, numbers)| {
+        let is_number =
+            |&value: &f64| value.fract() == 0.0 && (0.0..param_length as f64).contains(&value);
+        if numbers.len() < 2 || !numbers.iter().all(is_number) {
+            return Err(GraphError::Product {
+                row,
+                found: format!("{numbers:?}"),
+                parameters: param_length,
+            });
+        }
+        let mut factors: Vec<u32> = numbers.iter().map(|&value| value as u32).collect();
+        factors.sort_unstable();
+        Ok(factors.into())
+    });
+    each.collect()
+}
+
 fn add_param_edges(
     builder: &mut GraphBuilder,
     rows: &Rows,
     param_length: usize,
+    products: &[Box<[u32]>],
     ends: &Endpoints,
 ) -> Result<(), GraphError> {
     const LAYOUT: &str =
@@ -335,13 +358,27 @@ fn add_param_edges(
     if rows.len() == 0 {
         return Ok(());
     }
-    let least = param_length.saturating_add(2);
+    // Numbered as the file has them.
+    for factors in products {
+        builder.number_of(factors);
+    }
+    let plain = param_length.saturating_add(2);
+    let least = plain.saturating_add(products.len());
     let expected = rows.row(0).len().max(least);
     for (row, numbers) in rows.iter() {
         row_length("param_edges", row, numbers.len(), expected, LAYOUT)?;
         let from = ends.vertex("param_edges", row, 0, numbers[0])?;
         let to = ends.vertex("param_edges", row, 1, numbers[1])?;
-        builder.add_edge(from, to, &numbers[2..least]);
+        if products.is_empty() {
+            builder.add_edge(from, to, &numbers[2..plain]);
+            continue;
+        }
+        let factors = products.iter().cloned();
+        let rate = Rate::of_terms(
+            &numbers[2..plain],
+            factors.zip(numbers[plain..least].iter().copied()),
+        );
+        builder.push_rate(from, to, &rate);
     }
     Ok(())
 }
@@ -414,6 +451,7 @@ impl Serialize for Graph {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
         let param_length = self.param_length();
+        let numbers = param_length + self.products().len();
         let all = || self.edges().chain(self.self_loops());
         let edges = Sequence(|| {
             all()
@@ -424,7 +462,7 @@ impl Serialize for Graph {
             all()
                 .filter(|edge| self.is_parameterized(edge))
                 .map(|edge| {
-                    let mut coefficients = vec![0.0; param_length];
+                    let mut coefficients = vec![0.0; numbers];
                     for (&parameter, &coefficient) in edge.parameters.iter().zip(edge.coefficients)
                     {
                         coefficients[parameter as usize] = coefficient;
@@ -457,6 +495,9 @@ impl Serialize for Graph {
         object.serialize_field("state_length", &self.state_length())?;
         object.serialize_field("n_vertices", &self.vertex_count())?;
         object.serialize_field("weight_mode", "linear")?;
+        if self.products().len() > 0 {
+            object.serialize_field("products", &Sequence(|| self.products()))?;
+        }
         match self.clock() {
             Clock::Continuous => {}
             Clock::Steps => object.serialize_field("discrete", &true)?,
@@ -536,6 +577,7 @@ impl Graph {
     /// | `constant_edges` | rows `[from, to, rate]`, may be absent | the same, as 0.32 writes auxiliary vertices |
     /// | `start_edges` | rows `[to, probability]`, at least one | the start distribution; what is missing to 1 is mass at time zero |
     /// | `param_edges` | rows `[from, to, c_0, c_1, ...]` | edges with rate c . theta |
+    /// | `products` | rows of numbers of parameters, may be absent | products, each with a further coefficient in every row of `param_edges` |
     /// | `start_param_edges` | empty, may be absent | refused otherwise |
     /// | `param_length`, `state_length`, `n_vertices` | integers | sizes, checked against the rows |
     /// | `vertex_indices` | 0, 1, 2, ..., may be absent | checked |
@@ -576,6 +618,13 @@ impl Graph {
     /// Writes the graph in phasic's serialized form; [`Graph::from_json`] gives the same graph back.
     ///
     /// Edges come out grouped by the vertex they leave, in whichever of `edges` and `param_edges` they belong.
+    ///
+    /// ```
+    /// use elimap::phase::{Graph, models};
+    /// let graph = models::erlang(4)?;
+    /// assert_eq!(Graph::from_json(&graph.to_json())?, graph);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn to_json(&self) -> String {
         // Every number in a graph is finite and every key a string, so there is nothing serialization could refuse.

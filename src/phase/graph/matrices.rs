@@ -238,10 +238,7 @@ impl Graph {
 }
 
 fn value_at(edge: &Edge<'_>, theta: &[f64]) -> Result<f64, GraphError> {
-    let terms = edge.parameters.iter().zip(edge.coefficients);
-    let value = terms.fold(edge.constant, |sum, (&parameter, &coefficient)| {
-        sum + coefficient * theta[parameter as usize]
-    });
+    let value = edge.rate(theta);
     if value.is_finite() && value >= 0.0 {
         return Ok(value);
     }

@@ -17,6 +17,7 @@ pub(crate) mod matrices;
 pub mod models;
 mod moments;
 pub(crate) mod reach;
+mod rewards;
 mod rows;
 mod vertex;
 
@@ -27,9 +28,13 @@ pub use builder::GraphBuilder;
 pub use clock::Clock;
 pub use vertex::VertexId;
 
-use crate::phase::csr::Csr;
+use smallvec::SmallVec;
 
-/// One edge of a [`Graph`], borrowed: its rate at theta is `constant + sum of c_k theta_k`.
+use crate::phase::csr::Csr;
+use crate::phase::numeric::extended::Scalar;
+
+/// One edge of a [`Graph`], borrowed: its rate at theta is `constant + sum of c_k theta_k`, where products of parameters may
+/// stand in the place of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Edge<'g> {
@@ -39,18 +44,111 @@ pub struct Edge<'g> {
     pub to: VertexId,
     /// The part of the rate that does not depend on theta; 0 on a parameterized edge.
     pub constant: f64,
-    /// Which parameters have a coefficient, ascending.
+    /// Which parameters have a coefficient, ascending; numbers from theta's length on are products, which
+    /// [`terms`](Self::terms) spells out.
     pub parameters: &'g [u32],
     /// The coefficients, none of them zero, one per entry of `parameters`.
     pub coefficients: &'g [f64],
+    /// The products of the graph, and the number of the first: the length of theta.
+    products: (&'g Csr<usize, u32>, usize),
 }
 
-impl Edge<'_> {
+impl<'g> Edge<'g> {
     /// Whether the rate is zero for every theta.
     #[must_use]
     pub fn is_zero(&self) -> bool {
         self.constant == 0.0 && self.coefficients.is_empty()
     }
+
+    /// The terms of the rate: coefficients, and the parameters that each is multiplied with, mostly one.
+    ///
+    /// ```
+    /// use elimap::phase::{Graph, Rate};
+    ///
+    /// let mut builder = Graph::builder(0, 2);
+    /// let (a, b) = (builder.add_vertex(&[]), builder.add_vertex(&[]));
+    /// builder.add_rate(a, b, Rate::product([0, 1], 3.0)).start(a, 1.0);
+    /// let graph = builder.build()?;
+    /// let edge = graph.edges().next().expect("an edge");
+    /// assert_eq!(edge.terms().collect::<Vec<_>>(), [(3.0, &[0, 1][..])]);
+    /// assert_eq!(edge.rate(&[2.0, 0.5]), 3.0);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn terms(&self) -> impl ExactSizeIterator<Item = (f64, &'g [u32])> + use<'g> {
+        let (products, first) = self.products;
+        let terms = self.coefficients.iter().zip(self.parameters);
+        terms.map(move |(&coefficient, number)| {
+            let factors = match (*number as usize).checked_sub(first) {
+                None => std::slice::from_ref(number),
+                Some(product) => products.row(product),
+            };
+            (coefficient, factors)
+        })
+    }
+
+    /// The rate at a theta; not a number if theta is too short.
+    #[must_use]
+    pub fn rate(&self, theta: &[f64]) -> f64 {
+        self.rate_at(|parameter| theta.get(parameter).copied().unwrap_or(f64::NAN))
+    }
+
+    /// The rate in numbers of any kind: the constant, then the terms in their order.
+    pub(crate) fn rate_at<S: Scalar>(&self, theta: impl Fn(usize) -> S) -> S {
+        let mut rate = S::from_f64(self.constant);
+        for (coefficient, factors) in self.terms() {
+            rate = rate + S::from_f64(coefficient) * product(factors, &theta);
+        }
+        rate
+    }
+
+    /// The derivatives of the rate: parameters, each with the coefficient of a term times what else is multiplied in it.
+    pub(crate) fn slopes<S: Scalar, F: Fn(usize) -> S>(
+        &self,
+        theta: F,
+    ) -> impl Iterator<Item = (usize, S)> + use<'g, S, F> {
+        self.slopes_with(theta, |coefficient| coefficient)
+    }
+
+    /// The same with the sizes of the coefficients, for bounds.
+    pub(crate) fn sizes<S: Scalar, F: Fn(usize) -> S>(
+        &self,
+        theta: F,
+    ) -> impl Iterator<Item = (usize, S)> + use<'g, S, F> {
+        self.slopes_with(theta, f64::abs)
+    }
+
+    fn slopes_with<S: Scalar, F: Fn(usize) -> S>(
+        &self,
+        theta: F,
+        of: fn(f64) -> f64,
+    ) -> impl Iterator<Item = (usize, S)> + use<'g, S, F> {
+        self.terms().flat_map(move |(coefficient, factors)| {
+            let coefficient = S::from_f64(of(coefficient));
+            let slopes = (0..factors.len()).map(|place| {
+                let slope = match factors {
+                    [_] => coefficient,
+                    _ => coefficient * product_without(factors, place, &theta),
+                };
+                (factors[place] as usize, slope)
+            });
+            slopes.collect::<SmallVec<[(usize, S); 4]>>()
+        })
+    }
+}
+
+/// The product of parameters, which are at least one.
+fn product<S: Scalar>(factors: &[u32], theta: impl Fn(usize) -> S) -> S {
+    let first = theta(factors[0] as usize);
+    let rest = factors[1..].iter();
+    rest.fold(first, |product, &k| product * theta(k as usize))
+}
+
+/// The product of parameters but for one place.
+fn product_without<S: Scalar>(factors: &[u32], place: usize, theta: impl Fn(usize) -> S) -> S {
+    let others = factors.iter().enumerate().filter(|&(at, _)| at != place);
+    others.fold(S::from_f64(1.0), |product, (_, &k)| {
+        product * theta(k as usize)
+    })
 }
 
 /// The edges of a discrete graph from a vertex to itself; the elimination never sees them.
@@ -70,6 +168,8 @@ struct Inner {
     clock: Clock,
     state_length: usize,
     param_length: usize,
+    /// Products of parameters, which edges name by numbers after those of the parameters.
+    products: Csr<usize, u32>,
     /// One per parameter, or none at all.
     parameter_names: Vec<String>,
     /// One per place of a state, or none at all.
@@ -121,42 +221,92 @@ pub struct Graph(Arc<Inner>);
 
 impl Graph {
     /// A builder for a graph with states of `state_length` integers and thetas of `param_length` numbers.
+    ///
+    /// ```
+    /// use elimap::phase::Graph;
+    /// let mut builder = Graph::builder(1, 1);
+    /// let (on, off) = (builder.add_vertex(&[1]), builder.add_vertex(&[0]));
+    /// builder.add_edge(on, off, &[1.0]).start(on, 1.0);
+    /// assert_eq!(builder.build()?.edge_count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn builder(state_length: usize, param_length: usize) -> GraphBuilder {
         GraphBuilder::new(state_length, param_length)
     }
 
     /// The number of vertices, start and absorbing ones included.
+    ///
+    /// ```
+    /// use elimap::phase::models;
+    /// let graph = models::erlang(4)?;
+    /// assert_eq!(graph.vertex_count(), 6); // the start, four phases, the end
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn vertex_count(&self) -> usize {
         self.0.vertices
     }
 
     /// The number of edges; parallel edges count apart, start edges and self-loops do not count.
+    ///
+    /// ```
+    /// use elimap::phase::models;
+    /// let graph = models::erlang(4)?;
+    /// assert_eq!(graph.edge_count(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn edge_count(&self) -> usize {
         self.0.edges.len()
     }
 
     /// The length of a state vector.
+    ///
+    /// ```
+    /// use elimap::phase::models;
+    /// let graph = models::erlang(4)?;
+    /// assert_eq!(graph.state_length(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn state_length(&self) -> usize {
         self.0.state_length
     }
 
     /// The length of theta.
+    ///
+    /// ```
+    /// use elimap::phase::models;
+    /// let graph = models::erlang(4)?;
+    /// assert_eq!(graph.param_length(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn param_length(&self) -> usize {
         self.0.param_length
     }
 
     /// What an edge's number is: a rate, a probability, or a weight.
+    ///
+    /// ```
+    /// use elimap::phase::{Clock, models};
+    /// assert_eq!(models::erlang(4)?.clock(), Clock::Continuous);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn clock(&self) -> Clock {
         self.0.clock
     }
 
     /// Whether time is a number of steps.
+    ///
+    /// ```
+    /// use elimap::phase::models;
+    /// let graph = models::erlang(4)?;
+    /// assert!(!graph.is_discrete());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_discrete(&self) -> bool {
         self.0.clock != Clock::Continuous
@@ -199,16 +349,31 @@ impl Graph {
                 constant: loops.constants[row],
                 parameters: loops.parameters.row(row),
                 coefficients: &loops.coefficients[loops.parameters.range(row)],
+                products: (&self.0.products, self.0.param_length),
             })
     }
 
     /// All vertices in order.
+    ///
+    /// ```
+    /// use elimap::phase::models;
+    /// let graph = models::erlang(4)?;
+    /// assert_eq!(graph.vertices().len(), graph.vertex_count());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn vertices(&self) -> impl ExactSizeIterator<Item = VertexId> + use<> {
         (0..self.0.vertices as u32).map(VertexId::from_u32)
     }
 
     /// The state that labels a vertex; empty for a vertex that does not exist.
+    ///
+    /// ```
+    /// use elimap::phase::models;
+    /// let graph = models::erlang(4)?;
+    /// assert_eq!(graph.state(graph.start()[0].0).len(), graph.state_length());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn state(&self, vertex: VertexId) -> &[i64] {
         let width = self.0.state_length;
@@ -220,12 +385,27 @@ impl Graph {
     }
 
     /// The start distribution in the order given; vertices may repeat, their probabilities add.
+    ///
+    /// ```
+    /// use elimap::phase::models;
+    /// let graph = models::erlang(4)?;
+    /// assert_eq!(graph.start()[0].1, 1.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn start(&self) -> &[(VertexId, f64)] {
         &self.0.start
     }
 
     /// Whether a vertex other than the start has no edges, or in a discrete graph none but to itself.
+    ///
+    /// ```
+    /// use elimap::phase::models;
+    /// let graph = models::erlang(4)?;
+    /// let ends = graph.vertices().filter(|&vertex| graph.is_absorbing(vertex));
+    /// assert_eq!(ends.count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_absorbing(&self, vertex: VertexId) -> bool {
         vertex != VertexId::START
@@ -234,6 +414,14 @@ impl Graph {
     }
 
     /// The edges that leave a vertex, in the order given.
+    ///
+    /// ```
+    /// use elimap::phase::models;
+    /// let graph = models::erlang(4)?;
+    /// let (first, _) = graph.start()[0];
+    /// assert_eq!(graph.edges_from(first).len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn edges_from(&self, vertex: VertexId) -> impl ExactSizeIterator<Item = Edge<'_>> {
         self.edge_range(vertex)
@@ -241,6 +429,13 @@ impl Graph {
     }
 
     /// All edges, grouped by the vertex they leave.
+    ///
+    /// ```
+    /// use elimap::phase::models;
+    /// let graph = models::erlang(4)?;
+    /// assert!(graph.edges().all(|edge| edge.from != edge.to));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn edges(&self) -> impl Iterator<Item = Edge<'_>> {
         self.vertices()
             .flat_map(move |vertex| self.edges_from(vertex))
@@ -281,6 +476,19 @@ impl Graph {
             constant: inner.constants[edge],
             parameters: inner.parameters.row(edge),
             coefficients: &inner.coefficients[inner.parameters.range(edge)],
+            products: (&inner.products, inner.param_length),
         }
+    }
+
+    /// The products of parameters that rates have beside the parameters themselves; edges name the first of them by the length of
+    /// theta.
+    #[must_use]
+    pub fn products(&self) -> impl ExactSizeIterator<Item = &[u32]> {
+        self.0.products.iter()
+    }
+
+    /// The same by number.
+    pub(crate) fn product_rows(&self) -> &Csr<usize, u32> {
+        &self.0.products
     }
 }

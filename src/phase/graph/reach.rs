@@ -14,13 +14,14 @@ use crate::phase::graph::VertexId;
 
 /// Marks everything that edges lead to from the vertices already marked.
 fn flood(marked: &mut [bool], edges: impl Iterator<Item = (u32, u32)> + Clone) {
-    let pairs = edges.map(|(from, to)| (from as usize, to as usize));
-    let successors: Csr<usize, usize> = Csr::from_pairs(marked.len(), pairs);
-    let mut stack: Vec<usize> = (0..marked.len()).filter(|&vertex| marked[vertex]).collect();
+    let pairs = edges.map(|(from, to)| (from as usize, to));
+    let successors: Csr<usize, u32> = Csr::from_pairs(marked.len(), pairs);
+    let mut stack: Vec<u32> = (0..marked.len() as u32)
+        .filter(|&vertex| marked[vertex as usize])
+        .collect();
     while let Some(vertex) = stack.pop() {
-        for &next in successors.row(vertex) {
-            if !marked[next] {
-                marked[next] = true;
+        for &next in successors.row(vertex as usize) {
+            if !std::mem::replace(&mut marked[next as usize], true) {
                 stack.push(next);
             }
         }

@@ -11,12 +11,22 @@ impl VertexId {
     pub const START: Self = Self(0);
 
     /// The vertex with this index, or `None` above 32 bits.
+    ///
+    /// ```
+    /// use elimap::phase::VertexId;
+    /// assert_eq!(VertexId::new(3).map(VertexId::index), Some(3));
+    /// ```
     #[must_use]
     pub fn new(index: usize) -> Option<Self> {
         u32::try_from(index).ok().map(Self)
     }
 
     /// The index as a position in per-vertex vectors.
+    ///
+    /// ```
+    /// use elimap::phase::VertexId;
+    /// assert_eq!(VertexId::START.index(), 0);
+    /// ```
     #[must_use]
     pub fn index(self) -> usize {
         self.0 as usize

@@ -67,6 +67,10 @@ use crate::phase::numeric::terms::{Ingredients, Start, Sums};
 /// The relative error that a gradient may have.
 const TOLERANCE: f64 = 1e-11;
 
+/// By how much more than of its own a term of a product of parameters is off: the product is rounded, at most as often as it has
+/// factors.
+const PRODUCT: f64 = 2.0;
+
 /// Gradients below two to this power may have lost digits to underflow.
 const SMALLEST: f64 = -800.0;
 
@@ -256,7 +260,7 @@ impl<S: Lanes> Adjoint<S> {
                 }
             }
         }
-        self.put_together(of.ranks);
+        self.put_together(of.ranks, of.kernel.sources());
     }
 
     /// Adds up the gradients from differences.
@@ -270,7 +274,7 @@ impl<S: Lanes> Adjoint<S> {
         for k in 0..of.right.len() {
             differences.add_up(of, k, &self.inverse, (&self.y, self.count), &mut self.sums);
         }
-        self.put_together(of.ranks);
+        self.put_together(of.ranks, of.kernel.sources());
     }
 
     /// Adds up the gradients from solutions with twice the digits.
@@ -287,7 +291,7 @@ impl<S: Lanes> Adjoint<S> {
 
     /// Sums by parameter from sums by source.
     #[inline(always)]
-    fn put_together(&mut self, ranks: &Ranks) {
+    fn put_together(&mut self, ranks: &Ranks, theta: &[S]) {
         let parameters = ranks.sources().parameters();
         self.gradient.fill(S::ZERO);
         self.bound.fill(S::ZERO);
@@ -297,16 +301,20 @@ impl<S: Lanes> Adjoint<S> {
             bounds,
             ..
         } = &self.sums;
+        let sources = ranks.sources();
         for source in 0..values.len() / (*outputs).max(1) {
-            for &(parameter, coefficient) in ranks.sources().derivatives(source) {
-                let coefficient = S::splat(coefficient);
+            sources.each_derivative(source, theta, |parameter, slope, is_rounded| {
+                let size = match is_rounded {
+                    true => slope.abs().mul(S::splat(PRODUCT)),
+                    false => slope.abs(),
+                };
                 for output in 0..*outputs {
                     let from = source * outputs + output;
-                    let to = output * parameters + parameter as usize;
-                    self.gradient[to] = self.gradient[to].sub(coefficient.mul(values[from]));
-                    self.bound[to] = self.bound[to].plus(coefficient.abs(), bounds[from]);
+                    let to = output * parameters + parameter;
+                    self.gradient[to] = self.gradient[to].sub(slope.mul(values[from]));
+                    self.bound[to] = self.bound[to].plus(size, bounds[from]);
                 }
-            }
+            });
         }
     }
 

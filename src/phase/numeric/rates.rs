@@ -1,4 +1,4 @@
-//! The linear part: rates at a theta from coefficients.
+//! The first part: rates at a theta from coefficients.
 //!
 //! Replays take their rates from [sources](crate::phase::numeric::sources), which accept a theta where all of them are
 //! positive and in the safe range. Where they do not, validity is decided here, in `f64`: each edge's rate must be finite
@@ -16,35 +16,30 @@ use crate::phase::numeric::error::NumericError;
 use crate::phase::numeric::extended::{Extended, Scalar};
 use crate::phase::symbolic::layout::Layout;
 
-/// The sum of the products of coefficients and theta, in the order of the parameters; the constant is 0 if there are
-/// coefficients.
-fn linear<S: Scalar>(edge: Edge<'_>, theta: impl Fn(usize) -> S) -> S {
-    let mut rate = S::from_f64(edge.constant);
-    for (&parameter, &coefficient) in edge.parameters.iter().zip(edge.coefficients) {
-        rate = rate + S::from_f64(coefficient) * theta(parameter as usize);
-    }
-    rate
-}
-
 fn rate<S: Scalar>(edge: Edge<'_>, theta: &[f64]) -> S {
-    linear(edge, |parameter| S::from_f64(theta[parameter]))
+    edge.rate_at(|parameter| S::from_f64(theta[parameter]))
 }
 
 /// The rate in `f64`. One that is zero there only because a product underflowed has the sign of the smallest numbers that
 /// are not zero: enough to be seen as an edge, and too small to be computed with.
 fn double(edge: Edge<'_>, theta: &[f64]) -> f64 {
-    let double: f64 = rate(edge, theta);
-    let underflowed = |(&parameter, &coefficient): (&u32, &f64)| {
-        let value = theta[parameter as usize];
-        coefficient * value == 0.0 && coefficient != 0.0 && value != 0.0
-    };
-    if double != 0.0
-        || !edge
-            .parameters
-            .iter()
-            .zip(edge.coefficients)
-            .any(underflowed)
+    if edge
+        .terms()
+        .any(|(_, factors)| leaves_range(factors, theta))
     {
+        let exact: Extended = rate(edge, theta);
+        let double = exact.to_f64();
+        if double != 0.0 {
+            return double;
+        }
+    }
+    let double: f64 = rate(edge, theta);
+    let underflowed = |(coefficient, factors): (f64, &[u32])| {
+        let mut values = factors.iter().map(|&k| theta[k as usize]);
+        let product = values.clone().fold(coefficient, |product, x| product * x);
+        product.abs() < f64::MIN_POSITIVE && coefficient != 0.0 && values.all(|x| x != 0.0)
+    };
+    if double != 0.0 || !edge.terms().any(underflowed) {
         // Adding 0 turns a negative zero into zero.
         return double + 0.0;
     }
@@ -55,6 +50,28 @@ fn double(edge: Edge<'_>, theta: &[f64]) -> f64 {
         (_, true) => -smallest,
         _ => 0.0,
     }
+}
+
+/// Whether a product of parameters is so large or small that it loses digits on the way.
+fn leaves_range(factors: &[u32], theta: &[f64]) -> bool {
+    if factors.len() < 2 {
+        return false;
+    }
+    let mut product = 1.0;
+    factors.iter().any(|&k| {
+        product *= theta[k as usize];
+        product != 0.0 && !(1e-250..1e250).contains(&f64::abs(product))
+    })
+}
+
+/// The derivatives of an edge's rate at a theta: parameters, each with its derivative.
+pub(crate) fn slopes<'a>(
+    edge: &Edge<'a>,
+    theta: &'a [f64],
+) -> impl Iterator<Item = (usize, f64)> + use<'a> {
+    // Wide, because products of parameters may leave the range on the way.
+    let wide = edge.slopes(move |parameter| Extended::from_f64(theta[parameter]));
+    wide.map(|(parameter, slope)| (parameter, slope.to_f64()))
 }
 
 pub(crate) fn check_theta(theta: &[f64], expected: usize) -> Result<(), NumericError> {
@@ -112,12 +129,14 @@ pub(crate) fn wide_rates<S: Scalar>(
 /// By how many bits the terms of a rate exceed it; nothing if 106 bits do not tell that it is positive.
 fn cancelled(edge: Edge<'_>, theta: &[f64]) -> Option<i64> {
     let exact: Extended = rate(edge, theta);
-    let products = edge.parameters.iter().zip(edge.coefficients);
-    let largest = products
-        .map(|(&parameter, &coefficient)| {
-            let factors = [coefficient, theta[parameter as usize]];
-            let [a, b] = factors.map(Extended::from_f64);
-            (a * b).exponent()
+    let largest = edge
+        .terms()
+        .map(|(coefficient, factors)| {
+            let values = factors.iter().map(|&k| theta[k as usize]);
+            let product = values.fold(Extended::from_f64(coefficient), |product, x| {
+                product * Extended::from_f64(x)
+            });
+            product.exponent()
         })
         .max();
     let terms = edge.parameters.len().max(1);
@@ -135,7 +154,7 @@ pub(crate) fn rates_at<S: Scalar>(
     theta: &[S],
 ) -> IndexVec<Slot, S> {
     infallible(per_slot(layout, graph, |edge| {
-        Ok(linear(edge, |parameter| theta[parameter]))
+        Ok(edge.rate_at(|parameter| theta[parameter]))
     }))
 }
 

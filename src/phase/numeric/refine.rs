@@ -152,7 +152,7 @@ impl<S: Lanes> Refinement<S> {
             self.correct(of, k, cancellation);
             self.edges(of, k, cancellation);
         }
-        self.put_together(of.ranks, gradient, bound);
+        self.put_together(of.ranks, of.kernel.sources(), gradient, bound);
     }
 
     /// The residual of a solution and the sums over its edges.
@@ -401,30 +401,36 @@ impl<S: Lanes> Refinement<S> {
 
     /// Sums by parameter from sums by source.
     #[inline(always)]
-    fn put_together(&self, ranks: &Ranks, gradient: &mut [S], bound: &mut [S]) {
+    fn put_together(&self, ranks: &Ranks, theta: &[S], gradient: &mut [S], bound: &mut [S]) {
         let (parameters, sources) = (ranks.sources().parameters(), self.sources.len());
         let outputs = self.sums.len() / sources.max(1);
         let mut totals = vec![Twofold::ZERO; gradient.len()];
         bound.fill(S::ZERO);
         let share = S::splat(SHARE * (BESIDE + sources as f64));
         for source in 0..sources {
-            for &(parameter, coefficient) in ranks.sources().derivatives(source) {
-                let coefficient = S::splat(coefficient);
+            let sources = ranks.sources();
+            sources.each_derivative(source, theta, |parameter, slope, is_rounded| {
                 for output in 0..outputs {
                     let from = source * outputs + output;
-                    let to = output * parameters + parameter as usize;
+                    let to = output * parameters + parameter;
                     let sum = self.sums[from];
-                    totals[to] = totals[to].sub(sum.times(coefficient));
-                    let size = self.bounds[from].plus(share, sum.high.abs());
-                    bound[to] = bound[to].plus(coefficient.abs(), size);
+                    totals[to] = totals[to].sub(sum.times(slope));
+                    let mut size = self.bounds[from].plus(share, sum.high.abs());
+                    if is_rounded {
+                        size = size.plus(S::splat(PRODUCT), sum.high.abs());
+                    }
+                    bound[to] = bound[to].plus(slope.abs(), size);
                 }
-            }
+            });
         }
         for (own, total) in gradient.iter_mut().zip(totals) {
             *own = total.high;
         }
     }
 }
+
+/// What rounding a product of parameters makes of a derivative, relative to it.
+const PRODUCT: f64 = 16.0 * f64::EPSILON;
 
 /// From here on a quotient of factorials may be rounded, at each of its up to 170 factors.
 const FACTORIALS: f64 = 1.0 / f64::EPSILON;

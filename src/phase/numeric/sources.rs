@@ -1,6 +1,6 @@
 //! Sources: the distinct values that rates at a theta are made of.
 //!
-//! A rate is linear in theta. Nearly every one is a coefficient times one parameter, or a constant, which is a
+//! A rate is linear in theta and products of its entries. Nearly every one is a coefficient times one parameter, or a constant, which is a
 //! coefficient of 1. So a slot has a coefficient and a *source*, and its rate is their product: the sources are theta,
 //! then the number 1, then one value for each distinct rate of another form (several edges or parameters, negative
 //! coefficients), which is evaluated once per theta however many slots have it.
@@ -25,6 +25,8 @@ pub(crate) struct Sources {
     terms: Csr<usize, (u32, f64)>,
     /// The derivatives of theta itself: each parameter with a one.
     identity: Vec<(u32, f64)>,
+    /// Products of parameters, which terms name by numbers after those of the parameters.
+    products: Csr<usize, u32>,
     /// By source: the smallest and the largest coefficient, if there is one.
     extremes: Vec<Option<(f64, f64)>>,
     /// Rates in these bounds keep a row's total in the safe range.
@@ -51,6 +53,7 @@ impl<'g> SourceBuilder<'g> {
                 constants: Csr::default(),
                 terms: Csr::default(),
                 identity: (0..parameters as u32).map(|p| (p, 1.0)).collect(),
+                products: graph.product_rows().clone(),
                 extremes: vec![None; parameters + 1],
                 bounds: (0.0, 0.0),
             },
@@ -69,7 +72,11 @@ impl<'g> SourceBuilder<'g> {
         if let (Some(edge), 1) = (edges.clone().next(), edges.len()) {
             simple = match (edge.parameters, edge.coefficients) {
                 ([], []) => Some((edge.constant, self.sources.parameters as u32)),
-                (&[parameter], &[coefficient]) => Some((coefficient, parameter)),
+                (&[parameter], &[coefficient])
+                    if (parameter as usize) < self.sources.parameters =>
+                {
+                    Some((coefficient, parameter))
+                }
                 _ => None,
             };
         }
@@ -137,8 +144,14 @@ impl Sources {
             let mut sum = S::ZERO;
             for edge in self.constants.range(general) {
                 let mut rate = S::splat(self.constants.values()[edge]);
-                for &(parameter, coefficient) in self.terms.row(edge) {
-                    rate = rate.plus(S::splat(coefficient), values[parameter as usize]);
+                for &(number, coefficient) in self.terms.row(edge) {
+                    let value = self.product(number, values);
+                    if number as usize >= self.parameters {
+                        // A product that leaves the range has lost digits, whatever the rate is.
+                        least = least.min(value.abs());
+                        largest = largest.max(value.abs());
+                    }
+                    rate = rate.plus(S::splat(coefficient), value);
                 }
                 least_rate = least_rate.min(rate);
                 sum = sum.add(rate);
@@ -179,8 +192,13 @@ impl Sources {
             for &constant in self.constants.row(general) {
                 sum = sum.plus(S::splat(constant));
             }
-            for &(parameter, coefficient) in self.terms_of(general) {
-                let product = twofold[parameter as usize].times(S::splat(coefficient));
+            for (number, coefficient) in self.terms_of(general) {
+                let factors = self.factors(number);
+                let first = twofold[factors[0] as usize].times(S::splat(*coefficient));
+                let product = factors[1..].iter().fold(first, |product, &k| {
+                    // Theta itself has no second half.
+                    product.times(values[k as usize])
+                });
                 sum = sum.add(product);
             }
             twofold[self.parameters + 1 + general] = sum;
@@ -197,8 +215,8 @@ impl Sources {
                 continue;
             }
             let mut terms = S::ZERO;
-            for &(parameter, coefficient) in products {
-                let product = S::splat(coefficient).mul(values[parameter as usize]);
+            for &(number, coefficient) in products {
+                let product = S::splat(coefficient).mul(self.product(number, values));
                 terms = terms.add(product.abs());
             }
             for &constant in self.constants.row(general) {
@@ -209,20 +227,60 @@ impl Sources {
         largest
     }
 
-    /// Parameters and coefficients of all edges of a rate of another form.
+    /// The parameters that are multiplied under a number.
+    #[inline(always)]
+    fn factors<'s>(&'s self, number: &'s u32) -> &'s [u32] {
+        match (*number as usize).checked_sub(self.parameters) {
+            None => std::slice::from_ref(number),
+            Some(product) => self.products.row(product),
+        }
+    }
+
+    /// The value of a number: a parameter, or a product of them.
+    #[inline(always)]
+    fn product<S: Lanes>(&self, number: u32, values: &[S]) -> S {
+        match self.factors(&number) {
+            [] => S::splat(1.0),
+            [first, rest @ ..] => rest.iter().fold(values[*first as usize], |product, &k| {
+                product.mul(values[k as usize])
+            }),
+        }
+    }
+
+    /// Numbers and coefficients of all edges of a rate of another form.
     #[inline(always)]
     fn terms_of(&self, general: usize) -> &[(u32, f64)] {
         let (edges, ends) = (self.constants.range(general), self.terms.ends());
         &self.terms.values()[ends[edges.start]..ends[edges.end]]
     }
 
-    /// The derivatives of a source with respect to theta: parameters and coefficients.
+    /// Hands over the derivatives of a source with respect to theta: a parameter, the derivative, and whether that is a product,
+    /// which is rounded.
     #[inline(always)]
-    pub(crate) fn derivatives(&self, source: usize) -> &[(u32, f64)] {
-        match source.checked_sub(self.parameters + 1) {
+    pub(crate) fn each_derivative<S: Lanes>(
+        &self,
+        source: usize,
+        values: &[S],
+        mut each: impl FnMut(usize, S, bool),
+    ) {
+        let terms = match source.checked_sub(self.parameters + 1) {
             Some(general) => self.terms_of(general),
             None if source == self.parameters => &[],
             None => &self.identity[source..=source],
+        };
+        for (number, coefficient) in terms {
+            let coefficient = S::splat(*coefficient);
+            let factors = self.factors(number);
+            if let &[parameter] = factors {
+                each(parameter as usize, coefficient, false);
+                continue;
+            }
+            for (place, &parameter) in factors.iter().enumerate() {
+                let others = factors.iter().enumerate().filter(|&(at, _)| at != place);
+                let slope =
+                    others.fold(coefficient, |slope, (_, &k)| slope.mul(values[k as usize]));
+                each(parameter as usize, slope, true);
+            }
         }
     }
 }

@@ -3,8 +3,8 @@
 use smallvec::SmallVec;
 
 use super::{
-    ArgReduceOp, BinaryOp, CumulativeOp, DotDims, GatherDims, IndexMode, PadAxis, ReduceOp,
-    ScatterDims, ScatterOp, UnaryOp,
+    ArgReduceOp, BinaryOp, CumulativeOp, DotDims, FftKind, GatherDims, IndexMode, PadAxis,
+    ReduceOp, ScatterDims, ScatterOp, UnaryOp,
 };
 use crate::array::{DType, Scalar, Shape};
 
@@ -228,6 +228,15 @@ pub struct TriangularSolve {
 /// Solves `a x = b` by LU with partial pivoting over leading batch axes; `b` is a matrix.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Solve;
+
+/// A discrete Fourier transform over the last axes, divided by the number of elements where it is an inverse one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Fft {
+    /// Which transform.
+    pub kind: FftKind,
+    /// The lengths of the axes, in real numbers where half a spectrum is taken or made.
+    pub lengths: Shape,
+}
 
 /// The operand's bits read as another type: narrower elements come along a new last axis, wider ones use one up.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

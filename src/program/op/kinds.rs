@@ -38,6 +38,7 @@ named_ops! {
         Sinh = "sinh", Cosh = "cosh", Tanh = "tanh", Asinh = "asinh", Acosh = "acosh", Atanh = "atanh",
         Logistic = "logistic", Sqrt = "sqrt", Rsqrt = "rsqrt", Cbrt = "cbrt", Square = "square",
         Erf = "erf", Erfc = "erfc", ErfInv = "erf_inv", Lgamma = "lgamma", Digamma = "digamma",
+        Real = "real", Imag = "imag", Conj = "conj",
         IsFinite = "is_finite", Not = "not", PopulationCount = "population_count", Clz = "clz",
     }
 }
@@ -49,8 +50,14 @@ named_ops! {
         Atan2 = "atan2", Nextafter = "nextafter", Polygamma = "polygamma", And = "and", Or = "or", Xor = "xor",
         ShiftLeft = "shift_left", ShiftRightArithmetic = "shift_right_arithmetic",
         ShiftRightLogical = "shift_right_logical",
+        Complex = "complex",
         Eq = "eq", Ne = "ne", Lt = "lt", Le = "le", Gt = "gt", Ge = "ge",
     }
+}
+
+named_ops! {
+    /// Discrete Fourier transforms, in the order of XLA's numbers for them.
+    FftKind { Fft = "fft", Ifft = "ifft", Rfft = "rfft", Irfft = "irfft" }
 }
 
 named_ops! {

@@ -20,13 +20,13 @@ pub use control::{
 };
 pub use data::{
     ArgReduce, Binary, BitcastConvertType, BroadcastInDim, Cholesky, Clamp, Concatenate,
-    ConvertElementType, Cumulative, DotGeneral, DynamicSlice, DynamicUpdateSlice, Gather,
+    ConvertElementType, Cumulative, DotGeneral, DynamicSlice, DynamicUpdateSlice, Fft, Gather,
     IntegerPow, Iota, Pad, Reduce, Reshape, Rev, Scatter, SelectN, Slice, Solve, Sort, Squeeze,
     StopGradient, TopK, Transpose, TriangularSolve, Unary,
 };
 pub use kinds::{
-    ArgReduceOp, BinaryOp, CheckpointPolicy, CollectiveOp, CumulativeOp, DotDims, GatherDims,
-    IndexMode, PadAxis, ReduceOp, ScatterDims, ScatterOp, UnaryOp,
+    ArgReduceOp, BinaryOp, CheckpointPolicy, CollectiveOp, CumulativeOp, DotDims, FftKind,
+    GatherDims, IndexMode, PadAxis, ReduceOp, ScatterDims, ScatterOp, UnaryOp,
 };
 
 use crate::callback::VmapMethod;
@@ -68,6 +68,7 @@ macro_rules! for_each_op {
                 Cholesky "cholesky",
                 TriangularSolve "triangular_solve",
                 Solve "solve",
+                Fft "fft",
                 StopGradient "stop_gradient",
             }
             control {

@@ -2,7 +2,9 @@
 
 use std::fmt::Display;
 
-use crate::array::{DType, Scalar, Shape, TensorType};
+use num_complex::Complex;
+
+use crate::array::{DType, Scalar, Shape, TensorType, bf16_from, f16_from};
 
 /// `()`, `(3,)`, `(2, 3)`.
 pub(crate) fn tuple<T: Display>(items: impl IntoIterator<Item = T>) -> String {
@@ -54,8 +56,47 @@ pub(crate) fn scalar(value: Scalar) -> String {
         Scalar::I16(x) => x.to_string(),
         Scalar::I32(x) => x.to_string(),
         Scalar::I64(x) => x.to_string(),
+        Scalar::BF16(x) => float(f64::from(x)),
+        Scalar::F16(x) => float(f64::from(x)),
         Scalar::F32(x) => float(f64::from(x)),
         Scalar::F64(x) => float(x),
+        Scalar::C64(z) => complex(z.re.into(), z.im.into()),
+        Scalar::C128(z) => complex(z.re, z.im),
+    }
+}
+
+/// `(1+2j)`, or `2j` where the real part is a positive zero. Python has `infj`, too, which is a variable's name here.
+fn complex(re: f64, im: f64) -> String {
+    let part = |x: f64| {
+        let text = float(x);
+        text.strip_suffix(".0")
+            .map_or_else(|| text.clone(), str::to_owned)
+    };
+    if re == 0.0 && re.is_sign_positive() && im.is_finite() {
+        return format!("{}j", part(im));
+    }
+    let im = part(im);
+    let sign = if im.starts_with('-') { "" } else { "+" };
+    format!("({}{sign}{im}j)", part(re))
+}
+
+/// The parts of a number that [`complex`] shows so.
+fn read_complex(text: &str) -> Option<(f64, f64)> {
+    let inner = text
+        .strip_prefix('(')
+        .and_then(|t| t.strip_suffix(')'))
+        .unwrap_or(text);
+    let Some(inner) = inner.strip_suffix('j') else {
+        return Some((inner.parse().ok()?, 0.0));
+    };
+    // The sign between the parts is the last that belongs to no exponent.
+    let bytes = inner.as_bytes();
+    let between = (1..bytes.len())
+        .rev()
+        .find(|&i| matches!(bytes[i], b'+' | b'-') && bytes[i - 1] != b'e');
+    match between {
+        Some(i) => Some((inner[..i].parse().ok()?, inner[i..].parse().ok()?)),
+        None => Some((0.0, inner.parse().ok()?)),
     }
 }
 
@@ -75,6 +116,12 @@ pub(crate) fn read_scalar(dtype: DType, text: &str) -> Option<Scalar> {
         DType::I16 => text.parse().ok().map(Scalar::I16),
         DType::I32 => text.parse().ok().map(Scalar::I32),
         DType::I64 => text.parse().ok().map(Scalar::I64),
+        DType::BF16 => text.parse().ok().map(|x| Scalar::BF16(bf16_from(x))),
+        DType::F16 => text.parse().ok().map(|x| Scalar::F16(f16_from(x))),
+        DType::C64 => {
+            read_complex(text).map(|(re, im)| Scalar::C64(Complex::new(re as f32, im as f32)))
+        }
+        DType::C128 => read_complex(text).map(|(re, im)| Scalar::C128(Complex::new(re, im))),
         DType::F32 => text.parse().ok().map(Scalar::F32),
         DType::F64 => text.parse().ok().map(Scalar::F64),
     }
@@ -135,7 +182,26 @@ pub(crate) fn is_identifier(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{float, name};
+    use num_complex::Complex;
+
+    use super::{complex, float, name, read_scalar};
+    use crate::array::{DType, Scalar};
+
+    #[test]
+    fn complex_numbers_read_as_in_python() {
+        for (re, im, text) in [
+            (1.0, 2.0, "(1+2j)"),
+            (0.0, -1.5, "-1.5j"),
+            (-0.0, 1.0, "(-0+1j)"),
+            (2.5e-7, -3e20, "(2.5e-07-3e+20j)"),
+            (f64::NAN, f64::INFINITY, "(nan+infj)"),
+            (0.0, f64::NEG_INFINITY, "(0-infj)"),
+        ] {
+            assert_eq!(complex(re, im), text);
+            let back = read_scalar(DType::C128, text);
+            assert_eq!(back, Some(Scalar::C128(Complex::new(re, im))), "{text}");
+        }
+    }
 
     #[test]
     fn floats_read_as_in_python() {

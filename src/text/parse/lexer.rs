@@ -107,7 +107,7 @@ impl<'t> Lexer<'t> {
         let Some(&first) = bytes.first() else {
             return Ok(Token::End);
         };
-        let number = number_length(bytes);
+        let number = complex_length(bytes).unwrap_or_else(|| number_length(bytes));
         if number > 0 {
             return Ok(Token::Number(self.take(number)));
         }
@@ -208,6 +208,33 @@ fn number_length(bytes: &[u8]) -> usize {
         length += if exponent > 0 { 1 + sign + exponent } else { 0 };
     }
     length
+}
+
+/// The length of the complex number the text starts with: `2j`, `(1+2j)`.
+fn complex_length(bytes: &[u8]) -> Option<usize> {
+    let part = |start: usize| {
+        let bytes = &bytes[start..];
+        let sign = usize::from(matches!(bytes.first(), Some(b'+' | b'-')));
+        let word = &bytes[sign..];
+        let length = if word.starts_with(b"nan") || word.starts_with(b"inf") {
+            3
+        } else {
+            number_length(word)
+        };
+        (length > 0).then_some(start + sign + length)
+    };
+    let unit = |at: usize| (bytes.get(at) == Some(&b'j')).then_some(at + 1);
+    if bytes.first() != Some(&b'(') {
+        // A word such as `infj` is a variable.
+        let number = number_length(bytes);
+        let end = unit((number > 0).then_some(number)?)?;
+        let ends = bytes
+            .get(end)
+            .is_none_or(|b| !b.is_ascii_alphanumeric() && *b != b'_');
+        return ends.then_some(end);
+    }
+    let end = unit(part(part(1)?)?)?;
+    (bytes.get(end) == Some(&b')')).then_some(end + 1)
 }
 
 /// The length of the word the text starts with: identifiers joined by `.` or `-`, `-inf`, or what stands in `<` and `>`.

@@ -445,8 +445,8 @@ impl<'t> Parser<'_, 't> {
             let mut atom = input;
             if let Some(sum) = &sum {
                 let op = sum.clone().into();
-                atom = ops::emit(builder, op, [atom].into_iter().collect(), None)
-                    .map_err(refused)?[0];
+                atom =
+                    ops::emit(builder, op, [atom].into_iter().collect(), None).map_err(refused)?[0];
             }
             if named {
                 let ty = builder.atom_type(&atom);

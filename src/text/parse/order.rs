@@ -22,13 +22,16 @@ pub(super) fn definitions(tokens: &[Lexeme<'_>], from: usize) -> (Vec<usize>, us
     let whole = tokens.get(next).map(|t| &t.token) != Some(&Token::Word("let"));
     let count = found.len();
     if !whole {
-        return (found.iter().map(|d| d.range.start).chain([next]).collect(), next);
+        return (
+            found.iter().map(|d| d.range.start).chain([next]).collect(),
+            next,
+        );
     }
     let names = |k: usize, other: usize| {
         other != k
-            && tokens[found[k].range.clone()]
-                .windows(2)
-                .any(|pair| follows(&pair[0].token) && pair[1].token == Token::Word(found[other].name))
+            && tokens[found[k].range.clone()].windows(2).any(|pair| {
+                follows(&pair[0].token) && pair[1].token == Token::Word(found[other].name)
+            })
     };
     let needs: Vec<Vec<usize>> = (0..count)
         .map(|k| (0..count).filter(|&other| names(k, other)).collect())

@@ -152,9 +152,27 @@ impl Chosen {
         def: &TreeDef,
         types: &[TensorType],
     ) -> Result<(), Error> {
-        match self.leaves.iter().find(|&&k| !types[k].dtype.is_float()) {
+        match self.leaves.iter().find(|&&k| !types[k].dtype.is_inexact()) {
             None => Ok(()),
             Some(&k) => Err(AutodiffError::IntegerInput {
+                transform,
+                path: def.leaf_paths(&Path::root("args")).swap_remove(k),
+                ty: types[k].clone(),
+            }
+            .into()),
+        }
+    }
+
+    /// Refuses complex numbers.
+    pub(super) fn check_real(
+        &self,
+        transform: &'static str,
+        def: &TreeDef,
+        types: &[TensorType],
+    ) -> Result<(), Error> {
+        match self.leaves.iter().find(|&&k| types[k].dtype.is_complex()) {
+            None => Ok(()),
+            Some(&k) => Err(AutodiffError::ComplexInput {
                 transform,
                 path: def.leaf_paths(&Path::root("args")).swap_remove(k),
                 ty: types[k].clone(),
@@ -167,7 +185,7 @@ impl Chosen {
     pub(super) fn flags(&self, types: &[TensorType]) -> Vec<bool> {
         let mut flags = vec![false; types.len()];
         for &k in &self.leaves {
-            flags[k] = types[k].dtype.is_float();
+            flags[k] = types[k].dtype.is_inexact();
         }
         flags
     }

@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use smallvec::smallvec;
 
-use crate::array::{DType, Scalar, TensorType};
+use crate::array::{Scalar, TensorType};
 use crate::error::Error;
 use crate::ops::{self, Outputs, Tangents};
 use crate::program::{
@@ -56,19 +56,7 @@ impl Emitter<'_> {
 
 /// Zeros of a type that has tangents; for the others, whatever has their type.
 pub(super) fn zeros(builder: &mut ProgramBuilder, ty: &TensorType) -> Result<Atom, Error> {
-    let zero = match ty.dtype {
-        DType::Bool => Scalar::Bool(false),
-        DType::U8 => Scalar::U8(0),
-        DType::U16 => Scalar::U16(0),
-        DType::U32 => Scalar::U32(0),
-        DType::U64 => Scalar::U64(0),
-        DType::I8 => Scalar::I8(0),
-        DType::I16 => Scalar::I16(0),
-        DType::I32 => Scalar::I32(0),
-        DType::I64 => Scalar::I64(0),
-        DType::F32 => Scalar::F32(0.0),
-        DType::F64 => Scalar::F64(0.0),
-    };
+    let zero = Scalar::zero(ty.dtype);
     repeat(builder, zero, ty)
 }
 
@@ -127,5 +115,5 @@ pub(super) fn count(flags: &[bool]) -> usize {
 
 /// Which types have tangents.
 pub(super) fn floating(types: &[TensorType]) -> Vec<bool> {
-    types.iter().map(|ty| ty.dtype.is_float()).collect()
+    types.iter().map(|ty| ty.dtype.is_inexact()).collect()
 }

@@ -139,7 +139,7 @@ impl LinearMap {
         let used = used.filter_map(|(leaf, &used)| used.then_some(leaf));
         let inputs: Vec<Tensor> = self.residuals.iter().cloned().chain(used).collect();
         let mut found = run_or_inline(&self.program, &inputs, &[], location)?.into_iter();
-        let floats = self.to.1.iter().filter(|ty| ty.dtype.is_float());
+        let floats = self.to.1.iter().filter(|ty| ty.dtype.is_inexact());
         let all: Vec<Tensor> = floats
             .zip(&self.given)
             .filter_map(|(ty, &given)| match given {
@@ -294,7 +294,7 @@ impl At {
 fn given(types: &[TensorType], flags: &[bool]) -> Vec<bool> {
     let floats = types.iter().zip(flags);
     floats
-        .filter_map(|(ty, &flag)| ty.dtype.is_float().then_some(flag))
+        .filter_map(|(ty, &flag)| ty.dtype.is_inexact().then_some(flag))
         .collect()
 }
 

@@ -168,7 +168,11 @@ fn evaluate<A: Tree, F: Func<A>, W: ArgNums<A>, X: AuxMode<F::Out>>(
 /// A gradient is that of one floating number.
 fn check_scalar(transform: &'static str, source: &Source) -> Result<(), Error> {
     match &source.value_types()[..] {
-        [ty] if ty.rank() == 0 => match ty.dtype.is_float() {
+        [ty] if ty.rank() == 0 && ty.dtype.is_complex() => {
+            let ty = ty.clone();
+            Err(AutodiffError::ComplexOutput { transform, ty }.into())
+        }
+        [ty] if ty.rank() == 0 => match ty.dtype.is_inexact() {
             true => Ok(()),
             false => {
                 let ty = ty.clone();

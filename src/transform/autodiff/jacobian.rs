@@ -12,7 +12,7 @@ use super::function::check_forward;
 use super::jvp::jvp;
 use super::linearize::linearize;
 use super::source::{Source, float0};
-use crate::array::{Array, DType, TensorType};
+use crate::array::{Array, TensorType};
 use crate::error::{AutodiffError, Error};
 use crate::ops::BatchDim;
 use crate::program::{Atom, ProgramBuilder};
@@ -209,20 +209,8 @@ fn unit_vectors(types: &[TensorType]) -> Vec<Tensor> {
         }
         first += size;
         // The number of elements is the shape's.
-        let array = match ty.dtype {
-            DType::F32 => Array::from_vec(shape, units.into_iter().map(|x| x as f32).collect()),
-            DType::F64
-            | DType::Bool
-            | DType::U8
-            | DType::U16
-            | DType::U32
-            | DType::U64
-            | DType::I8
-            | DType::I16
-            | DType::I32
-            | DType::I64 => Array::from_vec(shape, units),
-        };
-        out.extend(array.ok().map(Tensor::from));
+        let array = Array::from_vec(shape, units);
+        out.extend(array.ok().map(|units| Tensor::from(units).astype(ty.dtype)));
     }
     out
 }
@@ -267,6 +255,7 @@ fn forward<A: Tree, F: Func<A>, W: ArgNums<A>, X: AuxMode<F::Out>>(
     let types: Vec<TensorType> = leaves.iter().map(|t| t.ty().clone()).collect();
     let chosen = Chosen::new(argnums, def)?;
     chosen.check_floating("jacfwd", def, &types)?;
+    chosen.check_real("jacfwd", def, &types)?;
     let source = Source::trace::<A, F, _, _>(function, def, leaves, location, X::divide)?;
     let outputs = source.program.output_types();
     let values = source.value.leaf_count();
@@ -306,7 +295,7 @@ fn forward<A: Tree, F: Func<A>, W: ArgNums<A>, X: AuxMode<F::Out>>(
     let mut stacked = found.split_off(outputs.len()).into_iter();
     let mut jacobian = Vec::new();
     for out in &outputs[..values] {
-        let column = if out.dtype.is_float() {
+        let column = if out.dtype.is_inexact() {
             stacked.next()
         } else {
             None
@@ -335,7 +324,14 @@ fn reverse<A: Tree, F: Func<A>, W: ArgNums<A>, X: AuxMode<F::Out>>(
     chosen.check_floating("jacrev", def, &types)?;
     let source = Source::trace::<A, F, _, _>(function, def, leaves, location, X::divide)?;
     let values = source.value_types();
-    if let Some(ty) = values.iter().find(|ty| !ty.dtype.is_float()) {
+    if let Some(ty) = values.iter().find(|ty| ty.dtype.is_complex()) {
+        return Err(AutodiffError::ComplexOutput {
+            transform: "jacrev",
+            ty: ty.clone(),
+        }
+        .into());
+    }
+    if let Some(ty) = values.iter().find(|ty| !ty.dtype.is_inexact()) {
         return Err(AutodiffError::IntegerOutput {
             transform: "jacrev",
             ty: ty.clone(),

@@ -245,7 +245,7 @@ impl Rule<'_> {
                 .builder
                 .atom_type(&self.primals[*k])
                 .dtype
-                .is_float()
+                .is_inexact()
         };
         (first..self.primals.len()).filter(float).collect()
     }

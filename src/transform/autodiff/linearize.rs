@@ -4,7 +4,7 @@ use super::emit::{positions, repeat, zeros};
 use super::jvp::jvp;
 use super::split::{Halves, split};
 use super::transpose::{Transposed, transpose};
-use crate::array::{DType, Scalar, TensorType};
+use crate::array::{Scalar, TensorType};
 use crate::error::{AutodiffError, Error, OpError, OpErrorKind};
 use crate::program::{Atom, Program, ProgramBuilder};
 
@@ -102,19 +102,7 @@ pub(crate) fn gradient(program: &Program, inputs: &[bool]) -> Result<Program, Er
 
 /// Ones of a floating type.
 fn ones(builder: &mut ProgramBuilder, ty: &TensorType) -> Result<Atom, Error> {
-    let one = match ty.dtype {
-        DType::F32 => Scalar::F32(1.0),
-        DType::F64
-        | DType::Bool
-        | DType::U8
-        | DType::U16
-        | DType::U32
-        | DType::U64
-        | DType::I8
-        | DType::I16
-        | DType::I32
-        | DType::I64 => Scalar::F64(1.0),
-    };
+    let one = Scalar::number(ty.dtype, 1.0);
     repeat(builder, one, ty)
 }
 
@@ -201,7 +189,7 @@ impl Program {
             return Err(OpError::at(name, kind, None).into());
         }
         for (ty, &flag) in self.input_types().iter().zip(flags) {
-            if flag && !ty.dtype.is_float() {
+            if flag && !ty.dtype.is_inexact() {
                 let detail = format!("an input of type {ty} has no tangent");
                 return Err(OpError::at(name, OpErrorKind::parameter(detail), None).into());
             }

@@ -166,7 +166,7 @@ impl Walk<'_> {
         }
         if self.zero_subtrees && matches!(given, TreeDef::None) {
             for _ in 0..def.leaf_count() {
-                if self.types.next().is_some_and(|ty| ty.dtype.is_float()) {
+                if self.types.next().is_some_and(|ty| ty.dtype.is_inexact()) {
                     self.out.push(None);
                 }
             }
@@ -191,7 +191,7 @@ impl Walk<'_> {
         };
         match given {
             TreeDef::Leaf => {}
-            TreeDef::None if !ty.dtype.is_float() => return Ok(()),
+            TreeDef::None if !ty.dtype.is_inexact() => return Ok(()),
             TreeDef::None if self.zero_subtrees => {
                 self.out.push(None);
                 return Ok(());
@@ -203,7 +203,7 @@ impl Walk<'_> {
         };
         let leaf = leaf.check()?;
         let found = leaf.ty().clone();
-        if !ty.dtype.is_float() {
+        if !ty.dtype.is_inexact() {
             if found.dtype == DType::Bool && found.shape == ty.shape {
                 return Ok(());
             }
@@ -211,7 +211,7 @@ impl Walk<'_> {
             return self.mismatch(path, expected, found);
         }
         let fits = found.shape == ty.shape
-            && (found.dtype == ty.dtype || (found.weak && found.dtype.is_float()));
+            && (found.dtype == ty.dtype || (found.weak && found.dtype.is_inexact()));
         if !fits {
             return self.mismatch(path, ty.clone().with_weak(false), found.with_weak(false));
         }
@@ -231,7 +231,7 @@ pub(super) fn with_float0(
     floating: impl IntoIterator<Item = Tensor>,
 ) -> Vec<Tensor> {
     let mut floating = floating.into_iter();
-    let next = |ty: &TensorType| match ty.dtype.is_float() {
+    let next = |ty: &TensorType| match ty.dtype.is_inexact() {
         true => floating.next(),
         false => Some(float0(ty)),
     };

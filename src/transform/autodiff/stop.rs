@@ -26,7 +26,7 @@ pub fn stop_gradient<T: Tree>(value: T) -> Result<T, Error> {
     let mut leaves: Vec<Tensor> = Vec::new();
     let def = value.flatten(&mut leaves);
     for leaf in &mut leaves {
-        if leaf.dtype().is_float() {
+        if leaf.dtype().is_inexact() {
             *leaf = apply(StopGradient, &[leaf], location)?.swap_remove(0);
         }
     }

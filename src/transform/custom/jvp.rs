@@ -107,14 +107,14 @@ impl<F, R> WithJvpRule<F, R> {
         T: Tree,
         D: Tree,
     {
-        let tangents = types.iter().filter(|ty| ty.dtype.is_float());
+        let tangents = types.iter().filter(|ty| ty.dtype.is_inexact());
         let tangents = tangents.map(|ty| ty.clone().with_weak(false));
         let inputs: Vec<TensorType> = types.iter().cloned().chain(tangents).collect();
         let (traced, ()) = trace_dynamic(&inputs, None, location, |mut inputs| {
             let mut given = inputs.split_off(types.len()).into_iter();
             let tangents: Vec<Tensor> = types
                 .iter()
-                .filter_map(|ty| match ty.dtype.is_float() {
+                .filter_map(|ty| match ty.dtype.is_inexact() {
                     true => given.next(),
                     false => Some(float0(ty)),
                 })
@@ -156,7 +156,7 @@ impl<F, R> WithJvpRule<F, R> {
                 }
                 Err(error) => return Err(error),
             };
-            let floats = out_types.iter().filter(|ty| ty.dtype.is_float());
+            let floats = out_types.iter().filter(|ty| ty.dtype.is_inexact());
             let tangents = tangents.into_iter().zip(floats);
             leaves.extend(tangents.map(|(tangent, ty)| super::rule::or_zeros(tangent, ty)));
             Ok((leaves, ()))

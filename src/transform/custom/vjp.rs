@@ -140,14 +140,14 @@ impl<F, W, B> WithVjpRule<F, W, B> {
             Ok((leaves, kept))
         })?;
         let residuals = forward.program.output_types().split_off(out_types.len());
-        let cotangents = out_types.iter().filter(|ty| ty.dtype.is_float());
+        let cotangents = out_types.iter().filter(|ty| ty.dtype.is_inexact());
         let cotangents = cotangents.map(|ty| ty.clone().with_weak(false));
         let inputs: Vec<TensorType> = residuals.iter().cloned().chain(cotangents).collect();
         let (backward, ()) = trace_dynamic(&inputs, None, location, |mut inputs| {
             let mut given = inputs.split_off(residuals.len()).into_iter();
             let cotangents: Vec<Tensor> = out_types
                 .iter()
-                .filter_map(|ty| match ty.dtype.is_float() {
+                .filter_map(|ty| match ty.dtype.is_inexact() {
                     true => given.next(),
                     false => Some(float0(ty)),
                 })
@@ -174,7 +174,7 @@ impl<F, W, B> WithVjpRule<F, W, B> {
                 }
                 Err(error) => return Err(error),
             };
-            let floats = types.iter().filter(|ty| ty.dtype.is_float());
+            let floats = types.iter().filter(|ty| ty.dtype.is_inexact());
             let cotangents = cotangents.into_iter().zip(floats);
             Ok((cotangents.map(|(ct, ty)| or_zeros(ct, ty)).collect(), ()))
         })?;

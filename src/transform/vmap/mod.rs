@@ -58,6 +58,14 @@ pub fn vmap<F>(function: F) -> Vmap<F> {
 impl<F> Vmap<F> {
     /// Which axis of each argument is mapped: an axis for all, or a tuple with an entry per argument, each a prefix
     /// tree of the argument; `None` is not mapped (rules V9 and V10).
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let columns = vmap(|x: Tensor, scale: Tensor| x.sum(..) * scale).in_axes((1, None));
+    /// let out = columns.call((ndarray::array![[1.0, 2.0], [3.0, 4.0]], 10.0))?;
+    /// assert_eq!(out.to_vec::<f64>()?, [40.0, 60.0]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn in_axes(mut self, axes: impl IntoAxes) -> Self {
         self.in_axes = axes.into_axes();
@@ -65,6 +73,14 @@ impl<F> Vmap<F> {
     }
 
     /// Where the mapped axis goes in each result; `None` only for results that are the same in every lane (rule V40).
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let f = vmap(|x: Tensor| stack([&x, &-&x], 0)).out_axes(1);
+    /// let out = f.call((vec![1.0, 2.0, 3.0],))?;
+    /// assert_eq!(out.shape(), [2, 3]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn out_axes(mut self, axes: impl IntoAxes) -> Self {
         self.out_axes = axes.into_axes();
@@ -72,6 +88,13 @@ impl<F> Vmap<F> {
     }
 
     /// The number of lanes, for calls without a mapped argument.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let f = vmap(|| Tensor::from(1.0)).axis_size(3);
+    /// assert_eq!(f.call(())?.to_vec::<f64>()?, [1.0, 1.0, 1.0]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn axis_size(mut self, size: usize) -> Self {
         self.axis_size = Some(size);
@@ -79,6 +102,13 @@ impl<F> Vmap<F> {
     }
 
     /// The name by which collectives such as [`psum`](crate::psum) know the mapped axis.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let f = vmap(|x: Tensor| ok(&x / psum(&x, "lane")?)).axis_name("lane");
+    /// assert_eq!(f.call((vec![1.0, 3.0],))?.to_vec::<f64>()?, [0.25, 0.75]);
+    /// # elimap::ok(())
+    /// ```
     #[must_use]
     pub fn axis_name(mut self, name: &str) -> Self {
         self.axis_name = Some(Arc::from(name));
@@ -117,6 +147,13 @@ impl<F> Vmap<F> {
     /// # Errors
     ///
     /// As for [`Vmap::call`].
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let program = vmap(|x: Tensor| x.sin()).trace((f64::spec([3]),))?;
+    /// assert_eq!(program.to_string(), "{ lambda ; a:f64[3]. let b:f64[3] = sin a in (b,) }");
+    /// # elimap::ok(())
+    /// ```
     #[track_caller]
     pub fn trace<A: Tree, T: Arguments<A>, By>(&self, args: T) -> Result<Program, Error>
     where

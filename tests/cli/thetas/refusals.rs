@@ -31,7 +31,7 @@ fn what_cannot_be_read_is_named_with_a_remedy() {
         (
             "complex.npy",
             npy("<c16", false, "(1, 3)", &twelve),
-            "holds values of type '<c16'; save it as float64",
+            "holds values of type complex128; save it as float64",
         ),
         ("object.npy", object, "holds values of type"),
         (
@@ -213,7 +213,7 @@ fn answers_do_not_take_the_place_of_what_they_are_computed_from() {
 fn wrong_combinations_are_wrong_usage() {
     for args in [
         &["moments", ISLANDS, "--theta", "1,1,1", "--thetas", "t.npy"][..],
-        &["moments", ISLANDS, "--theta", "1,1,1", "--out", "o.npy"],
+        &["moments", ISLANDS, "--theta", "1,1,1", "--out", "o.xls"],
         &[
             "moments", ISLANDS, "--thetas", "t.npy", "--out", "o.npy", "--json",
         ],

@@ -235,7 +235,7 @@ pub(super) fn run(call: &Call<'_>, op: &str) -> Result<Option<Vec<Tensor>>, Erro
             )
         }
         "lax.scatter" | "lax.scatter_add" | "lax.scatter_mul" | "lax.scatter_min"
-        | "lax.scatter_max" => {
+        | "lax.scatter_max" | "lax.scatter_apply" => {
             let d = &call.json["dimension_numbers"];
             let dims = ScatterDims {
                 update_window_dims: list(&d["update_window_dims"]),
@@ -244,6 +244,19 @@ pub(super) fn run(call: &Call<'_>, op: &str) -> Result<Option<Vec<Tensor>>, Erro
                 operand_batching_dims: list(&d["operand_batching_dims"]),
                 scatter_indices_batching_dims: list(&d["scatter_indices_batching_dims"]),
             };
+            if op == "lax.scatter_apply" {
+                let f = call.fun(&call.json["fun"])?;
+                let first = move |x: Tensor| Ok(f(vec![x])?.swap_remove(0));
+                let shape = call.sizes("update_shape");
+                return one(lax::scatter_apply(
+                    x()?,
+                    call.arg(1)?,
+                    shape,
+                    first,
+                    dims,
+                    index_mode(call),
+                )?);
+            }
             let kind = match op {
                 "lax.scatter" => ScatterOp::Set,
                 "lax.scatter_add" => ScatterOp::Add,

@@ -1,5 +1,6 @@
 //! The wide vocabulary: functions by JAX's names, keywords and defaults.
 
+mod complex;
 mod fft;
 mod lax;
 mod linalg;
@@ -29,6 +30,7 @@ pub(super) fn run(equation: &Equation<'_>, op: &str) -> Result<Option<Vec<Tensor
         json: equation.json,
     };
     for family in [
+        complex::run,
         reductions::run,
         numpy::run,
         fft::run,
@@ -178,6 +180,7 @@ impl Call<'_> {
         }
         Ok(match dtype {
             DType::F64 => DType::F32,
+            DType::C128 => DType::C64,
             DType::I64 => DType::I32,
             DType::U64 => DType::U32,
             other => other,

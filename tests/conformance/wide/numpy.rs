@@ -578,7 +578,7 @@ pub(super) fn run(call: &Call<'_>, op: &str) -> Result<Option<Vec<Tensor>>, Erro
         "convolve" => jnp::convolve(x()?, call.arg(1)?, convolve_mode(call, "full")),
         "correlate" => jnp::correlate(x()?, call.arg(1)?, convolve_mode(call, "valid")),
         "scipy.signal.convolve" | "scipy.signal.fftconvolve" => {
-            jnp::convolve(x()?, call.arg(1)?, convolve_mode(call, "full"))
+            elimap::lax::convolve(x()?, call.arg(1)?, convolve_mode(call, "full"))?
         }
         "interp" => {
             let (x, xp, fp) = (x()?, call.arg(1)?, call.arg(2)?);

@@ -109,28 +109,13 @@ pub(super) fn run(call: &Call<'_>, op: &str) -> Result<Option<Vec<Tensor>>, Erro
     if op.ends_with("softmax") {
         let x = if x.dtype().is_float() { x } else { &x / 1.0 };
         if call.json["axis"].is_array() {
-            // Several axes are one behind the others.
-            let joined = call.axes("axis", rank);
-            let joined: Vec<isize> = joined.iter().map(|a| a.rem_euclid(rank as isize)).collect();
-            let order: Vec<isize> = (0..rank as isize)
-                .filter(|a| !joined.contains(a))
-                .chain(joined.iter().copied())
-                .collect();
-            let turned = x.transpose(order.clone()).check()?;
-            let lead = rank - joined.len();
-            let rows = turned.shape()[..lead].iter().map(|&n| n as isize);
-            let flat = turned.reshape(rows.chain([-1]).collect::<Vec<_>>());
-            let out = if op.ends_with("log_softmax") {
-                flat.log_softmax(-1)
+            let axes = call.axes("axis", rank);
+            let is_log = op.ends_with("log_softmax");
+            return one(if is_log {
+                x.log_softmax(axes)
             } else {
-                flat.softmax(-1)
-            };
-            let mut back = vec![0; rank];
-            for (k, &a) in order.iter().enumerate() {
-                back[a as usize] = k as isize;
-            }
-            let out = out.reshape(turned.shape().iter().map(|&n| n as isize).collect::<Vec<_>>());
-            return one(out.transpose(back));
+                x.softmax(axes)
+            });
         }
         let axis = if op.starts_with("scipy") && call.json["axis"].is_null() {
             None

@@ -1,7 +1,5 @@
 //! Answers that are tables: one for a theta of the command line, or one for each of a file, chunk by chunk.
 
-use std::path::PathBuf;
-
 use anyhow::{Result, ensure};
 use clap::Args;
 use elimap::phase::{DiscretePhaseType, EliminationTrace, PhaseType, Tolerance};
@@ -10,8 +8,8 @@ use rayon::prelude::*;
 use serde_json::{Map, Value};
 
 use crate::args::ModelArgs;
+use crate::form::{FormArgs, Format, csv_line, digits};
 use crate::io::matrix::MatrixFile;
-use crate::io::npy::NpyOutput;
 use crate::io::signals::Signals;
 use crate::output::{Text, numbers};
 use crate::progress::Progress;
@@ -25,21 +23,18 @@ pub(crate) struct AnswerArgs {
     #[command(flatten)]
     pub(crate) at: ModelArgs,
     /// The largest error of an answer: of probabilities as they are, of densities per mean
-    #[arg(long, value_name = "E", default_value_t = 1e-12)]
+    #[arg(
+        long,
+        value_name = "E",
+        default_value_t = 1e-12,
+        allow_negative_numbers = true
+    )]
     tolerance: f64,
     /// Also accept, or with --tolerance 0 require, this error relative to the answer itself
-    #[arg(long, value_name = "E", num_args = 0..=1, default_value_t = 0.0, default_missing_value = "1e-10")]
+    #[arg(long, value_name = "E", num_args = 0..=1, default_value_t = 0.0, default_missing_value = "1e-10", allow_negative_numbers = true)]
     relative: f64,
-    /// Print one JSON object instead of text; with --thetas one per row
-    #[arg(long, conflicts_with_all = ["csv", "out"])]
-    json: bool,
-    /// Print comma-separated values instead of text; with --thetas behind the row and its theta
-    #[arg(long, conflicts_with = "out")]
-    csv: bool,
-    /// Write the table as an .npy file of float64, with --thetas of the shape (thetas, rows, columns); the file appears
-    /// when it is complete
-    #[arg(long, value_name = "OUT.npy")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    form: FormArgs,
 }
 
 /// What is asked about: a time, or the number of steps of a discrete model.
@@ -113,16 +108,14 @@ impl Table {
         }
     }
 
+    fn shape(&self) -> [usize; 2] {
+        let columns = self.columns.len();
+        [self.cells.len() / columns.max(1), columns]
+    }
+
     fn rows(&self) -> impl Iterator<Item = &[f64]> {
         self.cells.chunks(self.columns.len().max(1))
     }
-}
-
-fn line(numbers: impl Iterator<Item = f64>, separator: &str, width: usize) -> String {
-    let cells: Vec<String> = numbers
-        .map(|x| format!("{:>width$}", format!("{x:?}")))
-        .collect();
-    cells.join(separator)
 }
 
 impl AnswerArgs {
@@ -132,7 +125,8 @@ impl AnswerArgs {
 
     /// Answers at the theta of the command line, or at every theta of the file.
     pub(crate) fn answer(&self, ask: impl Fn(Subject) -> Result<Table> + Sync) -> Result<Text> {
-        if let Some(out) = &self.out {
+        let format = self.form.format()?;
+        if let Some(out) = &self.form.out {
             self.at.check_output(out, None)?;
         }
         let tolerance = self.tolerance()?;
@@ -143,13 +137,13 @@ impl AnswerArgs {
             let progress = Progress::start("computing");
             let table = ask(&theta)?;
             drop(progress);
-            return self.print(&theta, &table);
+            return self.form.send_table(format, &theta, &table);
         };
         let mut thetas = MatrixFile::open(path, trace.param_length())?;
         let rows = thetas.rows();
         let signals = Signals::listen()?;
         let progress = Progress::count("thetas", rows);
-        let (mut first, mut file) = (0, None);
+        let (mut first, mut target) = (0, self.form.open()?);
         while first < rows {
             signals.check(|| format!(" at row {first} of {rows}"))?;
             let chunk = thetas.next_rows(CHUNK)?;
@@ -158,91 +152,91 @@ impl AnswerArgs {
                 .into_par_iter()
                 .map(|theta| ask(&theta.to_vec()))
                 .collect();
-            let mut text = Text::new();
             for (row, (theta, table)) in (first..).zip(chunk.outer_iter().zip(answers)) {
                 let table = table
                     .map_err(|error| error.context(format!("`{}`, row {row}", thetas.name())))?;
-                match &self.out {
-                    Some(out) => {
-                        let columns = table.columns.len();
-                        let shape = [
-                            usize::try_from(rows)?,
-                            table.cells.len() / columns.max(1),
-                            columns,
-                        ];
-                        let open = || NpyOutput::create(out, &shape);
-                        let file = match &mut file {
-                            Some(file) => file,
-                            None => file.insert(open()?),
-                        };
-                        file.write(&table.cells)?;
+                let goes_on = match format {
+                    Format::Npy => {
+                        let shape = [&[usize::try_from(rows)?][..], &table.shape()].concat();
+                        (row > 0 || target.npy_header(&shape)?)
+                            && target.npy_numbers(&table.cells)?
                     }
-                    None => self.print_row(row, theta, table, &mut text),
+                    _ => target.write(row_text(format, row, theta, table).as_bytes())?,
+                };
+                if !goes_on {
+                    return Ok(Text::new());
                 }
             }
-            text.write()?;
             first += chunk.nrows() as u64;
             progress.reach(first);
         }
-        match file {
-            Some(file) => file.finish()?,
-            None => ensure!(
-                self.out.is_none() || rows > 0,
-                "there are no thetas, so there is nothing to write"
-            ),
-        }
+        ensure!(
+            format != Format::Npy || rows > 0,
+            "there are no thetas, so there is nothing to write"
+        );
+        target.write(format.json_end(rows).as_bytes())?;
+        target.finish()?;
         Ok(Text::new())
     }
+}
 
-    fn print(&self, theta: &[f64], table: &Table) -> Result<Text> {
-        if let Some(out) = &self.out {
-            let columns = table.columns.len();
-            let mut file = NpyOutput::create(out, &[table.cells.len() / columns.max(1), columns])?;
-            file.write(&table.cells)?;
-            file.finish()?;
-            return Ok(Text::new());
-        }
-        if self.json {
-            let mut object = table.json.clone();
-            object.insert("theta".into(), numbers(theta));
-            return Ok(Text::json(&Value::Object(object)));
-        }
+impl FormArgs {
+    /// The answer to the one theta.
+    fn send_table(&self, format: Format, theta: &[f64], table: &Table) -> Result<Text> {
         let mut text = Text::new();
-        if self.csv {
-            text.line(table.columns.join(","));
-            table
-                .rows()
-                .for_each(|row| text.line(line(row.iter().copied(), ",", 0)));
-        } else {
-            let names = table.columns.iter().map(|name| format!("{name:>24}"));
-            text.line(names.collect::<Vec<_>>().join(" "));
-            table
-                .rows()
-                .for_each(|row| text.line(line(row.iter().copied(), " ", 24)));
+        match format {
+            Format::Npy => return self.send_npy(&table.shape(), &table.cells),
+            Format::Json | Format::Jsonl => {
+                let mut object = table.json.clone();
+                object.insert("theta".into(), numbers(theta));
+                return self.send(Text::json(&Value::Object(object)));
+            }
+            Format::Csv => {
+                text.line(csv_line(&table.columns));
+                table
+                    .rows()
+                    .for_each(|row| text.line(csv_line(digits(row))));
+            }
+            Format::Text => {
+                text.line(columns(&table.columns));
+                let lines = table.rows().map(|row| columns(digits(row)));
+                lines.for_each(|line| text.line(line));
+            }
         }
-        Ok(text)
+        self.send(text)
     }
+}
 
-    fn print_row(&self, row: u64, theta: ArrayView1<'_, f64>, table: Table, text: &mut Text) {
-        if self.json {
-            let mut object = table.json;
-            object.insert("row".into(), row.into());
-            object.insert("theta".into(), numbers(&theta.to_vec()));
-            text.line(Value::Object(object));
-            return;
-        }
-        let (separator, width) = if self.csv { (",", 0) } else { (" ", 24) };
-        if row == 0 {
-            let names = (0..theta.len()).map(|p| format!("theta{p}"));
-            let names = std::iter::once("row".to_owned()).chain(names);
-            let names = names.chain(table.columns.iter().cloned());
-            let cells: Vec<String> = names.map(|name| format!("{name:>width$}")).collect();
-            text.line(cells.join(separator));
-        }
-        for cells in table.rows() {
-            let numbers = theta.iter().chain(cells).copied();
-            let numbers = line(numbers, separator, width);
-            text.line(format_args!("{row:>width$}{separator}{numbers}"));
-        }
+/// Cells below each other.
+fn columns(cells: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    let cells = cells.into_iter();
+    let cells: Vec<String> = cells.map(|cell| format!("{:>24}", cell.as_ref())).collect();
+    cells.join(" ")
+}
+
+/// The answer to a row of the file of thetas, as text.
+fn row_text(format: Format, row: u64, theta: ArrayView1<'_, f64>, table: Table) -> String {
+    if matches!(format, Format::Json | Format::Jsonl) {
+        let mut object = table.json;
+        object.insert("row".into(), row.into());
+        object.insert("theta".into(), numbers(&theta.to_vec()));
+        return format.json_entry(row, &Value::Object(object));
     }
+    let line = |cells: Vec<String>| match format {
+        Format::Csv => csv_line(cells),
+        _ => columns(cells),
+    };
+    let mut text = String::new();
+    if row == 0 {
+        let mut names = vec!["row".to_owned()];
+        names.extend((0..theta.len()).map(|p| format!("theta{p}")));
+        names.extend(table.columns.iter().cloned());
+        text = line(names) + "\n";
+    }
+    for cells in table.rows() {
+        let numbers = digits(theta.iter().chain(cells));
+        text += &line(std::iter::once(row.to_string()).chain(numbers).collect());
+        text.push('\n');
+    }
+    text
 }

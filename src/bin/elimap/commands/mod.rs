@@ -2,9 +2,11 @@
 
 pub(crate) mod answer;
 pub(crate) mod cache;
+pub(crate) mod completions;
 pub(crate) mod convert;
 pub(crate) mod covariance;
 pub(crate) mod curve;
+pub(crate) mod man;
 pub(crate) mod model;
 pub(crate) mod moments;
 pub(crate) mod plan;

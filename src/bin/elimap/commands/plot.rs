@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail, ensure};
-use elimap::phase::{Clock, Eliminator, TraceCache};
+use anyhow::{Result, ensure};
+use elimap::phase::{Clock, EliminationTrace, Eliminator, TraceCache};
 
 use crate::args::{Parameter, RewardArgs, read_graph, theta_or_default};
+use crate::commands::answer::counts;
 use crate::io::vector;
 use crate::output::{Text, check_target};
 use crate::plot::curves::Curves;
@@ -77,21 +78,38 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
         write(&args.out, &GraphPicture::new(&graph, title)?)?;
         return Ok(Text::new());
     }
-    if graph.clock() != Clock::Continuous {
-        bail!("the graph is discrete: it has no density; plot the model without --curve");
-    }
     let theta = theta_or_default(args.theta.as_deref(), &graph)?;
     let trace = Eliminator::new()
         .cache(&TraceCache::builder().in_memory())
         .trace(&graph)?;
-    let mut time = trace.at(&theta)?;
-    let mut axis = "time".to_owned();
-    if let Some(reward) = args.reward.one(&graph)? {
-        time = time.reward(&reward)?;
-        axis = args.reward.reward[0].clone();
+    let reward = args.reward.one(&graph)?;
+    let times = args.times.as_deref().map(vector::numbers).transpose()?;
+    let axis = args.reward.reward.first().cloned();
+    let mut picture = match graph.clock() {
+        Clock::Continuous => of_time(&trace, &theta, reward.as_deref(), times)?,
+        _ => of_steps(&trace, &theta, reward.as_deref(), times)?,
+    };
+    picture.title = title;
+    if let Some(axis) = axis {
+        picture.axis = axis;
     }
-    let times = match &args.times {
-        Some(times) => vector::numbers(times)?,
+    write(&args.out, &picture)?;
+    Ok(Text::new())
+}
+
+/// Density and distribution function of a time.
+fn of_time(
+    trace: &EliminationTrace,
+    theta: &[f64],
+    reward: Option<&[f64]>,
+    times: Option<Vec<f64>>,
+) -> Result<Curves> {
+    let mut time = trace.at(theta)?;
+    if let Some(reward) = reward {
+        time = time.reward(reward)?;
+    }
+    let times = match times {
+        Some(times) => times,
         None => {
             let last = time.survival_quantile(&[TAIL])?[0];
             (0..POINTS)
@@ -101,14 +119,48 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
     };
     ensure!(times.len() > 1, "a curve needs at least two times");
     let curve = time.curve(&times)?;
-    let picture = Curves {
-        title,
-        axis,
+    Ok(Curves {
+        title: String::new(),
+        axis: "time".to_owned(),
         mean: time.expectation(),
         times: curve.times,
         pdf: curve.pdf,
         cdf: curve.cdf,
+        is_discrete: false,
+    })
+}
+
+/// Probabilities of numbers of steps and their sums.
+fn of_steps(
+    trace: &EliminationTrace,
+    theta: &[f64],
+    reward: Option<&[f64]>,
+    times: Option<Vec<f64>>,
+) -> Result<Curves> {
+    let mut steps = trace.steps_at(theta)?;
+    if let Some(reward) = reward {
+        steps = steps.reward(reward)?;
+    }
+    let counts = match times {
+        Some(times) => counts(&times)?,
+        None => {
+            let last = steps.survival_quantile(&[TAIL])?[0].max(1);
+            let apart = last.div_ceil(POINTS as u64).max(1);
+            (0..=last).step_by(usize::try_from(apart)?).collect()
+        }
     };
-    write(&args.out, &picture)?;
-    Ok(Text::new())
+    ensure!(
+        counts.len() > 1,
+        "a curve needs at least two numbers of steps"
+    );
+    let curve = steps.curve(&counts)?;
+    Ok(Curves {
+        title: String::new(),
+        axis: "steps".to_owned(),
+        mean: steps.expectation(),
+        times: curve.counts.iter().map(|&count| count as f64).collect(),
+        pdf: curve.pmf,
+        cdf: curve.cdf,
+        is_discrete: true,
+    })
 }

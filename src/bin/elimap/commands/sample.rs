@@ -1,16 +1,15 @@
 //! `elimap sample`: times, rewards, paths and ends by simulation.
 
 use std::ops::Range;
-use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use elimap::phase::{DiscretePhaseType, EliminationTrace, PhaseType, Sampler};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::args::{ModelArgs, RewardArgs};
-use crate::io::npy::NpyOutput;
+use crate::form::{FormArgs, Format, csv_line, digits};
 use crate::io::signals::Signals;
-use crate::output::{Text, number};
+use crate::output::{Text, number, numbers};
 use crate::progress::Progress;
 
 /// Samples between two looks at signals and progress.
@@ -19,7 +18,8 @@ const CHUNK: u64 = 1 << 16;
 /// Draw samples of the time until absorption, of rewards, or of whole paths
 ///
 /// A sample depends on the seed and its number alone, so any range of them, on any number of threads, is the same numbers. Mass
-/// at time zero is a time of 0. Of a discrete model samples are numbers of steps, or of one reward per visit.
+/// at time zero is a time of 0. Of a discrete model samples are numbers of steps, or rewards per visit. An .npy file has the shape
+/// (samples,), with rewards (samples, rewards).
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -41,18 +41,13 @@ pub(crate) struct Args {
     #[command(flatten)]
     reward: RewardArgs,
     /// Whole paths: the vertices, and when each was entered
-    #[arg(long, conflicts_with_all = ["reward", "ends", "out"])]
+    #[arg(long, conflicts_with_all = ["reward", "ends"])]
     paths: bool,
     /// The vertices in which the samples end
     #[arg(long, conflicts_with = "reward")]
     ends: bool,
-    /// Print a JSON value per sample
-    #[arg(long, conflicts_with = "out")]
-    json: bool,
-    /// Write an .npy file of float64 of the shape (samples,), with rewards (samples, rewards); the file appears when it is
-    /// complete
-    #[arg(long, value_name = "OUT.npy")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    form: FormArgs,
 }
 
 /// What samples are of: a time, or the number of steps of a discrete model.
@@ -68,40 +63,40 @@ impl Source {
             let sampler = time.sampler(args.seed)?;
             return Ok(Source::Time(Box::new(time), sampler));
         }
-        ensure!(
-            !args.paths && !args.ends,
-            "of a discrete model there are samples of steps and of a reward; leave --paths and --ends"
-        );
-        let steps = trace.steps_at(theta)?;
-        let steps = match args.reward.one(trace.graph())? {
-            Some(reward) => steps.reward(&reward)?,
-            None => steps,
-        };
-        Ok(Source::Steps(Box::new(steps)))
+        Ok(Source::Steps(Box::new(trace.steps_at(theta)?)))
     }
 }
 
 /// Numbers of samples, some for each.
 fn draw(args: &Args, source: &Source, range: Range<u64>) -> Result<Vec<f64>> {
-    let (time, sampler) = match source {
-        Source::Time(time, sampler) => (time, sampler),
-        Source::Steps(steps) => {
-            let counts = steps.sample(args.seed, range).into_iter();
-            return Ok(counts.map(|count| count as f64).collect());
-        }
-    };
+    let seed = args.seed;
     if args.ends {
-        let ends = sampler.ends(range);
-        return Ok(ends
-            .into_iter()
-            .map(|vertex| vertex.index() as f64)
-            .collect());
+        let ends = match source {
+            Source::Time(_, sampler) => sampler.ends(range),
+            Source::Steps(steps) => steps.sample_ends(seed, range),
+        };
+        let numbers = ends.into_iter().map(|vertex| vertex.index() as f64);
+        return Ok(numbers.collect());
     }
     if args.reward.reward.is_empty() {
-        return Ok(sampler.times(range));
+        return Ok(match source {
+            Source::Time(_, sampler) => sampler.times(range),
+            Source::Steps(steps) => {
+                let counts = steps.sample(seed, range).into_iter();
+                counts.map(|count| count as f64).collect()
+            }
+        });
     }
-    let (_, rewards) = args.reward.rows(time.trace().graph())?;
-    let drawn = sampler.rewards(rewards.view(), range)?;
+    let drawn = match source {
+        Source::Time(time, sampler) => {
+            let (_, rewards) = args.reward.rows(time.trace().graph())?;
+            sampler.rewards(rewards.view(), range)?
+        }
+        Source::Steps(steps) => {
+            let (_, rewards) = args.reward.rows(steps.trace().graph())?;
+            steps.sample_rewards(seed, rewards.view(), range)?
+        }
+    };
     // In the order of the samples, whichever way the matrix lies.
     Ok(drawn.iter().copied().collect())
 }
@@ -119,71 +114,84 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
             args.samples
         );
     };
-    if let Some(out) = &args.out {
+    let format = args.form.format()?;
+    ensure!(
+        !args.paths || !matches!(format, Format::Npy | Format::Csv),
+        "paths have different lengths, so they are no table; write them as text, json or jsonl"
+    );
+    if let Some(out) = &args.form.out {
         args.at.check_output(out, None)?;
     }
     let trace = args.at.trace()?;
     let theta = args.at.theta(trace.graph())?;
     let source = Source::new(args, &trace, &theta)?;
-    let columns = args.reward.rows(trace.graph())?.1.nrows().max(1);
-    let mut file = match &args.out {
-        None => None,
-        Some(out) => {
+    let names = args.reward.rows(trace.graph())?.0;
+    let columns = names.len().max(1);
+    let mut target = args.form.open()?;
+    match format {
+        Format::Npy => {
             let mut shape = vec![usize::try_from(args.samples)?];
-            if !args.reward.reward.is_empty() {
-                shape.push(columns);
-            }
-            Some(NpyOutput::create(out, &shape)?)
+            shape.extend((!names.is_empty()).then_some(columns));
+            target.npy_header(&shape)?;
         }
-    };
+        Format::Csv => {
+            let names = match (names.is_empty(), args.ends) {
+                (false, _) => names,
+                (true, true) => vec!["end".to_owned()],
+                (true, false) => vec!["sample".to_owned()],
+            };
+            target.write(format!("{}\n", csv_line(names)).as_bytes())?;
+        }
+        _ => {}
+    }
     let signals = Signals::listen()?;
     let progress = Progress::count("samples", args.samples);
     let mut first = args.first;
     while first < end {
         signals.check(|| format!(" at sample {first}"))?;
         let range = first..end.min(first + CHUNK);
-        let mut text = Text::new();
-        if let (true, Source::Time(_, sampler)) = (args.paths, &source) {
-            for path in sampler.paths(range.clone()) {
+        let mut text = String::new();
+        if args.paths {
+            let paths = match &source {
+                Source::Time(_, sampler) => sampler.paths(range.clone()),
+                Source::Steps(steps) => steps.sample_paths(args.seed, range.clone()),
+            };
+            for (sample, path) in range.clone().zip(paths) {
                 let vertices: Vec<usize> = path.vertices.iter().map(|v| v.index()).collect();
-                if args.json {
-                    text.line(json!({"vertices": vertices, "times": path.times}));
-                } else {
+                if format == Format::Text {
                     let steps = vertices.iter().zip(&path.times);
                     let steps: Vec<String> = steps.map(|(v, t)| format!("{v}@{t:?}")).collect();
-                    text.line(steps.join(" "));
+                    text += &format!("{}\n", steps.join(" "));
+                } else {
+                    let object = json!({"vertices": vertices, "times": path.times});
+                    text += &format.json_entry(sample - args.first, &object);
                 }
             }
         } else {
             let drawn = draw(args, &source, range.clone())?;
-            match &mut file {
-                Some(file) => file.write(&drawn)?,
-                None => drawn
-                    .chunks(columns)
-                    .for_each(|row| text.line(self::line(args, row))),
+            if format == Format::Npy {
+                target.npy_numbers(&drawn)?;
+            } else {
+                for (sample, row) in range.clone().zip(drawn.chunks(columns)) {
+                    text += &line(format, sample - args.first, row);
+                }
             }
         }
-        text.write()?;
+        if !target.write(text.as_bytes())? {
+            return Ok(Text::new());
+        }
         first = range.end;
         progress.reach(first - args.first);
     }
-    if let Some(file) = file {
-        file.finish()?;
-    }
+    target.write(format.json_end(args.samples).as_bytes())?;
+    target.finish()?;
     Ok(Text::new())
 }
 
-fn line(args: &Args, row: &[f64]) -> String {
-    match (args.json, row) {
-        (true, [value]) => number(*value).to_string(),
-        (true, row) => row
-            .iter()
-            .map(|&value| number(value))
-            .collect::<Value>()
-            .to_string(),
-        (false, row) => {
-            let cells: Vec<String> = row.iter().map(|value| format!("{value:?}")).collect();
-            cells.join(",")
-        }
+fn line(format: Format, sample: u64, row: &[f64]) -> String {
+    match (format, row) {
+        (Format::Json | Format::Jsonl, [value]) => format.json_entry(sample, &number(*value)),
+        (Format::Json | Format::Jsonl, row) => format.json_entry(sample, &numbers(row)),
+        (_, row) => format!("{}\n", csv_line(digits(row))),
     }
 }

@@ -54,11 +54,12 @@ pub(crate) fn formula(graph: &Graph, edge: &Edge<'_>) -> String {
     if edge.constant != 0.0 || edge.coefficients.is_empty() {
         text = edge.constant.to_string();
     }
-    for (&parameter, &coefficient) in edge.parameters.iter().zip(edge.coefficients) {
-        let name = match names.get(parameter as usize) {
+    for (coefficient, factors) in edge.terms() {
+        let each = factors.iter().map(|&k| match names.get(k as usize) {
             Some(name) => name.clone(),
-            None => format!("theta{parameter}"),
-        };
+            None => format!("theta{k}"),
+        });
+        let name = each.collect::<Vec<_>>().join(" ");
         let sign = match (text.is_empty(), coefficient < 0.0) {
             (true, true) => "-",
             (true, false) => "",
@@ -74,13 +75,6 @@ pub(crate) fn formula(graph: &Graph, edge: &Edge<'_>) -> String {
         text.push_str(&format!("{sign}{factor}{name}"));
     }
     text
-}
-
-fn value(edge: &Edge<'_>, theta: &[f64]) -> f64 {
-    let terms = edge.parameters.iter().zip(edge.coefficients);
-    terms.fold(edge.constant, |sum, (&parameter, &coefficient)| {
-        sum + coefficient * theta[parameter as usize]
-    })
 }
 
 /// A vertex's entries, named where they are.
@@ -111,7 +105,7 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
         );
     }
     let number = |edge: &Edge<'_>| match &theta {
-        Some(theta) => value(edge, theta).to_string(),
+        Some(theta) => edge.rate(theta).to_string(),
         None => formula(&graph, edge),
     };
     let kind = match graph.clock() {

@@ -1,6 +1,6 @@
 //! `elimap states`: where the chain is, and has been, at times.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::commands::answer::{AnswerArgs, Subject, Table, counts};
@@ -8,6 +8,8 @@ use crate::io::vector;
 use crate::output::{Text, numbers};
 
 /// The probability to be in each vertex at times, or the time spent there until then
+///
+/// Of a discrete model times are numbers of steps, and the time spent in a vertex is the number of steps out of it.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -35,15 +37,14 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
             (Subject::Time(time), true, _) => ("occupancy", time.occupancy(&times)?),
             (Subject::Time(time), _, true) => ("absorbed", time.cdf_by_vertex(&times)?),
             (Subject::Time(time), ..) => ("probabilities", time.state_probabilities(&times)?),
-            (Subject::Steps(steps), false, false) => (
+            (Subject::Steps(steps), true, _) => ("occupancy", steps.occupancy(&counts(&times)?)?),
+            (Subject::Steps(steps), _, true) => {
+                ("absorbed", steps.cdf_by_vertex(&counts(&times)?)?)
+            }
+            (Subject::Steps(steps), ..) => (
                 "probabilities",
                 steps.state_probabilities(&counts(&times)?)?,
             ),
-            (Subject::Steps(_), ..) => {
-                bail!(
-                    "a discrete model has probabilities of states; leave --occupancy and --absorbed"
-                )
-            }
         };
         let graph = subject.trace().graph();
         let mut columns = vec!["times".to_owned()];

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::args::ModelAtThetas;
 use crate::commands::question::{Question, by_vertex};
+use crate::form::{Format, csv_line, digits};
 use crate::io::matrix::MatrixFile;
 use crate::io::stream::stream;
 use crate::output::Text;
@@ -13,7 +14,7 @@ use crate::output::Text;
 /// Expected time until absorption from every vertex, at one theta or at a file of them
 ///
 /// Vertex 0 is the start, whose time is the expectation; absorbing vertices have time 0; a vertex that absorption cannot
-/// be reached from has time inf. OUT.npy has the shape (thetas, vertices).
+/// be reached from has time inf. An .npy file has the shape (thetas, vertices), with --theta (vertices,).
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -26,24 +27,40 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Text> {
-    let output = args.model.output(None)?;
+    let format = args.model.format(None)?;
     let trace = args.model.at.trace()?;
     if let Some(path) = &args.model.at.thetas {
         let question = Question::new(&trace, Quantity::WaitingTimes)?;
         let thetas = MatrixFile::open(path, trace.param_length())?;
-        stream(&question, thetas, &output)?;
+        stream(&question, thetas, &args.model.form, format)?;
         return Ok(Text::new());
     }
     let theta = args.model.at.theta(trace.graph())?;
     let waiting = trace.at(&theta)?.expected_waiting_times();
-    if args.model.json {
-        return Ok(Text::json(
-            &json!({"theta": theta, "expected_waiting_time": by_vertex(&waiting)}),
-        ));
-    }
+    let form = &args.model.form;
     let graph = trace.graph();
     let mut text = Text::new();
-    text.line("vertex  waiting time            state");
+    match format {
+        Format::Npy => return form.send_npy(&[waiting.len()], &waiting),
+        Format::Json | Format::Jsonl => {
+            let times = by_vertex(&waiting);
+            let object = json!({"theta": theta, "expected_waiting_time": times});
+            return form.send(Text::json(&object));
+        }
+        Format::Csv => {
+            text.line("vertex,waiting_time,state");
+            for (vertex, time) in graph.vertices().zip(digits(&waiting)) {
+                let state: Vec<String> = graph.state(vertex).iter().map(i64::to_string).collect();
+                text.line(csv_line([
+                    vertex.index().to_string(),
+                    time,
+                    state.join(" "),
+                ]));
+            }
+            return form.send(text);
+        }
+        Format::Text => text.line("vertex  waiting time            state"),
+    }
     for vertex in graph.vertices() {
         let state: Vec<String> = graph
             .state(vertex)
@@ -57,5 +74,5 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
             state.join(",")
         ));
     }
-    Ok(text)
+    form.send(text)
 }

@@ -1,7 +1,7 @@
 //! Matrices from files: thetas and rewards, as `.npy`, as JSON lists of rows, or as CSV.
 //!
-//! The form is told by the first byte, not by the file's name: text that is no JSON list is CSV, whose first line may be
-//! names. An `.npy` file is read a few rows at a time, so memory does not follow its length; text is read whole.
+//! The form is told by the first byte: text that is no JSON list is CSV, whose first line may be names. What is called .csv is read
+//! as such in any case. An `.npy` file is read a few rows at a time, so memory does not follow its length; text is read whole.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -97,9 +97,13 @@ impl MatrixFile {
             Box::new(File::open(path).map_err(failed)?)
         };
         let mut reader = BufReader::with_capacity(1 << 16, reader);
+        let is_csv = path
+            .extension()
+            .is_some_and(|e| e.eq_ignore_ascii_case("csv"));
         // The first byte of the .npy format is none of UTF-8.
         match reader.fill_buf().map_err(failed)? {
             [0x93, ..] => Self::open_npy(name, reader, columns),
+            _ if is_csv => Self::open_csv(name, reader, columns),
             [first, ..]
                 if first.is_ascii_digit()
                     || first.is_ascii_alphabetic()
@@ -132,6 +136,13 @@ impl MatrixFile {
             }
             Err(source) => return Err(MatrixError::Npy { file: name, source }),
         };
+        let dtype = header.dtype.kind.dtype();
+        if dtype.is_complex() {
+            return Err(MatrixError::Type {
+                file: name,
+                dtype: dtype.name().to_owned(),
+            });
+        }
         let rows = match header.shape[..] {
             [rows, found] if found == columns => rows,
             ref shape => {

@@ -2,8 +2,7 @@
 //!
 //! Each row is a computation of its own, so no answer depends on where chunks begin.
 
-use std::io::{ErrorKind, IsTerminal, Write as _};
-use std::path::PathBuf;
+use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -11,9 +10,10 @@ use elimap::phase::NumericError;
 use ndarray::{ArrayView1, ArrayView2};
 
 use crate::commands::question::Question;
+use crate::form::{FormArgs, Format, csv_line, digits};
 use crate::io::matrix::MatrixFile;
-use crate::io::npy::NpyOutput;
 use crate::io::signals::Signals;
+use crate::io::target::Target;
 use crate::progress::Progress;
 
 /// Numbers that a chunk holds, thetas and answers together, at most: 8 MB.
@@ -24,55 +24,79 @@ const LONG_ENOUGH: Duration = Duration::from_millis(100);
 /// Numbers of a row, thetas and answers together, at most. It is a model of millions of vertices that has so many.
 const MOST_COLUMNS: usize = 1 << 24;
 
-/// Where answers go.
-pub(crate) enum Output {
-    /// An `.npy` file.
-    File(PathBuf),
-    /// A table on stdout.
-    Table,
-    /// A JSON object per row on stdout.
-    JsonLines,
-}
-
-/// A line of text from a row, its theta and its answer.
-type Format<'q> = dyn Fn(u64, ArrayView1<'_, f64>, &[f64]) -> String + 'q;
-
-enum Sink<'q> {
-    File(Box<NpyOutput>),
-    Lines(&'q Format<'q>),
+/// Answers on their way out.
+struct Sink<'q> {
+    question: &'q Question,
+    target: Target,
+    format: Format,
 }
 
 impl Sink<'_> {
-    /// False if nobody reads any more.
+    /// What stands before all answers; false if nobody reads any more.
+    fn begin(&mut self, rows: u64) -> Result<bool> {
+        let names = self.question.names();
+        match self.format {
+            Format::Npy => {
+                let mut shape = self.question.shape();
+                shape.insert(0, usize::try_from(rows)?);
+                self.target.npy_header(&shape)
+            }
+            Format::Csv => {
+                let names = std::iter::once("row".to_owned()).chain(names);
+                self.target
+                    .write(format!("{}\n", csv_line(names)).as_bytes())
+            }
+            Format::Text => {
+                let names: Vec<String> = names.iter().map(|name| format!(" {name:>24}")).collect();
+                let head = format!("{:>9}{}\n", "row", names.concat());
+                self.target.write(head.as_bytes())
+            }
+            Format::Json | Format::Jsonl => Ok(true),
+        }
+    }
+
+    /// The answers to thetas of which the first is row `first`; false if nobody reads any more.
     fn write(&mut self, first: u64, thetas: ArrayView2<'_, f64>, answers: &[f64]) -> Result<bool> {
-        let format = match self {
-            Sink::File(file) => return file.write(answers).map(|()| true),
-            Sink::Lines(format) => format,
-        };
+        if self.format == Format::Npy {
+            return self.target.npy_numbers(answers);
+        }
         let width = answers.len() / thetas.nrows().max(1);
         let mut text = String::new();
-        for (row, theta) in thetas.outer_iter().enumerate() {
-            text.push_str(&format(
-                first + row as u64,
-                theta,
-                &answers[row * width..][..width],
-            ));
-            text.push('\n');
+        for (at, theta) in thetas.outer_iter().enumerate() {
+            let row = first + at as u64;
+            text.push_str(&self.line(row, theta, &answers[at * width..][..width]));
         }
-        print(&text)
+        self.target.write(text.as_bytes())
     }
-}
 
-fn print(text: &str) -> Result<bool> {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(error.into()),
+    fn line(&self, row: u64, theta: ArrayView1<'_, f64>, answer: &[f64]) -> String {
+        let numbers = digits(theta.iter().chain(answer));
+        match self.format {
+            Format::Csv => format!("{row},{}\n", csv_line(numbers)),
+            Format::Json | Format::Jsonl => {
+                let object = self.question.json(row, theta, answer);
+                self.format.json_entry(row, &object)
+            }
+            Format::Text | Format::Npy => {
+                let cells: Vec<String> = numbers.map(|x| format!(" {x:>24}")).collect();
+                format!("{row:>9}{}\n", cells.concat())
+            }
+        }
+    }
+
+    fn finish(mut self, rows: u64) -> Result<()> {
+        self.target.write(self.format.json_end(rows).as_bytes())?;
+        self.target.finish()
     }
 }
 
 /// Answers every row of `thetas` and writes the answers.
-pub(crate) fn stream(question: &Question, mut thetas: MatrixFile, output: &Output) -> Result<()> {
+pub(crate) fn stream(
+    question: &Question,
+    mut thetas: MatrixFile,
+    form: &FormArgs,
+    format: Format,
+) -> Result<()> {
     let rows = thetas.rows();
     let columns = question.theta_length().saturating_add(question.width());
     ensure!(
@@ -80,44 +104,23 @@ pub(crate) fn stream(question: &Question, mut thetas: MatrixFile, output: &Outpu
         "a row would have {columns} numbers, thetas and answers together, and {MOST_COLUMNS} is the most; ask for less, such as fewer moments or no gradient"
     );
     let signals = Signals::listen()?;
-    let table = |row, theta: ArrayView1<'_, f64>, answer: &[f64]| {
-        let numbers = theta.iter().chain(answer);
-        let cells: Vec<String> = numbers
-            .map(|x| format!(" {:>24}", format!("{x:?}")))
-            .collect();
-        format!("{row:>9}{}", cells.concat())
+    let mut sink = Sink {
+        question,
+        target: form.open()?,
+        format,
     };
-    let json = |row, theta: ArrayView1<'_, f64>, answer: &[f64]| {
-        question.json(row, theta, answer).to_string()
-    };
-    let mut sink = match output {
-        Output::File(path) => {
-            let mut shape = question.shape();
-            shape.insert(0, usize::try_from(rows)?);
-            Sink::File(Box::new(NpyOutput::create(path, &shape)?))
-        }
-        Output::JsonLines => Sink::Lines(&json),
-        Output::Table => {
-            let names: Vec<String> = question
-                .names()
-                .iter()
-                .map(|name| format!(" {name:>24}"))
-                .collect();
-            if !print(&format!("{:>9}{}\n", "row", names.concat()))? {
-                return Ok(());
-            }
-            Sink::Lines(&table)
-        }
-    };
-    let watched = matches!(output, Output::File(_)) || !std::io::stdout().is_terminal();
+    if !sink.begin(rows)? {
+        return Ok(());
+    }
+    let watched = form.out.is_some() || !std::io::stdout().is_terminal();
     let progress = watched.then(|| Progress::count("thetas", rows));
     let most = (MOST_NUMBERS / columns.max(1)).max(32);
     let mut size = 64.min(most);
     let mut first = 0;
     let place = |row| {
-        let outcome = match output {
-            Output::File(_) => "; nothing was written",
-            Output::Table | Output::JsonLines => "",
+        let outcome = match form.out {
+            Some(_) => "; nothing was written",
+            None => "",
         };
         format!(" at row {row} of {rows}{outcome}")
     };
@@ -140,10 +143,7 @@ pub(crate) fn stream(question: &Question, mut thetas: MatrixFile, output: &Outpu
         }
     }
     signals.check(|| place(first))?;
-    match sink {
-        Sink::File(file) => file.finish(),
-        Sink::Lines(_) => Ok(()),
-    }
+    sink.finish(rows)
 }
 
 /// Names the file and its row in an error that counts the rows of a chunk.

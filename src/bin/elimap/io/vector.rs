@@ -5,6 +5,7 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use clap::error::ErrorKind;
 use elimap::NpyHeader;
 
 /// More numbers than this are not written out of a range.
@@ -12,7 +13,7 @@ const MOST: usize = 10_000_000;
 
 /// Numbers as they were asked for: `1,2,3`, `0:10:101` for 101 of them from 0 to 10, a file, or `-` for stdin.
 ///
-/// A file is .npy with one axis, a JSON list, or text with numbers between white space or commas.
+/// A file is .npy with one axis, a JSON list, or text with numbers between white space or commas, whose first line may be names.
 pub(crate) fn numbers(text: &str) -> Result<Vec<f64>> {
     let parts: Vec<&str> = text.split(':').collect();
     if let [first, last, count] = parts[..]
@@ -28,6 +29,17 @@ pub(crate) fn numbers(text: &str) -> Result<Vec<f64>> {
         let mut bytes = Vec::new();
         std::io::stdin().read_to_end(&mut bytes)?;
         return parse(&bytes).context("stdin");
+    }
+    let words: Vec<&str> = text
+        .split([' ', ';', '\t'])
+        .filter(|word| !word.is_empty())
+        .collect();
+    if words.len() > 1
+        && !Path::new(text).exists()
+        && words.iter().all(|word| word.parse::<f64>().is_ok())
+    {
+        let message = format!("separate the numbers by commas: `{}`\n", words.join(","));
+        return Err(clap::Error::raw(ErrorKind::ValueValidation, message).into());
     }
     ensure!(
         Path::new(text).exists(),
@@ -78,9 +90,22 @@ fn parse(bytes: &[u8]) -> Result<Vec<f64>> {
         return serde_json::from_str(text)
             .map_err(|e| anyhow!("it is no JSON list of numbers: {e}"));
     }
-    let words = text.split(|c: char| c.is_whitespace() || c == ',');
-    let words = words.filter(|word| !word.is_empty());
-    words
+    let words_of = |text: &str| -> Vec<String> {
+        let words = text.split(|c: char| c.is_whitespace() || c == ',');
+        let words = words.filter(|word| !word.is_empty());
+        words.map(str::to_owned).collect()
+    };
+    let is_number = |word: &String| word.parse::<f64>().is_ok();
+    // A first line of names.
+    let names = text.lines().next().map_or(Vec::new(), &words_of);
+    let skipped = if names.iter().any(is_number) {
+        0
+    } else {
+        names.len()
+    };
+    words_of(text)
+        .into_iter()
+        .skip(skipped)
         .enumerate()
         .map(|(place, word)| {
             let number = word.parse();
@@ -106,6 +131,7 @@ mod tests {
             ("0:1:x", "from 1 to"),
             ("1,two", "neither numbers"),
             ("", "neither numbers"),
+            ("1 2.5", "separate the numbers by commas: `1,2.5`"),
         ] {
             let error = format!("{:#}", numbers(text).unwrap_err());
             assert!(error.contains(expected), "{text}: {error}");

@@ -14,6 +14,8 @@ pub(crate) struct Curves {
     pub(crate) pdf: Vec<f64>,
     pub(crate) cdf: Vec<f64>,
     pub(crate) mean: f64,
+    /// Whether times are numbers of steps, whose probabilities are bars.
+    pub(crate) is_discrete: bool,
 }
 
 impl Picture for Curves {
@@ -29,13 +31,18 @@ impl Picture for Curves {
         let (upper, lower) = area.split_vertically(345 * unit);
         let density = Panel {
             values: &self.pdf,
-            name: "density",
+            name: match self.is_discrete {
+                true => "probability",
+                false => "density",
+            },
+            has_bars: self.is_discrete,
             top: self.pdf.iter().copied().fold(0.0, f64::max) * 1.08,
             color: BLUE,
         };
         let distribution = Panel {
             values: &self.cdf,
             name: "probability by then",
+            has_bars: false,
             top: 1.04,
             color: ORANGE,
         };
@@ -47,6 +54,7 @@ impl Picture for Curves {
 struct Panel<'a> {
     values: &'a [f64],
     name: &'static str,
+    has_bars: bool,
     top: f64,
     color: RGBColor,
 }
@@ -88,15 +96,29 @@ impl Curves {
             .map_err(failed)?;
         let points = || self.times.iter().copied().zip(panel.values.iter().copied());
         let line = panel.color.stroke_width(2 * scale + scale / 2);
-        let series = AreaSeries::new(points(), 0.0, panel.color.mix(0.12)).border_style(line);
-        chart.draw_series(series).map_err(failed)?;
+        if panel.has_bars {
+            let bars = points().map(|(x, y)| PathElement::new([(x, 0.0), (x, y)], line));
+            chart.draw_series(bars).map_err(failed)?;
+        } else {
+            // Between numbers of steps nothing happens.
+            let later = points().skip(1).map(|(x, _)| x);
+            let stairs = points()
+                .zip(later)
+                .flat_map(|((x, y), next)| [(x, y), (next, y)]);
+            let path: Vec<(f64, f64)> = match self.is_discrete {
+                true => stairs.chain(points().last()).collect(),
+                false => points().collect(),
+            };
+            let series = AreaSeries::new(path, 0.0, panel.color.mix(0.12)).border_style(line);
+            chart.draw_series(series).map_err(failed)?;
+        }
         if first <= self.mean && self.mean <= last {
             let mean = [(self.mean, 0.0), (self.mean, top)];
             let dashes =
                 DashedLineSeries::new(mean, 6 * scale, 5 * scale, GREY.stroke_width(scale));
             chart.draw_series(dashes).map_err(failed)?;
             // Beside the line, on the side with more room, below what the curve may reach.
-            let (x, y) = chart.backend_coord(&(self.mean, top * 0.97));
+            let (x, y) = chart.backend_coord(&(self.mean, top * 0.94));
             let right = self.mean < 0.5 * (first + last);
             let text = format!("mean {}", short(self.mean));
             let style = TextStyle::from((SANS, 16 * unit).into_font()).color(&GREY);
@@ -107,8 +129,11 @@ impl Curves {
                 x - width - 4 * unit
             };
             let (left, up) = area.get_base_pixel();
-            let label = Text::new(text, (x - left, y - up), style);
-            area.draw(&label).map_err(failed)?;
+            let at = (x - left, y - up);
+            let corner = (at.0 + width, at.1 + 17 * unit);
+            area.draw(&Rectangle::new([at, corner], WHITE.mix(0.8).filled()))
+                .map_err(failed)?;
+            area.draw(&Text::new(text, at, style)).map_err(failed)?;
         }
         Ok(())
     }

@@ -174,14 +174,14 @@ impl Picture for GraphPicture<'_> {
                 color.filled(),
             ))
             .map_err(failed)?;
-            labels.push((curve.at(0.5), rate.clone()));
+            labels.push((curve, rate.clone()));
         }
         if rates.len() <= MOST_LABELS {
-            for (at, rate) in spread(labels) {
-                let half = (rate.chars().count() as f64 * SMALL_LETTER / 2.0 + 1.0, 8.0);
+            for (at, rate) in self.settle(labels) {
+                let around = Room::of_label(at, &rate);
                 let corners = [
-                    pixel((at.0 - half.0, at.1 - half.1)),
-                    pixel((at.0 + half.0, at.1 + half.1)),
+                    pixel((at.0 - around.half.0, at.1 - around.half.1)),
+                    pixel((at.0 + around.half.0, at.1 + around.half.1)),
                 ];
                 area.draw(&Rectangle::new(corners, WHITE.mix(0.85).filled()))
                     .map_err(failed)?;
@@ -276,27 +276,81 @@ fn head(curve: &Bend) -> [Point; 3] {
     ]
 }
 
-/// Moves labels that cover each other apart, up and down.
-fn spread(mut labels: Vec<(Point, String)>) -> Vec<(Point, String)> {
-    for _ in 0..40 {
-        let mut moved = false;
-        for i in 0..labels.len() {
-            for j in 0..i {
-                let room = |k: usize| labels[k].1.chars().count() as f64 * 3.7 + 4.0;
-                let (p, q) = (labels[i].0, labels[j].0);
-                let (dx, dy) = ((p.0 - q.0).abs(), p.1 - q.1);
-                if dx < room(i) + room(j) && dy.abs() < 21.0 {
-                    let shift = (21.0 - dy.abs()) / 2.0 + 0.5;
-                    let sign = if dy >= 0.0 { 1.0 } else { -1.0 };
-                    labels[i].0.1 += sign * shift;
-                    labels[j].0.1 -= sign * shift;
-                    moved = true;
-                }
-            }
-        }
-        if !moved {
-            break;
+/// A rectangle by its centre and half its sides.
+#[derive(Clone, Copy)]
+struct Room {
+    centre: Point,
+    half: Point,
+}
+
+impl Room {
+    fn of_label(centre: Point, text: &str) -> Room {
+        let width = text.chars().count() as f64 * SMALL_LETTER;
+        Room {
+            centre,
+            half: (width / 2.0 + 1.0, 8.0),
         }
     }
-    labels
+
+    /// The area that two have in common.
+    fn common(self, other: Room) -> f64 {
+        let along = |a: f64, b: f64, reach: f64| (reach - (a - b).abs()).max(0.0);
+        let across = self.half.0 + other.half.0;
+        let down = self.half.1 + other.half.1;
+        along(self.centre.0, other.centre.0, across) * along(self.centre.1, other.centre.1, down)
+    }
+
+    fn holds(self, (x, y): Point) -> bool {
+        (x - self.centre.0).abs() <= self.half.0 && (y - self.centre.1).abs() <= self.half.1
+    }
+}
+
+/// Where along its arrow a label may stand.
+const PLACES: [f64; 13] = [
+    0.5, 0.45, 0.55, 0.4, 0.6, 0.35, 0.65, 0.3, 0.7, 0.25, 0.75, 0.2, 0.8,
+];
+
+/// What covering another label or a vertex costs per unit of area, crossing another arrow per point of it, and being away from the
+/// middle.
+const COVERED: f64 = 1.0;
+const CROSSED: f64 = 12.0;
+const OFF_CENTRE: f64 = 20.0;
+
+impl GraphPicture<'_> {
+    /// Places for labels, each on its own arrow, where they cover least; those of the shortest arrows first.
+    fn settle(&self, labels: Vec<(Bend, String)>) -> Vec<(Point, String)> {
+        let vertices = self.graph.vertices().map(|vertex| Room {
+            centre: self.place(vertex),
+            half: (self.node_width / 2.0, NODE_HEIGHT / 2.0),
+        });
+        let vertices: Vec<Room> = vertices.collect();
+        let length = |curve: &Bend| (curve.b.0 - curve.a.0).hypot(curve.b.1 - curve.a.1);
+        let mut order: Vec<usize> = (0..labels.len()).collect();
+        order.sort_by(|&i, &j| length(&labels[i].0).total_cmp(&length(&labels[j].0)));
+        let mut placed: Vec<(Point, Room, usize)> = Vec::new();
+        for &own in &order {
+            let (curve, text) = &labels[own];
+            let cost = |t: f64| {
+                let room = Room::of_label(curve.at(t), text);
+                let others = placed.iter().map(|(_, other, _)| room.common(*other));
+                let covered: f64 = others.chain(vertices.iter().map(|v| room.common(*v))).sum();
+                let crossing = labels.iter().enumerate().filter(|(place, _)| *place != own);
+                let points = crossing.flat_map(|(_, (other, _))| {
+                    (0..=48).filter(|&k| room.holds(other.at(f64::from(k) / 48.0)))
+                });
+                let crossed = points.count() as f64;
+                COVERED * covered + CROSSED * crossed + OFF_CENTRE * (t - 0.5).abs()
+            };
+            let best = PLACES
+                .into_iter()
+                .map(|t| (cost(t), t))
+                .min_by(|a, b| a.0.total_cmp(&b.0));
+            let at = curve.at(best.map_or(0.5, |(_, t)| t));
+            placed.push((at, Room::of_label(at, text), own));
+        }
+        placed
+            .into_iter()
+            .map(|(at, _, own)| (at, labels[own].1.clone()))
+            .collect()
+    }
 }

@@ -36,6 +36,14 @@ fn pairs(count: i64) -> f64 {
 /// # Errors
 ///
 /// See the [module](super).
+///
+/// ```
+/// use elimap::phase::{EliminationTrace, models};
+/// let trace = EliminationTrace::record(&models::kingman(3)?);
+/// let mean = trace.at(&[1.0])?.expectation();
+/// assert!((mean - (1.0 / 3.0 + 1.0)).abs() < 1e-12, "{mean}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn kingman(lineages: usize) -> Result<Graph, GraphError> {
     at_least("kingman", lineages, 2)?;
     at_most("vertices", lineages)?;

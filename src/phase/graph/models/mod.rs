@@ -49,6 +49,14 @@ fn pairs_up_to(count: usize) -> usize {
 /// # Errors
 ///
 /// See the [module](self).
+///
+/// ```
+/// use elimap::phase::{EliminationTrace, models};
+/// let trace = EliminationTrace::record(&models::erlang(4)?);
+/// let mean = trace.at(&[2.0])?.expectation();
+/// assert!((mean - 2.0).abs() < 1e-12, "{mean}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn erlang(phases: usize) -> Result<Graph, GraphError> {
     at_least("erlang", phases, 1)?;
     at_most("vertices", phases)?;
