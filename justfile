@@ -87,6 +87,11 @@ conformance SEED="1" COUNT="2000" KIND="generate":
     target/jax/bin/python tests/reference/jax_runner.py target/cases.json target/answered.json
     cargo run --release --example conformance -- target/answered.json
 
+# JAX's own tests from their jaxprs: TESTS is the folder `tests` of its repository at the same version, FILE one of its files.
+harvest TESTS FILE *ARGS:
+    target/jax/bin/python tests/reference/harvest.py {{TESTS}} target/harvest.jsonl --x64 {{ARGS}} {{FILE}}
+    cargo run --release --example jaxprs -- target/harvest.jsonl
+
 # Recorded JAX cases through the public API; no Python needed.
 conformance-recorded *CASES="tests/data/conformance/cases.json tests/data/conformance/callback_vectors.json tests/data/conformance/cases_diff.json":
     for cases in {{CASES}}; do cargo run --release --example conformance -- $cases || exit 1; done

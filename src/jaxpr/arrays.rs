@@ -129,7 +129,7 @@ fn to_whole_powers(given: &Given<'_>, operands: &[TensorType]) -> bool {
     let ([x, y], [result]) = (operands, given.results) else {
         return false;
     };
-    x.dtype.is_float() && x.dtype == result.dtype && y.dtype != DType::Bool && !y.dtype.is_float()
+    x.dtype.is_float() && x.dtype == result.dtype && y.dtype != DType::Bool && !y.dtype.is_inexact()
 }
 
 /// A product of operands that take the result's type first.
