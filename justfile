@@ -79,7 +79,8 @@ cache-table:
 
 # Fresh random cases against a live JAX, whose virtual environment is made below target/ where there is none; `derive` for
 # KIND makes derivatives, `each` those of one operation each at the numbers where conventions decide, `vocabulary` calls of one
-# function each, `number_types` those on complex numbers, 16-bit floats and narrow integers.
+# function each, `number_types` those on complex numbers, 16-bit floats and narrow integers,
+# `broad` the derivatives of the vocabulary's functions.
 conformance SEED="1" COUNT="2000" KIND="generate":
     test -x target/jax/bin/python || python3 -m venv target/jax
     target/jax/bin/python -c "import jax; assert jax.__version__ == '0.10.2'" || target/jax/bin/pip install --quiet "jax==0.10.2" numpy scipy
