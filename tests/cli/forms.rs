@@ -71,15 +71,25 @@ fn files_have_the_form_that_their_names_end_in() {
     assert_eq!(head, "row,theta0,moment1,moment2");
     assert_eq!(rows, [[0.0, 2.0, 2.0, 5.0], [1.0, 4.0, 1.0, 1.25]]);
     let list: Vec<Value> = serde_json::from_str(&list).unwrap();
-    let object = |row: usize, theta: f64| json!({"row": row, "theta": [theta], "moments": wanted[row]});
+    let object =
+        |row: usize, theta: f64| json!({"row": row, "theta": [theta], "moments": wanted[row]});
     assert_eq!(list, [object(0, 2.0), object(1, 4.0)]);
-    let lines: Vec<Value> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let lines: Vec<Value> = lines
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
     assert_eq!(lines, list);
     assert_eq!(text, stdout(&args));
     assert_eq!(stdout(&[&args[..], &["--format", "csv"]].concat()), csv);
     // The option has the last word, and without an ending a file is .npy.
     let odd = folder.path().join("odd.txt");
-    stdout(&[&args[..], &["--format", "npy", "--out", odd.to_str().unwrap()]].concat());
+    stdout(
+        &[
+            &args[..],
+            &["--format", "npy", "--out", odd.to_str().unwrap()],
+        ]
+        .concat(),
+    );
     let bare = folder.path().join("bare");
     stdout(&[&args[..], &["--out", bare.to_str().unwrap()]].concat());
     assert_eq!(std::fs::read(&odd).unwrap(), std::fs::read(&bare).unwrap());
@@ -93,7 +103,13 @@ fn one_theta_is_answered_in_every_form() {
     let folder = tempfile::tempdir().unwrap();
     let args = ["moments", ERLANG, "--theta", "2", "--order", "2"];
     let ([csv, object, line, text], array) = written(folder.path(), &args);
-    assert_eq!(table(&csv), ("theta0,moment1,moment2".to_owned(), vec![vec![2.0, 2.0, 5.0]]));
+    assert_eq!(
+        table(&csv),
+        (
+            "theta0,moment1,moment2".to_owned(),
+            vec![vec![2.0, 2.0, 5.0]]
+        )
+    );
     assert_eq!(array.to_vec::<f64>().unwrap(), [2.0, 5.0]);
     assert_eq!(object, line);
     let object: Value = serde_json::from_str(&object).unwrap();
@@ -107,7 +123,10 @@ fn one_theta_is_answered_in_every_form() {
     assert_eq!(lines.next().unwrap(), "vertex,waiting_time,state");
     for (vertex, line) in lines.enumerate() {
         let cells: Vec<&str> = line.split(',').collect();
-        assert_eq!(cells[..2], [vertex.to_string(), format!("{:?}", times[vertex])]);
+        assert_eq!(
+            cells[..2],
+            [vertex.to_string(), format!("{:?}", times[vertex])]
+        );
     }
     let object: Value = serde_json::from_str(&object).unwrap();
     assert_eq!(object["expected_waiting_time"]["0"], json!(times[0]));
@@ -144,7 +163,13 @@ fn files_of_numbers_may_have_a_line_of_names() {
     // The start, four phases and the end.
     std::fs::write(&rewards, "a,b,c,d,e,f\n0,1,1,1,1,0\n0,0,2,0,0,0\n").unwrap();
     let found = stdout(&[
-        "moments", ERLANG, "--theta", "2", "--rewards", rewards.to_str().unwrap(), "--json",
+        "moments",
+        ERLANG,
+        "--theta",
+        "2",
+        "--rewards",
+        rewards.to_str().unwrap(),
+        "--json",
     ]);
     let found: Value = serde_json::from_str(&found).unwrap();
     assert_eq!(found["expected_rewards"], json!([2.0, 1.0]));
@@ -153,7 +178,10 @@ fn files_of_numbers_may_have_a_line_of_names() {
 #[test]
 fn numbers_are_separated_by_commas() {
     for (args, wanted) in [
-        (&["moments", ERLANG, "--theta", "1 2"][..], "separate the parameters by commas: `1,2`"),
+        (
+            &["moments", ERLANG, "--theta", "1 2"][..],
+            "separate the parameters by commas: `1,2`",
+        ),
         (
             &["moments", ERLANG, "--theta", "1", "0.5"],
             "unexpected `0.5`: separate the numbers of one option by commas",
@@ -170,7 +198,10 @@ fn numbers_are_separated_by_commas() {
             &["moments", ERLANG, "--theta", "2", "--out", "moments.cvs"],
             "end it in .npy, .csv, .json, .jsonl or .txt, or give --format",
         ),
-        (&["moments", ERLANG, "--theta", "2", "--format", "xml"], "[possible values: text, csv"),
+        (
+            &["moments", ERLANG, "--theta", "2", "--format", "xml"],
+            "[possible values: text, csv",
+        ),
     ] {
         let message = usage(args);
         assert!(message.contains(wanted), "{args:?}: {message}");
@@ -179,10 +210,16 @@ fn numbers_are_separated_by_commas() {
 
 #[test]
 fn what_is_no_terminal_sees_no_colour() {
-    for args in [&["moments", "no/such.json", "--theta", "1"][..], &["moments", "--theta", "x"]] {
+    for args in [
+        &["moments", "no/such.json", "--theta", "1"][..],
+        &["moments", "--theta", "x"],
+    ] {
         let output = run(args);
         let message = String::from_utf8(output.stderr).unwrap();
-        assert!(message.contains("error") && !message.contains('\x1b'), "{message:?}");
+        assert!(
+            message.contains("error") && !message.contains('\x1b'),
+            "{message:?}"
+        );
     }
 }
 
@@ -201,13 +238,19 @@ fn shells_learn_every_command() {
 #[test]
 fn the_manual_has_a_page_for_every_command() {
     let page = stdout(&["man"]);
-    assert!(page.contains(".TH elimap 1") && page.contains("elimap\\-moments(1)"), "{page}");
+    assert!(
+        page.contains(".TH elimap 1") && page.contains("elimap\\-moments(1)"),
+        "{page}"
+    );
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("man1");
     assert_eq!(stdout(&["man", "--out", out.to_str().unwrap()]), "");
     let page = std::fs::read_to_string(out.join("elimap-moments.1")).unwrap();
     assert!(page.contains("\\-\\-thetas"), "{page}");
     for command in ["moments", "cdf", "sample", "completions"] {
-        assert!(out.join(format!("elimap-{command}.1")).is_file(), "{command}");
+        assert!(
+            out.join(format!("elimap-{command}.1")).is_file(),
+            "{command}"
+        );
     }
 }

@@ -13,7 +13,7 @@ use elimap::phase::{
 
 use ndarray::{Array2, ArrayView1, Axis};
 
-use crate::form::{Format, FormArgs};
+use crate::form::{FormArgs, Format};
 use crate::io::matrix::MatrixFile;
 use crate::output::notice;
 use crate::progress::Progress;

@@ -133,6 +133,8 @@ pub(crate) fn csv_line(cells: impl IntoIterator<Item = impl AsRef<str>>) -> Stri
 }
 
 /// Numbers as cells, with all their digits.
-pub(crate) fn digits<'x>(numbers: impl IntoIterator<Item = &'x f64>) -> impl Iterator<Item = String> {
+pub(crate) fn digits<'x>(
+    numbers: impl IntoIterator<Item = &'x f64>,
+) -> impl Iterator<Item = String> {
     numbers.into_iter().map(|x| format!("{x:?}"))
 }

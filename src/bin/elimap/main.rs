@@ -22,8 +22,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use cluster::submit;
 use commands::{
-    cache, completions, convert, covariance, curve, man, model, moments, plan, sample, show, states, trace,
-    waiting_times, work,
+    cache, completions, convert, covariance, curve, man, model, moments, plan, sample, show,
+    states, trace, waiting_times, work,
 };
 use io::signals;
 

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde_json::{Map, Value};
 
 use crate::args::ModelArgs;
-use crate::form::{Format, FormArgs, csv_line, digits};
+use crate::form::{FormArgs, Format, csv_line, digits};
 use crate::io::matrix::MatrixFile;
 use crate::io::signals::Signals;
 use crate::output::{Text, numbers};
@@ -193,7 +193,9 @@ impl FormArgs {
             }
             Format::Csv => {
                 text.line(csv_line(&table.columns));
-                table.rows().for_each(|row| text.line(csv_line(digits(row))));
+                table
+                    .rows()
+                    .for_each(|row| text.line(csv_line(digits(row))));
             }
             Format::Text => {
                 text.line(columns(&table.columns));

@@ -7,7 +7,7 @@ use elimap::phase::{DiscretePhaseType, EliminationTrace, PhaseType, Sampler};
 use serde_json::json;
 
 use crate::args::{ModelArgs, RewardArgs};
-use crate::form::{Format, FormArgs, csv_line, digits};
+use crate::form::{FormArgs, Format, csv_line, digits};
 use crate::io::signals::Signals;
 use crate::output::{Text, number, numbers};
 use crate::progress::Progress;

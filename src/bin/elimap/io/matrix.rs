@@ -97,7 +97,9 @@ impl MatrixFile {
             Box::new(File::open(path).map_err(failed)?)
         };
         let mut reader = BufReader::with_capacity(1 << 16, reader);
-        let is_csv = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
+        let is_csv = path
+            .extension()
+            .is_some_and(|e| e.eq_ignore_ascii_case("csv"));
         // The first byte of the .npy format is none of UTF-8.
         match reader.fill_buf().map_err(failed)? {
             [0x93, ..] => Self::open_npy(name, reader, columns),

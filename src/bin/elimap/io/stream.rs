@@ -10,7 +10,7 @@ use elimap::phase::NumericError;
 use ndarray::{ArrayView1, ArrayView2};
 
 use crate::commands::question::Question;
-use crate::form::{Format, FormArgs, csv_line, digits};
+use crate::form::{FormArgs, Format, csv_line, digits};
 use crate::io::matrix::MatrixFile;
 use crate::io::signals::Signals;
 use crate::io::target::Target;
@@ -43,11 +43,11 @@ impl Sink<'_> {
             }
             Format::Csv => {
                 let names = std::iter::once("row".to_owned()).chain(names);
-                self.target.write(format!("{}\n", csv_line(names)).as_bytes())
+                self.target
+                    .write(format!("{}\n", csv_line(names)).as_bytes())
             }
             Format::Text => {
-                let names: Vec<String> =
-                    names.iter().map(|name| format!(" {name:>24}")).collect();
+                let names: Vec<String> = names.iter().map(|name| format!(" {name:>24}")).collect();
                 let head = format!("{:>9}{}\n", "row", names.concat());
                 self.target.write(head.as_bytes())
             }

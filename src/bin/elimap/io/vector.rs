@@ -98,7 +98,11 @@ fn parse(bytes: &[u8]) -> Result<Vec<f64>> {
     let is_number = |word: &String| word.parse::<f64>().is_ok();
     // A first line of names.
     let names = text.lines().next().map_or(Vec::new(), &words_of);
-    let skipped = if names.iter().any(is_number) { 0 } else { names.len() };
+    let skipped = if names.iter().any(is_number) {
+        0
+    } else {
+        names.len()
+    };
     words_of(text)
         .into_iter()
         .skip(skipped)
