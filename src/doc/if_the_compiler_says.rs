@@ -196,3 +196,8 @@
 //! let x = Tensor::from(1.0);
 //! std::thread::spawn(move || x.item::<f64>());
 //! ```
+//!
+//! # `ndarray is ambiguous` (E0659)
+//!
+//! The prelude brings along the version of ndarray whose arrays elimap takes, and the project depends on another one. Write
+//! `use elimap::ndarray;` below the prelude for the one, or `::ndarray` for the other.
