@@ -79,13 +79,19 @@ cache-table:
 
 # Fresh random cases against a live JAX, whose virtual environment is made below target/ where there is none; `derive` for
 # KIND makes derivatives, `each` those of one operation each at the numbers where conventions decide, `vocabulary` calls of one
-# function each, `number_types` those on complex numbers, 16-bit floats and narrow integers.
+# function each, `number_types` those on complex numbers, 16-bit floats and narrow integers,
+# `broad` the derivatives of the vocabulary's functions.
 conformance SEED="1" COUNT="2000" KIND="generate":
     test -x target/jax/bin/python || python3 -m venv target/jax
     target/jax/bin/python -c "import jax; assert jax.__version__ == '0.10.2'" || target/jax/bin/pip install --quiet "jax==0.10.2" numpy scipy
     python3 tests/reference/{{KIND}}.py {{SEED}} {{COUNT}} > target/cases.json
     target/jax/bin/python tests/reference/jax_runner.py target/cases.json target/answered.json
     cargo run --release --example conformance -- target/answered.json
+
+# JAX's own tests from their jaxprs: TESTS is the folder `tests` of its repository at the same version, FILE one of its files.
+harvest TESTS FILE *ARGS:
+    target/jax/bin/python tests/reference/harvest.py {{TESTS}} target/harvest.jsonl --x64 {{ARGS}} {{FILE}}
+    cargo run --release --example jaxprs -- target/harvest.jsonl
 
 # Recorded JAX cases through the public API; no Python needed.
 conformance-recorded *CASES="tests/data/conformance/cases.json tests/data/conformance/callback_vectors.json tests/data/conformance/cases_diff.json":

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "benches/peers"))
@@ -30,22 +31,17 @@ CALLS = (
 ALLOWED = 1.03
 
 
-def count(program):
-    """By call, its instructions. All run in one process, which writes down after each group of calls what it took."""
-    lines = "".join(f"count {name} {lanes} {calls}\n" for name, lanes, calls in CALLS)
+def count(program, call):
+    """Instructions of a call, the mean of some in a function that nothing else is counted in."""
+    name, lanes, calls = call
     with tempfile.TemporaryDirectory() as folder:
-        command = ["valgrind", "--tool=callgrind", "--toggle-collect=*counted_calls*", "--dump-after=*counted_calls*",
-                   f"--callgrind-out-file={folder}/out", program]
+        command = ["valgrind", "--tool=callgrind", "--toggle-collect=*counted_calls*", f"--callgrind-out-file={folder}/out", program]
         environment = dict(os.environ, RAYON_NUM_THREADS="1")
-        done = subprocess.run(command, input=lines, text=True, capture_output=True, env=environment)
+        given = f"count {name} {lanes} {calls}\n"
+        done = subprocess.run(command, input=given, text=True, capture_output=True, env=environment)
         if done.returncode:
-            raise SystemExit(f"counting failed: {done.stderr[-2000:]}")
-        counts = {}
-        for number, (name, lanes, calls) in enumerate(CALLS, 1):
-            written = pathlib.Path(f"{folder}/out.{number}").read_text()
-            total = int(re.search(r"^(?:summary|totals): (\d+)", written, re.M).group(1))
-            counts[f"{name} {lanes}"] = total // calls
-        return counts
+            raise SystemExit(f"counting {name} failed: {done.stderr[-2000:]}")
+        return int(re.search(r"Collected : (\d+)", done.stderr).group(1)) // calls
 
 
 def main():
@@ -56,15 +52,18 @@ def main():
     if not shutil.which("valgrind"):
         print("SKIPPED: there is no valgrind here, so no instructions are counted", file=sys.stderr)
         return
-    counts = count(options.program or rounds.arrays_program("release"))
+    program = options.program or rounds.arrays_program("release")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = pool.map(lambda call: count(program, call), CALLS)
+        counts = {f"{name} {lanes}": count for (name, lanes, _), count in zip(CALLS, found)}
     if options.record:
         RECORDED.write_text("".join(f"{call} {count}\n" for call, count in counts.items()))
     recorded = dict(line.rsplit(" ", 1) for line in RECORDED.read_text().splitlines())
     more = []
-    for call, count_ in counts.items():
+    for call, instructions in counts.items():
         before = int(recorded.get(call, 0))
-        print(f"{call}: {count_} instructions, {before} recorded")
-        if count_ > before * ALLOWED:
+        print(f"{call}: {instructions} instructions, {before} recorded")
+        if instructions > before * ALLOWED:
             more.append(call)
     if more:
         raise SystemExit(f"three in a hundred more than recorded: {', '.join(more)}; look why, or --record")

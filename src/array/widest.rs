@@ -1,8 +1,8 @@
 //! The widest vector unit that the processor has, found when the program runs.
 //!
 //! Loops over slices become vector code by themselves, but only with the instructions that every processor of the target has.
-//! What runs here may use all that this one has. Nothing is contracted into fused multiply-adds, so bits do not depend on
-//! the unit.
+//! What runs here may use all that this one has. Nothing is contracted into fused multiply-adds but those that are written, so bits do
+//! not depend on the unit.
 
 /// Work that runs on the widest vector unit there is.
 ///

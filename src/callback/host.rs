@@ -270,7 +270,7 @@ impl Callback {
         };
         let call_task = |task: usize| {
             if let Some((each, given)) = &direct {
-                return call_directly(task, *each, given);
+                return call_directly(task, each, given);
             }
             let range = range_of(task);
             let own: SmallVec<[Option<Array>; 4]> = args

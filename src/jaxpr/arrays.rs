@@ -61,7 +61,7 @@ pub(super) fn compose(
         "stack" | "unstack" => stack(name, given, operands),
         "empty" | "empty2" => empty(name, given, operands),
         "mul" if given.has("out_dtype") => wide_product(name, given, operands),
-        "pow" if operands.len() == 2 && operands[0].dtype != operands[1].dtype => {
+        "pow" if to_whole_powers(given, operands) => {
             traced(name, given, operands, |x| Ok(vec![x[0].pow(&x[1])]))
         }
         "reduce" => reduce(name, given, operands),
@@ -122,6 +122,14 @@ fn stack(name: &str, given: &mut Given<'_>, operands: &[TensorType]) -> Read {
     traced(name, given, operands, |x| {
         Ok((0..parts).map(|k| x[0].index(axis, k)).collect())
     })
+}
+
+/// Whether floats are raised to powers that are integers, which JAX's primitive takes as they are.
+fn to_whole_powers(given: &Given<'_>, operands: &[TensorType]) -> bool {
+    let ([x, y], [result]) = (operands, given.results) else {
+        return false;
+    };
+    x.dtype.is_float() && x.dtype == result.dtype && y.dtype != DType::Bool && !y.dtype.is_inexact()
 }
 
 /// A product of operands that take the result's type first.
@@ -255,16 +263,12 @@ fn along(
 
 /// Products that are summed up in another element type than the operands have; `None` where it is the operands' own.
 fn dot_general(name: &str, given: &mut Given<'_>, operands: &[TensorType]) -> Option<Read> {
-    let (value, at) = given.optional("preferred_element_type")?;
-    let dtype = match DType::from_name(&value.to_string()) {
-        None if value.to_string() == "None" => return None,
-        None => {
-            let found = format!("`{value}`");
-            return Some(Err(ParseError::unexpected(at, "an element type", found)));
-        }
-        Some(dtype) if operands.iter().all(|ty| ty.dtype == dtype) => return None,
-        Some(dtype) => dtype,
-    };
+    let dtype = given.single().ok()?.dtype;
+    let said = given.shows("preferred_element_type", dtype.name());
+    if !said || operands.len() != 2 || operands.iter().all(|ty| ty.dtype == dtype) {
+        return None;
+    }
+    given.optional("preferred_element_type");
     let read = |given: &mut Given<'_>| {
         count::<2>(name, given, operands)?;
         let [[lhs_contract, rhs_contract], [lhs_batch, rhs_batch]] =

@@ -292,10 +292,7 @@ fn convert(op: &ConvertElementType, x: &Array) -> Array {
         eval(&op.into(), std::slice::from_ref(x)).swap_remove(0)
     };
     match (x.dtype().is_complex(), op.dtype) {
-        (true, DType::Bool) => {
-            let nonzero = zip(x, x, |z, _| z != Complex::ZERO);
-            nonzero
-        }
+        (true, DType::Bool) => zip(x, x, |z, _| z != Complex::ZERO),
         // The real part, as JAX has it.
         (true, dtype) if !dtype.is_complex() => to(&parts(x)[0], dtype),
         (true, dtype) => {

@@ -8,7 +8,7 @@ mod derivative;
 
 use crate::array::{Array, Element, Shape, ShapeTuple, TensorType, dispatch_kernel_dtype, owned};
 use crate::error::{Error, OpErrorKind, ParseError};
-use crate::ops::gather::positions::{Places, Positions};
+use crate::ops::gather::positions::{AtPlaces, Places, Positions};
 use crate::ops::gather::window::{Addressing, Windows, row_major_strides};
 use crate::ops::gather::{mode_text, read_mode};
 use crate::ops::rule::{
@@ -421,9 +421,6 @@ struct Target<'a> {
     /// What is added to negative indices.
     wrap: i64,
 }
-
-/// Combines updates with the elements at positions.
-type AtPlaces<'f, T> = dyn Fn(&Places<'_>, &mut [T], &[T]) + Sync + 'f;
 
 /// As [`eval_with`]; windows of one element along one axis are left to `at_places` where that is given.
 fn eval<T: Element>(

@@ -32,7 +32,7 @@ fn floating(x: Tensor) -> Tensor {
 /// # Ok::<(), elimap::Error>(())
 /// ```
 ///
-/// Poisoned ([`OpErrorKind::InvalidParameter`]) for an element type that is no integer of 8, 32 or 64 bits.
+/// Poisoned ([`OpErrorKind::InvalidParameter`]) for an element type that is no integer.
 #[track_caller]
 #[must_use]
 pub fn randint(
@@ -47,8 +47,16 @@ pub fn randint(
         let (unsigned, half) = match dtype {
             DType::I32 | DType::U32 => (DType::U32, 1_u64 << 16),
             DType::I64 | DType::U64 => (DType::U64, 1 << 32),
-            DType::I16 | DType::U16 => (DType::U16, 1 << 8),
-            DType::I8 | DType::U8 => (DType::U8, 1 << 4),
+            // Of so few bits some numbers would come too often, so these are drawn from wider ones.
+            DType::I8 | DType::I16 | DType::U8 | DType::U16 => {
+                let bits = 8 * dtype.size() as u32;
+                let (least, greatest) = match dtype.is_signed_integer() {
+                    true => (-(1_i64 << (bits - 1)), (1_i64 << (bits - 1)) - 1),
+                    false => (0, (1_i64 << bits) - 1),
+                };
+                let (low, high) = (low.clip(least, greatest), high.clip(least, greatest + 1));
+                return Ok(randint(key, shape, low, high, DType::I32).astype(dtype));
+            }
             other => {
                 return Err(refuse(format!(
                     "randint draws integers, not {}",
@@ -58,8 +66,6 @@ pub fn randint(
         };
         // An upper bound behind the greatest number of the type means that number included.
         let greatest = match dtype {
-            DType::U8 => i64::from(u8::MAX),
-            DType::U16 => i64::from(u16::MAX),
             DType::U32 => i64::from(u32::MAX),
             DType::U64 => i64::MAX,
             signed => i64::MAX >> (64 - 8 * signed.size()),

@@ -13,11 +13,11 @@
 //! | exp, exp2, expm1 | 0.87, 1.18, 1.11 | `2^k exp(r)`, a polynomial in `r` |
 //! | tanh, logistic | 1.37, 1.14 | quotients of the same parts, corrected for what their rounding lost |
 //! | sinh, cosh | 1.13, 1.13 | the same parts; a polynomial below 1 |
-//! | log, log1p | 0.83, 0.83 | `k ln(2) + log(m)`, a polynomial in `(m - 1) / (m + 1)` |
+//! | log, log1p | 0.84, 0.83 | `k ln(2) + log(m)`, a polynomial in `(m - 1) / (m + 1)` |
 //! | asinh, acosh, atanh | 0.79, 0.82, 0.73 | log1p of an argument in two parts |
-//! | sin, cos, tan | 0.80, 0.80, 1.40 | multiples of pi/2 taken off in four parts, from 1e6 on by Payne and Hanek |
+//! | sin, cos, tan | 0.80, 0.80, 1.42 | multiples of pi/2 taken off in four parts, from 1e6 on by Payne and Hanek |
 //! | asin, acos, atan, atan2 | 1.15, 0.77, 0.78, 0.78 | polynomials up to 1/2, identities beyond |
-//! | pow | 0.84 | a logarithm of 66 bits, then exp |
+//! | pow | 0.98 | a logarithm of 66 bits, then exp |
 //! | cbrt | 0.68 | Halley's step from a polynomial |
 //! | erf, erfc | 1.40, 1.01 | a polynomial below 1; `exp(-x^2) S((x - 4)/(x + 4)) / (1 + 2 x)` |
 

@@ -222,8 +222,10 @@ fn difference(got: Option<&Array>, want: &Value) -> Option<String> {
         .filter(|x| x.is_finite())
         .fold(1.0_f64, |m, x| m.max(x.abs()));
     let tolerance = match want.dtype() {
-        DType::F64 => 1e-10,
-        DType::F32 => 2e-5,
+        DType::F64 | DType::C128 => 1e-10,
+        DType::F32 | DType::C64 => 2e-5,
+        DType::F16 => 2e-3,
+        DType::BF16 => 2e-2,
         _ => 0.0,
     };
     let close = |(a, b): (&f64, &f64)| {
@@ -246,9 +248,12 @@ fn difference(got: Option<&Array>, want: &Value) -> Option<String> {
     })
 }
 
+/// The numbers of an array, of complex ones both parts.
 fn numbers(array: &Array) -> Vec<f64> {
-    Tensor::from(array.clone())
-        .astype(DType::F64)
-        .to_vec::<f64>()
-        .unwrap_or_default()
+    let x = Tensor::from(array.clone());
+    let floats = |x: Tensor| x.astype(DType::F64).to_vec::<f64>().unwrap_or_default();
+    if array.dtype().is_complex() {
+        return [floats(x.real()), floats(x.imag())].concat();
+    }
+    floats(x)
 }

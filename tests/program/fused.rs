@@ -238,3 +238,60 @@ fn sums_do_not_depend_on_the_layout() {
     let rows = Tensor::from(x).sum(0).to_array().unwrap();
     assert_eq!(bits(&rows), bits(&columns));
 }
+
+#[test]
+fn indices_from_the_end_and_outside_mean_the_same_in_every_lane() {
+    let (lanes, width, count) = (300, 64, 256);
+    let x = array(&[lanes, width], 3);
+    let index = |n: usize| (n * 7919 % 10_007 % 160) as i64 - 80;
+    let indices: Vec<i64> = (0..lanes * count).map(index).collect();
+    let i = Array::from_vec([lanes, count], indices.clone()).unwrap();
+    // A plain loop: negative indices count from the end once, what is outside is dropped.
+    let given = x.to_vec::<f64>().unwrap();
+    let mut want = vec![0.0; lanes * width];
+    for (n, &index) in indices.iter().enumerate() {
+        let index = if index < 0 {
+            index + width as i64
+        } else {
+            index
+        };
+        if let Ok(at) = usize::try_from(index)
+            && at < width
+        {
+            let at = n / count * width + at;
+            want[at] += given[at] * 2.0;
+        }
+    }
+    let want = Array::from_vec([lanes, width], want).unwrap();
+    let f = |x: Tensor, i: Tensor| {
+        elimap::zeros([64], DType::F64)
+            .at(&i)
+            .add(x.take(&i, 0, TakeMode::Fill) * 2.0)
+    };
+    let single = vmap(f).call((&x, &i)).unwrap().to_array().unwrap();
+    assert_eq!(bits(&single), bits(&want));
+    let compiled = jit(vmap(f));
+    for threads in [1, 2, 8] {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        let got = pool.install(|| compiled.call((&x, &i)).unwrap().to_array().unwrap());
+        assert_eq!(bits(&got), bits(&want), "{threads} threads");
+    }
+    // Of one operand, and a sort of the same numbers.
+    let flat = jit(|x: Tensor, i: Tensor| x.take(&i, 0, TakeMode::Fill))
+        .call((Array::from(given.clone()), Array::from(indices.clone())))
+        .unwrap()
+        .to_vec::<f64>()
+        .unwrap();
+    for (got, &index) in flat.iter().zip(&indices) {
+        let at = if index < 0 {
+            index + given.len() as i64
+        } else {
+            index
+        };
+        let want = given[at as usize];
+        assert!(got.to_bits() == want.to_bits() || (got.is_nan() && want.is_nan()));
+    }
+}

@@ -88,7 +88,7 @@ fn names_must_be_defined_once_and_before_use() {
         "{ lambda ; a:f32[3] a:f32[3]. let  in (a,) }",
         "{ lambda ; a:f32[3]. let a:f32[3] = neg a in (a,) }",
         "{ lambda ; a:f32[3]. let b:f32[3] b:f32[3] = sort[dimension=0 is_stable=True num_keys=1] a a in (a,) }",
-        "{ lambda ; a:f32[3]. let _:f32[3] = neg a in (_,) }",
+        "{ lambda ; a:f32[3]. let _:f32[3] = neg a; _:f32[3] = neg a in (_,) }",
         "{ lambda ; a:f32[3]. let b:f32[3] = jit[name=f jaxpr={ lambda ; c:f32[3]. let  in (a,) }] a in (b,) }",
         "{ lambda ; a:f32[3]. let b:f32[3] = jit[name=f jaxpr=f] a in (b,) }",
     ]), @"
@@ -98,7 +98,7 @@ fn names_must_be_defined_once_and_before_use() {
     line 1, column 21: `a` is defined already; give each variable of a program a name of its own
     line 1, column 26: `a` is defined already; give each variable of a program a name of its own
     line 1, column 35: `b` is defined already; give each variable of a program a name of its own
-    line 1, column 47: `_` is not defined here; define it before its use
+    line 1, column 65: `_` is not defined here; define it before its use
     line 1, column 84: `a` is not defined here; define it before its use
     line 1, column 48: no program is named `f`; put `let f = { lambda .. } in` before this one
     ");
@@ -151,7 +151,6 @@ fn operations_and_parameters_must_be_known() {
         "c:f32[] = reduce_max[axes=(0,) keepdims=True] a",
         "c:f32[3] = integer_pow[y=3000000000] a",
         "c:f32[3] = cumsum[axis=0 reverse=1] a",
-        "c:f32[3] = sort[dimension=0 is_stable=False num_keys=1] a",
         "c:i32[] = argmax[axes=(0, 1) index_dtype=int32] a",
         "c:i32[] = argmax[axes=(0,) index_dtype=int128] a",
         "c:f32[5] = pad[padding_config=((1, 1),)] a 0.0:f32[]",
@@ -178,7 +177,6 @@ fn operations_and_parameters_must_be_known() {
     line 2, column 36: `reduce_max` takes no further parameter `keepdims`; remove it
     line 2, column 28: expected a number in range for `y`, found `3000000000`
     line 2, column 30: expected `True` or `False` for `reverse`, found `1`
-    line 2, column 33: expected `True` for `is_stable`, found `False`
     line 2, column 22: expected a tuple of one axis for `axes`, found `(0, 1)`
     line 2, column 32: expected an element type for `index_dtype`, found `int128`
     line 2, column 20: expected a tuple of tuples of 3 numbers for `padding_config`, found `((1, 1),)`

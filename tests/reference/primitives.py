@@ -95,6 +95,8 @@ TABLE = {
     "constants": (lambda a: a * np.array([1.0, 2.0, 3.0]) + np.arange(3), x(3)),
 }
 
+VALUES = {"precision"}  # JAX rounds tangents too; here they go through as they are
+
 
 def tangent_like(v):
     return np.asarray(np.round(rng.uniform(-1, 1, v.shape), 2), v.dtype)
@@ -107,7 +109,7 @@ def main():
     for name, (f, *values) in TABLE.items():
         harvest.HARVEST.test = name
         jax.vmap(f)(*[np.stack([v, v[::-1] if v.ndim == 1 and v.dtype.kind == "f" else v]) for v in values])
-        if any(v.dtype.kind != "f" for v in values):
+        if any(v.dtype.kind != "f" for v in values) or name in VALUES:
             continue
         tangents = [tangent_like(v) for v in values]
         try:

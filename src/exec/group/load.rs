@@ -2,8 +2,6 @@
 
 use smallvec::SmallVec;
 
-use crate::array::{Pass, on_widest};
-
 /// How the elements of a level run over an operand's memory.
 #[derive(Clone, Debug)]
 pub(super) struct Walk {
@@ -73,8 +71,8 @@ impl Walk {
             return;
         }
         if let (&[.., (rows, 1)], 0) = (outer, column)
-            && row % rows == 0
-            && out.len() % (rows * length) == 0
+            && row.is_multiple_of(rows)
+            && out.len().is_multiple_of(rows * length)
         {
             // A stack of transposed matrices.
             let stack = Walk {
@@ -127,29 +125,12 @@ impl Walk {
     }
 }
 
-/// As many elements of a row and a column are turned together: two vectors of eight bytes each.
-const TURNED: usize = 8;
+/// As many elements of a row and a column are turned together: what stays in registers on every machine. Larger tiles, and tiles on the
+/// widest vector unit, go through memory.
+const TURNED: usize = 4;
 
 /// Writes the rows of a matrix, `rows` by `columns`, whose columns lie one after another, `stride` apart.
-fn turn<T: Copy>(data: &[T], sizes: (usize, usize, usize), out: &mut [T]) {
-    on_widest(Turn { data, sizes, out });
-}
-
-struct Turn<'a, T> {
-    data: &'a [T],
-    sizes: (usize, usize, usize),
-    out: &'a mut [T],
-}
-
-impl<T: Copy> Pass for Turn<'_, T> {
-    #[inline(always)]
-    fn run(self) {
-        turned(self.data, self.sizes, self.out);
-    }
-}
-
-#[inline(always)]
-fn turned<T: Copy>(data: &[T], (rows, columns, stride): (usize, usize, usize), out: &mut [T]) {
+fn turn<T: Copy>(data: &[T], (rows, columns, stride): (usize, usize, usize), out: &mut [T]) {
     let (whole_rows, whole_columns) = (rows / TURNED * TURNED, columns / TURNED * TURNED);
     for column in (0..whole_columns).step_by(TURNED) {
         for row in (0..whole_rows).step_by(TURNED) {

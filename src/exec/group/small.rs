@@ -176,7 +176,12 @@ struct Run<'a> {
 
 #[inline(always)]
 fn zip(x: Register, y: Register, f: impl Fn(f64, f64) -> f64) -> Register {
-    Register(std::array::from_fn(|i| f(x.0[i], y.0[i])))
+    // A loop, because functions that make arrays are not always inlined into the one that has the unit's instructions.
+    let mut result = x;
+    for i in 0..WIDTH {
+        result.0[i] = f(x.0[i], y.0[i]);
+    }
+    result
 }
 
 impl Pass for Run<'_> {
@@ -198,7 +203,7 @@ impl Pass for Run<'_> {
                 Action::Minus => zip(zip(y, x, Arith::mul), registers[c as usize], Number::sub),
                 Action::From => zip(registers[c as usize], zip(y, x, Arith::mul), Number::sub),
                 Action::Copy => x,
-                Action::Neg => Register(x.0.map(Number::neg)),
+                Action::Neg => zip(x, x, |x, _| x.neg()),
                 Action::Square => zip(x, x, Arith::mul),
                 Action::Unary(kind) => {
                     let mut result = Register::default();

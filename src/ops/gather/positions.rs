@@ -112,7 +112,7 @@ impl<'a> Positions<'a> {
         &self,
         target: &mut [T],
         updates: &[T],
-        combine: &(dyn Fn(&Places<'_>, &mut [T], &[T]) + Sync),
+        combine: &AtPlaces<'_, T>,
     ) {
         if self.last < 0 || updates.is_empty() {
             return;
@@ -137,7 +137,7 @@ impl<'a> Positions<'a> {
         target: &mut [T],
         updates: &[T],
         starts: &[i64],
-        combine: &(dyn Fn(&Places<'_>, &mut [T], &[T]) + Sync),
+        combine: &AtPlaces<'_, T>,
     ) {
         let rows = target.len() / self.apart;
         if rows > 1 && starts.len() >= 2 * PARALLEL {
@@ -175,6 +175,9 @@ impl<'a> Positions<'a> {
         (start as u64 <= self.last as u64).then_some(start as usize)
     }
 }
+
+/// Combines what is at the positions of one operand with updates.
+pub(crate) type AtPlaces<'f, T> = dyn Fn(&Places<'_>, &mut [T], &[T]) + Sync + 'f;
 
 /// The positions of one operand.
 pub(crate) struct Places<'a> {

@@ -318,6 +318,22 @@ impl DiscretePhaseType {
     /// # Errors
     ///
     /// As for [`expected_rewards`](Self::expected_rewards).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph};
+    ///
+    /// let mut builder = Graph::builder(0, 2);
+    /// let (coin, end) = (builder.add_vertex(&[]), builder.add_vertex(&[]));
+    /// builder.discrete().start(coin, 1.0);
+    /// builder.add_edge(coin, end, &[1.0, 0.0]).add_edge(coin, coin, &[0.0, 1.0]);
+    /// let tosses = EliminationTrace::record(&builder.build()?).steps_at(&[0.25, 0.75])?;
+    /// // 1 + q / p tosses in expectation.
+    /// let (moments, gradients) = tosses.reward_moments_and_gradients(&[0.0, 1.0, 0.0], 1)?;
+    /// assert_eq!((moments, gradients), (vec![4.0], ndarray::array![[-12.0, 4.0]]));
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
     pub fn reward_moments_and_gradients(
         &self,
         reward: &[f64],
@@ -335,6 +351,22 @@ impl DiscretePhaseType {
     /// # Errors
     ///
     /// As for [`expected_rewards`](Self::expected_rewards).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph};
+    ///
+    /// let mut builder = Graph::builder(0, 2);
+    /// let (coin, end) = (builder.add_vertex(&[]), builder.add_vertex(&[]));
+    /// builder.discrete().start(coin, 1.0);
+    /// builder.add_edge(coin, end, &[1.0, 0.0]).add_edge(coin, coin, &[0.0, 1.0]);
+    /// let tosses = EliminationTrace::record(&builder.build()?).steps_at(&[0.25, 0.75])?;
+    /// let rewards = ndarray::array![[0.0, 0.5, 0.0]];
+    /// let (means, gradients) = tosses.expected_rewards_and_gradients(rewards.view())?;
+    /// assert_eq!((means, gradients), (vec![2.0], ndarray::array![[-6.0, 2.0]]));
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
     pub fn expected_rewards_and_gradients(
         &self,
         rewards: ArrayView2<'_, f64>,
@@ -407,6 +439,22 @@ impl DiscretePhaseType {
     /// # Errors
     ///
     /// As for [`expected_rewards`](Self::expected_rewards).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph};
+    ///
+    /// let mut builder = Graph::builder(0, 2);
+    /// let (coin, end) = (builder.add_vertex(&[]), builder.add_vertex(&[]));
+    /// builder.discrete().start(coin, 1.0);
+    /// builder.add_edge(coin, end, &[1.0, 0.0]).add_edge(coin, coin, &[0.0, 1.0]);
+    /// let tosses = EliminationTrace::record(&builder.build()?).steps_at(&[0.25, 0.75])?;
+    /// let rewards = ndarray::array![[0.0, 1.0, 0.0], [0.0, 2.0, 0.0]];
+    /// let (value, gradient) = tosses.correlation_and_gradients(rewards.view())?;
+    /// assert!(value[[0, 1]] == 1.0 && gradient[[0, 1, 0]].abs() < 1e-14);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
     pub fn correlation_and_gradients(
         &self,
         rewards: ArrayView2<'_, f64>,
@@ -455,6 +503,23 @@ impl DiscretePhaseType {
     /// # Errors
     ///
     /// As for [`pgf`](Self::pgf).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph};
+    ///
+    /// let mut builder = Graph::builder(0, 2);
+    /// let (coin, end) = (builder.add_vertex(&[]), builder.add_vertex(&[]));
+    /// builder.discrete().start(coin, 1.0);
+    /// builder.add_edge(coin, end, &[1.0, 0.0]).add_edge(coin, coin, &[0.0, 1.0]);
+    /// let tosses = EliminationTrace::record(&builder.build()?).steps_at(&[0.25, 0.75])?;
+    /// // z p / (p + q - z q), which does not change along theta.
+    /// let (value, gradient) = tosses.pgf_and_gradients(&[0.5])?;
+    /// assert!((value[0] - 0.2).abs() < 1e-15);
+    /// assert!((0.25 * gradient[[0, 0]] + 0.75 * gradient[[0, 1]]).abs() < 1e-15);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
     pub fn pgf_and_gradients(
         &self,
         at: &[f64],
@@ -498,6 +563,21 @@ impl DiscretePhaseType {
     /// # Errors
     ///
     /// None for a theta that was accepted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph};
+    ///
+    /// let mut builder = Graph::builder(0, 2);
+    /// let (coin, end) = (builder.add_vertex(&[]), builder.add_vertex(&[]));
+    /// builder.discrete().start(coin, 1.0);
+    /// builder.add_edge(coin, end, &[1.0, 0.0]).add_edge(coin, coin, &[0.0, 1.0]);
+    /// let tosses = EliminationTrace::record(&builder.build()?).steps_at(&[0.25, 0.75])?;
+    /// let (found, gradients) = tosses.absorption_probabilities_and_gradients()?;
+    /// assert!((found[end.index()] - 1.0).abs() < 1e-15 && gradients[[end.index(), 0]].abs() < 1e-15);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
     pub fn absorption_probabilities_and_gradients(
         &self,
     ) -> Result<(Vec<f64>, Array2<f64>), DistributionError> {

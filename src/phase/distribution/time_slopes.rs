@@ -73,6 +73,18 @@ impl PhaseType {
     /// # Errors
     ///
     /// As for [`pdf`](Self::pdf).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    ///
+    /// // exp(-theta t)
+    /// let time = EliminationTrace::record(&models::erlang(1)?).at(&[2.0])?;
+    /// let (value, gradient) = time.survival_and_gradients(&[1.0])?;
+    /// assert!((gradient[[0, 0]] + value[0]).abs() < 1e-15);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
     pub fn survival_and_gradients(
         &self,
         times: &[f64],
@@ -119,6 +131,18 @@ impl PhaseType {
     /// # Errors
     ///
     /// As for [`pdf`](Self::pdf).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    ///
+    /// // -theta t
+    /// let time = EliminationTrace::record(&models::erlang(1)?).at(&[2.0])?;
+    /// let (_, gradient) = time.log_survival_and_gradients(&[1.5])?;
+    /// assert!((gradient[[0, 0]] + 1.5).abs() < 1e-13);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
     pub fn log_survival_and_gradients(
         &self,
         times: &[f64],
@@ -189,6 +213,18 @@ impl PhaseType {
     /// # Errors
     ///
     /// As for [`survival_quantile`](Self::survival_quantile).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    ///
+    /// // -ln p / theta
+    /// let time = EliminationTrace::record(&models::erlang(1)?).at(&[2.0])?;
+    /// let (value, gradient) = time.survival_quantile_and_gradients(&[1e-9])?;
+    /// assert!((gradient[[0, 0]] + value[0] / 2.0).abs() < 1e-12);
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
     pub fn survival_quantile_and_gradients(
         &self,
         probabilities: &[f64],

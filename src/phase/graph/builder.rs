@@ -300,7 +300,7 @@ impl GraphBuilder {
         }
         // The highest index is kept free as a mark for "none".
         let limit = u32::MAX as usize - 1;
-        if self.param_length >= PRODUCT as usize {
+        if self.products.rows() > 0 && self.param_length >= PRODUCT as usize {
             return Err(GraphError::TooLarge {
                 what: "parameters",
                 count: self.param_length,
@@ -392,16 +392,6 @@ impl GraphBuilder {
         Ok(())
     }
 
-    /// What edges name by number: each parameter alone, then the products.
-    fn factors(&self) -> Csr<usize, u32> {
-        let mut factors = Csr::default();
-        (0..self.param_length as u32).for_each(|parameter| factors.push_row([parameter]));
-        self.products
-            .iter()
-            .for_each(|row| factors.push_row(row.iter().copied()));
-        factors
-    }
-
     /// Products are numbered after the parameters.
     fn number_products(&mut self) {
         if self.products.rows() == 0 {
@@ -450,7 +440,6 @@ impl GraphBuilder {
                 self.rows_by(&order)
             }
         };
-        let factors = self.factors();
         Graph(Arc::new(Inner {
             clock: self.clock,
             parameter_names: self.parameter_names,
@@ -458,7 +447,7 @@ impl GraphBuilder {
             loops,
             state_length: self.state_length,
             param_length: self.param_length,
-            factors,
+            products: self.products,
             vertices: self.vertices,
             states: self.states,
             edges: rows.edges,

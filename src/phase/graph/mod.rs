@@ -49,8 +49,8 @@ pub struct Edge<'g> {
     pub parameters: &'g [u32],
     /// The coefficients, none of them zero, one per entry of `parameters`.
     pub coefficients: &'g [f64],
-    /// By number, the parameters that are multiplied: each one alone, then the products.
-    factors: &'g Csr<usize, u32>,
+    /// The products of the graph, and the number of the first: the length of theta.
+    products: (&'g Csr<usize, u32>, usize),
 }
 
 impl<'g> Edge<'g> {
@@ -75,9 +75,15 @@ impl<'g> Edge<'g> {
     /// # Ok::<(), elimap::phase::PhaseError>(())
     /// ```
     pub fn terms(&self) -> impl ExactSizeIterator<Item = (f64, &'g [u32])> + use<'g> {
-        let factors = self.factors;
+        let (products, first) = self.products;
         let terms = self.coefficients.iter().zip(self.parameters);
-        terms.map(move |(&coefficient, &number)| (coefficient, factors.row(number as usize)))
+        terms.map(move |(&coefficient, number)| {
+            let factors = match (*number as usize).checked_sub(first) {
+                None => std::slice::from_ref(number),
+                Some(product) => products.row(product),
+            };
+            (coefficient, factors)
+        })
     }
 
     /// The rate at a theta; not a number if theta is too short.
@@ -162,8 +168,8 @@ struct Inner {
     clock: Clock,
     state_length: usize,
     param_length: usize,
-    /// What edges name by number: each parameter alone, then products of them.
-    factors: Csr<usize, u32>,
+    /// Products of parameters, which edges name by numbers after those of the parameters.
+    products: Csr<usize, u32>,
     /// One per parameter, or none at all.
     parameter_names: Vec<String>,
     /// One per place of a state, or none at all.
@@ -343,7 +349,7 @@ impl Graph {
                 constant: loops.constants[row],
                 parameters: loops.parameters.row(row),
                 coefficients: &loops.coefficients[loops.parameters.range(row)],
-                factors: &self.0.factors,
+                products: (&self.0.products, self.0.param_length),
             })
     }
 
@@ -470,7 +476,7 @@ impl Graph {
             constant: inner.constants[edge],
             parameters: inner.parameters.row(edge),
             coefficients: &inner.coefficients[inner.parameters.range(edge)],
-            factors: &inner.factors,
+            products: (&inner.products, inner.param_length),
         }
     }
 
@@ -478,11 +484,11 @@ impl Graph {
     /// theta.
     #[must_use]
     pub fn products(&self) -> impl ExactSizeIterator<Item = &[u32]> {
-        self.0.factors.iter().skip(self.0.param_length)
+        self.0.products.iter()
     }
 
-    /// By number, the parameters that are multiplied: each one alone, then the products.
-    pub(crate) fn factors(&self) -> &Csr<usize, u32> {
-        &self.0.factors
+    /// The same by number.
+    pub(crate) fn product_rows(&self) -> &Csr<usize, u32> {
+        &self.0.products
     }
 }

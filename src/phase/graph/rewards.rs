@@ -211,9 +211,12 @@ impl Graph {
     ) {
         let (mut linear, mut products) = (vec![0.0; self.param_length()], Vec::new());
         for (&number, &coefficient) in form.iter().filter(|(number, _)| **number != CONSTANT) {
-            match self.factors().row(number as usize) {
-                &[parameter] => linear[parameter as usize] = coefficient * factor,
-                factors => products.push((factors.into(), coefficient * factor)),
+            match (number as usize).checked_sub(self.param_length()) {
+                None => linear[number as usize] = coefficient * factor,
+                Some(product) => {
+                    let factors = self.product_rows().row(product);
+                    products.push((factors.into(), coefficient * factor));
+                }
             }
         }
         if let Some(constant) = form.get(&CONSTANT) {

@@ -25,8 +25,8 @@ pub(crate) struct Sources {
     terms: Csr<usize, (u32, f64)>,
     /// The derivatives of theta itself: each parameter with a one.
     identity: Vec<(u32, f64)>,
-    /// By number, the parameters that are multiplied: each one alone, then the products.
-    factors: Csr<usize, u32>,
+    /// Products of parameters, which terms name by numbers after those of the parameters.
+    products: Csr<usize, u32>,
     /// By source: the smallest and the largest coefficient, if there is one.
     extremes: Vec<Option<(f64, f64)>>,
     /// Rates in these bounds keep a row's total in the safe range.
@@ -53,7 +53,7 @@ impl<'g> SourceBuilder<'g> {
                 constants: Csr::default(),
                 terms: Csr::default(),
                 identity: (0..parameters as u32).map(|p| (p, 1.0)).collect(),
-                factors: graph.factors().clone(),
+                products: graph.product_rows().clone(),
                 extremes: vec![None; parameters + 1],
                 bounds: (0.0, 0.0),
             },
@@ -192,9 +192,9 @@ impl Sources {
             for &constant in self.constants.row(general) {
                 sum = sum.plus(S::splat(constant));
             }
-            for &(number, coefficient) in self.terms_of(general) {
+            for (number, coefficient) in self.terms_of(general) {
                 let factors = self.factors(number);
-                let first = twofold[factors[0] as usize].times(S::splat(coefficient));
+                let first = twofold[factors[0] as usize].times(S::splat(*coefficient));
                 let product = factors[1..].iter().fold(first, |product, &k| {
                     // Theta itself has no second half.
                     product.times(values[k as usize])
@@ -229,19 +229,21 @@ impl Sources {
 
     /// The parameters that are multiplied under a number.
     #[inline(always)]
-    fn factors(&self, number: u32) -> &[u32] {
-        self.factors.row(number as usize)
+    fn factors<'s>(&'s self, number: &'s u32) -> &'s [u32] {
+        match (*number as usize).checked_sub(self.parameters) {
+            None => std::slice::from_ref(number),
+            Some(product) => self.products.row(product),
+        }
     }
 
     /// The value of a number: a parameter, or a product of them.
     #[inline(always)]
     fn product<S: Lanes>(&self, number: u32, values: &[S]) -> S {
-        match self.factors(number) {
-            [only] => values[*only as usize],
+        match self.factors(&number) {
+            [] => S::splat(1.0),
             [first, rest @ ..] => rest.iter().fold(values[*first as usize], |product, &k| {
                 product.mul(values[k as usize])
             }),
-            [] => S::splat(1.0),
         }
     }
 
@@ -266,8 +268,8 @@ impl Sources {
             None if source == self.parameters => &[],
             None => &self.identity[source..=source],
         };
-        for &(number, coefficient) in terms {
-            let coefficient = S::splat(coefficient);
+        for (number, coefficient) in terms {
+            let coefficient = S::splat(*coefficient);
             let factors = self.factors(number);
             if let &[parameter] = factors {
                 each(parameter as usize, coefficient, false);

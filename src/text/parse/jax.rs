@@ -103,7 +103,6 @@ pub(super) fn wrapped(name: &str, given: &mut Given<'_>) -> Option<Result<Op, Pa
     let key = match name {
         _ if forward || backward => "call_jaxpr",
         "closed_call" | "core_call" => "call_jaxpr",
-        "remat_opt" => "fwd_jaxpr",
         "remat2" => return Some(checkpoint(given)),
         _ => return None,
     };
