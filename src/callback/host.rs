@@ -269,7 +269,7 @@ impl Callback {
             Some(Ok(out))
         };
         let call_task = |task: usize| {
-            if let Some((each, given)) = &direct {
+            if let Some(&(each, ref given)) = direct.as_ref() {
                 return call_directly(task, each, given);
             }
             let range = range_of(task);
