@@ -1,5 +1,6 @@
-//! What most programs need: `use elimap::prelude::*;`.
+//! What most programs need: `use elimap::prelude::*;`. With it comes [`ndarray`], in the version whose arrays are taken.
 
+pub use crate::ndarray;
 pub use crate::{
     Array, CallLog, Callback, DType, ELLIPSIS, Element, Error, Func, NEW_AXIS, ScanOptions,
     Slicing, TakeMode, Tensor, TensorType, Tree, TreeValue, VmapMethod, all_gather, arange,

@@ -735,7 +735,7 @@ impl Array {
     /// ```
     /// use elimap::prelude::*;
     /// assert!(Array::from(f64::NAN).identical(&Array::from(f64::NAN)));
-    /// assert!(!Array::from(0.0).identical(&Array::from(-0.0)));
+    /// assert!(!Array::from(1.0).identical(&Array::from(1_i64)));
     /// ```
     #[must_use]
     pub fn identical(&self, other: &Array) -> bool {

@@ -328,9 +328,9 @@
 //!     [layer(&keys.get(0), 2, 8), layer(&keys.get(1), 8, 1)]
 //! }
 //!
-//! fn loss([hidden, output]: &[Layer; 2], x: &Tensor, y: &Tensor) -> Tensor {
-//!     let hidden = (x.matmul(&hidden.weights) + &hidden.bias).tanh();
-//!     let found = hidden.matmul(&output.weights) + &output.bias;
+//! fn loss([hidden, output]: [Layer; 2], x: Tensor, y: Tensor) -> Tensor {
+//!     let hidden = (x.matmul(hidden.weights) + hidden.bias).tanh();
+//!     let found = hidden.matmul(output.weights) + output.bias;
 //!     (found.i((.., 0)) - y).square().mean(..)
 //! }
 //!
@@ -375,7 +375,7 @@
 //! use elimap::numpy;
 //! use elimap::prelude::*;
 //!
-//! let loss = |w: &Tensor, x: &Tensor, y: &Tensor| (-y * x.matmul(w)).exp().log1p();
+//! let loss = |w: Tensor, x: Tensor, y: Tensor| (-y * x.matmul(w)).exp().log1p();
 //!
 //! let w = vec![0.5, -1.0];
 //! let xs = ndarray::array![[1.0, 2.0], [0.0, 1.0], [3.0, -1.0]];

@@ -70,6 +70,21 @@
 //! # Ok::<(), elimap::Error>(())
 //! ```
 //!
+//! [`grad`](crate::grad) and the other derivatives take functions of values only:
+//!
+//! ```compile_fail,E0599
+//! use elimap::prelude::*;
+//! let slope = grad(|x: &Tensor| x.sin()).call((0.0,))?;
+//! # ok(())
+//! ```
+//!
+//! ```
+//! use elimap::prelude::*;
+//! let slope = grad(|x: Tensor| x.sin()).call((0.0,))?;
+//! assert_eq!(slope.item::<f64>()?, 1.0);
+//! # ok(())
+//! ```
+//!
 //! More than twelve arguments go into a struct with `#[derive(Tree)]`, a tuple or a `Vec`.
 //!
 //! # `.. is not a function that can be called on the host`
@@ -196,3 +211,8 @@
 //! let x = Tensor::from(1.0);
 //! std::thread::spawn(move || x.item::<f64>());
 //! ```
+//!
+//! # `ndarray is ambiguous` (E0659)
+//!
+//! The prelude brings along the version of ndarray whose arrays elimap takes, and the project depends on another one. Write
+//! `use elimap::ndarray;` below the prelude for the one, or `::ndarray` for the other.

@@ -17,6 +17,15 @@ pub struct Windows {
 
 impl Windows {
     /// Windows of a size, one after the other element by element, inside the tensor.
+    ///
+    /// ```
+    /// use elimap::lax::{Windows, reduce_window};
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(vec![1.0, 4.0, 2.0, 3.0]);
+    /// let sums = reduce_window(x, 0.0, |a, b| ok(a + b), &Windows::new([2]))?;
+    /// assert_eq!(sums.to_vec::<f64>()?, [5.0, 6.0, 5.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn new(size: impl IntoIterator<Item = usize>) -> Self {
         let size: Vec<usize> = size.into_iter().collect();
@@ -31,6 +40,15 @@ impl Windows {
     }
 
     /// How many elements apart neighbouring windows start, per axis.
+    ///
+    /// ```
+    /// use elimap::lax::{Windows, reduce_window};
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(vec![1.0, 4.0, 2.0, 3.0]);
+    /// let sums = reduce_window(x, 0.0, |a, b| ok(a + b), &Windows::new([2]).strides([2]))?;
+    /// assert_eq!(sums.to_vec::<f64>()?, [5.0, 5.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn strides(mut self, strides: impl IntoIterator<Item = usize>) -> Self {
         self.strides = strides.into_iter().collect();
@@ -38,6 +56,15 @@ impl Windows {
     }
 
     /// How many elements are put before and after each axis; negative numbers take away.
+    ///
+    /// ```
+    /// use elimap::lax::{Windows, reduce_window};
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(vec![1.0, 4.0, 2.0, 3.0]);
+    /// let sums = reduce_window(x, 0.0, |a, b| ok(a + b), &Windows::new([2]).padding([(1, 0)]))?;
+    /// assert_eq!(sums.to_vec::<f64>()?, [1.0, 5.0, 6.0, 5.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn padding(mut self, padding: impl IntoIterator<Item = (i64, i64)>) -> Self {
         self.padding = padding.into_iter().collect();
@@ -45,6 +72,15 @@ impl Windows {
     }
 
     /// How far apart the tensor's elements are pulled, per axis.
+    ///
+    /// ```
+    /// use elimap::lax::{Windows, reduce_window};
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(vec![1.0, 4.0, 2.0, 3.0]);
+    /// let sums = reduce_window(x, 0.0, |a, b| ok(a + b), &Windows::new([2]).base_dilation([2]))?;
+    /// assert_eq!(sums.to_vec::<f64>()?, [1.0, 4.0, 4.0, 2.0, 2.0, 3.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn base_dilation(mut self, dilation: impl IntoIterator<Item = usize>) -> Self {
         self.base_dilation = dilation.into_iter().collect();
@@ -52,6 +88,15 @@ impl Windows {
     }
 
     /// How far apart a window's elements are, per axis.
+    ///
+    /// ```
+    /// use elimap::lax::{Windows, reduce_window};
+    /// use elimap::prelude::*;
+    /// let x = Tensor::from(vec![1.0, 4.0, 2.0, 3.0]);
+    /// let sums = reduce_window(x, 0.0, |a, b| ok(a + b), &Windows::new([2]).window_dilation([2]))?;
+    /// assert_eq!(sums.to_vec::<f64>()?, [3.0, 7.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn window_dilation(mut self, dilation: impl IntoIterator<Item = usize>) -> Self {
         self.window_dilation = dilation.into_iter().collect();

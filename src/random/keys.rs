@@ -76,12 +76,23 @@ impl Key {
     }
 
     /// The raw data, `u32[..., 2]` (JAX's `random.key_data`).
+    ///
+    /// ```
+    /// use elimap::random::Key;
+    /// assert_eq!(Key::new(5).data().to_vec::<u32>()?, [0, 5]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn data(&self) -> &Tensor {
         &self.data
     }
 
     /// The shape of an array of keys: that of the data without its last axis.
+    ///
+    /// ```
+    /// use elimap::random::{self, Key};
+    /// assert_eq!(random::split(&Key::new(0), [2, 3]).shape(), [2, 3]);
+    /// ```
     #[must_use]
     pub fn shape(&self) -> &[usize] {
         let shape = self.data.shape();

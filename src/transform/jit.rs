@@ -75,6 +75,13 @@ impl<F> Jit<F> {
     /// # Errors
     ///
     /// Whatever goes wrong in the function.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let program = jit(|x: Tensor| x.sin()).trace((f64::spec([]),))?;
+    /// assert!(program.to_string().contains("sin"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn trace<A: Tree, T: Arguments<A>, By>(&self, args: T) -> Result<Program, Error>
     where

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// How many public functions have no example. It may fall, and is lowered here when it does; it may not grow.
-const WITHOUT: usize = 242;
+/// How many public functions may be without an example. Lower it when some get one; it does not grow.
+const WITHOUT: usize = 194;
 
 fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
@@ -68,10 +68,10 @@ fn public_functions_have_examples() {
         }
     }
     assert!(count > 700, "only {count} public functions were found");
-    assert_eq!(
+    assert!(
+        without.len() <= WITHOUT,
+        "of {count} public functions {} have no example, and {WITHOUT} may be without:\n{}",
         without.len(),
-        WITHOUT,
-        "of {count} public functions these have no example:\n{}",
         without.join("\n")
     );
 }

@@ -508,6 +508,15 @@ impl Array {
     /// # Errors
     ///
     /// [`NpyError::Io`] where the writer fails.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let x = Array::from(vec![1.0, 2.0]);
+    /// let mut bytes = Vec::new();
+    /// x.to_npy(&mut bytes)?;
+    /// assert!(Array::from_npy(&bytes[..])?.identical(&x));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_npy(&self, mut writer: impl Write) -> Result<(), NpyError> {
         NpyHeader::new(self.dtype(), self.shape()).write(&mut writer)?;
         dispatch_dtype!(self.dtype(), T => write_values(&mut writer, &self.elements::<T>()))?;

@@ -138,18 +138,42 @@ impl EliminationTrace {
 
 impl DiscretePhaseType {
     /// The theta.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph};
+    /// let graph = Graph::from_step_matrices(&[1.0], ndarray::array![[0.75]].view())?;
+    /// let steps = EliminationTrace::record(&graph).steps_at(&[])?; // a geometric number of steps
+    /// assert!(steps.theta().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn theta(&self) -> &[f64] {
         &self.theta
     }
 
     /// The trace.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph};
+    /// let graph = Graph::from_step_matrices(&[1.0], ndarray::array![[0.75]].view())?;
+    /// let steps = EliminationTrace::record(&graph).steps_at(&[])?; // a geometric number of steps
+    /// assert!(steps.trace().graph().is_discrete());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn trace(&self) -> &EliminationTrace {
         &self.trace
     }
 
     /// The number of phases: the vertices that the start reaches and that do not absorb.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph};
+    /// let graph = Graph::from_step_matrices(&[1.0], ndarray::array![[0.75]].view())?;
+    /// let steps = EliminationTrace::record(&graph).steps_at(&[])?; // a geometric number of steps
+    /// assert_eq!(steps.phases(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn phases(&self) -> usize {
         self.chain.len()
@@ -165,6 +189,14 @@ impl DiscretePhaseType {
     }
 
     /// The probability of no step at all.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph};
+    /// let graph = Graph::from_step_matrices(&[1.0], ndarray::array![[0.75]].view())?;
+    /// let steps = EliminationTrace::record(&graph).steps_at(&[])?; // a geometric number of steps
+    /// assert_eq!(steps.mass_at_zero(), 0.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn mass_at_zero(&self) -> f64 {
         mass_at_zero(self.trace.graph())
@@ -285,12 +317,28 @@ impl DiscretePhaseType {
     }
 
     /// The expected number of steps.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph};
+    /// let graph = Graph::from_step_matrices(&[1.0], ndarray::array![[0.75]].view())?;
+    /// let steps = EliminationTrace::record(&graph).steps_at(&[])?; // a geometric number of steps
+    /// assert_eq!(steps.expectation(), 4.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn expectation(&self) -> f64 {
         self.factorial_moments(1)[0]
     }
 
     /// The variance of the number of steps.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph};
+    /// let graph = Graph::from_step_matrices(&[1.0], ndarray::array![[0.75]].view())?;
+    /// let steps = EliminationTrace::record(&graph).steps_at(&[])?; // a geometric number of steps
+    /// assert!((steps.variance() - 12.0).abs() < 1e-12);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn variance(&self) -> f64 {
         fn of<S: Number>(moments: &[S]) -> S {

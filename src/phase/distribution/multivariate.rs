@@ -56,6 +56,15 @@ impl PhaseType {
 
 impl Multivariate<'_> {
     /// The number of rewards.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    /// let time = EliminationTrace::record(&models::erlang(2)?).at(&[1.0])?;
+    /// let both = time.multivariate(array![[0.0, 1.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0]].view())?;
+    /// assert_eq!(both.dimension(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn dimension(&self) -> usize {
         self.rewards.nrows()
@@ -66,6 +75,15 @@ impl Multivariate<'_> {
     /// # Errors
     ///
     /// [`DistributionError::Length`] for a reward that does not exist, and as for [`PhaseType::reward`].
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    /// let time = EliminationTrace::record(&models::erlang(2)?).at(&[1.0])?;
+    /// let both = time.multivariate(array![[0.0, 1.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0]].view())?;
+    /// assert_eq!(both.marginal(1)?.expectation(), 2.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn marginal(&self, reward: usize) -> Result<PhaseType, DistributionError> {
         if reward >= self.dimension() {
             return Err(DistributionError::Length {
@@ -83,6 +101,15 @@ impl Multivariate<'_> {
     /// # Errors
     ///
     /// None for rewards that were accepted.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    /// let time = EliminationTrace::record(&models::erlang(2)?).at(&[1.0])?;
+    /// let both = time.multivariate(array![[0.0, 1.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0]].view())?;
+    /// assert_eq!(both.means()?, [1.0, 2.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn means(&self) -> Result<Vec<f64>, DistributionError> {
         let rows = self.rewards.outer_iter();
         rows.map(|row| Ok(self.time.reward_moments(&row.to_vec(), 1)?[0]))
@@ -94,6 +121,15 @@ impl Multivariate<'_> {
     /// # Errors
     ///
     /// None for rewards that were accepted.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    /// let time = EliminationTrace::record(&models::erlang(2)?).at(&[1.0])?;
+    /// let both = time.multivariate(array![[0.0, 1.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0]].view())?;
+    /// assert_eq!(both.covariance()?, array![[1.0, 1.0], [1.0, 2.0]]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn covariance(&self) -> Result<Array2<f64>, DistributionError> {
         self.time.covariance(self.rewards.view())
     }
@@ -103,6 +139,15 @@ impl Multivariate<'_> {
     /// # Errors
     ///
     /// None for rewards that were accepted.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    /// let time = EliminationTrace::record(&models::erlang(2)?).at(&[1.0])?;
+    /// let both = time.multivariate(array![[0.0, 1.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0]].view())?;
+    /// assert!((both.correlation()?[[0, 1]] - 0.5_f64.sqrt()).abs() < 1e-12);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn correlation(&self) -> Result<Array2<f64>, DistributionError> {
         self.time.correlation(self.rewards.view())
     }
@@ -146,6 +191,15 @@ impl Multivariate<'_> {
     /// # Errors
     ///
     /// As there.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    /// let time = EliminationTrace::record(&models::erlang(2)?).at(&[1.0])?;
+    /// let both = time.multivariate(array![[0.0, 1.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0]].view())?;
+    /// assert!((both.laplace(&[0.0, 1.0])? - 0.25).abs() < 1e-12);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn laplace(&self, at: &[f64]) -> Result<f64, DistributionError> {
         self.time.joint_laplace(self.rewards.view(), at)
     }
@@ -155,6 +209,16 @@ impl Multivariate<'_> {
     /// # Errors
     ///
     /// None for rewards that were accepted.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    /// let time = EliminationTrace::record(&models::erlang(2)?).at(&[1.0])?;
+    /// let both = time.multivariate(array![[0.0, 1.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0]].view())?;
+    /// let drawn = both.sample(1, 0..5)?;
+    /// assert!(drawn.rows().into_iter().all(|row| row[0] < row[1]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn sample(
         &self,
         seed: u64,

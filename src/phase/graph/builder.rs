@@ -71,11 +71,31 @@ impl GraphBuilder {
     }
 
     /// Makes the graph discrete: numbers of edges are probabilities of steps, and edges from a vertex to itself are allowed.
+    ///
+    /// ```
+    /// use elimap::phase::Graph;
+    /// let mut builder = Graph::builder(1, 1);
+    /// let (on, off) = (builder.add_vertex(&[1]), builder.add_vertex(&[0]));
+    /// builder.discrete().add_constant_edge(on, off, 0.25).add_constant_edge(on, on, 0.75).start(on, 1.0);
+    /// assert!(builder.build()?.is_discrete());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn discrete(&mut self) -> &mut Self {
         self.clock(Clock::Steps)
     }
 
     /// Says what the numbers of edges mean.
+    ///
+    /// ```
+    /// use elimap::phase::Clock;
+    /// use elimap::phase::Graph;
+    /// let mut builder = Graph::builder(1, 1);
+    /// let (on, off) = (builder.add_vertex(&[1]), builder.add_vertex(&[0]));
+    /// builder.add_edge(on, off, &[1.0]).start(on, 1.0);
+    /// builder.clock(Clock::Continuous);
+    /// assert!(!builder.build()?.is_discrete());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn clock(&mut self, clock: Clock) -> &mut Self {
         self.clock = clock;
         self
@@ -101,12 +121,33 @@ impl GraphBuilder {
     }
 
     /// Names the entries of a state, one name for each; they are kept in the file and serve in expressions.
+    ///
+    /// ```
+    /// use elimap::phase::Graph;
+    /// let mut builder = Graph::builder(1, 1);
+    /// let (on, off) = (builder.add_vertex(&[1]), builder.add_vertex(&[0]));
+    /// builder.add_edge(on, off, &[1.0]).start(on, 1.0);
+    /// builder.slots(["working"]);
+    /// assert_eq!(builder.build()?.slot_names(), ["working"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn slots(&mut self, names: impl IntoIterator<Item = impl Into<String>>) -> &mut Self {
         self.slot_names = names.into_iter().map(Into::into).collect();
         self
     }
 
     /// Labels the start, vertex 0, whose state is all zeros otherwise.
+    ///
+    /// ```
+    /// use elimap::phase::VertexId;
+    /// use elimap::phase::Graph;
+    /// let mut builder = Graph::builder(1, 1);
+    /// let (on, off) = (builder.add_vertex(&[1]), builder.add_vertex(&[0]));
+    /// builder.add_edge(on, off, &[1.0]).start(on, 1.0);
+    /// builder.start_state(&[7]);
+    /// assert_eq!(builder.build()?.state(VertexId::START), [7]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn start_state(&mut self, state: &[i64]) -> &mut Self {
         if state.len() == self.state_length {
             self.states[..state.len()].copy_from_slice(state);
@@ -121,6 +162,15 @@ impl GraphBuilder {
     }
 
     /// Adds a vertex labelled by `state`.
+    ///
+    /// ```
+    /// use elimap::phase::Graph;
+    /// let mut builder = Graph::builder(1, 1);
+    /// let (on, off) = (builder.add_vertex(&[1]), builder.add_vertex(&[0]));
+    /// builder.add_edge(on, off, &[1.0]).start(on, 1.0);
+    /// assert_eq!(builder.build()?.state(on), [1]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn add_vertex(&mut self, state: &[i64]) -> VertexId {
         // A graph beyond 32-bit indices is refused by `build`, so the saturated index is never used.
         let vertex = VertexId::from_u32(u32::try_from(self.vertices).unwrap_or(u32::MAX));
@@ -143,6 +193,15 @@ impl GraphBuilder {
     }
 
     /// Adds an edge whose rate is `coefficients . theta`, one coefficient per parameter.
+    ///
+    /// ```
+    /// use elimap::phase::Graph;
+    /// let mut builder = Graph::builder(1, 1);
+    /// let (on, off) = (builder.add_vertex(&[1]), builder.add_vertex(&[0]));
+    /// builder.add_edge(on, off, &[1.0]).start(on, 1.0);
+    /// assert_eq!(builder.build()?.edges_from(on).len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn add_edge(&mut self, from: VertexId, to: VertexId, coefficients: &[f64]) -> &mut Self {
         if coefficients.len() != self.param_length {
             let (expected, found) = (self.param_length, coefficients.len());
@@ -172,6 +231,15 @@ impl GraphBuilder {
     }
 
     /// Adds an edge whose rate does not depend on theta.
+    ///
+    /// ```
+    /// use elimap::phase::Graph;
+    /// let mut builder = Graph::builder(1, 1);
+    /// let (on, off) = (builder.add_vertex(&[1]), builder.add_vertex(&[0]));
+    /// builder.discrete().add_constant_edge(on, off, 0.25).add_constant_edge(on, on, 0.75).start(on, 1.0);
+    /// assert_eq!(builder.build()?.self_loops().len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn add_constant_edge(&mut self, from: VertexId, to: VertexId, rate: f64) -> &mut Self {
         if !rate.is_finite() || rate < 0.0 {
             self.fail(GraphError::InvalidWeight {
@@ -283,6 +351,15 @@ impl GraphBuilder {
     }
 
     /// Starts in `vertex` with this probability; what is missing to 1 in all is absorbed at time zero.
+    ///
+    /// ```
+    /// use elimap::phase::Graph;
+    /// let mut builder = Graph::builder(1, 1);
+    /// let (on, off) = (builder.add_vertex(&[1]), builder.add_vertex(&[0]));
+    /// builder.add_edge(on, off, &[1.0]).start(on, 1.0);
+    /// assert_eq!(builder.build()?.start(), [(on, 1.0)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn start(&mut self, vertex: VertexId, probability: f64) -> &mut Self {
         self.start.push((vertex, probability + 0.0));
         self
@@ -294,6 +371,14 @@ impl GraphBuilder {
     ///
     /// The first violation of what [`Graph`] guarantees, in this order: state lengths, coefficients and weights as they
     /// were added, sizes, names, edges, the start distribution, reachability of absorption.
+    ///
+    /// ```
+    /// use elimap::phase::Graph;
+    /// let mut builder = Graph::builder(1, 1);
+    /// let trap = builder.add_vertex(&[1]);
+    /// builder.add_edge(trap, trap, &[1.0]).start(trap, 1.0);
+    /// assert!(builder.build().is_err()); // nothing absorbs
+    /// ```
     pub fn build(mut self) -> Result<Graph, GraphError> {
         if let Some(error) = self.first_error.take() {
             return Err(error);

@@ -84,6 +84,13 @@ macro_rules! options {
     ($name:ident) => {
         impl<F, W, X> $name<F, W, X> {
             /// Which arguments the gradient is taken with respect to; the first where nothing is said.
+            ///
+            /// ```
+            /// use elimap::{Arg, grad, prelude::*};
+            /// let slope = grad(|x: Tensor, y: Tensor| x * y.square()).argnums(Arg::<1>);
+            /// assert_eq!(slope.call((2.0, 3.0))?.item::<f64>()?, 12.0);
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
             pub fn argnums<V>(self, argnums: V) -> $name<F, V, X> {
                 let Options { aux, allow_int, .. } = self.options;
                 $name {
@@ -97,6 +104,13 @@ macro_rules! options {
             }
 
             /// The function returns a pair: the value, and something that is not differentiated and comes back as it is.
+            ///
+            /// ```
+            /// use elimap::{Arg, grad, prelude::*};
+            /// let (slope, y) = grad(|x: Tensor| (x.square(), &x + 1.0)).has_aux().call((3.0,))?;
+            /// assert_eq!((slope.item::<f64>()?, y.item::<f64>()?), (6.0, 4.0));
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
             pub fn has_aux(self) -> $name<F, W, WithAux> {
                 let Options {
                     argnums, allow_int, ..

@@ -60,6 +60,16 @@ pub fn kingman(lineages: usize) -> Result<Graph, GraphError> {
 /// # Errors
 ///
 /// See the [module](super).
+///
+/// ```
+/// // The time is that of Kingman's coalescent.
+/// use elimap::phase::{EliminationTrace, models};
+/// let mean = |graph, theta: &[f64]| Ok::<_, elimap::phase::PhaseError>(EliminationTrace::record(&graph).at(theta)?.expectation());
+/// let found = mean(models::coalescent_sfs(5)?, &[2.0])?;
+/// let wanted = mean(models::kingman(5)?, &[2.0])?;
+/// assert!((found - wanted).abs() < 1e-12, "{found} {wanted}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn coalescent_sfs(lineages: usize) -> Result<Graph, GraphError> {
     at_least("coalescent_sfs", lineages, 2)?;
     at_most("vertices", partitions(lineages))?;
@@ -121,6 +131,16 @@ fn migrate(state: &State, part: Range<usize>, parameter: usize, out: &mut Out) {
 /// # Errors
 ///
 /// See the [module](super).
+///
+/// ```
+/// // Rates ten times as high, a tenth of the time.
+/// use elimap::phase::{EliminationTrace, models};
+/// let trace = EliminationTrace::record(&models::islands(2)?);
+/// let slow = trace.at(&[1.0, 1.0, 1.0])?.expectation();
+/// let fast = trace.at(&[10.0, 10.0, 10.0])?.expectation();
+/// assert!((slow - 10.0 * fast).abs() < 1e-12);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn islands(lineages: usize) -> Result<Graph, GraphError> {
     at_least("islands", lineages, 2)?;
     at_most("vertices", pairs_up_to(lineages))?;
@@ -142,6 +162,12 @@ pub fn islands(lineages: usize) -> Result<Graph, GraphError> {
 /// # Errors
 ///
 /// See the [module](super).
+///
+/// ```
+/// use elimap::phase::models;
+/// assert_eq!(models::islands_sfs(4)?.param_length(), 4);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn islands_sfs(lineages: usize) -> Result<Graph, GraphError> {
     at_least("islands_sfs", lineages, 2)?;
     at_most("vertices", partitions(lineages))?;
@@ -167,6 +193,16 @@ pub fn islands_sfs(lineages: usize) -> Result<Graph, GraphError> {
 /// # Errors
 ///
 /// See the [module](super).
+///
+/// ```
+/// // Without recombination both loci have one history.
+/// use elimap::phase::{EliminationTrace, models};
+/// let mean = |graph, theta: &[f64]| Ok::<_, elimap::phase::PhaseError>(EliminationTrace::record(&graph).at(theta)?.expectation());
+/// let found = mean(models::two_locus_arg(3)?, &[1.0, 0.0])?;
+/// let wanted = mean(models::kingman(3)?, &[1.0])?;
+/// assert!((found - wanted).abs() < 1e-12, "{found} {wanted}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn two_locus_arg(lineages: usize) -> Result<Graph, GraphError> {
     at_least("two_locus_arg", lineages, 2)?;
     at_most("vertices", pairs_up_to(lineages))?;
@@ -190,6 +226,12 @@ pub fn two_locus_arg(lineages: usize) -> Result<Graph, GraphError> {
 /// # Errors
 ///
 /// See the [module](super).
+///
+/// ```
+/// use elimap::phase::models;
+/// assert_eq!(models::two_locus_arg_sfs(2)?.param_length(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn two_locus_arg_sfs(lineages: usize) -> Result<Graph, GraphError> {
     at_least("two_locus_arg_sfs", lineages, 2)?;
     at_most("vertices", partitions(lineages))?;
@@ -227,6 +269,12 @@ pub fn two_locus_arg_sfs(lineages: usize) -> Result<Graph, GraphError> {
 /// # Errors
 ///
 /// See the [module](super).
+///
+/// ```
+/// use elimap::phase::models;
+/// assert_eq!(models::joint_sfs(2, 1)?.param_length(), 4);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn joint_sfs(first: usize, second: usize) -> Result<Graph, GraphError> {
     at_least("joint_sfs", first.min(second), 1)?;
     let lineages = first.saturating_add(second);
@@ -266,6 +314,12 @@ pub fn joint_sfs(first: usize, second: usize) -> Result<Graph, GraphError> {
 /// # Errors
 ///
 /// See the [module](super).
+///
+/// ```
+/// use elimap::phase::models;
+/// assert_eq!(models::two_locus_heights(3)?.param_length(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn two_locus_heights(lineages: usize) -> Result<Graph, GraphError> {
     at_least("two_locus_heights", lineages, 2)?;
     at_most("vertices", pairs_up_to(lineages))?;
