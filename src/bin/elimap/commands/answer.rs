@@ -152,9 +152,12 @@ impl AnswerArgs {
                 .into_par_iter()
                 .map(|theta| ask(&theta.to_vec()))
                 .collect();
-            for (row, (theta, table)) in (first..).zip(chunk.outer_iter().zip(answers)) {
-                let table = table
-                    .map_err(|error| error.context(format!("`{}`, row {row}", thetas.name())))?;
+            // Nothing of a chunk is written before all of it is there.
+            let named = (first..).zip(answers).map(|(row, table)| {
+                table.map_err(|error| error.context(format!("`{}`, row {row}", thetas.name())))
+            });
+            let tables = named.collect::<Result<Vec<Table>>>()?;
+            for (row, (theta, table)) in (first..).zip(chunk.outer_iter().zip(tables)) {
                 let goes_on = match format {
                     Format::Npy => {
                         let shape = [&[usize::try_from(rows)?][..], &table.shape()].concat();
