@@ -59,7 +59,7 @@ fn grammar_errors_say_what_is_expected_and_found() {
     line 1, column 2: expected `lambda`, found the end of the text
     line 1, column 10: the constant `a:f32[3]` has no array; give one per constant, in the order of the text, with `ProgramParser::constant`
     line 1, column 12: expected `.`, found `a`
-    line 1, column 14: expected an element type (bool, u8, u16, u32, u64, i8, i16, i32, i64, f32, f64), found `f16`
+    line 1, column 14: expected an element type (bool, u8, u16, u32, u64, i8, i16, i32, i64, bf16, f16, f32, f64, c64, c128), found `f8`
     line 1, column 34: expected the end of the text, found `}`
     line 1, column 18: expected `]`, found `x`
     line 1, column 18: expected an axis length, found `99999999999999999999`
@@ -165,7 +165,7 @@ fn operations_and_parameters_must_be_known() {
         "c:f32[3] = cond[branches=()] b a",
         "c:f32[3] = cond[branches=1] b a",
         "c:f32[3] = jit[name=f jaxpr=(1,)] a",
-    ]), @"
+    ]), @r#"
     line 2, column 16: unknown operation `sine`; use the JAX name of one of `elimap::program::Op`'s variants
     line 2, column 16: `round` needs the parameter `rounding_method`; add `rounding_method=..` in its brackets
     line 2, column 22: expected 0 (away from zero) or 1 (to even) for `rounding_method`, found `2`
@@ -187,11 +187,11 @@ fn operations_and_parameters_must_be_known() {
     line 2, column 16: the result's element type should be i64, but is i32; change one to fit the other
     line 2, column 25: the number of results should be 1, but is 2; change one to fit the other
     line 2, column 16: the number of axis_sizes should be 2, but is 1; change one to fit the other
-    line 2, column 16: `all_gather` needs the parameter `axis_sizes`; add `axis_sizes=..` in its brackets
+    line 2, column 16: the size of the mapped axis "i" is not known; give it with `ProgramParser::axis`
     line 2, column 21: expected at least one branch, found none
     line 2, column 21: expected a tuple of programs for `branches`, found `1`
     line 2, column 27: expected a program or a program's name, found `(1,)`
-    ");
+    "#);
 }
 
 #[test]

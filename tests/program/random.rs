@@ -126,7 +126,12 @@ impl Tape<'_> {
             }
             12 => Op::from(Reduce {
                 kind: self.pick(ReduceOp::ALL),
-                axes: self.shape(),
+                axes: {
+                    // Text gives them in any order, programs in this one.
+                    let mut axes = self.shape();
+                    axes.sort_unstable();
+                    axes
+                },
             }),
             13 => Op::from(ArgReduce {
                 kind: self.pick(ArgReduceOp::ALL),
