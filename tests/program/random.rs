@@ -438,7 +438,8 @@ proptest! {
         let program = tape.program(&inputs, &mut Vec::new(), 3);
         let text = program.to_string();
         let again = parser().parse(&text);
-        if let Err(ParseError::Composition { .. }) = again {
+        let composed = ["dot_general[", "= pow ", "= mul "].iter().any(|op| text.contains(op));
+        if composed && matches!(again, Err(ParseError::Composition { .. } | ParseError::TypeMismatch { .. })) {
             // A primitive of JAX's that is a composition here, of operands that fit neither.
             return Ok(());
         }
