@@ -79,10 +79,9 @@ impl Walk {
                 offset: self.offset,
                 axes: SmallVec::from_slice(&self.axes[..self.axes.len() - 2]),
             };
-            let mut at = row / rows;
-            for out in out.chunks_exact_mut(rows * length) {
-                turn(&data[stack.place(at)..], (rows, length, stride), out);
-                at += 1;
+            for (i, out) in out.chunks_exact_mut(rows * length).enumerate() {
+                let at = stack.place(row / rows + i);
+                turn(&data[at..], (rows, length, stride), out);
             }
             return;
         }
