@@ -106,7 +106,7 @@ impl Curves {
                 .zip(later)
                 .flat_map(|((x, y), next)| [(x, y), (next, y)]);
             let path: Vec<(f64, f64)> = match self.is_discrete {
-                true => stairs.chain(points().last()).collect(),
+                true => stairs.chain(points().next_back()).collect(),
                 false => points().collect(),
             };
             let series = AreaSeries::new(path, 0.0, panel.color.mix(0.12)).border_style(line);
