@@ -10,13 +10,16 @@ use crate::program::{
     CustomVjpCall, DerivativeRule, Op, Reduce, ReduceOp,
 };
 
+/// An equation's parameters, with the places of their values.
+type Params<'t> = Vec<(&'t str, Value, At)>;
+
 /// `psum`, `pmax` and `pmin` of several operands, or over positions and names: the positions, and the parameters that are left, which
 /// name the axes. `None` for one operand over names alone, which is an operation here.
 pub(super) fn divided<'t>(
     name: &str,
     entries: &[(&'t str, Value, At)],
     operands: usize,
-) -> Option<(Option<Reduce>, Vec<(&'t str, Value, At)>)> {
+) -> Option<(Option<Reduce>, Params<'t>)> {
     let kind = match name {
         "psum" => ReduceOp::Sum,
         "pmax" => ReduceOp::Max,

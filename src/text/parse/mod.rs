@@ -366,7 +366,13 @@ impl<'t> Parser<'_, 't> {
             let atoms = self.reductions((name, at), parts, inputs, &binders, builder)?;
             for (binder, atom) in binders.iter().zip(atoms) {
                 let found = builder.atom_type(&atom);
-                check_types("result", name, &[binder.ty.clone()], &[found], binder.at)?;
+                check_types(
+                    "result",
+                    name,
+                    std::slice::from_ref(&binder.ty),
+                    &[found],
+                    binder.at,
+                )?;
                 define(scope, binder, atom)?;
             }
             return Ok(());

@@ -6,6 +6,9 @@ use elimap::{Error, fft};
 
 use super::{Call, one};
 
+/// A transform of several axes.
+type Several = fn(Tensor, Option<&[usize]>, Vec<isize>, Norm) -> Tensor;
+
 /// Runs an operation; `None` where this file does not know it.
 pub(super) fn run(call: &Call<'_>, op: &str) -> Result<Option<Vec<Tensor>>, Error> {
     let n = || {
@@ -20,9 +23,7 @@ pub(super) fn run(call: &Call<'_>, op: &str) -> Result<Option<Vec<Tensor>>, Erro
     let one_axis = |f: fn(Tensor, Option<usize>, isize, Norm) -> Tensor| -> Result<Tensor, Error> {
         Ok(f(call.arg(0)?, call.size("n"), call.axis(-1), norm()))
     };
-    let several = |f: fn(Tensor, Option<&[usize]>, Vec<isize>, Norm) -> Tensor,
-                   two: bool|
-     -> Result<Tensor, Error> {
+    let several = |f: Several, two: bool| -> Result<Tensor, Error> {
         let x = call.arg(0)?;
         let lengths = call
             .json
