@@ -76,7 +76,7 @@ impl FormArgs {
                 _ => Format::Text,
             });
         };
-        let ending = out.extension().map(|ending| ending.to_ascii_lowercase());
+        let ending = out.extension().map(std::ffi::OsStr::to_ascii_lowercase);
         Ok(match ending.as_deref().map(|ending| ending.to_str()) {
             None | Some(Some("npy")) => Format::Npy,
             Some(Some("csv")) => Format::Csv,
