@@ -23,6 +23,7 @@ pub(super) fn concerns(op: &DataOp, inputs: &[Array]) -> bool {
     let made = match op {
         DataOp::ConvertElementType(op) => op.dtype.is_complex(),
         DataOp::Iota(op) => op.dtype.is_complex(),
+        DataOp::Unary(op) => op.kind == UnaryOp::Conj,
         DataOp::Binary(op) => op.kind == BinaryOp::Complex,
         _ => false,
     };
@@ -175,6 +176,7 @@ fn unary(kind: UnaryOp, x: &Array) -> Array {
             let sizes = map(x, |z| Complex::new(functions::abs(z), 0.0));
             return parts(&sizes)[0].clone();
         }
+        U::Conj if !x.dtype().is_complex() => return from_real(x, x.dtype().complex()),
         U::Conj => |z| z.conj(),
         U::Neg => |z| Complex::new(-z.re, -z.im),
         U::Sign => functions::sign,

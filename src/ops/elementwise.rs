@@ -55,6 +55,8 @@ enum Takes {
     Complex,
     /// The types of the parts of complex numbers.
     Parts,
+    /// Complex numbers, and those of which complex ones are made.
+    Conjugated,
     Bits,
 }
 
@@ -70,6 +72,7 @@ impl Takes {
             Takes::Floats => dtype.is_float(),
             Takes::Complex => dtype.is_complex(),
             Takes::Parts => matches!(dtype, DType::F32 | DType::F64),
+            Takes::Conjugated => Takes::Parts.admits(dtype) || dtype.is_complex(),
             Takes::Bits => !dtype.is_inexact(),
         }
     }
@@ -95,7 +98,7 @@ impl Takes {
             Takes::Parts => {
                 "float32 and float64 are taken; convert both operands to one of them first"
             }
-            Takes::Complex => {
+            Takes::Complex | Takes::Conjugated => {
                 "complex numbers are taken; convert the operand to complex64 or complex128 first"
             }
             Takes::Bits => "bool or integers are taken; convert the operand first",
@@ -117,7 +120,8 @@ fn unary_takes(kind: UnaryOp) -> Takes {
         }
         U::Sin | U::Cos | U::Tan | U::Asin | U::Acos | U::Atan => Takes::Inexact,
         U::Sinh | U::Cosh | U::Tanh | U::Asinh | U::Acosh | U::Atanh => Takes::Inexact,
-        U::Real | U::Imag | U::Conj => Takes::Complex,
+        U::Real | U::Imag => Takes::Complex,
+        U::Conj => Takes::Conjugated,
     }
 }
 
@@ -154,6 +158,8 @@ impl Rules for Unary {
         }
         Ok(smallvec![match kind {
             UnaryOp::IsFinite => x.with_dtype(DType::Bool),
+            // Of real numbers it makes complex ones, as in JAX.
+            UnaryOp::Conj => x.with_dtype(x.dtype.complex()).with_weak(x.weak),
             UnaryOp::Abs | UnaryOp::Real | UnaryOp::Imag =>
                 x.with_dtype(x.dtype.real()).with_weak(x.weak),
             _ => x.clone(),

@@ -3,6 +3,7 @@
 use std::f64::consts::PI;
 
 use super::{by_partials, epsilon, float, together};
+use crate::array::DType;
 use crate::error::Error;
 use crate::tensor::{Tensor, arange, compositions, where_, while_loop};
 
@@ -89,6 +90,10 @@ compositions! {
     [gammainc_grad_a(vec![1.0], vec![0.0]) => f64 [0.0]]
     fn gammainc_grad_a(a, x;) {
         let [a, x] = together([&a, &x])?;
+        if a.dtype().is_half() {
+            let wide = [&a, &x].map(|x| x.astype(DType::F32));
+            return Ok(gammainc_grad_a(&wide[0], &wide[1]).astype(a.dtype()));
+        }
         let (bad, ends) = outside(&a, &x);
         let [sum, weighted] = sums(&where_(&bad | &ends, 1.0, &a), &where_(&bad | &ends, 1.0, &x), &!(&bad | &ends))?;
         let (a, x) = (where_(&bad | &ends, 1.0, &a), where_(&bad | &ends, 1.0, &x));
@@ -101,6 +106,10 @@ compositions! {
     [gamma_sample_grad(vec![1.0], vec![0.0]) => f64 [0.0]]
     fn gamma_sample_grad(a, x;) {
         let [a, x] = together([&a, &x])?;
+        if a.dtype().is_half() {
+            let wide = [&a, &x].map(|x| x.astype(DType::F32));
+            return Ok(gamma_sample_grad(&wide[0], &wide[1]).astype(a.dtype()));
+        }
         let (bad, ends) = outside(&a, &x);
         let (a, inner) = (where_(&bad | &ends, 1.0, &a), where_(&bad | &ends, 1.0, &x));
         let [sum, weighted] = sums(&a, &inner, &!(&bad | &ends))?;

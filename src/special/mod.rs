@@ -56,6 +56,12 @@ fn by_partials<const N: usize>(
     value: impl Fn(&[Tensor; N]) -> Result<Tensor, Error> + Clone + 'static,
     partials: impl Fn(&[Tensor; N]) -> Result<[Tensor; N], Error> + Clone + 'static,
 ) -> Result<Tensor, Error> {
+    let dtype = xs[0].dtype();
+    if dtype.is_half() {
+        // Counts and terms of the loops have more digits than these types.
+        let wide = xs.map(|x| x.astype(DType::F32));
+        return Ok(by_partials(name, wide, value, partials)?.astype(dtype));
+    }
     let again = (value.clone(), partials.clone());
     let f = custom_jvp(move |xs: [Tensor; N]| value(&xs)).name(name);
     let f = f.def_jvp(move |(xs,): ([Tensor; N],), (tangents,): ([Tensor; N],)| {

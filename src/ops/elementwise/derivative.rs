@@ -46,8 +46,9 @@ impl Derivative for Unary {
                 let (zero, negated) = (cx.number(ct, 0.0), cx.neg(ct)?);
                 cx.binary(BinaryOp::Complex, zero, negated)
             }),
-            UnaryOp::Conj => linear_transpose(cx, cotangents, inputs, |cx, ct, _| {
-                cx.unary(UnaryOp::Conj, ct)
+            UnaryOp::Conj => linear_transpose(cx, cotangents, inputs, |cx, ct, ty| {
+                let real = !ty.dtype.is_complex();
+                cx.unary(if real { UnaryOp::Real } else { UnaryOp::Conj }, ct)
             }),
             _ => not_linear(cx, *self, inputs),
         }
