@@ -69,7 +69,7 @@ def main():
         y += ROW
         out.append(text(LEFT - 12, y + 4, LABELS.get(name, f"{LABELS.get(name.split('_')[0], name)}, single precision"), 12, "end"))
         for k, (_, ratio) in enumerate(sorted(points)):
-            fill = MIDDLE if len(points) == 1 else (SMALL, MIDDLE, LARGE)[k if len(points) == 3 else 2 * k]
+            fill = MIDDLE if len(points) == 1 else (SMALL, MIDDLE, LARGE)[min(k, 2) if len(points) > 2 else 2 * k]
             out.append(dot(at(ratio), y, fill))
     y += 2 * ROW
     out.append(text(12, y, "Eliminations, beside KLU", 12, weight="bold"))

@@ -488,3 +488,20 @@ fn programs_on_the_bits_of_64_bit_numbers_are_not_narrowed() {
     let text = wide.narrowed().unwrap_err().to_string();
     assert!(text.contains("no room for the literal"), "{text}");
 }
+
+#[test]
+fn special_functions_of_16_bit_floats_end_and_are_rounded() {
+    use elimap::half::bf16;
+    use elimap::special;
+    let half = |x: f32| vec![bf16::from_f32(x)];
+    // Their loops count further than a bfloat16 does.
+    let beta = special::betainc(half(2.0), half(3.0), half(0.5));
+    assert_eq!(beta.to_vec::<bf16>().unwrap(), half(0.6875));
+    let gamma = special::gammainc(half(1.0), half(2.0));
+    assert_eq!(
+        gamma.to_vec::<bf16>().unwrap(),
+        half(1.0 - (-2.0_f32).exp())
+    );
+    let slope = special::gammainc_grad_a(half(1.0), half(2.0));
+    assert_eq!(slope.dtype(), DType::BF16);
+}
