@@ -17,15 +17,13 @@ pub(crate) mod tests;
 use ndarray::{ArcArray, IxDyn};
 use smallvec::smallvec;
 
-use kernels::{map, map_slices, zip, zip_slices};
-use slices::{binary_slice, unary_slice};
+use kernels::{map, zip};
 
 use crate::array::{
     Array, DType, Data, Element, TensorType, dispatch_kernel, dispatch_kernel_dtype,
-    without_kernels,
 };
 use crate::error::{Error, OpErrorKind, ParseError};
-use crate::ops::math::{Arith, Bits, ConvertFrom, Float, Integer, Number, square};
+use crate::ops::math::ConvertFrom;
 use crate::ops::rule::{Batched, DataRules, Emit, Outputs, Rules, expect_operands, unary_batch};
 use crate::ops::shape::addressable;
 use crate::program::text::{Given, Shown};
@@ -356,192 +354,46 @@ pub(super) fn excluded(name: &str, dtype: DType) -> ! {
 }
 
 pub(crate) fn eval_unary(kind: UnaryOp, x: &Array) -> Array {
-    match x.data() {
-        Data::Bool(a) => match kind {
-            UnaryOp::Not => map(a, Bits::not),
-            _ => excluded(kind.name(), DType::Bool),
-        },
-        Data::U8(a) => unary_integer(kind, a),
-        Data::U16(a) => unary_integer(kind, a),
-        Data::U32(a) => unary_integer(kind, a),
-        Data::U64(a) => unary_integer(kind, a),
-        Data::I8(a) => unary_integer(kind, a),
-        Data::I16(a) => unary_integer(kind, a),
-        Data::I32(a) => unary_integer(kind, a),
-        Data::I64(a) => unary_integer(kind, a),
-        Data::BF16(_) | Data::F16(_) | Data::C64(_) | Data::C128(_) => without_kernels(),
-        Data::F32(a) => unary_float(kind, a),
-        Data::F64(a) => unary_float(kind, a),
+    fn of<T: Elementwise>(kind: UnaryOp, a: &Typed<T>) -> Array {
+        map(a, |x, out| T::unary(kind, x, out))
     }
-}
-
-fn unary_integer<T: Integer>(kind: UnaryOp, a: &Typed<T>) -> Array {
-    match kind {
-        UnaryOp::Neg => map(a, T::neg),
-        UnaryOp::Abs => map(a, T::abs),
-        UnaryOp::Sign => map(a, T::sign),
-        UnaryOp::Square => map(a, square),
-        UnaryOp::Not => map(a, T::not),
-        UnaryOp::PopulationCount => map(a, T::population_count),
-        UnaryOp::Clz => map(a, T::clz),
-        _ => excluded(kind.name(), T::DTYPE),
+    match (kind, x.data()) {
+        (UnaryOp::IsFinite, Data::F32(a)) => map(a, is_finite),
+        (UnaryOp::IsFinite, Data::F64(a)) => map(a, is_finite),
+        (_, data) => dispatch_kernel!(data, a => of(kind, a)),
     }
-}
-
-fn unary_float<T: Float>(kind: UnaryOp, a: &Typed<T>) -> Array {
-    if kind == UnaryOp::IsFinite {
-        return map(a, T::is_finite);
-    }
-    map_slices(a, |input, output| {
-        if !unary_slice(kind, input, output) {
-            excluded(kind.name(), T::DTYPE);
-        }
-    })
 }
 
 pub(crate) fn eval_binary(kind: BinaryOp, x: &Array, y: &Array) -> Array {
-    match (x.data(), y.data()) {
-        (Data::Bool(a), Data::Bool(b)) => binary_bool(kind, a, b),
-        (Data::U8(a), Data::U8(b)) => binary_integer(kind, a, b),
-        (Data::U16(a), Data::U16(b)) => binary_integer(kind, a, b),
-        (Data::U32(a), Data::U32(b)) => binary_integer(kind, a, b),
-        (Data::U64(a), Data::U64(b)) => binary_integer(kind, a, b),
-        (Data::I8(a), Data::I8(b)) => binary_integer(kind, a, b),
-        (Data::I16(a), Data::I16(b)) => binary_integer(kind, a, b),
-        (Data::I32(a), Data::I32(b)) => binary_integer(kind, a, b),
-        (Data::I64(a), Data::I64(b)) => binary_integer(kind, a, b),
-        (Data::F32(a), Data::F32(b)) => binary_float(kind, a, b),
-        (Data::F64(a), Data::F64(b)) => binary_float(kind, a, b),
-        _ => unreachable!(
-            "the type rule of {} does not admit {} with {}",
-            kind.name(),
-            x.dtype(),
-            y.dtype()
-        ),
-    }
-}
-
-#[inline(always)]
-fn less<T: Arith>(x: T, y: T) -> bool {
-    x < y
-}
-
-#[inline(always)]
-fn less_or_equal<T: Arith>(x: T, y: T) -> bool {
-    x <= y
-}
-
-/// What every element type has; `None` for the operations that not all have.
-fn binary_common<T: Arith>(kind: BinaryOp, a: &Typed<T>, b: &Typed<T>) -> Option<Array> {
-    use BinaryOp as B;
-    Some(match kind {
-        B::Add => zip(a, b, T::add),
-        B::Mul => zip(a, b, T::mul),
-        B::Max => zip(a, b, T::max),
-        B::Min => zip(a, b, T::min),
-        B::Eq => zip(a, b, |x, y| x == y),
-        B::Ne => zip(a, b, |x, y| x != y),
-        B::Lt => zip(a, b, less),
-        B::Le => zip(a, b, less_or_equal),
-        // The same loops with the operands exchanged.
-        B::Gt => zip(b, a, less),
-        B::Ge => zip(b, a, less_or_equal),
-        B::Sub | B::Div | B::Rem | B::Pow | B::Atan2 | B::Nextafter | B::Polygamma | B::Complex => {
-            return None;
+    fn of<T: Elementwise>(kind: BinaryOp, a: &Typed<T>, y: &Array) -> Array {
+        let b = typed(y);
+        if is_comparison(kind) {
+            zip(a, b, |x, y, out| compare(kind, x, y, out))
+        } else {
+            zip(a, b, |x, y, out| T::binary(kind, x, y, out))
         }
-        B::And | B::Or | B::Xor | B::ShiftLeft | B::ShiftRightArithmetic | B::ShiftRightLogical => {
-            return None;
-        }
-    })
-}
-
-/// `None` for the operations that are not bitwise.
-fn binary_bits<T: Bits>(kind: BinaryOp, a: &Typed<T>, b: &Typed<T>) -> Option<Array> {
-    Some(match kind {
-        BinaryOp::And => zip(a, b, T::and),
-        BinaryOp::Or => zip(a, b, T::or),
-        BinaryOp::Xor => zip(a, b, T::xor),
-        _ => return None,
-    })
-}
-
-/// `None` for the operations that are not arithmetic of numbers.
-fn binary_number<T: Number>(kind: BinaryOp, a: &Typed<T>, b: &Typed<T>) -> Option<Array> {
-    Some(match kind {
-        BinaryOp::Sub => zip(a, b, T::sub),
-        BinaryOp::Div => zip(a, b, T::div),
-        BinaryOp::Rem => zip(a, b, T::rem),
-        BinaryOp::Pow => zip(a, b, T::pow),
-        _ => return None,
-    })
-}
-
-fn binary_bool(kind: BinaryOp, a: &Typed<bool>, b: &Typed<bool>) -> Array {
-    binary_common(kind, a, b)
-        .or_else(|| binary_bits(kind, a, b))
-        .unwrap_or_else(|| excluded(kind.name(), DType::Bool))
-}
-
-fn binary_integer<T: Integer>(kind: BinaryOp, a: &Typed<T>, b: &Typed<T>) -> Array {
-    let shared = || {
-        binary_common(kind, a, b)
-            .or_else(|| binary_number(kind, a, b))
-            .or_else(|| binary_bits(kind, a, b))
-    };
-    match kind {
-        BinaryOp::ShiftLeft => zip(a, b, T::shift_left),
-        BinaryOp::ShiftRightArithmetic => zip(a, b, T::shift_right_arithmetic),
-        BinaryOp::ShiftRightLogical => zip(a, b, T::shift_right_logical),
-        _ => shared().unwrap_or_else(|| excluded(kind.name(), T::DTYPE)),
     }
-}
-
-fn binary_float<T: Float>(kind: BinaryOp, a: &Typed<T>, b: &Typed<T>) -> Array {
-    match kind {
-        BinaryOp::Pow | BinaryOp::Atan2 => zip_slices(a, b, |left, right, output| {
-            binary_slice(kind, left, right, output);
-        }),
-        BinaryOp::Nextafter => zip(a, b, T::nextafter),
-        BinaryOp::Polygamma => zip(a, b, T::polygamma),
-        _ => binary_common(kind, a, b)
-            .or_else(|| binary_number(kind, a, b))
-            .unwrap_or_else(|| excluded(kind.name(), T::DTYPE)),
-    }
+    dispatch_kernel!(x.data(), a => of(kind, a, y))
 }
 
 pub(crate) fn eval_integer_pow(y: i32, x: &Array) -> Array {
-    fn power<T: Number>(a: &Typed<T>, y: i32) -> Array {
-        // Exponents known to the compiler leave a loop without inner loop, which becomes vector code.
-        match y {
-            2 => map(a, square),
-            3 => map(a, |x| x.integer_pow(3)),
-            4 => map(a, |x| x.integer_pow(4)),
-            -1 => map(a, |x| x.integer_pow(-1)),
-            _ => map(a, |x| x.integer_pow(y)),
-        }
+    fn of<T: Elementwise>(y: i32, a: &Typed<T>) -> Array {
+        map(a, |x, out| T::integer_pow(y, x, out))
     }
-    match x.data() {
-        Data::Bool(_) => excluded("integer_pow", DType::Bool),
-        Data::U8(a) => power(a, y),
-        Data::U16(a) => power(a, y),
-        Data::U32(a) => power(a, y),
-        Data::U64(a) => power(a, y),
-        Data::I8(a) => power(a, y),
-        Data::I16(a) => power(a, y),
-        Data::I32(a) => power(a, y),
-        Data::I64(a) => power(a, y),
-        Data::BF16(_) | Data::F16(_) | Data::C64(_) | Data::C128(_) => without_kernels(),
-        Data::F32(a) => power(a, y),
-        Data::F64(a) => power(a, y),
-    }
+    dispatch_kernel!(x.data(), a => of(y, a))
 }
 
 pub(crate) fn eval_convert(dtype: DType, x: &Array) -> Array {
-    fn convert<S: Element, T: ConvertFrom<S>>(a: &Typed<S>) -> Array {
-        map(a, T::convert_from)
+    fn of<S: Element, T: ConvertFrom<S>>(a: &Typed<S>) -> Array {
+        map(a, convert::<S, T>)
     }
     if x.dtype() == dtype {
         return x.clone();
     }
-    dispatch_kernel!(x.data(), a => dispatch_kernel_dtype!(dtype, T => convert::<_, T>(a)))
+    dispatch_kernel!(x.data(), a => dispatch_kernel_dtype!(dtype, T => of::<_, T>(a)))
+}
+
+/// The array as what the type rule says it is.
+fn typed<T: Element>(array: &Array) -> &Typed<T> {
+    T::unwrap_ref(array.data()).expect("the type rule takes operands of one element type")
 }

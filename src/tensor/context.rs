@@ -130,6 +130,11 @@ impl Stack {
         Ok(Atom::Var(var))
     }
 
+    /// The first error in the innermost frame.
+    fn noted_error(&self) -> Option<Arc<Error>> {
+        self.frames.last().and_then(|frame| frame.error.clone())
+    }
+
     /// The tensor an operand of the innermost frame is.
     fn lift(&self, atom: Atom) -> Tensor {
         match (atom, self.frames.last()) {
@@ -238,17 +243,29 @@ impl Drop for Guard {
 
 /// Traces `f` on inputs of the given types; it gets their tensors and returns its results' tensors and whatever
 /// else the caller wants to know.
+///
+/// This is compiled for every function that is traced, so what does not depend on the function is done elsewhere.
 pub(crate) fn trace_dynamic<R>(
     types: &[TensorType],
     axis: Option<(AxisName, usize)>,
     location: Caller,
     f: impl FnOnce(Vec<Tensor>) -> Result<(Vec<Tensor>, R), Error>,
 ) -> Result<(Traced, R), Error> {
-    let (guard, inputs) = with_stack(|s| {
+    let (guard, inputs) = begin(types, axis);
+    match outside(|| f(inputs)) {
+        Ok((outputs, extra)) => Ok((guard.finish(&outputs, location)?, extra)),
+        Err(error) => Err(guard.fail(error)),
+    }
+}
+
+/// Puts a frame on the stack, and lifts its inputs.
+fn begin(types: &[TensorType], axis: Option<(AxisName, usize)>) -> (Guard, Vec<Tensor>) {
+    with_stack(|s| {
         s.last_id += 1;
         let mut builder = ProgramBuilder::new();
         let vars: Vec<Var> = types.iter().map(|ty| builder.input(ty.clone())).collect();
-        let frame = Frame {
+        let depth = s.frames.len();
+        s.frames.push(Frame {
             id: s.last_id,
             builder,
             captures: Vec::new(),
@@ -256,46 +273,43 @@ pub(crate) fn trace_dynamic<R>(
             constants: HashMap::new(),
             error: None,
             axis,
-        };
-        s.frames.push(frame);
-        let inputs: Vec<Tensor> = vars.into_iter().map(|v| s.lift(Atom::Var(v))).collect();
-        (
-            Guard {
-                depth: s.frames.len() - 1,
-            },
-            inputs,
-        )
-    });
-    let outcome = outside(|| f(inputs));
-    let traced = with_stack(|s| {
-        // The first error wins, unless the function made one of its own of it.
-        let noted = s.frames.last().and_then(|f| f.error.clone());
-        let (outputs, extra) = match (outcome, noted) {
-            (Err(error @ Error::Function(_)), _) => return Err(error),
-            (_, Some(first)) => return Err(Error::Shared(first)),
-            (done, None) => done?,
-        };
-        let mut atoms = Vec::with_capacity(outputs.len());
-        for output in &outputs {
-            atoms.push(s.lower(output, location)?);
-        }
-        let Some(frame) = s.frames.pop() else {
-            return Err(Error::Trace(TraceError::Leaked {
-                ty: TensorType::new(crate::array::DType::F64, []),
-                location: Some(location),
-            }));
-        };
-        let captures = frame.captures;
-        Ok((
-            Traced {
+        });
+        let inputs = vars.into_iter().map(|v| s.lift(Atom::Var(v))).collect();
+        (Guard { depth }, inputs)
+    })
+}
+
+impl Guard {
+    /// The program of a function that returned these results.
+    fn finish(self, outputs: &[Tensor], location: Caller) -> Result<Traced, Error> {
+        with_stack(|s| {
+            if let Some(first) = s.noted_error() {
+                return Err(Error::Shared(first));
+            }
+            let mut atoms = Vec::with_capacity(outputs.len());
+            for output in outputs {
+                atoms.push(s.lower(output, location)?);
+            }
+            let Some(frame) = s.frames.pop() else {
+                return Err(Error::Trace(TraceError::Leaked {
+                    ty: TensorType::new(crate::array::DType::F64, []),
+                    location: Some(location),
+                }));
+            };
+            Ok(Traced {
                 program: frame.builder.finish(atoms),
-                captures,
-            },
-            extra,
-        ))
-    });
-    drop(guard);
-    traced
+                captures: frame.captures,
+            })
+        })
+    }
+
+    /// The error of a function that failed: the first error wins, unless the function made one of its own of it.
+    fn fail(self, error: Error) -> Error {
+        match (error, with_stack(|s| s.noted_error())) {
+            (error @ Error::Function(_), _) | (error, None) => error,
+            (_, Some(first)) => Error::Shared(first),
+        }
+    }
 }
 
 /// Puts a program to use: its equations are copied into the enclosing trace, or it is run where there is none.

@@ -1,52 +1,33 @@
 //! Warnings of the library, on stderr.
 
-use std::fmt::{Debug, Write as _};
 use std::io::Write as _;
 
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
+use log::{Level, LevelFilter, Log, Metadata, Record};
 
-/// Writes events of level WARN and above, one a line; spans are not kept.
+/// Writes records of level WARN and above, one a line.
 struct Warnings;
 
-impl Subscriber for Warnings {
+impl Log for Warnings {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && *metadata.level() <= Level::WARN
+        metadata.level() <= Level::Warn
     }
 
-    fn event(&self, event: &Event<'_>) {
-        let is_error = *event.metadata().level() == Level::ERROR;
+    fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        let is_error = record.level() == Level::Error;
         let kind = if is_error { "error" } else { "warning" };
-        let mut line = Line(format!("elimap: {kind}"));
-        event.record(&mut line);
         // There is nowhere left to report to if stderr is closed.
-        let _ = writeln!(std::io::stderr(), "{}", line.0);
+        let _ = writeln!(std::io::stderr(), "elimap: {kind}: {}", record.args());
     }
 
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
-}
-
-struct Line(String);
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        // Writing to a String cannot fail.
-        let _ = match field.name() {
-            "message" => write!(self.0, ": {value:?}"),
-            name => write!(self.0, " {name}={value:?}"),
-        };
-    }
+    fn flush(&self) {}
 }
 
 /// Shows them from now on.
 pub(crate) fn show() {
     // It is the first and only one.
-    let _ = tracing::subscriber::set_global_default(Warnings);
+    let _ = log::set_logger(&Warnings);
+    log::set_max_level(LevelFilter::Warn);
 }

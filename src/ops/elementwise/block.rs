@@ -1,10 +1,10 @@
 //! Elementwise operations on blocks: slices so short that what goes in and what comes out stays in the first cache.
 //!
-//! The functions applied are those of [`math`](crate::ops::math), as in the kernels of whole arrays, so both have the same bits.
-//! Each call is one loop on the widest vector unit.
+//! The functions applied are those of [`math`](crate::ops::math). The kernels of whole arrays come here too, so both have
+//! the same bits. Each call is one loop on the widest vector unit.
 
+use super::excluded;
 use super::slices::{Operand, binary_slice, unary_slice};
-use super::{excluded, less, less_or_equal};
 use crate::array::{DType, Element, Pass, on_widest};
 use crate::ops::math::{Arith, Bits, ConvertFrom, Float, Integer, Number, square};
 use crate::program::{BinaryOp, UnaryOp};
@@ -224,6 +224,16 @@ fn power<T: Number>(y: i32, x: &[T], out: &mut [T]) {
 /// Whether elements are finite.
 pub(crate) fn is_finite<T: Float>(x: &[T], out: &mut [bool]) {
     map(x, out, T::is_finite);
+}
+
+#[inline(always)]
+fn less<T: Arith>(x: T, y: T) -> bool {
+    x < y
+}
+
+#[inline(always)]
+fn less_or_equal<T: Arith>(x: T, y: T) -> bool {
+    x <= y
 }
 
 /// Compares; no other operation has truth values for results.

@@ -1,11 +1,11 @@
-//! Loops over elements, generic in the function applied.
+//! Walks over whole arrays, which hand runs of elements to functions of slices.
 //!
-//! Every kernel reads its operands as slices, so that the inner loops are vector code, and allocates its result once.
-//! An operand whose layout does not allow that is first copied to row-major order. What does not depend on the
-//! function applied is outside of the functions that do, since those are compiled for every operation.
+//! Operands are read as slices, and a result is allocated once. An operand whose layout does not allow that is first
+//! copied to row-major order.
 
 use smallvec::SmallVec;
 use std::borrow::Cow;
+use std::slice;
 
 use ndarray::{ArcArray, IxDyn, ShapeBuilder};
 
@@ -71,25 +71,15 @@ fn operand<T: Element>(array: &Typed<T>) -> (Cow<'_, [T]>, Layout) {
     }
 }
 
-/// Applies a function to every element.
-///
-/// Loops over slices rather than chains of iterators: those would be compiled anew for every function.
-pub(crate) fn map<T: Element, R: Arith>(array: &Typed<T>, f: impl Fn(T) -> R) -> Array {
-    if let (0, Some(&x)) = (array.ndim(), array.first()) {
-        return Array::scalar(f(x));
+/// Applies a function of slices to all elements.
+pub(crate) fn map<T: Element, R: Arith>(array: &Typed<T>, f: impl FnOnce(&[T], &mut [R])) -> Array {
+    if let (0, Some(x)) = (array.ndim(), array.first()) {
+        let mut out = R::ZERO;
+        f(slice::from_ref(x), slice::from_mut(&mut out));
+        return Array::scalar(out);
     }
     let (elements, layout) = operand(array);
     let mut out = buffer(elements.len(), R::ZERO);
-    for (o, &x) in out.iter_mut().zip(&elements[..]) {
-        *o = f(x);
-    }
-    layout.array(out)
-}
-
-/// Applies a function of slices to all elements.
-pub(crate) fn map_slices<T: Arith>(array: &Typed<T>, f: impl FnOnce(&[T], &mut [T])) -> Array {
-    let (elements, layout) = operand(array);
-    let mut out = buffer(elements.len(), T::ZERO);
     f(&elements, &mut out);
     layout.array(out)
 }
@@ -283,91 +273,70 @@ fn pair<'a, T: Element>(left: &'a Typed<T>, right: &'a Typed<T>) -> Pair<'a, T> 
     }
 }
 
-/// Applies a function to pairs of elements, broadcasting axes of length 1 and rank-0 operands.
+/// Runs of fewer elements than this are put together before a function gets them.
+const SHORT: usize = 16;
+/// How many elements of short runs it gets then.
+const TOGETHER: usize = 512;
+
+/// Appends a run of an operand, which may be one repeated element.
+fn append<T: Copy>(to: &mut Vec<T>, from: &[T], start: usize, run: usize, repeats: bool) {
+    if repeats {
+        to.extend(std::iter::repeat_n(from[start], run));
+    } else {
+        to.extend_from_slice(&from[start..start + run]);
+    }
+}
+
+/// Applies a function of slices to pairs of elements, broadcasting axes of length 1 and rank-0 operands.
 pub(crate) fn zip<T: Element, R: Arith>(
     left: &Typed<T>,
     right: &Typed<T>,
-    f: impl Fn(T, T) -> R,
+    f: impl Fn(Operand<'_, T>, Operand<'_, T>, &mut [R]),
 ) -> Array {
     if let (0, 0, Some(&l), Some(&r)) = (left.ndim(), right.ndim(), left.first(), right.first()) {
-        return Array::scalar(f(l, r));
+        let mut out = R::ZERO;
+        f(
+            Operand::Same(l),
+            Operand::Same(r),
+            slice::from_mut(&mut out),
+        );
+        return Array::scalar(out);
     }
     let Pair {
         left,
         right,
-        walk,
+        mut walk,
         layout,
     } = pair(left, right);
     let (run, repeats) = (walk.run, walk.repeats);
     let mut out = buffer(layout.shape.iter().product(), R::ZERO);
-    let mut rest = &mut out[..];
-    for (i, j) in walk {
-        let (done, after) = rest.split_at_mut(run);
-        rest = after;
-        match repeats {
-            Repeats::Neither => {
-                for (o, (&l, &r)) in done.iter_mut().zip(left[i..].iter().zip(&right[j..])) {
-                    *o = f(l, r);
-                }
+    if run < SHORT && run < out.len() {
+        let (mut l, mut r) = (Vec::new(), Vec::new());
+        for out in out.chunks_mut(TOGETHER / run.max(1) * run.max(1)) {
+            l.clear();
+            r.clear();
+            while l.len() < out.len()
+                && let Some((i, j)) = walk.next()
+            {
+                append(&mut l, &left, i, run, repeats == Repeats::Left);
+                append(&mut r, &right, j, run, repeats == Repeats::Right);
             }
-            Repeats::Left => {
-                let l = left[i];
-                for (o, &r) in done.iter_mut().zip(&right[j..]) {
-                    *o = f(l, r);
-                }
-            }
-            Repeats::Right => {
-                let r = right[j];
-                for (o, &l) in done.iter_mut().zip(&left[i..]) {
-                    *o = f(l, r);
-                }
-            }
+            f(Operand::Each(&l), Operand::Each(&r), out);
         }
+        return layout.array(out);
     }
-    layout.array(out)
-}
-
-/// As [`zip`], by a function that fills a run at a time.
-pub(crate) fn zip_slices<T: Arith>(
-    left: &Typed<T>,
-    right: &Typed<T>,
-    f: impl Fn(Operand<'_, T>, Operand<'_, T>, &mut [T]),
-) -> Array {
-    let Pair {
-        left,
-        right,
-        walk,
-        layout,
-    } = pair(left, right);
-    let (run, repeats) = (walk.run, walk.repeats);
-    let mut out = buffer(layout.shape.iter().product(), T::ZERO);
     for ((i, j), out) in walk.zip(out.chunks_mut(run.max(1))) {
-        let (each_left, each_right) = (
-            || Operand::Each(&left[i..i + run]),
-            || Operand::Each(&right[j..j + run]),
-        );
-        match repeats {
-            Repeats::Neither => f(each_left(), each_right(), out),
-            Repeats::Left => f(Operand::Same(left[i]), each_right(), out),
-            Repeats::Right => f(each_left(), Operand::Same(right[j]), out),
-        }
+        let (l, r) = match repeats {
+            Repeats::Neither => (
+                Operand::Each(&left[i..i + run]),
+                Operand::Each(&right[j..j + run]),
+            ),
+            Repeats::Left => (Operand::Same(left[i]), Operand::Each(&right[j..j + run])),
+            Repeats::Right => (Operand::Each(&left[i..i + run]), Operand::Same(right[j])),
+        };
+        f(l, r, out);
     }
     layout.array(out)
-}
-
-/// Applies a function to triples of elements of three arrays of one shape.
-pub(crate) fn zip3<S: Element, T: Arith>(
-    first: &Typed<S>,
-    second: &Typed<T>,
-    third: &Typed<T>,
-    f: impl Fn(S, T, T) -> T,
-) -> Array {
-    let (a, b, c) = (elements(first), elements(second), elements(third));
-    let mut out = buffer(a.len(), T::ZERO);
-    for ((o, &a), (&b, &c)) in out.iter_mut().zip(&a[..]).zip(b.iter().zip(&c[..])) {
-        *o = f(a, b, c);
-    }
-    Array::from_elements(first.shape(), out)
 }
 
 #[cfg(test)]
@@ -375,6 +344,21 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use ndarray::Array as NdArray;
+
+    /// A function of pairs of slices, of one of pairs of elements.
+    fn of_pairs(
+        f: impl Fn(i64, i64) -> i64,
+    ) -> impl Fn(Operand<'_, i64>, Operand<'_, i64>, &mut [i64]) {
+        let at = |operand: &Operand<'_, i64>, i: usize| match operand {
+            Operand::Each(each) => each[i],
+            Operand::Same(same) => *same,
+        };
+        move |left, right, out| {
+            for (i, o) in out.iter_mut().enumerate() {
+                *o = f(at(&left, i), at(&right, i));
+            }
+        }
+    }
 
     fn counting(shape: &[usize]) -> Typed<i64> {
         let count: usize = shape.iter().product();
@@ -393,6 +377,12 @@ mod tests {
         l.iter().zip(r.iter()).map(|(&l, &r)| 100 * l - r).collect()
     }
 
+    fn double(x: &[i64], out: &mut [i64]) {
+        for (o, x) in out.iter_mut().zip(x) {
+            *o = 2 * x;
+        }
+    }
+
     #[test]
     fn every_pattern_of_broadcasting_matches_ndarray() {
         // Each axis: both full, left repeats, right repeats, length 1, and (rarely) length 0.
@@ -404,7 +394,7 @@ mod tests {
                         let axes = [a, b, c, d];
                         let left = counting(&axes.map(|p| p.0));
                         let right = counting(&axes.map(|p| p.1));
-                        let got = zip(&left, &right, |l, r| 100 * l - r);
+                        let got = zip(&left, &right, of_pairs(|l, r| 100 * l - r));
                         assert_eq!(got.shape(), &result_shape(left.shape(), right.shape())[..]);
                         assert_eq!(
                             got.to_vec::<i64>().unwrap(),
@@ -429,27 +419,26 @@ mod tests {
         let arrays = [counting(&[4, 2, 3]), permuted, reversed, stepped];
         for a in &arrays {
             let want: Vec<i64> = a.iter().map(|&x| 2 * x).collect();
-            assert_eq!(map(a, |x| 2 * x).to_vec::<i64>().unwrap(), want);
+            assert_eq!(map(a, double).to_vec::<i64>().unwrap(), want);
             assert_eq!(
-                zip(a, &scalar, |l, r| 2 * l + r).to_vec::<i64>().unwrap(),
+                zip(a, &scalar, of_pairs(|l, r| 2 * l + r))
+                    .to_vec::<i64>()
+                    .unwrap(),
                 want
             );
             assert_eq!(
-                zip(&scalar, a, |l, r| l + 2 * r).to_vec::<i64>().unwrap(),
+                zip(&scalar, a, of_pairs(|l, r| l + 2 * r))
+                    .to_vec::<i64>()
+                    .unwrap(),
                 want
             );
             for b in &arrays {
-                let got = zip(a, b, |l, r| 100 * l - r);
+                let got = zip(a, b, of_pairs(|l, r| 100 * l - r));
                 assert_eq!(got.to_vec::<i64>().unwrap(), reference(a, b));
-                let want: Vec<i64> = a.iter().zip(b).map(|(&x, &y)| x * y + y).collect();
-                assert_eq!(
-                    zip3(a, b, b, |x, y, z| x * y + z).to_vec::<i64>().unwrap(),
-                    want
-                );
             }
         }
         // What lies in memory without gaps keeps its layout.
-        let kept = map(&arrays[1], |x| x).into_shared::<i64>().unwrap();
+        let kept = map(&arrays[1], double).into_shared::<i64>().unwrap();
         assert_eq!(kept.strides(), arrays[1].strides());
     }
 }

@@ -4,8 +4,11 @@ use ndarray::{ArcArray, IxDyn};
 use smallvec::smallvec;
 
 use super::batch::{broadcast, front_unless_scalar, rank};
-use super::kernels::{elements, map, zip3};
-use crate::array::{Array, DType, Data, Element, Shape, TensorType, dispatch_kernel};
+use super::block::select;
+use super::kernels::{elements, map};
+use super::slices::Operand;
+use super::typed;
+use crate::array::{Array, DType, Data, Element, Shape, TensorType, buffer, dispatch_kernel};
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::math::Arith;
 use crate::ops::rule::{
@@ -200,18 +203,14 @@ fn nearest(which: i32, cases: usize) -> usize {
     usize::try_from(which).unwrap_or(0).min(cases - 1)
 }
 
-fn typed<T: Element>(array: &Array) -> &Typed<T> {
-    T::unwrap_ref(array.data()).expect("the type rule takes operands of one element type")
-}
-
 /// False picks the first case.
 fn select_two<T: Arith>(which: &Typed<bool>, on_false: &Typed<T>, on_true: &Array) -> Array {
-    zip3(
-        which,
-        on_false,
-        typed(on_true),
-        |w, f, t| if w { t } else { f },
-    )
+    let (which, shape) = (elements(which), which.shape());
+    let (on_false, on_true) = (elements(on_false), elements(typed(on_true)));
+    let mut out = buffer(which.len(), T::ZERO);
+    let [on_false, on_true] = [&on_false, &on_true].map(|case| Operand::Each(&case[..]));
+    select(Operand::Each(&which), on_false, on_true, &mut out);
+    Array::from_elements(shape, out)
 }
 
 fn select_many<T: Element>(which: &Typed<i32>, _first: &Typed<T>, cases: &[Array]) -> Array {
@@ -228,13 +227,23 @@ fn select_many<T: Element>(which: &Typed<i32>, _first: &Typed<T>, cases: &[Array
 fn clamp<T: Arith>(lo: &Array, x: &Typed<T>, hi: &Array) -> Array {
     let (lo, hi) = (typed::<T>(lo), typed::<T>(hi));
     match (lo.ndim(), lo.first(), hi.ndim(), hi.first()) {
-        (0, Some(&lo), 0, Some(&hi)) => map(x, |x| x.max(lo).min(hi)),
+        (0, Some(&lo), 0, Some(&hi)) => map(x, |x, out| {
+            for (o, &x) in out.iter_mut().zip(x) {
+                *o = x.max(lo).min(hi);
+            }
+        }),
         _ => {
             let full = |bound: &Typed<T>| match bound.broadcast(x.raw_dim()) {
                 Some(view) if bound.ndim() == 0 => view.to_shared(),
                 _ => bound.clone(),
             };
-            zip3(x, &full(lo), &full(hi), |x, lo, hi| x.max(lo).min(hi))
+            let (lo, hi) = (full(lo), full(hi));
+            let (all, lo, hi) = (elements(x), elements(&lo), elements(&hi));
+            let mut out = buffer(all.len(), T::ZERO);
+            for ((o, &x), (&lo, &hi)) in out.iter_mut().zip(&all[..]).zip(lo.iter().zip(&hi[..])) {
+                *o = x.max(lo).min(hi);
+            }
+            Array::from_elements(x.shape(), out)
         }
     }
 }

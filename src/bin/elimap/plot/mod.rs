@@ -9,6 +9,8 @@ use std::path::Path;
 use std::sync::Once;
 
 use anyhow::{Context, Result, anyhow, bail};
+use flate2::write::ZlibEncoder;
+use flate2::{Compression, Crc};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
@@ -94,11 +96,66 @@ fn png(picture: &impl Picture) -> Result<Vec<u8>> {
         picture.paint(&area, SCALE)?;
         area.present().map_err(failed)?;
     }
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, width, height);
-    encoder.set_color(png::ColorType::Rgb);
-    let mut writer = encoder.write_header()?;
-    writer.write_image_data(&buffer)?;
-    writer.finish()?;
-    Ok(bytes)
+    Ok(encode(&buffer, width, height)?)
+}
+
+/// A PNG of rows of red, green and blue, one byte each: signature, header, the compressed rows, end (PNG specification,
+/// third edition).
+fn encode(pixels: &[u8], width: u32, height: u32) -> std::io::Result<Vec<u8>> {
+    let mut rows = ZlibEncoder::new(Vec::new(), Compression::default());
+    for row in pixels.chunks_exact(3 * width as usize) {
+        // Every row begins with its filter, none.
+        rows.write_all(&[0])?;
+        rows.write_all(row)?;
+    }
+    let mut header = Vec::from([width.to_be_bytes(), height.to_be_bytes()].concat());
+    // 8 bits a sample, of red, green and blue; the only compression and filtering there are; not interlaced.
+    header.extend([8, 2, 0, 0, 0]);
+    let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
+    for (kind, data) in [
+        (b"IHDR", header),
+        (b"IDAT", rows.finish()?),
+        (b"IEND", Vec::new()),
+    ] {
+        let length = u32::try_from(data.len()).map_err(std::io::Error::other)?;
+        let mut sum = Crc::new();
+        sum.update(kind);
+        sum.update(&data);
+        png.extend(length.to_be_bytes());
+        png.extend(kind);
+        png.extend(data);
+        png.extend(sum.sum().to_be_bytes());
+    }
+    Ok(png)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read as _;
+
+    #[test]
+    fn a_png_holds_its_pixels_in_checked_chunks() {
+        let pixels: Vec<u8> = (0..18).collect();
+        let png = encode(&pixels, 3, 2).unwrap();
+        let (signature, mut rest) = png.split_at(8);
+        assert_eq!(signature, b"\x89PNG\r\n\x1a\n");
+        let mut chunks = Vec::new();
+        while !rest.is_empty() {
+            let length = u32::from_be_bytes(rest[..4].try_into().unwrap()) as usize;
+            let mut sum = Crc::new();
+            sum.update(&rest[4..8 + length]);
+            assert_eq!(rest[8 + length..][..4], sum.sum().to_be_bytes());
+            chunks.push((rest[4..8].to_vec(), rest[8..8 + length].to_vec()));
+            rest = &rest[12 + length..];
+        }
+        let kinds: Vec<_> = chunks.iter().map(|(kind, _)| &kind[..]).collect();
+        assert_eq!(kinds, [b"IHDR", b"IDAT", b"IEND"]);
+        assert_eq!(chunks[0].1, [0, 0, 0, 3, 0, 0, 0, 2, 8, 2, 0, 0, 0]);
+        let mut rows = Vec::new();
+        flate2::read::ZlibDecoder::new(&chunks[1].1[..])
+            .read_to_end(&mut rows)
+            .unwrap();
+        assert_eq!(rows, [&[0], &pixels[..9], &[0], &pixels[9..]].concat());
+    }
 }

@@ -1,6 +1,6 @@
 //! Options of a cache, and how its folder is chosen.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -86,7 +86,7 @@ impl CacheBuilder {
 
     /// A cache in a folder, which is made when the first entry is written.
     ///
-    /// A folder that cannot be read or written is no error: it degrades to computing, with one `tracing` warning.
+    /// A folder that cannot be read or written is no error: it degrades to computing, with one warning of the `log` crate.
     ///
     /// # Errors
     ///
@@ -131,10 +131,7 @@ impl CacheBuilder {
         match std::env::var_os(VARIABLE) {
             Some(value) if value == "none" => Ok(self.finish(None)),
             Some(folder) if !folder.is_empty() => self.open(folder),
-            _ => match directories::ProjectDirs::from("", "", "elimap") {
-                Some(folders) => self.open(folders.cache_dir()),
-                None => Err(CacheError::NoFolder),
-            },
+            _ => self.open(default_folder().ok_or(CacheError::NoFolder)?),
         }
     }
 
@@ -154,4 +151,25 @@ impl CacheBuilder {
             }),
         }
     }
+}
+
+/// Where the platform keeps what can be computed again: the XDG base directories' `cache` on Unix, `Caches` of macOS and
+/// the local application data of Windows.
+fn default_folder() -> Option<PathBuf> {
+    // A relative path is to be ignored, as the XDG specification says.
+    let named = |variable: &str| {
+        let folder = PathBuf::from(std::env::var_os(variable)?);
+        folder.is_absolute().then_some(folder)
+    };
+    if cfg!(windows) {
+        return Some(named("LOCALAPPDATA")?.join("elimap").join("cache"));
+    }
+    if cfg!(target_os = "macos") {
+        return Some(std::env::home_dir()?.join("Library/Caches/elimap"));
+    }
+    let base = named("XDG_CACHE_HOME").or_else(|| {
+        let home = std::env::home_dir().filter(|home| home.is_absolute())?;
+        Some(home.join(".cache"))
+    })?;
+    Some(base.join("elimap"))
 }

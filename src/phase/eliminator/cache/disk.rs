@@ -21,7 +21,7 @@
 //! header is read first, and memory is taken only for what it and the file's length agree on.
 //!
 //! Whatever cannot be read is a miss, whatever cannot be written is not kept, and the answer is computed either way. A
-//! damaged, foreign or outdated file is reported by a `tracing` warning that names it, and replaced by the entry computed
+//! damaged, foreign or outdated file is reported by a warning of the `log` crate that names it, and replaced by the entry computed
 //! in its stead. The first failure to read or write the folder is reported likewise, the following are only counted.
 //!
 //! # The bound
@@ -116,9 +116,9 @@ impl Disk {
     /// Says that an entry is not what it should be.
     pub(super) fn report_damage(&self, id: &EntryId, damage: &Damage) {
         let path = self.path(id);
-        tracing::warn!(
-            path = %path.display(),
-            "ignoring a cache entry, which will be replaced: {damage}"
+        log::warn!(
+            "ignoring the cache entry {}, which will be replaced: {damage}",
+            path.display()
         );
     }
 
@@ -140,7 +140,7 @@ impl Disk {
             && let Err(error) = self.shrink_to(self.max_bytes)
             && !self.warned_of_size.swap(true, Ordering::Relaxed)
         {
-            tracing::warn!("the trace cache may grow beyond its bound: {error}");
+            log::warn!("the trace cache may grow beyond its bound: {error}");
         }
         true
     }
@@ -176,9 +176,9 @@ impl Disk {
 
     fn warn_once(&self, path: &Path, error: &io::Error, what: &str) {
         if !self.warned.swap(true, Ordering::Relaxed) {
-            tracing::warn!(
-                path = %path.display(),
-                "cannot {what} the trace cache, computing instead (reported once): {error}"
+            log::warn!(
+                "cannot {what} {} of the trace cache, computing instead (reported once): {error}",
+                path.display()
             );
         }
     }
