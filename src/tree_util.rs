@@ -143,6 +143,14 @@ pub fn reduce(
 ///
 /// [`OpErrorKind::InvalidParameter`] for no trees, [`TreeError::Structure`] where structures differ,
 /// [`OpErrorKind::ShapeMismatch`] where shapes do.
+///
+/// ```
+/// use elimap::{prelude::*, tree_util};
+/// let pair = |a: f64, b: f64| (Tensor::from(a), Tensor::from(b));
+/// let both = tree_util::stack(&[pair(1.0, 2.0), pair(3.0, 4.0)])?;
+/// assert_eq!(both.1.to_vec::<f64>()?, [2.0, 4.0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[track_caller]
 pub fn stack<T: Tree>(trees: &[T]) -> Result<T, Error> {
     let Some(first) = trees.first() else {

@@ -79,6 +79,16 @@ impl Callback {
     }
 
     /// As [`Callback::vjp`], with other residuals than the arguments.
+    ///
+    /// ```
+    /// use elimap::{Residuals, grad, prelude::*};
+    /// // The derivative of the exponential function is its result.
+    /// let times = Callback::of("times", |y: f64, ct: f64| y * ct);
+    /// let exp = Callback::of("exp", f64::exp).vjp_of(Residuals::Results, times);
+    /// let slope = grad(|x: Tensor| exp.call((x,))).call((1.0,))?;
+    /// assert_eq!(slope.item::<f64>()?, 1_f64.exp());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn vjp_of(mut self, residuals: Residuals, backward: Callback) -> Self {
         self.derivative = Some(Arc::new(HostDerivative::Vjp(backward, residuals)));

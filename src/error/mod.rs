@@ -102,6 +102,12 @@ impl Error {
     }
 
     /// The error itself, without who shares it and where it was met.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let error = vmap(|x: Tensor| x).in_axes((1,)).call((vec![1.0],)).unwrap_err();
+    /// assert!(matches!(error.root(), Error::Vmap(_)));
+    /// ```
     #[must_use]
     pub fn root(&self) -> &Error {
         match self {
@@ -150,12 +156,28 @@ pub struct LocatedError {
 
 impl LocatedError {
     /// The error.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let error = vmap(|x: Tensor| x).in_axes((1,)).call((vec![1.0],)).unwrap_err();
+    /// if let Error::Located(located) = error {
+    ///     assert!(matches!(located.error(), Error::Vmap(_)));
+    /// }
+    /// ```
     #[must_use]
     pub fn error(&self) -> &Error {
         &self.error
     }
 
     /// Where the call is written.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let error = vmap(|x: Tensor| x).in_axes((1,)).call((vec![1.0],)).unwrap_err();
+    /// if let Error::Located(located) = error {
+    ///     assert!(located.location().file().ends_with(".rs"));
+    /// }
+    /// ```
     #[must_use]
     pub fn location(&self) -> &'static Location<'static> {
         self.location

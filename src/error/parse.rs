@@ -216,6 +216,12 @@ pub enum ParseError {
 
 impl ParseError {
     /// The line and the column, each from 1.
+    ///
+    /// ```
+    /// use elimap::Program;
+    /// let error = Program::parse("{ lambda ; a:f64[] .\n let b:f64[] = nothing a in (b,) }").unwrap_err();
+    /// assert_eq!(error.position().0, 2);
+    /// ```
     #[must_use]
     pub fn position(&self) -> (usize, usize) {
         match self {

@@ -59,6 +59,13 @@ impl FromStr for Program {
 
 impl ProgramParser {
     /// A parser that knows no callbacks and no constants.
+    ///
+    /// ```
+    /// use elimap::ProgramParser;
+    /// let text = "{ lambda ; a:f64[]. let b:f64[] = sin a in (b,) }";
+    /// assert_eq!(ProgramParser::new().parse(text)?.to_string(), text);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         ProgramParser::composing(compose)

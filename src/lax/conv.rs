@@ -84,6 +84,15 @@ impl Conv {
 
     /// Zeros such that results are as long as operands divided by strides, rounded up (JAX's `SAME`), for an operand and a
     /// kernel of these spatial lengths.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::lax::{Conv, conv};
+    /// let x = Tensor::from(vec![1.0, 2.0, 3.0]).reshape([1, 1, -1]);
+    /// let sum_of_three = ones([1, 1, 3], DType::F64);
+    /// assert_eq!(conv(x, sum_of_three, &Conv::new(1).same_padding(&[3], &[3]))?.to_vec::<f64>()?, [3.0, 6.0, 5.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn same_padding(mut self, operand: &[usize], kernel: &[usize]) -> Self {
         let each = |d: usize| {
@@ -130,6 +139,17 @@ impl Conv {
     }
 
     /// The letters of the axes of operand, kernel and result, such as `["NHWC", "HWIO", "NHWC"]`.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::lax::{Conv, conv};
+    /// // Channels last.
+    /// let x = Tensor::from(vec![1.0, 2.0, 3.0]).reshape([1, -1, 1]);
+    /// let sum_of_two = ones([2, 1, 1], DType::F64);
+    /// let out = conv(x, sum_of_two, &Conv::new(1).axes(["NWC", "WIO", "NWC"]))?;
+    /// assert_eq!((out.shape(), out.to_vec::<f64>()?), (&[1, 2, 1][..], vec![3.0, 5.0]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn axes(mut self, axes: [&str; 3]) -> Self {
         self.axes = axes.map(str::to_owned);
@@ -137,6 +157,16 @@ impl Conv {
     }
 
     /// Channels in groups that do not see each other.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::lax::{Conv, conv};
+    /// // Two channels, each with a kernel of its own.
+    /// let x = Tensor::from(vec![1.0, 2.0, 10.0, 20.0]).reshape([1, 2, 2]);
+    /// let kernels = Tensor::from(vec![1.0, 1.0, 1.0, -1.0]).reshape([2, 1, 2]);
+    /// assert_eq!(conv(x, kernels, &Conv::new(1).feature_groups(2))?.to_vec::<f64>()?, [3.0, -10.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn feature_groups(mut self, groups: usize) -> Self {
         self.feature_groups = groups;
@@ -144,6 +174,16 @@ impl Conv {
     }
 
     /// The batch in groups, each with kernels of its own.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::lax::{Conv, conv};
+    /// // Two examples, each with a kernel of its own.
+    /// let x = Tensor::from(vec![1.0, 2.0, 10.0, 20.0]).reshape([2, 1, 2]);
+    /// let kernels = Tensor::from(vec![1.0, 1.0, 1.0, -1.0]).reshape([2, 1, 2]);
+    /// assert_eq!(conv(x, kernels, &Conv::new(1).batch_groups(2))?.to_vec::<f64>()?, [3.0, -10.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn batch_groups(mut self, groups: usize) -> Self {
         self.batch_groups = groups;

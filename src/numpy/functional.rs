@@ -121,6 +121,15 @@ impl<F: Fn(Vec<Tensor>) -> Result<Vec<Tensor>, Error>> Vectorized<F> {
     ///
     /// [`OpErrorKind::InvalidParameter`](crate::OpErrorKind) for arguments or results that do not fit the signature, and whatever goes
     /// wrong in the function.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::numpy::vectorize;
+    /// let dot = vectorize(|args: Vec<Tensor>| ok(vec![args[0].dot(&args[1])]), "(n),(n)->()")?;
+    /// let x = Tensor::from(ndarray::array![[1.0, 2.0], [3.0, 4.0]]);
+    /// assert_eq!(dot.call([x, Tensor::from(vec![1.0, 10.0])])?[0].to_vec::<f64>()?, [21.0, 43.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn call<T: Into<Tensor>>(
         &self,

@@ -105,6 +105,14 @@ impl Op {
     }
 
     /// The programs this operation runs.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let double = jit(|x: Tensor| x * 2.0);
+    /// let program = jit(|x: Tensor| double.call((x,))).trace((f64::spec([]),))?;
+    /// assert_eq!(program.equations()[0].op.sub_programs()[0].equations()[0].op.name(), "mul");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn sub_programs(&self) -> SmallVec<[&SubProgram; 2]> {
         match self {
@@ -119,6 +127,13 @@ impl Op {
     }
 
     /// Whether a run of it can be noticed other than by its results.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let program = jit(|x: Tensor| x.sin()).trace((f64::spec([]),))?;
+    /// assert!(!program.equations()[0].op.has_effects());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn has_effects(&self) -> bool {
         self.any(&|op| matches!(op.effect(), Effect::Host(kind) if kind != CallbackKind::Pure))
@@ -152,6 +167,17 @@ impl Program {
     }
 
     /// Whether running the program can be noticed other than by its results: it holds an effectful callback.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let quiet = jit(|x: Tensor| x.sin()).trace((f64::spec([]),))?;
+    /// let loud = jit(|x: Tensor| {
+    ///     elimap::debug_print("x = {}", (&x,));
+    ///     x.sin()
+    /// });
+    /// assert!(!quiet.has_effects() && loud.trace((f64::spec([]),))?.has_effects());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn has_effects(&self) -> bool {
         self.equations.iter().any(|e| e.op.has_effects())

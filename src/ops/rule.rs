@@ -128,6 +128,11 @@ pub enum BatchDim {
 
 impl BatchDim {
     /// Whether there is a batch axis.
+    ///
+    /// ```
+    /// use elimap::BatchDim;
+    /// assert!(BatchDim::At(0).is_batched() && !BatchDim::Unbatched.is_batched());
+    /// ```
     #[must_use]
     pub fn is_batched(self) -> bool {
         matches!(self, BatchDim::At(_))

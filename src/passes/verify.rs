@@ -14,6 +14,17 @@ impl Program {
     /// # Errors
     ///
     /// [`VerifyError`] with all violations.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::program::{Atom, BinaryOp, ProgramBuilder};
+    /// let mut builder = ProgramBuilder::new();
+    /// let x = Atom::from(builder.input(f64::spec([3])));
+    /// let inputs = [x, x].into_iter().collect();
+    /// // A sum of vectors of three is not one of four.
+    /// let y = builder.push(BinaryOp::Add, inputs, [f64::spec([4])], None)[0];
+    /// assert!(builder.finish(vec![y.into()]).verify().is_err());
+    /// ```
     pub fn verify(&self) -> Result<(), VerifyError> {
         let mut check = Check {
             program: self,

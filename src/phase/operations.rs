@@ -37,6 +37,15 @@ pub struct OpId(u64);
 
 impl OpId {
     /// The position in the list.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    ///
+    /// let trace = EliminationTrace::record(&models::erlang(2)?);
+    /// let positions: Vec<u64> = trace.operations().map(|step| step.id.index()).collect();
+    /// assert_eq!(positions, (0..positions.len() as u64).collect::<Vec<_>>());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn index(self) -> u64 {
         self.0
@@ -217,6 +226,14 @@ impl BlockValues {
 
 impl EliminationTrace {
     /// The operations of a replay with the expectation, written out one by one; see [`Operations`].
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Role, models};
+    ///
+    /// let trace = EliminationTrace::record(&models::erlang(2)?);
+    /// assert_eq!(trace.operations().last().map(|step| step.role), Some(Role::Expectation));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn operations(&self) -> Operations<'_> {
         let (graph, symbolic) = (self.graph(), self.symbolic());

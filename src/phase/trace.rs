@@ -149,12 +149,28 @@ impl EliminationTrace {
     }
 
     /// The distinct block traces, one per work unit.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    ///
+    /// let trace = EliminationTrace::record(&models::birth_death(30)?);
+    /// assert_eq!(trace.block_traces()[0].size(), 30);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn block_traces(&self) -> &[Arc<BlockTrace>] {
         self.symbolic().traces().as_slice()
     }
 
     /// The size of the trace.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    ///
+    /// let summary = EliminationTrace::record(&models::birth_death(30)?).summary();
+    /// assert_eq!((summary.vertices, summary.work_units, summary.multiply_adds), (32, 1, 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn summary(&self) -> Summary {
         let symbolic = self.symbolic();
@@ -186,6 +202,18 @@ impl Analysis {
     ///
     /// [`SymbolicError::TraceCount`] for a wrong number of traces, [`SymbolicError::TraceMismatch`] for a trace whose key is
     /// not the unit's.
+    ///
+    /// ```
+    /// use elimap::phase::{Analysis, eliminate_unit, models};
+    ///
+    /// let analysis = Analysis::new(&models::birth_death(1)?);
+    /// assert_eq!(analysis.assemble(vec![])?.at(&[1.0, 2.0])?.expectation(), 0.5);
+    /// let more = Analysis::new(&models::birth_death(9)?);
+    /// assert!(more.assemble(vec![]).is_err());
+    /// let traces = more.work_units().iter().map(|unit| eliminate_unit(unit).into()).collect();
+    /// assert!(more.assemble(traces).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn assemble(
         &self,
         traces: Vec<Arc<BlockTrace>>,
@@ -211,6 +239,14 @@ impl Analysis {
     }
 
     /// Eliminates all units here, one after the other, and assembles.
+    ///
+    /// ```
+    /// use elimap::phase::{Analysis, models};
+    ///
+    /// let trace = Analysis::new(&models::erlang(4)?).eliminate();
+    /// assert_eq!(trace.at(&[2.0])?.expectation(), 2.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn eliminate(&self) -> EliminationTrace {
         let units = self.work_units().iter();

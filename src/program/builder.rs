@@ -17,6 +17,12 @@ pub struct ProgramBuilder {
 
 impl ProgramBuilder {
     /// An empty program.
+    ///
+    /// ```
+    /// use elimap::program::ProgramBuilder;
+    /// let program = ProgramBuilder::new().finish(vec![]);
+    /// assert_eq!(program.to_string(), "{ lambda ; . let  in () }");
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         ProgramBuilder::default()
@@ -31,6 +37,14 @@ impl ProgramBuilder {
     }
 
     /// Adds an input.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::program::ProgramBuilder;
+    /// let mut builder = ProgramBuilder::new();
+    /// let x = builder.input(f64::spec([3]));
+    /// assert_eq!(builder.finish(vec![x.into()]).inputs(), [x]);
+    /// ```
     pub fn input(&mut self, ty: TensorType) -> Var {
         let var = self.fresh(ty);
         self.program.inputs.push(var);
@@ -38,6 +52,14 @@ impl ProgramBuilder {
     }
 
     /// Adds a constant: a literal where the array is rank 0, a bound variable otherwise.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::program::ProgramBuilder;
+    /// let mut builder = ProgramBuilder::new();
+    /// assert!(builder.constant(&Array::scalar(2.0)).is_literal());
+    /// assert!(!builder.constant(&Array::from(vec![1.0, 2.0])).is_literal());
+    /// ```
     pub fn constant(&mut self, array: &Array) -> Atom {
         match Scalar::from_array(array) {
             Ok(value) => Atom::Literal(value, false),
@@ -50,6 +72,17 @@ impl ProgramBuilder {
     }
 
     /// Appends an equation whose result types are known.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::program::{Atom, BinaryOp, ProgramBuilder};
+    /// let mut builder = ProgramBuilder::new();
+    /// let x = Atom::from(builder.input(f64::spec([])));
+    /// let square = builder.push(BinaryOp::Mul, [x, x].into_iter().collect(), [f64::spec([])], None)[0];
+    /// let program = builder.finish(vec![square.into()]);
+    /// assert_eq!(program.call(vec![Array::scalar(3.0)])?[0], Array::scalar(9.0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn push(
         &mut self,
         op: impl Into<Op>,
@@ -68,18 +101,44 @@ impl ProgramBuilder {
     }
 
     /// The program so far.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::program::ProgramBuilder;
+    /// let mut builder = ProgramBuilder::new();
+    /// builder.input(f64::spec([3]));
+    /// assert_eq!(builder.program().inputs().len(), 1);
+    /// ```
     #[must_use]
     pub fn program(&self) -> &Program {
         &self.program
     }
 
     /// The type of an operand.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::program::ProgramBuilder;
+    /// let mut builder = ProgramBuilder::new();
+    /// let x = builder.input(f64::spec([3]));
+    /// assert_eq!(builder.atom_type(&x.into()), f64::spec([3]));
+    /// ```
     #[must_use]
     pub fn atom_type(&self, atom: &Atom) -> TensorType {
         self.program.atom_type(atom)
     }
 
     /// Closes the program with its results.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::program::ProgramBuilder;
+    /// let mut builder = ProgramBuilder::new();
+    /// let x = builder.input(f64::spec([]));
+    /// let program = builder.finish(vec![x.into(), x.into()]);
+    /// assert_eq!(program.call(vec![Array::scalar(3.0)])?.len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn finish(mut self, outputs: Vec<Atom>) -> Program {
         self.program.outputs = outputs;

@@ -50,6 +50,14 @@ impl CustomRule {
     }
 
     /// The function's name, by which program text knows the rule.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::sequential_vmap;
+    /// let wave = sequential_vmap(|x: Tensor| x.sin()).name("wave");
+    /// assert_eq!(wave.rule((f64::spec([]),))?.name(), "wave");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name

@@ -38,6 +38,13 @@ pub struct Var(pub(crate) u32);
 
 impl Var {
     /// The variable's position in [`Program::types`].
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let program = jit(|x: Tensor| x.sin()).trace((f32::spec([3]),))?;
+    /// assert_eq!(program.types()[program.inputs()[0].index()], f32::spec([3]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn index(self) -> usize {
         self.0 as usize
@@ -62,6 +69,14 @@ impl From<Var> for Atom {
 
 impl Atom {
     /// Whether this is a literal.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let program = jit(|x: Tensor| x * 2.0).trace((f64::spec([]),))?;
+    /// let operands: Vec<bool> = program.equations()[0].inputs.iter().map(|atom| atom.is_literal()).collect();
+    /// assert_eq!(operands, [false, true]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_literal(&self) -> bool {
         matches!(self, Atom::Literal(..))

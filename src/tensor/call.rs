@@ -135,6 +135,17 @@ impl Callback {
     /// # Errors
     ///
     /// [`CallbackError::Failed`] where the host function fails on zeros of these types.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let halves = Callback::new("halves", [], |args: &[Array]| -> Result<Array, elimap::ArrayError> {
+    ///     let half: Vec<f64> = args[0].to_vec::<f64>()?.iter().map(|x| x / 2.0).collect();
+    ///     Ok(Array::from(half))
+    /// });
+    /// let halves = halves.infer_results(&[f64::spec([2])])?;
+    /// assert_eq!(halves.call((vec![1.0, 3.0],))?.to_vec::<f64>()?, [0.5, 1.5]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn infer_results(self, inputs: &[TensorType]) -> Result<Callback, CallbackError> {
         self.probe(inputs)
     }

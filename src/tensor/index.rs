@@ -145,6 +145,19 @@ impl Tensor {
     }
 
     /// The general scatter of XLA, for what [`Tensor::at`] does not cover.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// use elimap::{IndexMode, ScatterDims, ScatterOp};
+    /// // Two windows of one element, which begin at 0 and at 2.
+    /// let mut dims = ScatterDims::default();
+    /// dims.update_window_dims = [1].as_slice().into();
+    /// dims.scatter_dims_to_operand_dims = [0].as_slice().into();
+    /// let updates = Tensor::from(ndarray::array![[5.0], [7.0]]);
+    /// let out = zeros([4], DType::F64).scatter(ScatterOp::Add, ndarray::array![[0], [2]], updates, dims, IndexMode::Clip);
+    /// assert_eq!(out.to_vec::<f64>()?, [5.0, 0.0, 7.0, 0.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn scatter(
@@ -447,10 +460,18 @@ pub struct At {
 
 // `x.at(i).add(y)` is what JAX's users write.
 macro_rules! at_methods {
-    ($($method:ident $kind:ident $doc:literal),*) => {
+    ($($method:ident $kind:ident $doc:literal $result:literal),*) => {
         #[allow(clippy::should_implement_trait)]
         impl At {$(
             #[doc = $doc]
+            #[doc = ""]
+            #[doc = "```"]
+            #[doc = "use elimap::prelude::*;"]
+            #[doc = "let x = Tensor::from(vec![1.0, 2.0, 3.0]);"]
+            #[doc = concat!("let x = x.at(vec![1]).", stringify!($method), "(vec![5.0]);")]
+            #[doc = concat!("assert_eq!(x.to_vec::<f64>()?, [1.0, ", $result, ", 3.0]);")]
+            #[doc = "# elimap::ok(())"]
+            #[doc = "```"]
             #[track_caller]
             #[must_use]
             pub fn $method(self, updates: impl Into<Tensor>) -> Tensor {
@@ -460,11 +481,11 @@ macro_rules! at_methods {
     };
 }
 at_methods! {
-    set Set "Replaces the rows.",
-    add Add "Adds to the rows; repeated rows accumulate.",
-    mul Mul "Multiplies the rows; repeated rows accumulate.",
-    min Min "Lowers the rows to the updates.",
-    max Max "Raises the rows to the updates."
+    set Set "Replaces the rows." "5.0",
+    add Add "Adds to the rows; repeated rows accumulate." "7.0",
+    mul Mul "Multiplies the rows; repeated rows accumulate." "10.0",
+    min Min "Lowers the rows to the updates." "2.0",
+    max Max "Raises the rows to the updates." "5.0"
 }
 
 impl At {

@@ -64,6 +64,14 @@ pub fn jit<F>(function: F) -> Jit<F> {
 
 impl<F> Jit<F> {
     /// The name shown in program text where the function is called from another trace.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let double = jit(|x: Tensor| x * 2.0).name("double");
+    /// let program = jit(|x: Tensor| double.call((x,))).trace((f64::spec([]),))?;
+    /// assert!(program.to_string().contains("name=double"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn name(mut self, name: &str) -> Self {
         self.name = Arc::from(name);
@@ -142,6 +150,13 @@ transformed! {
     /// # Errors
     ///
     /// Whatever goes wrong in the function.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let square = jit(|x: Tensor| x.square());
+    /// assert_eq!(square.call((3.0,))?.item::<f64>()?, 9.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
 }
 
 impl<A: Tree, By, F: Func<A, By>> Transform<A, By> for Jit<F> {

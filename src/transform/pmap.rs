@@ -24,6 +24,10 @@ pub fn pmap<F>(_function: F) -> Result<Infallible, PmapError> {
 /// # Errors
 ///
 /// Always [`PmapError`].
+///
+/// ```
+/// assert!(elimap::shard_map(|x: f64| x).unwrap_err().to_string().contains("vmap"));
+/// ```
 pub fn shard_map<F>(_function: F) -> Result<Infallible, PmapError> {
     Err(PmapError {
         requested: "shard_map",
@@ -35,6 +39,10 @@ pub fn shard_map<F>(_function: F) -> Result<Infallible, PmapError> {
 /// # Errors
 ///
 /// Always [`PmapError`].
+///
+/// ```
+/// assert!(elimap::xmap(|x: f64| x).unwrap_err().to_string().contains("vmap"));
+/// ```
 pub fn xmap<F>(_function: F) -> Result<Infallible, PmapError> {
     Err(PmapError { requested: "xmap" })
 }

@@ -146,6 +146,13 @@ macro_rules! derivative {
             /// # Errors
             ///
             /// [`AutodiffError`] for what has no derivative, and whatever goes wrong in the function.
+            ///
+            /// ```
+            /// use elimap::{grad, jacfwd, prelude::*};
+            /// assert_eq!(grad(|x: Tensor| x.square()).call((3.0,))?.item::<f64>()?, 6.0);
+            /// assert_eq!(jacfwd(|x: Tensor| x.square()).call((3.0,))?.item::<f64>()?, 6.0);
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
             #[track_caller]
             pub fn call<A, T>(&self, args: T) -> Result<<Self as Func<A>>::Out, Error>
             where
@@ -194,6 +201,14 @@ macro_rules! custom_function {
             /// # Errors
             ///
             /// Whatever goes wrong in the function.
+            ///
+            /// ```
+            /// use elimap::{custom_jvp, prelude::*};
+            /// let square = custom_jvp(|x: Tensor| x.square())
+            ///     .def_jvp(|(x,): (Tensor,), (dx,): (Tensor,)| (x.square(), 2.0 * x * dx));
+            /// assert_eq!(square.call((3.0,))?.item::<f64>()?, 9.0);
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
             #[track_caller]
             pub fn call<A, T, $($param),*>(&self, args: T) -> Result<F::Out, Error>
             where

@@ -34,6 +34,13 @@ impl Axes {
     /// # Errors
     ///
     /// [`TreeError::NotPrefix`] where a container meets another container or a leaf.
+    ///
+    /// ```
+    /// use elimap::{IntoAxes, TreeDef};
+    /// let def = TreeDef::Tuple(vec![TreeDef::List(vec![TreeDef::Leaf; 2]), TreeDef::Leaf]);
+    /// assert_eq!((0, None).into_axes().broadcast(&def, "out_axes")?, [Some(0), Some(0), None]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn broadcast(
         &self,
         def: &TreeDef,
@@ -49,6 +56,14 @@ impl Axes {
     /// # Errors
     ///
     /// [`TreeError::InAxesLength`] for another number of entries than arguments, [`TreeError::NotPrefix`] as above.
+    ///
+    /// ```
+    /// use elimap::{IntoAxes, TreeDef};
+    /// let args = TreeDef::Tuple(vec![TreeDef::Leaf; 2]);
+    /// assert_eq!([0, 1].into_axes().broadcast_args(&args)?, [Some(0), Some(1)]);
+    /// assert!([0].into_axes().broadcast_args(&args).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn broadcast_args(&self, args: &TreeDef) -> Result<Vec<Option<isize>>, TreeError> {
         const WHAT: &str = "in_axes";
         if let (Axes::Tuple(entries) | Axes::List(entries), TreeDef::Tuple(items)) = (self, args) {

@@ -40,6 +40,11 @@ pub enum TreeDef {
 
 impl TreeDef {
     /// The number of leaves.
+    ///
+    /// ```
+    /// use elimap::TreeDef;
+    /// assert_eq!(TreeDef::Tuple(vec![TreeDef::Leaf, TreeDef::None]).leaf_count(), 1);
+    /// ```
     #[must_use]
     pub fn leaf_count(&self) -> usize {
         match self {
@@ -54,6 +59,13 @@ impl TreeDef {
     }
 
     /// The path of every leaf, in leaf order, each starting at `root`.
+    ///
+    /// ```
+    /// use elimap::{Path, TreeDef};
+    /// let def = TreeDef::Tuple(vec![TreeDef::Leaf, TreeDef::List(vec![TreeDef::Leaf])]);
+    /// let paths: Vec<String> = def.leaf_paths(&Path::root("args")).iter().map(Path::to_string).collect();
+    /// assert_eq!(paths, ["args.0", "args.1[0]"]);
+    /// ```
     #[must_use]
     pub fn leaf_paths(&self, root: &Path) -> Vec<Path> {
         let mut out = Vec::new();
@@ -71,6 +83,12 @@ impl TreeDef {
     }
 
     /// The direct children with the step that leads to each.
+    ///
+    /// ```
+    /// use elimap::{Step, TreeDef};
+    /// let def = TreeDef::List(vec![TreeDef::Leaf, TreeDef::None]);
+    /// assert_eq!(def.children()[1], (Step::Index(1), &TreeDef::None));
+    /// ```
     #[must_use]
     pub fn children(&self) -> Vec<(Step, &TreeDef)> {
         match self {
@@ -97,6 +115,11 @@ impl TreeDef {
     }
 
     /// What kind of node this is, for messages.
+    ///
+    /// ```
+    /// use elimap::TreeDef;
+    /// assert_eq!(TreeDef::List(vec![TreeDef::Leaf; 2]).kind(), "a list of 2");
+    /// ```
     #[must_use]
     pub fn kind(&self) -> String {
         match self {
@@ -184,6 +207,11 @@ pub struct Path {
 
 impl Path {
     /// The path of a whole value.
+    ///
+    /// ```
+    /// use elimap::Path;
+    /// assert_eq!(Path::root("args").to_string(), "args");
+    /// ```
     #[must_use]
     pub fn root(name: &str) -> Self {
         Path {
@@ -193,6 +221,11 @@ impl Path {
     }
 
     /// This path, one step further down.
+    ///
+    /// ```
+    /// use elimap::{Path, Step};
+    /// assert_eq!(Path::root("args").join(Step::Index(2)).to_string(), "args[2]");
+    /// ```
     #[must_use]
     pub fn join(&self, step: Step) -> Self {
         let mut path = self.clone();

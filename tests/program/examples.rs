@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// How many public functions may be without an example. Lower it when some get one; it does not grow.
-const WITHOUT: usize = 194;
+const WITHOUT: usize = 3;
 
 fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {

@@ -44,6 +44,12 @@ pub struct NpyHeader {
 
 impl NpyHeader {
     /// The header of an array in row-major order.
+    ///
+    /// ```
+    /// use elimap::{DType, NpyHeader};
+    /// let header = NpyHeader::new(DType::F32, &[4]);
+    /// assert_eq!((&header.shape[..], header.dtype.kind.dtype()), (&[4][..], DType::F32));
+    /// ```
     #[must_use]
     pub fn new(dtype: DType, shape: &[usize]) -> Self {
         NpyHeader {
@@ -54,6 +60,12 @@ impl NpyHeader {
     }
 
     /// The number of elements, where a machine word holds it.
+    ///
+    /// ```
+    /// use elimap::{DType, NpyHeader};
+    /// assert_eq!(NpyHeader::new(DType::F64, &[3, 2]).len(), Some(6));
+    /// assert_eq!(NpyHeader::new(DType::F64, &[usize::MAX, 2]).len(), None);
+    /// ```
     #[must_use]
     pub fn len(&self) -> Option<usize> {
         if self.shape.contains(&0) {
@@ -65,6 +77,12 @@ impl NpyHeader {
     }
 
     /// Whether there are no elements.
+    ///
+    /// ```
+    /// use elimap::{DType, NpyHeader};
+    /// assert!(NpyHeader::new(DType::F64, &[3, 0]).is_empty());
+    /// assert!(!NpyHeader::new(DType::F64, &[]).is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.shape.contains(&0)
@@ -75,6 +93,15 @@ impl NpyHeader {
     /// # Errors
     ///
     /// [`NpyError`] with what is wrong and where.
+    ///
+    /// ```
+    /// use elimap::{Array, NpyHeader};
+    /// let mut file = Vec::new();
+    /// Array::from(vec![1.0, 2.0]).to_npy(&mut file)?;
+    /// assert_eq!(&NpyHeader::read(&mut &file[..])?.shape[..], [2]);
+    /// assert!(NpyHeader::read(&mut &b"PK\x03\x04 is a zip"[..]).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read(reader: &mut impl Read) -> Result<Self, NpyError> {
         let mut start = [0; 8];
         exact(reader, &mut start)?;
@@ -110,6 +137,16 @@ impl NpyHeader {
     /// # Errors
     ///
     /// [`NpyError::Io`] where the writer fails.
+    ///
+    /// ```
+    /// use elimap::{Array, DType, NpyHeader};
+    /// let mut file = Vec::new();
+    /// NpyHeader::new(DType::I64, &[2]).write(&mut file)?;
+    /// file.extend(7_i64.to_le_bytes());
+    /// file.extend(8_i64.to_le_bytes());
+    /// assert_eq!(Array::from_npy(&file[..])?, Array::from(vec![7_i64, 8]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn write(&self, writer: &mut impl Write) -> Result<(), NpyError> {
         let order = match (self.dtype.kind.size(), self.dtype.big_endian) {
             (1, _) => '|',

@@ -170,6 +170,11 @@ impl NpyKind {
     }
 
     /// The size of an element in bytes.
+    ///
+    /// ```
+    /// use elimap::NpyKind;
+    /// assert_eq!((NpyKind::F32.size(), NpyKind::C128.size()), (4, 16));
+    /// ```
     #[must_use]
     pub const fn size(self) -> usize {
         match self {
@@ -182,6 +187,11 @@ impl NpyKind {
     }
 
     /// The element type an [`Array`] of such a file has: the same.
+    ///
+    /// ```
+    /// use elimap::{DType, NpyKind};
+    /// assert_eq!(NpyKind::I16.dtype(), DType::I16);
+    /// ```
     #[must_use]
     pub const fn dtype(self) -> DType {
         match self {
@@ -466,6 +476,16 @@ impl Array {
     /// # Errors
     ///
     /// [`NpyError`] with what is wrong.
+    ///
+    /// ```
+    /// use elimap::Array;
+    /// let mut file = Vec::new();
+    /// let x = Array::from(ndarray::array![[1_i32, 2], [3, 4]]);
+    /// x.to_npy(&mut file)?;
+    /// assert_eq!(Array::from_npy(&file[..])?, x);
+    /// assert!(Array::from_npy(&file[..file.len() - 1]).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn from_npy(mut reader: impl Read) -> Result<Array, NpyError> {
         let header = NpyHeader::read(&mut reader)?;
         let reader = &mut reader;
@@ -493,6 +513,15 @@ impl Array {
     /// # Errors
     ///
     /// [`NpyError::File`] where the file cannot be written.
+    ///
+    /// ```
+    /// use elimap::Array;
+    /// let path = std::env::temp_dir().join(format!("elimap-write-{}.npy", std::process::id()));
+    /// Array::from(vec![true, false]).write_npy(&path)?;
+    /// assert_eq!(Array::read_npy(&path)?, Array::from(vec![true, false]));
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn write_npy(&self, path: impl AsRef<Path>) -> Result<(), NpyError> {
         let path = path.as_ref();
         let write = || {

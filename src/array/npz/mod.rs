@@ -124,6 +124,14 @@ impl Array {
     /// # Errors
     ///
     /// [`NpzError`] with what is wrong.
+    ///
+    /// ```
+    /// use elimap::Array;
+    /// let mut file = Vec::new();
+    /// Array::to_npz(&mut file, [("x", &Array::scalar(1.5))])?;
+    /// assert_eq!(Array::from_npz(std::io::Cursor::new(file))?["x"], Array::scalar(1.5));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn from_npz(mut reader: impl Read + Seek) -> Result<BTreeMap<String, Array>, NpzError> {
         let mut arrays = BTreeMap::new();
         for member in zip::directory(&mut reader)? {
@@ -151,6 +159,16 @@ impl Array {
     /// # Errors
     ///
     /// [`NpzError::File`] where the file cannot be written, or names are repeated or too long.
+    ///
+    /// ```
+    /// use elimap::Array;
+    /// let path = std::env::temp_dir().join(format!("elimap-write-{}.npz", std::process::id()));
+    /// let (x, y) = (Array::scalar(1.5), Array::from(vec![1_u8, 2]));
+    /// Array::write_npz(&path, [("x", &x), ("y", &y)])?;
+    /// assert_eq!(Array::read_npz(&path)?["y"], y);
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn write_npz<'a, N: AsRef<str>>(
         path: impl AsRef<Path>,
         arrays: impl IntoIterator<Item = (N, &'a Array)>,
@@ -169,6 +187,16 @@ impl Array {
     /// # Errors
     ///
     /// [`NpzError`] where the writer fails, or names are repeated or too long.
+    ///
+    /// ```
+    /// use elimap::Array;
+    /// let x = Array::scalar(1.5);
+    /// let mut file = Vec::new();
+    /// Array::to_npz(&mut file, [("x", &x)])?;
+    /// assert!(file.starts_with(b"PK"));
+    /// assert!(Array::to_npz(&mut file, [("x", &x), ("x", &x)]).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_npz<'a, N: AsRef<str>>(
         writer: impl Write,
         arrays: impl IntoIterator<Item = (N, &'a Array)>,

@@ -179,6 +179,18 @@ impl DiscretePhaseType {
     /// # Examples
     ///
     /// See [`EliminationTrace::steps_at`](crate::phase::EliminationTrace::steps_at).
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph};
+    ///
+    /// let mut builder = Graph::builder(0, 0);
+    /// let (coin, end) = (builder.add_vertex(&[]), builder.add_vertex(&[]));
+    /// builder.discrete().start(coin, 1.0);
+    /// builder.add_constant_edge(coin, coin, 0.5).add_constant_edge(coin, end, 0.5);
+    /// let tosses = EliminationTrace::record(&builder.build()?).steps_at(&[])?;
+    /// assert_eq!(tosses.pmf(&[3, 1, 0])?, [0.125, 0.5, 0.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn pmf(&self, counts: &[u64]) -> Result<Vec<f64>, DistributionError> {
         self.each("the probability", counts, |found| found.pmf)
     }

@@ -359,6 +359,18 @@ impl DiscretePhaseType {
     }
 
     /// The expected number of visits to each vertex, counted by the steps out of it; start and absorbing vertices have 0.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph};
+    ///
+    /// let mut builder = Graph::builder(0, 0);
+    /// let (coin, end) = (builder.add_vertex(&[]), builder.add_vertex(&[]));
+    /// builder.discrete().start(coin, 1.0);
+    /// builder.add_constant_edge(coin, coin, 0.75).add_constant_edge(coin, end, 0.25);
+    /// let tosses = EliminationTrace::record(&builder.build()?).steps_at(&[])?;
+    /// assert_eq!(tosses.visits(), [0.0, 4.0, 0.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn visits(&self) -> Vec<f64> {
         let system = self.system_in::<Extended>();
@@ -440,6 +452,19 @@ impl DiscretePhaseType {
     /// # Errors
     ///
     /// [`NumericError::RewardLength`] and [`NumericError::InvalidReward`] for the rewards.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph};
+    /// use ndarray::array;
+    ///
+    /// let mut builder = Graph::builder(0, 0);
+    /// let (coin, end) = (builder.add_vertex(&[]), builder.add_vertex(&[]));
+    /// builder.discrete().start(coin, 1.0);
+    /// builder.add_constant_edge(coin, coin, 0.75).add_constant_edge(coin, end, 0.25);
+    /// let tosses = EliminationTrace::record(&builder.build()?).steps_at(&[])?;
+    /// assert_eq!(tosses.expected_rewards(array![[0.0, 2.0, 0.0]].view())?, [8.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn expected_rewards(
         &self,
         rewards: ArrayView2<'_, f64>,
@@ -539,6 +564,18 @@ impl DiscretePhaseType {
     }
 
     /// The probability to be absorbed in each vertex in the end; 0 for vertices that do not absorb.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph};
+    ///
+    /// let mut builder = Graph::builder(0, 0);
+    /// let [coin, heads, tails] = [0; 3].map(|_| builder.add_vertex(&[]));
+    /// builder.discrete().start(coin, 1.0);
+    /// builder.add_constant_edge(coin, heads, 0.75).add_constant_edge(coin, tails, 0.25);
+    /// let toss = EliminationTrace::record(&builder.build()?).steps_at(&[])?;
+    /// assert_eq!(toss.absorption_probabilities(), [0.0, 0.0, 0.75, 0.25]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn absorption_probabilities(&self) -> Vec<f64> {
         let visits = self.visits();

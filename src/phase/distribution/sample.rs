@@ -168,6 +168,20 @@ impl DiscretePhaseType {
     }
 
     /// Where the samples with a seed end: the absorbing vertex, or the start for mass that is missing from it.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph};
+    ///
+    /// let mut builder = Graph::builder(0, 0);
+    /// let [coin, heads, tails] = [0; 3].map(|_| builder.add_vertex(&[]));
+    /// builder.discrete().start(coin, 1.0);
+    /// builder.add_constant_edge(coin, heads, 0.75).add_constant_edge(coin, tails, 0.25);
+    /// let toss = EliminationTrace::record(&builder.build()?).steps_at(&[])?;
+    /// let ends = toss.sample_ends(1, 0..10_000);
+    /// let share = ends.iter().filter(|&&end| end == heads).count() as f64 / 10_000.0;
+    /// assert!((share - 0.75).abs() < 0.03);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn sample_ends(&self, seed: u64, samples: Range<u64>) -> Vec<VertexId> {
         let walk = self.step_walk(seed);
@@ -291,6 +305,15 @@ impl Sampler {
     }
 
     /// Times to absorption of these samples.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    ///
+    /// let sampler = EliminationTrace::record(&models::erlang(4)?).at(&[2.0])?.sampler(1)?;
+    /// let mean = sampler.times(0..10_000).iter().sum::<f64>() / 10_000.0;
+    /// assert!((mean - 2.0).abs() < 0.06);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn times(&self, samples: Range<u64>) -> Vec<f64> {
         each(samples, |sample| {
@@ -380,6 +403,15 @@ impl Sampler {
     }
 
     /// Where these samples end: the absorbing vertex, or the start for mass that is missing from it.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    ///
+    /// // Start, four phases, absorption.
+    /// let sampler = EliminationTrace::record(&models::erlang(4)?).at(&[2.0])?.sampler(1)?;
+    /// assert!(sampler.ends(0..100).iter().all(|end| end.index() == 5));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn ends(&self, samples: Range<u64>) -> Vec<VertexId> {
         each(samples, |sample| self.follow(sample, |_, _| true))

@@ -140,12 +140,37 @@ impl Statistic {
     }
 
     /// The same statistic of the number of marks, as [`PhaseType::marks`] has it.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Statistic, models};
+    ///
+    /// // Marks at the rate 1 before an exponential time of rate 1: none with probability 1/2, one with 1/4.
+    /// let counts = Statistic::Pmf(vec![0, 1]).of_marks(&[0.0, 1.0, 0.0]);
+    /// let time = EliminationTrace::record(&models::erlang(1)?).at(&[1.0])?;
+    /// let found = time.statistic(&counts)?;
+    /// assert!((found[0][[0]] - 0.5).abs() < 1e-14 && (found[0][[1]] - 0.25).abs() < 1e-14);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn of_marks(self, rates: &[f64]) -> Self {
         Self::OfMarks(rates.to_vec(), Box::new(self))
     }
 
     /// The same statistic of the time given absorption in a vertex, as [`PhaseType::given`] has it.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph, Statistic};
+    ///
+    /// let mut builder = Graph::builder(0, 0);
+    /// let [alive, one, other] = [0; 3].map(|_| builder.add_vertex(&[]));
+    /// builder.start(alive, 1.0);
+    /// builder.add_constant_edge(alive, one, 3.0).add_constant_edge(alive, other, 1.0);
+    /// // Of competing exponential times the first says nothing about the winner.
+    /// let time = EliminationTrace::record(&builder.build()?).at(&[])?;
+    /// let found = time.statistic(&Statistic::Cdf(vec![0.5]).given(one))?;
+    /// assert!((found[0][[0]] - (1.0 - (-2.0_f64).exp())).abs() < 1e-12);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn given(self, vertex: VertexId) -> Self {
         Self::Given(vertex, Box::new(self))
@@ -648,6 +673,19 @@ impl DiscretePhaseType {
     /// # Errors
     ///
     /// Those of the method that the statistic is named after.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph, Statistic};
+    ///
+    /// let mut builder = Graph::builder(0, 0);
+    /// let (coin, end) = (builder.add_vertex(&[]), builder.add_vertex(&[]));
+    /// builder.discrete().start(coin, 1.0);
+    /// builder.add_constant_edge(coin, coin, 0.5).add_constant_edge(coin, end, 0.5);
+    /// let tosses = EliminationTrace::record(&builder.build()?).steps_at(&[])?;
+    /// let found = tosses.statistic(&Statistic::Pmf(vec![1, 2]))?;
+    /// assert_eq!(found[0].iter().copied().collect::<Vec<_>>(), [0.5, 0.25]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn statistic(&self, statistic: &Statistic) -> Result<Vec<ArrayD<f64>>, DistributionError> {
         let parts = statistic.parts(self.trace().graph())?;
         Ok(arrays(&parts, &[], &[statistic.numbers_of_steps(self)?]))

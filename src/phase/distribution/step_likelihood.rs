@@ -51,6 +51,21 @@ impl DiscretePhaseType {
     /// # Errors
     ///
     /// As for [`log_likelihood`](Self::log_likelihood) and [`pmf_and_gradients`](Self::pmf_and_gradients).
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph, Observations};
+    ///
+    /// let mut builder = Graph::builder(0, 2);
+    /// let (coin, end) = (builder.add_vertex(&[]), builder.add_vertex(&[]));
+    /// builder.discrete().start(coin, 1.0);
+    /// builder.add_edge(coin, end, &[1.0, 0.0]).add_edge(coin, coin, &[0.0, 1.0]);
+    /// let tosses = EliminationTrace::record(&builder.build()?).steps_at(&[0.5, 0.5])?;
+    /// let (value, gradient) = tosses.log_likelihood_and_gradient(&Observations::of_times(&[1.0])?)?;
+    /// // ln p - ln (p + q)
+    /// assert!((value - 0.5_f64.ln()).abs() < 1e-14);
+    /// assert!((gradient[0] - 1.0).abs() < 1e-14 && (gradient[1] + 1.0).abs() < 1e-14);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn log_likelihood_and_gradient(
         &self,
         data: &Observations,

@@ -104,6 +104,18 @@ impl DiscretePhaseType {
     /// # Errors
     ///
     /// As there.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph};
+    ///
+    /// let mut builder = Graph::builder(0, 0);
+    /// let [coin, heads, tails] = [0; 3].map(|_| builder.add_vertex(&[]));
+    /// builder.discrete().start(coin, 1.0);
+    /// builder.add_constant_edge(coin, heads, 0.75).add_constant_edge(coin, tails, 0.25);
+    /// let toss = EliminationTrace::record(&builder.build()?).steps_at(&[])?;
+    /// assert_eq!(toss.reach_probabilities(&[heads])?, [0.75, 0.75, 1.0, 0.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn reach_probabilities(&self, targets: &[VertexId]) -> Result<Vec<f64>, DistributionError> {
         // Where steps lead does not depend on how many of them stay.
         states::reach_probabilities(self.trace(), self.theta(), targets)

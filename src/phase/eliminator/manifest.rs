@@ -64,6 +64,14 @@ pub struct Shard {
 
 impl Manifest {
     /// The name of this manifest's file: `manifest-`, the first half of a hash of its content, `.json`.
+    ///
+    /// ```
+    /// use elimap::phase::{Analysis, Manifest, models};
+    ///
+    /// let manifest = Manifest::new(Analysis::new(&models::islands(4)?).work_units(), 2);
+    /// assert!(manifest.file_name().starts_with("manifest-") && Manifest::is_file_name(&manifest.file_name()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn file_name(&self) -> String {
         let hash = blake3::hash(self.to_json().as_bytes()).to_hex();
@@ -71,6 +79,13 @@ impl Manifest {
     }
 
     /// Whether a file has the name of a manifest, of this or of another content.
+    ///
+    /// ```
+    /// use elimap::phase::Manifest;
+    ///
+    /// assert!(Manifest::is_file_name(&Manifest::new(&[], 1).file_name()));
+    /// assert!(!Manifest::is_file_name("manifest.json"));
+    /// ```
     #[must_use]
     pub fn is_file_name(name: &str) -> bool {
         let hash = name
@@ -80,12 +95,30 @@ impl Manifest {
     }
 
     /// The name of a unit's file.
+    ///
+    /// ```
+    /// use elimap::phase::{Analysis, Manifest, models};
+    ///
+    /// let key = Analysis::new(&models::birth_death(30)?).work_units()[0].key();
+    /// assert_eq!(Manifest::unit_file(key), format!("{key}.json"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn unit_file(key: BlockKey) -> String {
         format!("{key}.json")
     }
 
     /// Groups units into this many shards of about equal predicted cost, at least one and at most one per unit.
+    ///
+    /// ```
+    /// use elimap::phase::{Analysis, Manifest, models};
+    ///
+    /// let analysis = Analysis::new(&models::islands(4)?);
+    /// let manifest = Manifest::new(analysis.work_units(), 2);
+    /// let units: usize = manifest.shards().iter().map(|shard| shard.units.len()).sum();
+    /// assert_eq!((manifest.shards().len(), units), (2, analysis.work_units().len()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn new(units: &[WorkUnit], shards: usize) -> Self {
         let mut costs: Vec<(u64, BlockKey)> = units
@@ -113,12 +146,30 @@ impl Manifest {
     }
 
     /// The shards.
+    ///
+    /// ```
+    /// use elimap::phase::{Analysis, Manifest, models};
+    ///
+    /// // There are no more shards than units.
+    /// let units = Analysis::new(&models::birth_death(30)?).work_units().to_vec();
+    /// let manifest = Manifest::new(&units, 8);
+    /// assert_eq!((manifest.shards().len(), &manifest.shards()[0].units[..]), (1, &[units[0].key()][..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn shards(&self) -> &[Shard] {
         &self.shards
     }
 
     /// Writes the manifest as JSON.
+    ///
+    /// ```
+    /// use elimap::phase::{Analysis, Manifest, models};
+    ///
+    /// let manifest = Manifest::new(Analysis::new(&models::islands(4)?).work_units(), 2);
+    /// assert_eq!(Manifest::from_json(&manifest.to_json())?, manifest);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn to_json(&self) -> String {
         // Integers and strings only: there is nothing serialization could refuse.
@@ -130,6 +181,14 @@ impl Manifest {
     /// # Errors
     ///
     /// [`EliminatorError::Manifest`] for text of another shape, format or version.
+    ///
+    /// ```
+    /// use elimap::phase::Manifest;
+    ///
+    /// let text = Manifest::new(&[], 1).to_json();
+    /// assert!(Manifest::from_json(&text).is_ok());
+    /// assert!(Manifest::from_json("{}").is_err());
+    /// ```
     pub fn from_json(text: &str) -> Result<Self, EliminatorError> {
         let manifest: Self =
             serde_json::from_str(text).map_err(|error| EliminatorError::Manifest {
@@ -159,6 +218,16 @@ impl WorkUnit {
     /// widths of the levels of a breadth-first walk, as if the block were eliminated level by level, and scaled by what a
     /// better order gains on sparse blocks. Within a factor of 10 on grids, random blocks and dense blocks; meant for
     /// comparing units, not for its value. At least 1 per vertex.
+    ///
+    /// ```
+    /// use elimap::phase::{Analysis, models};
+    ///
+    /// let cost = |size| -> Result<u64, elimap::phase::PhaseError> {
+    ///     Ok(Analysis::new(&models::grid_walk(size, size)?).work_units()[0].predicted_multiply_adds())
+    /// };
+    /// assert!(cost(20)? > cost(10)? && cost(10)? >= 100);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn predicted_multiply_adds(&self) -> u64 {
         predict(self.topology())

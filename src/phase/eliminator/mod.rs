@@ -63,6 +63,12 @@ impl Strategy {
     ];
 
     /// phasic's name.
+    ///
+    /// ```
+    /// use elimap::phase::Strategy;
+    ///
+    /// assert_eq!(Strategy::Sequential.name(), "sequential");
+    /// ```
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -163,6 +169,14 @@ impl Eliminator {
     }
 
     /// How missing traces are computed.
+    ///
+    /// ```
+    /// use elimap::phase::{Eliminator, Strategy, models};
+    ///
+    /// let done = Eliminator::new().strategy(Strategy::Sequential).run(&models::islands(4)?)?;
+    /// assert_eq!(done.report.host_calls, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn strategy(mut self, strategy: Strategy) -> Self {
         self.strategy = strategy;
@@ -204,6 +218,14 @@ impl Eliminator {
     /// # Errors
     ///
     /// [`EliminatorError::Pmap`] for [`Strategy::Pmap`], [`EliminatorError::NoWorkers`] for 0 workers.
+    ///
+    /// ```
+    /// use elimap::phase::{Eliminator, models};
+    ///
+    /// let done = Eliminator::new().run(&models::islands(4)?)?;
+    /// assert_eq!((done.report.host_calls, done.trace.summary().work_units), (1, 3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn run(&self, graph: &Graph) -> Result<Elimination, EliminatorError> {
         self.refuse_pmap()?;
         let mut tally = CacheStats::default();

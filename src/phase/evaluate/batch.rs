@@ -106,6 +106,15 @@ impl Batch {
     /// # Errors
     ///
     /// [`NumericError::ThetaLength`] for rows of the wrong length, [`NumericError::ThetaRow`] with the first row that fails.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    ///
+    /// let batch = EliminationTrace::record(&models::erlang(4)?).batch();
+    /// assert_eq!(batch.expectations(array![[2.0], [8.0]].view())?, [2.0, 0.5]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn expectations(&self, thetas: ArrayView2<'_, f64>) -> Result<Vec<f64>, NumericError> {
         self.rows(thetas, &Quantity::Moments(1))
     }
@@ -142,6 +151,15 @@ impl Batch {
     /// # Errors
     ///
     /// [`NumericError::ThetaLength`] for rows of the wrong length, [`NumericError::ThetaRow`] with the first row that fails.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    ///
+    /// let batch = EliminationTrace::record(&models::erlang(4)?).batch();
+    /// assert_eq!(batch.variances(array![[2.0], [4.0]].view())?, [1.0, 0.25]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn variances(&self, thetas: ArrayView2<'_, f64>) -> Result<Vec<f64>, NumericError> {
         self.rows(thetas, &Quantity::Variance)
     }
@@ -156,6 +174,16 @@ impl Batch {
     /// # Errors
     ///
     /// [`NumericError::ThetaLength`] for rows of the wrong length, [`NumericError::ThetaRow`] with the first row that fails.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use ndarray::array;
+    ///
+    /// // Start, two phases, absorption.
+    /// let batch = EliminationTrace::record(&models::erlang(2)?).batch();
+    /// assert_eq!(batch.waiting_times(array![[2.0]].view())?, array![[1.0, 1.0, 0.5, 0.0]]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn waiting_times(&self, thetas: ArrayView2<'_, f64>) -> Result<Array2<f64>, NumericError> {
         self.matrix(thetas, &Quantity::WaitingTimes)
     }

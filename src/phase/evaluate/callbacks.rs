@@ -106,6 +106,19 @@ impl EliminationTrace {
     /// # Errors
     ///
     /// As for [`expected_rewards`](Self::expected_rewards).
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use elimap::prelude::*;
+    ///
+    /// // Twice the time in the only phase, 2 / theta.
+    /// let trace = EliminationTrace::record(&models::erlang(1)?);
+    /// let both = trace.expected_rewards_and_gradients(ndarray::array![[0.0, 2.0, 0.0]].view())?;
+    /// let found = both.call_vec((Array::from(vec![4.0]),))?;
+    /// assert_eq!(found[0].to_vec::<f64>()?, [0.5]);
+    /// assert_eq!(found[1].to_vec::<f64>()?, [-0.125]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn expected_rewards_and_gradients(
         &self,
         rewards: ArrayView2<'_, f64>,
@@ -116,6 +129,16 @@ impl EliminationTrace {
     }
 
     /// The variance as a callback: `f64[parameters] -> f64[]`.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use elimap::prelude::*;
+    ///
+    /// let variance = EliminationTrace::record(&models::erlang(4)?).variance();
+    /// let found = vmap(variance).call((Array::from(ndarray::array![[2.0], [4.0]]),))?;
+    /// assert_eq!(found.to_vec::<f64>()?, [1.0, 0.25]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn variance(&self) -> Callback {
         let callback = self.named("variance", &Quantity::Variance);
@@ -123,12 +146,33 @@ impl EliminationTrace {
     }
 
     /// The expectation and its gradient as a callback: `f64[parameters] -> (f64[], f64[parameters])`.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use elimap::prelude::*;
+    ///
+    /// let both = EliminationTrace::record(&models::erlang(1)?).value_and_gradient();
+    /// let found = both.call_vec((Array::from(vec![4.0]),))?;
+    /// assert_eq!(found[0].item::<f64>()?, 0.25);
+    /// assert_eq!(found[1].to_vec::<f64>()?, [-0.0625]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn value_and_gradient(&self) -> Callback {
         self.scalar("value_and_gradient", &Quantity::MomentsAndGradients(1))
     }
 
     /// The expected waiting times of all vertices as a callback: `f64[parameters] -> f64[vertices]`.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use elimap::prelude::*;
+    ///
+    /// let times = EliminationTrace::record(&models::erlang(2)?).waiting_times();
+    /// let found = times.call((Array::from(vec![2.0]),))?;
+    /// assert_eq!(found.to_vec::<f64>()?, [1.0, 1.0, 0.5, 0.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn waiting_times(&self) -> Callback {
         self.named("waiting_times", &Quantity::WaitingTimes)
@@ -136,6 +180,16 @@ impl EliminationTrace {
     }
 
     /// The expected sojourn times of all vertices as a callback: `f64[parameters] -> f64[vertices]`.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, models};
+    /// use elimap::prelude::*;
+    ///
+    /// let times = EliminationTrace::record(&models::erlang(2)?).sojourn_times();
+    /// let found = times.call((Array::from(vec![2.0]),))?;
+    /// assert_eq!(found.to_vec::<f64>()?, [0.0, 0.5, 0.5, 0.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn sojourn_times(&self) -> Callback {
         self.named("sojourn_times", &Quantity::SojournTimes)

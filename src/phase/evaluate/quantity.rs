@@ -68,6 +68,14 @@ impl Part {
     }
 
     /// How many numbers it has.
+    ///
+    /// ```
+    /// use elimap::phase::{Quantity, models};
+    ///
+    /// let parts = Quantity::MomentsAndGradients(2).parts(&models::islands(3)?)?;
+    /// assert_eq!(parts.iter().map(|part| part.size()).collect::<Vec<_>>(), [2, 6]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn size(&self) -> usize {
         self.shape.iter().product()

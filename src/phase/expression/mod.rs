@@ -134,6 +134,16 @@ impl Expression {
     ///
     /// [`ExpressionError::UnknownName`] for a name that the graph's states do not have, [`ExpressionError::Value`] where the value
     /// is infinite or not a number.
+    ///
+    /// ```
+    /// use elimap::phase::{Expression, models};
+    ///
+    /// // Twice the number of lineages, of the coalescent of three.
+    /// let graph = models::kingman(3)?;
+    /// let twice: Expression = "2 * s0".parse()?;
+    /// assert_eq!(twice.on(&graph)?, [0.0, 6.0, 4.0, 0.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn on(&self, graph: &Graph) -> Result<Vec<f64>, ExpressionError> {
         let code = self.bind(graph)?;
         let mut stack = Vec::new();

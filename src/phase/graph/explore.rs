@@ -109,6 +109,18 @@ enum Parameters {
 
 impl Rate {
     /// `coefficient * theta[index]`.
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Graph, Rate};
+    ///
+    /// let decay = Graph::explore([(1_u8, 1.0)], |&left: &u8, out| {
+    ///     if left > 0 {
+    ///         out.edge(left - 1, Rate::parameter(0, 3.0));
+    ///     }
+    /// });
+    /// assert_eq!(EliminationTrace::record(&decay.build()?).at(&[2.0])?.expectation(), 1.0 / 6.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn parameter(index: usize, coefficient: f64) -> Self {
         let mut terms = SmallVec::new();
@@ -263,6 +275,19 @@ pub struct Transitions<S> {
 
 impl<S> Transitions<S> {
     /// A transition to `next`; none if the rate is zero for every theta.
+    ///
+    /// ```
+    /// use elimap::phase::Graph;
+    ///
+    /// let decay = Graph::explore([(3_u8, 1.0)], |&left: &u8, out| {
+    ///     if left > 0 {
+    ///         out.edge(left - 1, [f64::from(left)]);
+    ///         out.edge(left, [0.0]); // none
+    ///     }
+    /// });
+    /// assert_eq!(decay.build()?.edge_count(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn edge(&mut self, next: S, rate: impl Into<Rate>) {
         let rate = rate.into();
         if !rate.is_zero() {
@@ -271,6 +296,17 @@ impl<S> Transitions<S> {
     }
 
     /// Ends the exploration with an error of the rule's own.
+    ///
+    /// ```
+    /// use elimap::phase::Graph;
+    ///
+    /// let growth = Graph::explore([(1_u64, 1.0)], |&size: &u64, out| match size.checked_mul(1 << 20) {
+    ///     Some(more) => out.edge(more, 1.0),
+    ///     None => out.fail("it grows beyond 64 bits"),
+    /// });
+    /// let labelled = growth.build_labelled(|&size| vec![size as i64]);
+    /// assert!(labelled.is_err_and(|error| error.to_string().contains("beyond 64 bits")));
+    /// ```
     pub fn fail(&mut self, error: impl Into<BoxError>) {
         self.failure.get_or_insert(error.into());
     }
@@ -361,12 +397,37 @@ where
     F: FnMut(&S, &mut Transitions<S>),
 {
     /// The length of theta, where neither [names](Self::parameters) nor the rates tell it.
+    ///
+    /// ```
+    /// use elimap::phase::{Graph, Rate};
+    ///
+    /// let decay = Graph::explore([(1_u8, 1.0)], |&left: &u8, out| {
+    ///     if left > 0 {
+    ///         out.edge(left - 1, Rate::parameter(0, 1.0));
+    ///     }
+    /// });
+    /// // theta[1] is for something else.
+    /// assert_eq!(decay.param_length(2).build()?.param_length(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn param_length(mut self, length: usize) -> Self {
         self.param_length = Some(length);
         self
     }
 
     /// Names the entries of theta, one for each.
+    ///
+    /// ```
+    /// use elimap::phase::{Graph, Rate};
+    ///
+    /// let decay = Graph::explore([(1_u8, 1.0)], |&left: &u8, out| {
+    ///     if left > 0 {
+    ///         out.edge(left - 1, Rate::parameter(0, 1.0));
+    ///     }
+    /// });
+    /// assert_eq!(decay.parameters(["decay"]).build()?.parameter_names(), ["decay"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn parameters(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.parameters = names.into_iter().map(Into::into).collect();
         self.param_length = Some(self.parameters.len());
@@ -380,30 +441,91 @@ where
     }
 
     /// Names the entries of the labels, one for each.
+    ///
+    /// ```
+    /// use elimap::phase::Graph;
+    ///
+    /// let decay = Graph::explore([(2_u8, 1.0)], |&left: &u8, out| {
+    ///     if left > 0 {
+    ///         out.edge(left - 1, 1.0);
+    ///     }
+    /// });
+    /// let graph = decay.slots(["left"]).build()?;
+    /// assert_eq!(graph.reward("left")?, [0.0, 2.0, 1.0, 0.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn slots(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.slots = names.into_iter().map(Into::into).collect();
         self
     }
 
     /// Says what the numbers of transitions mean; in a discrete model a state may lead to itself.
+    ///
+    /// ```
+    /// use elimap::phase::{Clock, EliminationTrace, Graph};
+    ///
+    /// let toss = Graph::explore([(true, 1.0)], |&going: &bool, out| {
+    ///     if going {
+    ///         out.edge(true, 0.75);
+    ///         out.edge(false, 0.25);
+    ///     }
+    /// });
+    /// let graph = toss.clock(Clock::Discrete).build()?;
+    /// assert_eq!(EliminationTrace::record(&graph).steps_at(&[])?.expectation(), 4.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
     /// Gives up beyond so many states.
+    ///
+    /// ```
+    /// use elimap::phase::Graph;
+    ///
+    /// let endless = Graph::explore([(0_i64, 1.0)], |&at: &i64, out| out.edge(at + 1, 1.0));
+    /// assert!(endless.max_states(1000).build().is_err());
+    /// ```
     pub fn max_states(mut self, limit: usize) -> Self {
         self.max_states = limit.min(self.max_states);
         self
     }
 
     /// Stops when the token is cancelled.
+    ///
+    /// ```
+    /// use elimap::CancelToken;
+    /// use elimap::phase::Graph;
+    ///
+    /// let token = CancelToken::new();
+    /// token.cancel();
+    /// let endless = Graph::explore([(0_i64, 1.0)], |&at: &i64, out| out.edge(at + 1, 1.0));
+    /// assert!(endless.cancel(&token).build().is_err());
+    /// ```
     pub fn cancel(mut self, token: &CancelToken) -> Self {
         self.cancel = Some(token.clone());
         self
     }
 
     /// Calls `observer` about every 100 ms.
+    ///
+    /// ```
+    /// use elimap::phase::Graph;
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
+    /// use std::sync::Arc;
+    ///
+    /// let found = Arc::new(AtomicUsize::new(0));
+    /// let seen = found.clone();
+    /// let chain = Graph::explore([(0_u32, 1.0)], |&at: &u32, out| {
+    ///     if at < 10_000 {
+    ///         out.edge(at + 1, 1.0);
+    ///     }
+    /// });
+    /// let graph = chain.progress(move |so_far| seen.store(so_far.states, Ordering::Relaxed)).build()?;
+    /// assert!(found.load(Ordering::Relaxed) < graph.vertex_count());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn progress(mut self, observer: impl FnMut(Explored) + 'static) -> Self {
         self.progress = Some(Box::new(observer));
         self
@@ -416,6 +538,22 @@ where
     /// [`GraphError::TooManyStates`] beyond the limit, [`GraphError::Cancelled`], [`GraphError::Rule`] where the rule failed
     /// or panicked, [`GraphError::CoefficientCount`] for rates that disagree about the length of theta, and whatever
     /// [`GraphBuilder::build`] finds.
+    ///
+    /// ```
+    /// use elimap::phase::Graph;
+    ///
+    /// let walk = Graph::explore([([0_u8, 0], 1.0)], |&[x, y]: &[u8; 2], out| {
+    ///     if x < 2 {
+    ///         out.edge([x + 1, y], [1.0, 0.0]);
+    ///     }
+    ///     if y < 2 {
+    ///         out.edge([x, y + 1], [0.0, 1.0]);
+    ///     }
+    /// });
+    /// let graph = walk.build()?;
+    /// assert_eq!((graph.vertex_count(), graph.edge_count()), (10, 12));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn build(self) -> Result<Graph, GraphError>
     where
         S: State,

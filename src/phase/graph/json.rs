@@ -557,6 +557,17 @@ impl Graph {
     /// # Errors
     ///
     /// [`GraphError::Io`] with the path if the file cannot be read, otherwise as [`Graph::from_json`].
+    ///
+    /// ```
+    /// use elimap::phase::{Graph, models};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let file = folder.path().join("islands.json");
+    /// std::fs::write(&file, models::islands(3)?.to_json())?;
+    /// assert_eq!(Graph::read(&file)?.vertex_count(), models::islands(3)?.vertex_count());
+    /// assert!(Graph::read(folder.path().join("missing.json")).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read(path: impl AsRef<Path>) -> Result<Self, GraphError> {
         let path = path.as_ref();
         let bytes = std::fs::read(path).map_err(|source| GraphError::Io {

@@ -34,6 +34,15 @@ impl Matrices {
     /// # Shapes
     ///
     /// `(phases, phases)`.
+    ///
+    /// ```
+    /// use elimap::phase::models;
+    /// use ndarray::array;
+    ///
+    /// let matrices = models::erlang(2)?.matrices(&[3.0])?;
+    /// assert_eq!(matrices.dense(), array![[-3.0, 3.0], [0.0, -3.0]]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn dense(&self) -> Array2<f64> {
         let size = self.alpha.len();

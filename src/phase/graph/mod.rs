@@ -55,6 +55,15 @@ pub struct Edge<'g> {
 
 impl<'g> Edge<'g> {
     /// Whether the rate is zero for every theta.
+    ///
+    /// ```
+    /// use elimap::phase::{VertexId, models};
+    ///
+    /// let graph = models::erlang(2)?;
+    /// let first = graph.vertices().nth(1).unwrap_or(VertexId::START);
+    /// assert!(graph.edges_from(first).all(|edge| !edge.is_zero()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_zero(&self) -> bool {
         self.constant == 0.0 && self.coefficients.is_empty()
@@ -87,6 +96,16 @@ impl<'g> Edge<'g> {
     }
 
     /// The rate at a theta; not a number if theta is too short.
+    ///
+    /// ```
+    /// use elimap::phase::{VertexId, models};
+    ///
+    /// let graph = models::erlang(2)?;
+    /// let first = graph.vertices().nth(1).unwrap_or(VertexId::START);
+    /// let rates: Vec<f64> = graph.edges_from(first).map(|edge| edge.rate(&[3.0])).collect();
+    /// assert_eq!(rates, [3.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn rate(&self, theta: &[f64]) -> f64 {
         self.rate_at(|parameter| theta.get(parameter).copied().unwrap_or(f64::NAN))
@@ -313,12 +332,37 @@ impl Graph {
     }
 
     /// The names of theta's entries, one for each; empty if they have none.
+    ///
+    /// ```
+    /// use elimap::phase::{Graph, Rate};
+    ///
+    /// let decay = Graph::explore([(true, 1.0)], |&alive: &bool, out| {
+    ///     if alive {
+    ///         out.edge(false, Rate::parameter(0, 1.0));
+    ///     }
+    /// });
+    /// let names = decay.parameters(["death"]).build()?.parameter_names().to_vec();
+    /// assert_eq!(names, ["death"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn parameter_names(&self) -> &[String] {
         &self.0.parameter_names
     }
 
     /// The names of a state's entries, one for each; empty if they have none.
+    ///
+    /// ```
+    /// use elimap::phase::Graph;
+    ///
+    /// let decay = Graph::explore([(true, 1.0)], |&alive: &bool, out| {
+    ///     if alive {
+    ///         out.edge(false, 1.0);
+    ///     }
+    /// });
+    /// assert_eq!(decay.slots(["alive"]).build()?.slot_names(), ["alive"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn slot_names(&self) -> &[String] {
         &self.0.slot_names
@@ -482,6 +526,19 @@ impl Graph {
 
     /// The products of parameters that rates have beside the parameters themselves; edges name the first of them by the length of
     /// theta.
+    ///
+    /// ```
+    /// use elimap::phase::{Graph, Rate};
+    ///
+    /// let meeting = Graph::explore([(true, 1.0)], |&apart: &bool, out| {
+    ///     if apart {
+    ///         out.edge(false, Rate::product([0, 1], 2.0));
+    ///     }
+    /// });
+    /// let graph = meeting.parameters(["speed", "density"]).build()?;
+    /// assert_eq!(graph.products().collect::<Vec<_>>(), [[0, 1]]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn products(&self) -> impl ExactSizeIterator<Item = &[u32]> {
         self.0.products.iter()

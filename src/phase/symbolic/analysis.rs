@@ -37,6 +37,13 @@ impl Analysis {
     /// Finds the blocks of a graph, their order, and the distinct topologies among those of more than one vertex.
     ///
     /// Units are numbered in the order in which their topology first occurs.
+    ///
+    /// ```
+    /// use elimap::phase::{Analysis, models};
+    ///
+    /// assert_eq!(Analysis::new(&models::birth_death(30)?).work_units().len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn new(graph: &Graph) -> Self {
         let mut layout = Layout::new(graph);
@@ -81,12 +88,29 @@ impl Analysis {
     }
 
     /// The graph.
+    ///
+    /// ```
+    /// use elimap::phase::{Analysis, models};
+    ///
+    /// let graph = models::birth_death(30)?;
+    /// assert_eq!(Analysis::new(&graph).graph().vertex_count(), graph.vertex_count());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn graph(&self) -> &Graph {
         &self.graph
     }
 
     /// The distinct block topologies; none for an acyclic graph.
+    ///
+    /// ```
+    /// use elimap::phase::{Analysis, models};
+    ///
+    /// let sizes = |graph| Analysis::new(&graph).work_units().iter().map(|unit| unit.size()).collect::<Vec<_>>();
+    /// assert_eq!(sizes(models::birth_death(30)?), [30]);
+    /// assert_eq!(sizes(models::kingman(5)?), []);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn work_units(&self) -> &[WorkUnit] {
         &self.units

@@ -66,30 +66,74 @@ impl BlockTrace {
     }
 
     /// The key of the topology that was eliminated.
+    ///
+    /// ```
+    /// use elimap::phase::{Analysis, eliminate_unit, models};
+    ///
+    /// let analysis = Analysis::new(&models::birth_death(9)?);
+    /// let unit = &analysis.work_units()[0];
+    /// assert_eq!(eliminate_unit(unit).key(), unit.key());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn key(&self) -> BlockKey {
         self.key
     }
 
     /// The number of vertices of the block.
+    ///
+    /// ```
+    /// use elimap::phase::{Analysis, eliminate_unit, models};
+    ///
+    /// assert_eq!(eliminate_unit(&Analysis::new(&models::birth_death(9)?).work_units()[0]).size(), 9);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn size(&self) -> usize {
         self.order.len()
     }
 
     /// The block's vertices, in local numbering, in order of elimination.
+    ///
+    /// ```
+    /// use elimap::phase::{Analysis, eliminate_unit, models};
+    ///
+    /// let trace = eliminate_unit(&Analysis::new(&models::birth_death(9)?).work_units()[0]);
+    /// let mut order: Vec<usize> = trace.order().collect();
+    /// order.sort_unstable();
+    /// assert_eq!(order, (0..9).collect::<Vec<_>>());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn order(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
         self.order.iter().map(|vertex| vertex.index())
     }
 
     /// The number of entries of the two triangular factors.
+    ///
+    /// ```
+    /// use elimap::phase::{Analysis, eliminate_unit, models};
+    ///
+    /// // A chain is eliminated from its ends: nothing is filled in, and the factors have its 2 (n - 1) edges.
+    /// let trace = eliminate_unit(&Analysis::new(&models::birth_death(9)?).work_units()[0]);
+    /// assert_eq!(trace.factor_entries(), 16);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn factor_entries(&self) -> usize {
         self.lower.len() + self.upper.len()
     }
 
     /// How often the elimination does `w(p, u) += w(p, v) f(v, u)`; updates of exits are not counted.
+    ///
+    /// ```
+    /// use elimap::phase::{Analysis, eliminate_unit, models};
+    ///
+    /// let multiply_adds = |graph| eliminate_unit(&Analysis::new(&graph).work_units()[0]).multiply_adds();
+    /// assert_eq!(multiply_adds(models::birth_death(9)?), 0);
+    /// assert!(multiply_adds(models::grid_walk(5, 5)?) > 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn multiply_adds(&self) -> u64 {
         self.multiply_adds

@@ -14,6 +14,14 @@ impl BlockKey {
     }
 
     /// The 32 bytes.
+    ///
+    /// ```
+    /// use elimap::phase::{Analysis, models};
+    ///
+    /// let key = Analysis::new(&models::birth_death(9)?).work_units()[0].key();
+    /// assert!(key.to_string().starts_with(&format!("{:02x}", key.as_bytes()[0])));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0

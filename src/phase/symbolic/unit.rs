@@ -71,18 +71,42 @@ impl WorkUnit {
     }
 
     /// The content key, under which the unit's trace may be stored and shared.
+    ///
+    /// ```
+    /// use elimap::phase::{Analysis, models};
+    ///
+    /// // Rates do not matter, where edges are does.
+    /// let key = |graph| Analysis::new(&graph).work_units()[0].key();
+    /// assert_eq!(key(models::birth_death(9)?), key(models::birth_death(9)?));
+    /// assert_ne!(key(models::birth_death(9)?), key(models::birth_death(10)?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn key(&self) -> BlockKey {
         self.key
     }
 
     /// The number of vertices of the block.
+    ///
+    /// ```
+    /// use elimap::phase::{Analysis, models};
+    ///
+    /// assert_eq!(Analysis::new(&models::birth_death(9)?).work_units()[0].size(), 9);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn size(&self) -> usize {
         self.topology.size()
     }
 
     /// The number of edges inside the block; parallel edges count once.
+    ///
+    /// ```
+    /// use elimap::phase::{Analysis, models};
+    ///
+    /// assert_eq!(Analysis::new(&models::birth_death(9)?).work_units()[0].edge_count(), 16);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn edge_count(&self) -> usize {
         self.topology.edge_count()
@@ -93,6 +117,14 @@ impl WorkUnit {
     }
 
     /// Writes the unit as JSON.
+    ///
+    /// ```
+    /// use elimap::phase::{Analysis, WorkUnit, models};
+    ///
+    /// let unit = &Analysis::new(&models::birth_death(9)?).work_units()[0];
+    /// assert_eq!(&WorkUnit::from_json(&unit.to_json())?, unit);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn to_json(&self) -> String {
         let size = self.size() as u32;
@@ -118,6 +150,16 @@ impl WorkUnit {
     /// [`SymbolicError::WorkUnitJson`] for text of another shape, [`SymbolicError::WorkUnitVersion`] for another format or
     /// version, [`SymbolicError::WorkUnitPattern`] for vertices out of range or order, [`SymbolicError::WorkUnitKey`] if the
     /// content does not have the key stated.
+    ///
+    /// ```
+    /// use elimap::phase::{Analysis, WorkUnit, models};
+    ///
+    /// let text = Analysis::new(&models::birth_death(3)?).work_units()[0].to_json();
+    /// assert_eq!(WorkUnit::from_json(&text)?.size(), 3);
+    /// // The key tells of every change.
+    /// assert!(WorkUnit::from_json(&text.replace("\"exits\":[2]", "\"exits\":[1]")).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn from_json(text: &str) -> Result<Self, SymbolicError> {
         let header: Header = serde_json::from_str(text).map_err(|error| malformed(&error))?;
         if header.format != FORMAT || header.version != VERSION {

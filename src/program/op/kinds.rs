@@ -12,6 +12,11 @@ macro_rules! named_ops {
             /// Every operation of the family.
             pub const ALL: &'static [$name] = &[$($name::$variant),*];
             /// The name in program text.
+            ///
+            /// ```
+            /// use elimap::program::{BinaryOp, UnaryOp};
+            /// assert_eq!((UnaryOp::Expm1.name(), BinaryOp::Add.name()), ("expm1", "add"));
+            /// ```
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $($name::$variant => $text),* }
@@ -20,6 +25,12 @@ macro_rules! named_ops {
             #[allow(dead_code)] // Not every family is one of operations.
             pub(crate) const NAMES: &'static [&'static str] = &[$($text),*];
             /// The operation with this name.
+            ///
+            /// ```
+            /// use elimap::program::UnaryOp;
+            /// assert_eq!(UnaryOp::from_name("expm1"), Some(UnaryOp::Expm1));
+            /// assert_eq!(UnaryOp::from_name("expm2"), None);
+            /// ```
             #[must_use]
             pub fn from_name(name: &str) -> Option<Self> {
                 match name { $($text => Some($name::$variant),)* _ => None }
@@ -216,6 +227,11 @@ impl CollectiveOp {
     ];
 
     /// The name in program text.
+    ///
+    /// ```
+    /// use elimap::program::CollectiveOp;
+    /// assert_eq!(CollectiveOp::Psum.name(), "psum");
+    /// ```
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {

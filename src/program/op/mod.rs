@@ -133,6 +133,14 @@ macro_rules! define_ops {
 
         impl Op {
             /// The name in program text and in messages.
+            ///
+            /// ```
+            /// use elimap::prelude::*;
+            /// let program = jit(|x: Tensor| x.sin().sum(..)).trace((f64::spec([3]),))?;
+            /// let names: Vec<&str> = program.equations().iter().map(|equation| equation.op.name()).collect();
+            /// assert_eq!(names, ["sin", "reduce_sum"]);
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
             #[must_use]
             pub fn name(&self) -> &'static str {
                 match self {
@@ -189,6 +197,14 @@ pub enum Op {
 
 impl Op {
     /// The callback's method, where this is a host call.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let cbrt = Callback::of("cbrt", f64::cbrt).vmap_method(VmapMethod::Sequential);
+    /// let program = jit(|x: Tensor| cbrt.call((x,))).trace((f64::spec([]),))?;
+    /// assert_eq!(program.equations()[0].op.vmap_method(), Some(VmapMethod::Sequential));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn vmap_method(&self) -> Option<VmapMethod> {
         if let Op::Control(ControlOp::HostCall(call)) = self {

@@ -78,6 +78,16 @@ impl ProgramParser {
     }
 
     /// Adds a callback, which the text calls by its name; the text's `vmap_method` is the one it gets.
+    ///
+    /// ```
+    /// use elimap::{ProgramParser, prelude::*};
+    /// let cbrt = Callback::of("cbrt", f64::cbrt);
+    /// let program = jit(|x: Tensor| cbrt.call((x,))).trace((f64::spec([]),))?;
+    /// let text = program.to_string();
+    /// assert!(ProgramParser::new().parse(&text).is_err());
+    /// assert_eq!(ProgramParser::new().callback(cbrt.clone()).parse(&text)?.to_string(), text);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn callback(mut self, callback: Callback) -> Self {
         self.callbacks.insert(callback.name().to_owned(), callback);
@@ -85,6 +95,15 @@ impl ProgramParser {
     }
 
     /// Adds the rule of a [`custom_vmap`](crate::custom_vmap) function, which the text calls by its name.
+    ///
+    /// ```
+    /// use elimap::{ProgramParser, prelude::*, sequential_vmap};
+    /// let wave = sequential_vmap(|x: Tensor| x.sin()).name("wave");
+    /// let text = jit(|x: Tensor| wave.call((x,))).trace((f64::spec([]),))?.to_string();
+    /// let parser = ProgramParser::new().custom_rule(wave.rule((f64::spec([]),))?);
+    /// assert_eq!(parser.parse(&text)?.to_string(), text);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn custom_rule(mut self, rule: CustomRule) -> Self {
         self.rules.insert(rule.name().to_owned(), rule);
@@ -109,6 +128,15 @@ impl ProgramParser {
     }
 
     /// Adds the array of the next constant; constants are the binders before `;`, in the order of the text.
+    ///
+    /// ```
+    /// use elimap::{ProgramParser, prelude::*};
+    /// let text = "{ lambda a:f64[2]; b:f64[2]. let c:f64[2] = add a b in (c,) }";
+    /// let program = ProgramParser::new().constant(Array::from(vec![1.0, 2.0])).parse(text)?;
+    /// let sum = program.call(vec![Array::from(vec![0.5, 0.5])])?;
+    /// assert_eq!(sum[0], Array::from(vec![1.5, 2.5]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn constant(mut self, array: Array) -> Self {
         self.constants.push(array);
@@ -120,6 +148,14 @@ impl ProgramParser {
     /// # Errors
     ///
     /// [`ParseError`] with the place in the text.
+    ///
+    /// ```
+    /// use elimap::ProgramParser;
+    /// let text = "{ lambda ; a:f64[]. let b:f64[] = sin a in (b,) }";
+    /// assert_eq!(ProgramParser::new().parse(text)?.equations().len(), 1);
+    /// assert!(ProgramParser::new().parse(&text[1..]).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn parse(&self, text: &str) -> Result<Program, ParseError> {
         let tokens = tokens(text)?;
         let mut parser = Parser {

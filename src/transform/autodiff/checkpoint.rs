@@ -39,6 +39,14 @@ pub fn checkpoint<F>(function: F) -> CheckpointFn<F> {
 
 impl<F> CheckpointFn<F> {
     /// What is kept after all; nothing where nothing is said.
+    ///
+    /// ```
+    /// use elimap::{CheckpointPolicy, checkpoint, grad, prelude::*};
+    /// let f = checkpoint(|x: Tensor| x.sin().sin()).policy(CheckpointPolicy::EverythingSaveable);
+    /// let slope = grad(|x: Tensor| f.call((x,))).call((0.0,))?;
+    /// assert_eq!(slope.item::<f64>()?, 1.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn policy(mut self, policy: CheckpointPolicy) -> Self {
         self.policy = policy;
@@ -53,6 +61,12 @@ transformed! {
     /// # Errors
     ///
     /// Whatever goes wrong in the function.
+    ///
+    /// ```
+    /// use elimap::{checkpoint, prelude::*};
+    /// assert_eq!(checkpoint(|x: Tensor| x.square()).call((3.0,))?.item::<f64>()?, 9.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
 }
 
 impl<A: Tree, By, F: Func<A, By>> Transform<A, By> for CheckpointFn<F> {

@@ -164,6 +164,13 @@ impl<T: Tree> Pushforward<T> {
     /// # Errors
     ///
     /// [`AutodiffError`] where the tangents do not fit the arguments, and what goes wrong in a host function's rule.
+    ///
+    /// ```
+    /// use elimap::{linearize, prelude::*};
+    /// let (_, push) = linearize(|x: Tensor, y: Tensor| x * y, (2.0, 3.0))?;
+    /// assert_eq!(push.call((1.0, 0.0))?.item::<f64>()?, 3.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn call(&self, tangents: impl Flatten) -> Result<T, Error> {
         check_forward(&self.map.program)?;
@@ -312,6 +319,14 @@ impl<A: Tree> Pullback<A> {
     /// # Errors
     ///
     /// [`AutodiffError`] where the cotangent does not fit the result, and what goes wrong in a host function's rule.
+    ///
+    /// ```
+    /// use elimap::{prelude::*, vjp};
+    /// let (_, pull) = vjp(|x: Tensor, y: Tensor| x * y, (2.0, 3.0))?;
+    /// let (dx, dy) = pull.call(1.0)?;
+    /// assert_eq!((dx.item::<f64>()?, dy.item::<f64>()?), (3.0, 2.0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn call(&self, cotangent: impl Flatten) -> Result<A, Error> {
         let (def, types) = &self.map.from;

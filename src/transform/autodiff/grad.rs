@@ -127,6 +127,14 @@ macro_rules! options {
 
             /// Whether integers and booleans may be among what the gradient is taken with respect to; theirs are zeros of
             /// booleans (JAX's `float0`).
+            ///
+            /// ```
+            /// use elimap::{grad, prelude::*};
+            /// let f = |n: Tensor| n.convert(DType::F64).square();
+            /// assert!(grad(f).call((3,)).is_err());
+            /// assert_eq!(grad(f).allow_int(true).call((3,))?.dtype(), DType::Bool);
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
             #[must_use]
             pub fn allow_int(mut self, allow: bool) -> Self {
                 self.options.allow_int = allow;

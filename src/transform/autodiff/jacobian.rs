@@ -108,6 +108,13 @@ macro_rules! options {
     ($name:ident) => {
         impl<F, W, X> $name<F, W, X> {
             /// Which arguments the derivative is taken with respect to; the first where nothing is said.
+            ///
+            /// ```
+            /// use elimap::{Arg, jacfwd, prelude::*};
+            /// let slope = jacfwd(|x: Tensor, y: Tensor| x * y).argnums(Arg::<1>).call((2.0, 3.0))?;
+            /// assert_eq!(slope.item::<f64>()?, 2.0);
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
             pub fn argnums<V>(self, argnums: V) -> $name<F, V, X> {
                 $name {
                     function: self.function,
@@ -117,6 +124,13 @@ macro_rules! options {
             }
 
             /// The function returns a pair: the value, and something that is not differentiated and comes back as it is.
+            ///
+            /// ```
+            /// use elimap::{jacfwd, prelude::*};
+            /// let (slope, beside) = jacfwd(|x: Tensor| (x.square(), x + 1.0)).has_aux().call((3.0,))?;
+            /// assert_eq!((slope.item::<f64>()?, beside.item::<f64>()?), (6.0, 4.0));
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
             pub fn has_aux(self) -> $name<F, W, WithAux> {
                 $name {
                     function: self.function,

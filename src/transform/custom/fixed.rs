@@ -218,6 +218,16 @@ impl<F> CustomJvp<F> {
 impl<F, S> FixedJvp<F, S> {
     /// Gives the function its rule: from the arguments that are not differentiated, the others and their tangents to the
     /// result and its tangent.
+    ///
+    /// ```
+    /// use elimap::{custom_jvp, jvp, prelude::*};
+    /// let scale = custom_jvp(|c: Tensor, x: Tensor| c * x).nondiff_args::<1>().def_jvp(
+    ///     |(c,): (Tensor,), (x,): (Tensor,), (dx,): (Tensor,)| (&c * x, &c * dx),
+    /// );
+    /// let (_, slope) = jvp(|x: Tensor| scale.call((3.0, x)), (2.0,), (1.0,))?;
+    /// assert_eq!(slope.item::<f64>()?, 3.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn def_jvp<R>(self, rule: R) -> WithFixedJvpRule<F, R, S> {
         WithFixedJvpRule {
@@ -303,6 +313,16 @@ impl<F> CustomVjp<F> {
 impl<F, S> FixedVjp<F, S> {
     /// Gives the function its rules: forward, from all arguments to the result and the residuals; backward, from the arguments that
     /// are not differentiated, the residuals and the cotangent of the result to the cotangents of the other arguments.
+    ///
+    /// ```
+    /// use elimap::{custom_vjp, grad, prelude::*};
+    /// let scale = custom_vjp(|c: Tensor, x: Tensor| c * x).nondiff_args::<1>().def_vjp(
+    ///     |(c, x): (Tensor, Tensor)| (c * x, ()),
+    ///     |(c,): (Tensor,), (): (), ct: Tensor| (c * ct,),
+    /// );
+    /// assert_eq!(grad(|x: Tensor| scale.call((3.0, x))).call((2.0,))?.item::<f64>()?, 3.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn def_vjp<W, B>(self, forward: W, backward: B) -> WithFixedVjpRule<F, W, B, S> {
         WithFixedVjpRule {
@@ -327,6 +347,15 @@ macro_rules! fixed_function {
             /// # Errors
             ///
             /// Whatever goes wrong in the function.
+            ///
+            /// ```
+            /// use elimap::{custom_jvp, prelude::*};
+            /// let scale = custom_jvp(|c: Tensor, x: Tensor| c * x).nondiff_args::<1>().def_jvp(
+            ///     |(c,): (Tensor,), (x,): (Tensor,), (dx,): (Tensor,)| (&c * x, &c * dx),
+            /// );
+            /// assert_eq!(scale.call((3.0, 2.0))?.item::<f64>()?, 6.0);
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
             #[track_caller]
             pub fn call<A, T, $($param),*>(&self, args: T) -> Result<F::Out, Error>
             where

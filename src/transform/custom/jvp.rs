@@ -57,6 +57,16 @@ pub fn custom_jvp<F>(function: F) -> CustomJvp<F> {
 
 impl<F> CustomJvp<F> {
     /// The name shown in program text and in messages.
+    ///
+    /// ```
+    /// use elimap::{custom_jvp, prelude::*};
+    /// let square = custom_jvp(|x: Tensor| x.square())
+    ///     .name("square_of")
+    ///     .def_jvp(|(x,): (Tensor,), (dx,): (Tensor,)| (x.square(), 2.0 * x * dx));
+    /// let program = jit(|x: Tensor| square.call((x,))).trace((f64::spec([]),))?;
+    /// assert!(program.to_string().contains("name=square_of"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn name(mut self, name: &str) -> Self {
         self.name = Arc::from(name);
@@ -64,6 +74,14 @@ impl<F> CustomJvp<F> {
     }
 
     /// Gives the function its rule: from the arguments and their tangents to the result and its tangent.
+    ///
+    /// ```
+    /// use elimap::{custom_jvp, jvp, prelude::*};
+    /// let square = custom_jvp(|x: Tensor| x.square()).def_jvp(|(x,): (Tensor,), (dx,): (Tensor,)| (x.square(), 2.0 * x * dx));
+    /// let (y, slope) = jvp(|x: Tensor| square.call((x,)), (3.0,), (1.0,))?;
+    /// assert_eq!((y.item::<f64>()?, slope.item::<f64>()?), (9.0, 6.0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn def_jvp<A, R, Q, D>(self, rule: R) -> WithJvpRule<F, R>
     where

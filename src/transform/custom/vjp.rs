@@ -58,6 +58,16 @@ pub fn custom_vjp<F>(function: F) -> CustomVjp<F> {
 
 impl<F> CustomVjp<F> {
     /// The name shown in program text and in messages.
+    ///
+    /// ```
+    /// use elimap::{custom_vjp, prelude::*};
+    /// let square = custom_vjp(|x: Tensor| x.square())
+    ///     .name("square_of")
+    ///     .def_vjp(|(x,): (Tensor,)| (x.square(), x), |x: Tensor, ct: Tensor| (2.0 * x * ct,));
+    /// let program = jit(|x: Tensor| square.call((x,))).trace((f64::spec([]),))?;
+    /// assert!(program.to_string().contains("name=square_of"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn name(mut self, name: &str) -> Self {
         self.name = Arc::from(name);
@@ -66,6 +76,14 @@ impl<F> CustomVjp<F> {
 
     /// Gives the function its rules: forward, from the arguments to the result and the residuals; backward, from the residuals and the
     /// cotangent of the result to the cotangents of the arguments.
+    ///
+    /// ```
+    /// use elimap::{custom_vjp, grad, prelude::*};
+    /// let square = custom_vjp(|x: Tensor| x.square())
+    ///     .def_vjp(|(x,): (Tensor,)| (x.square(), x), |x: Tensor, ct: Tensor| (2.0 * x * ct,));
+    /// assert_eq!(grad(|x: Tensor| square.call((x,))).call((3.0,))?.item::<f64>()?, 6.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn def_vjp<A, W, B, P, Q, S>(self, forward: W, backward: B) -> WithVjpRule<F, W, B>
     where

@@ -99,6 +99,16 @@ pub fn custom_vmap<F>(function: F) -> CustomVmap<F> {
 
 impl<F> CustomVmap<F> {
     /// The name shown in program text and in messages.
+    ///
+    /// ```
+    /// use elimap::{custom_vmap, prelude::*};
+    /// let twice = custom_vmap(|x: Tensor| x * 2.0)
+    ///     .name("twice")
+    ///     .def_vmap(|_lanes, _batched, (x,): (Tensor,)| ok((x * 2.0, true)));
+    /// let program = jit(|x: Tensor| twice.call((x,))).trace((f64::spec([]),))?;
+    /// assert!(program.to_string().contains("name=twice"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn name(mut self, name: &str) -> Self {
         self.name = Arc::from(name);
@@ -106,6 +116,15 @@ impl<F> CustomVmap<F> {
     }
 
     /// Gives the function its rule: from the number of lanes, one flag per leaf of the arguments, and the arguments.
+    ///
+    /// ```
+    /// use elimap::{custom_vmap, prelude::*};
+    /// let lanes_of = custom_vmap(|x: Tensor| x * 0.0 + 1.0)
+    ///     .def_vmap(|lanes, _batched, (x,): (Tensor,)| ok((x * 0.0 + lanes as f64, true)));
+    /// let found = vmap(|x: Tensor| lanes_of.call((x,))).call((vec![5.0, 6.0],))?;
+    /// assert_eq!(found.to_vec::<f64>()?, [2.0, 2.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn def_vmap<A, R, Q, By>(self, rule: R) -> WithVmapRule<F>
     where
@@ -153,6 +172,13 @@ impl<F: fmt::Debug> fmt::Debug for WithVmapRule<F> {
 
 impl<F> WithVmapRule<F> {
     /// The name shown in program text and in messages.
+    ///
+    /// ```
+    /// use elimap::{prelude::*, sequential_vmap};
+    /// let wave = sequential_vmap(|x: Tensor| x.sin()).name("wave");
+    /// assert_eq!(wave.rule((f64::spec([]),))?.name(), "wave");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn name(mut self, name: &str) -> Self {
         self.name = Arc::from(name);
@@ -214,6 +240,14 @@ transformed! {
     /// # Errors
     ///
     /// Whatever goes wrong in the function.
+    ///
+    /// ```
+    /// use elimap::{custom_vmap, prelude::*};
+    /// let square = custom_vmap(|x: Tensor| x.square())
+    ///     .def_vmap(|_lanes, _batched, (x,): (Tensor,)| ok((x.square(), true)));
+    /// assert_eq!(square.call((3.0,))?.item::<f64>()?, 9.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
 }
 
 impl<A: Tree, By, F: Func<A, By>> Transform<A, By> for WithVmapRule<F> {

@@ -309,6 +309,13 @@ transformed! {
     /// # Errors
     ///
     /// [`VmapError`] and [`TreeError`](crate::TreeError) for axes that do not fit, and whatever goes wrong in the function.
+    ///
+    /// ```
+    /// use elimap::prelude::*;
+    /// let square = vmap(|x: Tensor| x.square());
+    /// assert_eq!(square.call((vec![1.0, 3.0],))?.to_vec::<f64>()?, [1.0, 9.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
 }
 
 impl<A: Tree, By, F: Func<A, By>> Transform<A, By> for Vmap<F> {

@@ -46,6 +46,16 @@ impl Default for CacheBuilder {
 
 impl CacheBuilder {
     /// How many bytes of entries stay in memory; 256 MiB by default.
+    ///
+    /// ```
+    /// use elimap::phase::{Eliminator, TraceCache, models};
+    ///
+    /// // Nothing fits.
+    /// let cache = TraceCache::builder().memory_bytes(0).in_memory();
+    /// Eliminator::new().cache(&cache).trace(&models::islands(4)?)?;
+    /// assert!(cache.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn memory_bytes(mut self, bytes: u64) -> Self {
         self.memory_bytes = bytes;
@@ -54,6 +64,16 @@ impl CacheBuilder {
 
     /// How many bytes the folder may hold before the entries used least recently are removed; 2 GiB by default. It is
     /// exceeded by some percent before anybody looks.
+    ///
+    /// ```
+    /// use elimap::phase::{Eliminator, TraceCache, models};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let cache = TraceCache::builder().min_size(1).max_bytes(1).open(folder.path())?;
+    /// Eliminator::new().cache(&cache).trace(&models::birth_death(30)?)?;
+    /// assert!(cache.entries().len() <= 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = bytes;
@@ -62,6 +82,16 @@ impl CacheBuilder {
 
     /// From how many vertices on a block or a graph gets an entry on disk; 200 by default. A smaller one is eliminated in
     /// less than a few times what writing a file takes (a sparse block of 50 vertices, phasic's default, in less).
+    ///
+    /// ```
+    /// use elimap::phase::{Eliminator, TraceCache, models};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let cache = TraceCache::builder().min_size(31).open(folder.path())?;
+    /// Eliminator::new().cache(&cache).trace(&models::birth_death(20)?)?;
+    /// assert!(cache.entries().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn min_size(mut self, vertices: usize) -> Self {
         self.min_size = vertices;
@@ -70,6 +100,16 @@ impl CacheBuilder {
 
     /// Whether entries are synced to the device before they get their name; by default they are not: what a power
     /// failure damages is found out by its checksum and computed again.
+    ///
+    /// ```
+    /// use elimap::phase::{Eliminator, TraceCache, models};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let cache = TraceCache::builder().min_size(1).sync(true).open(folder.path())?;
+    /// Eliminator::new().cache(&cache).trace(&models::birth_death(30)?)?;
+    /// assert!(!cache.entries().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn sync(mut self, sync: bool) -> Self {
         self.sync = sync;
@@ -78,6 +118,17 @@ impl CacheBuilder {
 
     /// After how long a file that a killed process left half-written is removed; an hour by default. Make it longer
     /// than the slowest write: younger ones are never removed, somebody may be writing them.
+    ///
+    /// ```
+    /// use elimap::phase::TraceCache;
+    /// use std::time::Duration;
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let day = Duration::from_secs(24 * 3600);
+    /// let cache = TraceCache::builder().temporary_age(day).open(folder.path())?;
+    /// assert_eq!(cache.folder(), Some(folder.path()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn temporary_age(mut self, age: Duration) -> Self {
         self.temporary_age = age;
@@ -93,6 +144,17 @@ impl CacheBuilder {
     /// [`CacheError::Folder`] if the path is empty or names something else than a folder, and [`CacheError::Strangers`] if
     /// anybody may write in it: entries are believed, so a stranger could make answers wrong. A folder like `/tmp`, in which
     /// only owners remove files, is one where only the entries of this user and of root are believed.
+    ///
+    /// ```
+    /// use elimap::phase::TraceCache;
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let file = folder.path().join("file");
+    /// std::fs::write(&file, "")?;
+    /// assert!(TraceCache::builder().open(&file).is_err());
+    /// assert!(TraceCache::builder().open(folder.path()).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn open(&self, path: impl AsRef<Path>) -> Result<TraceCache, CacheError> {
         let path = path.as_ref().to_path_buf();
         if path.as_os_str().is_empty() {
@@ -127,6 +189,14 @@ impl CacheBuilder {
     /// # Errors
     ///
     /// As for [`open`](Self::open), and [`CacheError::NoFolder`] where the platform names no folder.
+    ///
+    /// ```
+    /// use elimap::phase::TraceCache;
+    ///
+    /// if let Ok(cache) = TraceCache::builder().min_size(50).open_default() {
+    ///     assert_eq!(cache.min_size(), 50);
+    /// }
+    /// ```
     pub fn open_default(&self) -> Result<TraceCache, CacheError> {
         match std::env::var_os(VARIABLE) {
             Some(value) if value == "none" => Ok(self.finish(None)),
@@ -136,6 +206,12 @@ impl CacheBuilder {
     }
 
     /// A cache in memory only.
+    ///
+    /// ```
+    /// use elimap::phase::TraceCache;
+    ///
+    /// assert!(TraceCache::builder().in_memory().folder().is_none());
+    /// ```
     #[must_use]
     pub fn in_memory(&self) -> TraceCache {
         self.finish(None)

@@ -53,6 +53,18 @@ impl EntryKind {
     pub const ALL: [EntryKind; 2] = [EntryKind::Block, EntryKind::Graph];
 
     /// The name, which is also the extension of its files.
+    ///
+    /// ```
+    /// use elimap::phase::{Eliminator, TraceCache, models};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let cache = TraceCache::builder().min_size(1).open(folder.path())?;
+    /// Eliminator::new().cache(&cache).trace(&models::birth_death(30)?)?;
+    /// for entry in cache.entries() {
+    ///     assert_eq!(entry.path.extension(), Some(entry.kind.name().as_ref()));
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

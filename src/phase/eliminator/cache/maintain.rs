@@ -89,6 +89,18 @@ impl TraceCache {
     }
 
     /// Reads every entry of the folder, computes it again, and says what is wrong.
+    ///
+    /// ```
+    /// use elimap::phase::{Eliminator, TraceCache, models};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let cache = TraceCache::builder().min_size(1).open(folder.path())?;
+    /// Eliminator::new().cache(&cache).trace(&models::birth_death(30)?)?;
+    /// assert!(cache.verify().is_empty());
+    /// std::fs::write(&cache.entries()[0].path, "damaged")?;
+    /// assert_eq!(cache.verify().len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn verify(&self) -> Vec<CacheFault> {
         let mut named = self.disk().map(Disk::named).unwrap_or_default();
@@ -116,6 +128,17 @@ impl TraceCache {
     ///
     /// [`CacheError::Shared`] or [`CacheError::Untagged`] if the folder has no `CACHEDIR.TAG` that elimap wrote and gets
     /// none, since it holds other things or cannot be written. Nothing is removed then.
+    ///
+    /// ```
+    /// use elimap::phase::{Eliminator, TraceCache, models};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let cache = TraceCache::builder().min_size(1).open(folder.path())?;
+    /// Eliminator::new().cache(&cache).trace(&models::birth_death(30)?)?;
+    /// assert_eq!(cache.prune(None, None)?.entries, 0);
+    /// assert!(cache.prune(Some(0), None)?.entries > 0 && cache.entries().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn prune(
         &self,
         max_bytes: Option<u64>,
@@ -130,6 +153,16 @@ impl TraceCache {
     /// # Errors
     ///
     /// As for [`prune`](Self::prune).
+    ///
+    /// ```
+    /// use elimap::phase::{Eliminator, TraceCache, models};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let cache = TraceCache::builder().min_size(1).open(folder.path())?;
+    /// Eliminator::new().cache(&cache).trace(&models::birth_death(30)?)?;
+    /// assert!(cache.clear()?.entries > 0 && cache.entries().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn clear(&self) -> Result<Removed, CacheError> {
         let (removed, entries) = self.remove(None, Some(Duration::ZERO))?;
         for folder in entries.iter().filter_map(|entry| entry.path.parent()) {
@@ -178,6 +211,21 @@ impl TraceCache {
     ///
     /// [`CacheError::Entry`] if it is not whole, is not what is computed here for the same block or graph, or cannot be
     /// written here.
+    ///
+    /// ```
+    /// use elimap::phase::{Eliminator, TraceCache, models};
+    ///
+    /// let folders = [tempfile::tempdir()?, tempfile::tempdir()?];
+    /// let here = TraceCache::builder().min_size(1).open(folders[0].path())?;
+    /// let there = TraceCache::builder().min_size(1).open(folders[1].path())?;
+    /// Eliminator::new().cache(&here).trace(&models::birth_death(30)?)?;
+    /// for entry in here.entries() {
+    ///     let name = entry.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    ///     there.import(name, &entry.read()?[..])?;
+    /// }
+    /// assert_eq!(there.entries().len(), here.entries().len());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn import(&self, name: &str, entry: impl Read) -> Result<u64, CacheError> {
         let refuse = |message: String| CacheError::Entry {
             name: name.to_owned(),
@@ -210,6 +258,17 @@ impl CacheEntry {
     /// # Errors
     ///
     /// What the operating system says; also if it is no regular file, or its header does not fit its length.
+    ///
+    /// ```
+    /// use elimap::phase::{Eliminator, TraceCache, models};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let cache = TraceCache::builder().min_size(1).open(folder.path())?;
+    /// Eliminator::new().cache(&cache).trace(&models::birth_death(30)?)?;
+    /// let entry = &cache.entries()[0];
+    /// assert_eq!(entry.read()?, std::fs::read(&entry.path)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read(&self) -> std::io::Result<Vec<u8>> {
         read_file(&self.path).map_err(|unread| match unread {
             Unread::Io(error) => error,

@@ -118,6 +118,13 @@ impl FoundGraph {
 
 impl TraceCache {
     /// An empty cache that lives as long as its last clone, with the bound of [`CacheBuilder::memory_bytes`].
+    ///
+    /// ```
+    /// use elimap::phase::TraceCache;
+    ///
+    /// let cache = TraceCache::in_memory();
+    /// assert!(cache.folder().is_none() && cache.is_empty());
+    /// ```
     #[must_use]
     pub fn in_memory() -> Self {
         CacheBuilder::default().finish(None)
@@ -128,6 +135,17 @@ impl TraceCache {
     /// # Errors
     ///
     /// As for [`CacheBuilder::open`].
+    ///
+    /// ```
+    /// use elimap::phase::TraceCache;
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let cache = TraceCache::open(folder.path().join("traces"))?;
+    /// // It is made when there is something to keep.
+    /// assert!(!folder.path().join("traces").exists() && cache.entries().is_empty());
+    /// assert!(TraceCache::open("").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, CacheError> {
         Self::builder().open(folder)
     }
@@ -138,29 +156,71 @@ impl TraceCache {
     /// # Errors
     ///
     /// As for [`CacheBuilder::open_default`].
+    ///
+    /// ```
+    /// use elimap::phase::TraceCache;
+    ///
+    /// // Fails where neither the variable nor the platform names a folder.
+    /// if let Ok(cache) = TraceCache::open_default() {
+    ///     assert!(cache.is_empty());
+    /// }
+    /// ```
     pub fn open_default() -> Result<Self, CacheError> {
         Self::builder().open_default()
     }
 
     /// Options for a cache.
+    ///
+    /// ```
+    /// use elimap::phase::TraceCache;
+    ///
+    /// assert_eq!(TraceCache::builder().min_size(50).in_memory().min_size(), 50);
+    /// ```
     #[must_use]
     pub fn builder() -> CacheBuilder {
         CacheBuilder::default()
     }
 
     /// The folder of the disk level, if there is one.
+    ///
+    /// ```
+    /// use elimap::phase::TraceCache;
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// assert_eq!(TraceCache::open(folder.path())?.folder(), Some(folder.path()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn folder(&self) -> Option<&Path> {
         self.inner.disk.as_ref().map(|disk| disk.root.as_path())
     }
 
     /// From how many vertices on a block or a graph gets an entry on disk.
+    ///
+    /// ```
+    /// use elimap::phase::TraceCache;
+    ///
+    /// assert_eq!(TraceCache::in_memory().min_size(), 200);
+    /// ```
     #[must_use]
     pub fn min_size(&self) -> usize {
         self.inner.min_size
     }
 
     /// The trace of a unit's topology, if it is here.
+    ///
+    /// ```
+    /// use elimap::phase::{Analysis, Eliminator, TraceCache, models};
+    ///
+    /// let graph = models::birth_death(30)?;
+    /// let analysis = Analysis::new(&graph);
+    /// let unit = &analysis.work_units()[0];
+    /// let cache = TraceCache::in_memory();
+    /// assert!(cache.get(unit).is_none());
+    /// Eliminator::new().cache(&cache).trace(&graph)?;
+    /// assert_eq!(cache.get(unit).map(|trace| trace.size()), Some(30));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn get(&self, unit: &WorkUnit) -> Option<Arc<BlockTrace>> {
         let mut tally = CacheStats::default();
@@ -170,6 +230,17 @@ impl TraceCache {
     }
 
     /// Keeps a trace under its key.
+    ///
+    /// ```
+    /// use elimap::phase::{Analysis, TraceCache, eliminate_unit, models};
+    ///
+    /// let analysis = Analysis::new(&models::birth_death(30)?);
+    /// let unit = &analysis.work_units()[0];
+    /// let cache = TraceCache::in_memory();
+    /// cache.insert(eliminate_unit(unit).into());
+    /// assert_eq!(cache.get(unit).map(|trace| trace.key()), Some(unit.key()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn insert(&self, trace: Arc<BlockTrace>) {
         let mut tally = CacheStats::default();
         self.keep_block(&trace, &mut tally);
@@ -177,24 +248,61 @@ impl TraceCache {
     }
 
     /// How many block traces are in memory.
+    ///
+    /// ```
+    /// use elimap::phase::{Eliminator, TraceCache, models};
+    ///
+    /// let cache = TraceCache::in_memory();
+    /// Eliminator::new().cache(&cache).trace(&models::islands(4)?)?;
+    /// assert_eq!(cache.len(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.memory().blocks()
     }
 
     /// Whether there are none.
+    ///
+    /// ```
+    /// use elimap::phase::TraceCache;
+    ///
+    /// assert!(TraceCache::in_memory().is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// About how many bytes the entries in memory take.
+    ///
+    /// ```
+    /// use elimap::phase::{Eliminator, TraceCache, models};
+    ///
+    /// let cache = TraceCache::in_memory();
+    /// assert_eq!(cache.memory_bytes(), 0);
+    /// Eliminator::new().cache(&cache).trace(&models::islands(4)?)?;
+    /// assert!(cache.memory_bytes() > 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
         self.memory().bytes()
     }
 
     /// What this cache has done so far, all clones together.
+    ///
+    /// ```
+    /// use elimap::phase::{Eliminator, TraceCache, models};
+    ///
+    /// let cache = TraceCache::in_memory();
+    /// let eliminator = Eliminator::new().cache(&cache);
+    /// eliminator.trace(&models::islands(4)?)?;
+    /// let misses = cache.stats().memory.misses;
+    /// eliminator.trace(&models::islands(4)?)?;
+    /// assert!(misses > 0 && cache.stats().memory.misses == misses);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn stats(&self) -> CacheStats {
         *lock(&self.inner.totals)

@@ -101,6 +101,15 @@ pub fn hypoexponential(phases: usize) -> Result<Graph, GraphError> {
 /// # Errors
 ///
 /// See the [module](self).
+///
+/// ```
+/// use elimap::phase::{EliminationTrace, models};
+///
+/// // One level: up is no way, down is absorption.
+/// let graph = models::birth_death(1)?;
+/// assert_eq!(EliminationTrace::record(&graph).at(&[5.0, 2.0])?.expectation(), 0.5);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn birth_death(levels: usize) -> Result<Graph, GraphError> {
     at_least("birth_death", levels, 1)?;
     at_most("edges", levels.saturating_mul(2))?;
@@ -124,6 +133,16 @@ pub fn birth_death(levels: usize) -> Result<Graph, GraphError> {
 /// # Errors
 ///
 /// See the [module](self).
+///
+/// ```
+/// use elimap::phase::{EliminationTrace, models};
+///
+/// // Without arrivals it takes the service of the one who waits.
+/// let trace = EliminationTrace::record(&models::queue(3)?);
+/// let long = trace.at(&[1.0, 2.0])?.expectation();
+/// assert!(long > trace.at(&[0.5, 2.0])?.expectation());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn queue(capacity: usize) -> Result<Graph, GraphError> {
     at_least("queue", capacity, 1)?;
     at_most("vertices", capacity)?;
@@ -144,6 +163,15 @@ pub fn queue(capacity: usize) -> Result<Graph, GraphError> {
 /// # Errors
 ///
 /// See the [module](self).
+///
+/// ```
+/// use elimap::phase::{EliminationTrace, models};
+///
+/// // Hardly any arrivals: the two services of the one customer.
+/// let trace = EliminationTrace::record(&models::tandem_queue(2)?);
+/// assert!((trace.at(&[1e-9, 2.0, 4.0])?.expectation() - 0.75).abs() < 1e-6);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn tandem_queue(capacity: usize) -> Result<Graph, GraphError> {
     at_least("tandem_queue", capacity, 1)?;
     at_most("vertices", pairs_up_to(capacity))?;
@@ -167,6 +195,15 @@ pub fn tandem_queue(capacity: usize) -> Result<Graph, GraphError> {
 /// # Errors
 ///
 /// See the [module](self).
+///
+/// ```
+/// use elimap::phase::models;
+///
+/// let graph = models::grid_walk(3, 4)?;
+/// // Start and absorption, and one block of all others.
+/// assert_eq!((graph.vertex_count(), graph.blocks().iter().map(Vec::len).max()), (14, Some(12)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn grid_walk(rows: usize, columns: usize) -> Result<Graph, GraphError> {
     at_least("grid_walk", rows.min(columns), 1)?;
     at_most("edges", rows.saturating_mul(columns).saturating_mul(4))?;

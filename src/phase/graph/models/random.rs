@@ -47,6 +47,14 @@ fn random_edges(size: usize, degree: usize, random: &mut Random) -> Vec<(usize, 
 /// # Errors
 ///
 /// See the [module](super).
+///
+/// ```
+/// use elimap::phase::models;
+///
+/// let graph = models::random_block(20, 3, 7)?;
+/// assert_eq!(graph.blocks().iter().map(Vec::len).max(), Some(20));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn random_block(size: usize, degree: usize, seed: u64) -> Result<Graph, GraphError> {
     block_chain(1, size, degree, 1, seed)
 }
@@ -57,6 +65,14 @@ pub fn random_block(size: usize, degree: usize, seed: u64) -> Result<Graph, Grap
 /// # Errors
 ///
 /// See the [module](super).
+///
+/// ```
+/// use elimap::phase::{Analysis, models};
+///
+/// let analysis = Analysis::new(&models::block_chain(6, 10, 3, 2, 7)?);
+/// assert_eq!(analysis.work_units().len(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn block_chain(
     blocks: usize,
     size: usize,
@@ -96,6 +112,13 @@ pub fn block_chain(
 /// # Errors
 ///
 /// See the [module](super).
+///
+/// ```
+/// use elimap::phase::models;
+///
+/// assert_eq!(models::dense(5, 7)?.edge_count(), 21);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn dense(size: usize, seed: u64) -> Result<Graph, GraphError> {
     at_least("dense", size, 1)?;
     at_most("coefficients", size.saturating_mul(size).saturating_mul(3))?;
