@@ -125,7 +125,7 @@ impl<F: Fn(Vec<Tensor>) -> Result<Vec<Tensor>, Error>> Vectorized<F> {
     /// ```
     /// use elimap::prelude::*;
     /// use elimap::numpy::vectorize;
-    /// let dot = vectorize(|args: Vec<Tensor>| ok(vec![args[0].dot(&args[1])]), "(n),(n)->()")?;
+    /// let dot = vectorize(|args: Vec<Tensor>| ok(vec![(&args[0] * &args[1]).sum(..)]), "(n),(n)->()")?;
     /// let x = Tensor::from(ndarray::array![[1.0, 2.0], [3.0, 4.0]]);
     /// assert_eq!(dot.call([x, Tensor::from(vec![1.0, 10.0])])?[0].to_vec::<f64>()?, [21.0, 43.0]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -171,9 +171,9 @@ impl Program {
     /// ```
     /// use elimap::prelude::*;
     /// let quiet = jit(|x: Tensor| x.sin()).trace((f64::spec([]),))?;
-    /// let loud = jit(|x: Tensor| {
-    ///     elimap::debug_print("x = {}", (&x,));
-    ///     x.sin()
+    /// let loud = jit(|x: Tensor| -> Result<Tensor, Error> {
+    ///     elimap::debug_print("x = {}", (&x,), |_line: &str| ())?;
+    ///     Ok(x)
     /// });
     /// assert!(!quiet.has_effects() && loud.trace((f64::spec([]),))?.has_effects());
     /// # Ok::<(), Box<dyn std::error::Error>>(())

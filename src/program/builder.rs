@@ -80,7 +80,7 @@ impl ProgramBuilder {
     /// let x = Atom::from(builder.input(f64::spec([])));
     /// let square = builder.push(BinaryOp::Mul, [x, x].into_iter().collect(), [f64::spec([])], None)[0];
     /// let program = builder.finish(vec![square.into()]);
-    /// assert_eq!(program.call(vec![Array::scalar(3.0)])?[0], Array::scalar(9.0));
+    /// assert_eq!(program.call(vec![Array::scalar(3.0)])?[0].item::<f64>()?, 9.0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn push(

@@ -470,7 +470,7 @@ where
     ///         out.edge(false, 0.25);
     ///     }
     /// });
-    /// let graph = toss.clock(Clock::Discrete).build()?;
+    /// let graph = toss.clock(Clock::Steps).build()?;
     /// assert_eq!(EliminationTrace::record(&graph).steps_at(&[])?.expectation(), 4.0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -39,7 +39,7 @@ impl Matrices {
     /// use elimap::phase::models;
     /// use ndarray::array;
     ///
-    /// let matrices = models::erlang(2)?.matrices(&[3.0])?;
+    /// let matrices = models::erlang(2)?.to_matrices(&[3.0])?;
     /// assert_eq!(matrices.dense(), array![[-3.0, 3.0], [0.0, -3.0]]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -121,8 +121,8 @@ impl WorkUnit {
     /// ```
     /// use elimap::phase::{Analysis, WorkUnit, models};
     ///
-    /// let unit = &Analysis::new(&models::birth_death(9)?).work_units()[0];
-    /// assert_eq!(&WorkUnit::from_json(&unit.to_json())?, unit);
+    /// let unit = Analysis::new(&models::birth_death(9)?).work_units()[0].clone();
+    /// assert_eq!(WorkUnit::from_json(&unit.to_json())?, unit);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]

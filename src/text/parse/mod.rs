@@ -134,7 +134,7 @@ impl ProgramParser {
     /// let text = "{ lambda a:f64[2]; b:f64[2]. let c:f64[2] = add a b in (c,) }";
     /// let program = ProgramParser::new().constant(Array::from(vec![1.0, 2.0])).parse(text)?;
     /// let sum = program.call(vec![Array::from(vec![0.5, 0.5])])?;
-    /// assert_eq!(sum[0], Array::from(vec![1.5, 2.5]));
+    /// assert_eq!(sum[0].to_vec::<f64>()?, [1.5, 2.5]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]

@@ -130,7 +130,7 @@ macro_rules! options {
             ///
             /// ```
             /// use elimap::{grad, prelude::*};
-            /// let f = |n: Tensor| n.convert(DType::F64).square();
+            /// let f = |n: Tensor| n.astype(DType::F64).square();
             /// assert!(grad(f).call((3,)).is_err());
             /// assert_eq!(grad(f).allow_int(true).call((3,))?.dtype(), DType::Bool);
             /// # Ok::<(), Box<dyn std::error::Error>>(())
