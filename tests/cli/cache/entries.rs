@@ -84,7 +84,7 @@ fn the_folder_is_looked_after() {
     let repaired = place.moments(&cache);
     assert_eq!(repaired.stdout, place.moments(Path::new("none")).stdout);
     assert!(
-        stderr(&repaired).contains("ignoring a cache entry"),
+        stderr(&repaired).contains("ignoring the cache entry"),
         "{repaired:?}"
     );
     assert_eq!(fs::read(&path).unwrap(), whole);

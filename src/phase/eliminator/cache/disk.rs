@@ -177,7 +177,7 @@ impl Disk {
     fn warn_once(&self, path: &Path, error: &io::Error, what: &str) {
         if !self.warned.swap(true, Ordering::Relaxed) {
             log::warn!(
-                "cannot {what} {} of the trace cache, computing instead (reported once): {error}",
+                "cannot {what} the trace cache at {}, computing instead (reported once): {error}",
                 path.display()
             );
         }
