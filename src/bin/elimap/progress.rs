@@ -47,7 +47,8 @@ impl Line {
         let mut text = format!("[{full}{empty}] {done}/{length} {}", self.what);
         if done > 0 && seconds > 0.0 {
             let (rate, left) = (done as f64 / seconds, seconds * (1.0 / share - 1.0));
-            text += &format!(", {rate:.3e}/s, {left:.0} s left");
+            let decimals = if rate < 10.0 { 2 } else { 0 };
+            text += &format!(", {rate:.decimals$}/s, {left:.0} s left");
         }
         text
     }
@@ -163,7 +164,7 @@ mod tests {
         let bar = "[###############---------------]";
         assert_eq!(
             line(Some((50, 100))).text(after),
-            format!("{bar} 50/100 thetas, 1.667e1/s, 3 s left")
+            format!("{bar} 50/100 thetas, 17/s, 3 s left")
         );
         let (none, all) = ("-".repeat(30), "#".repeat(30));
         assert_eq!(
@@ -172,7 +173,7 @@ mod tests {
         );
         assert_eq!(
             line(Some((9, 9))).text(after),
-            format!("[{all}] 9/9 thetas, 3.000e0/s, 0 s left")
+            format!("[{all}] 9/9 thetas, 3.00/s, 0 s left")
         );
         assert_eq!(
             line(Some((0, 0))).text(after),
