@@ -55,7 +55,6 @@ pub(super) fn compose(
                 Ok(vec![special::betainc(&x[0], &x[1], &x[2])])
             })
         }),
-        "reduce_precision" => reduce_precision(name, given, operands),
         "split" => split(name, given, operands),
         "tile" => tile(name, given, operands),
         "stack" | "unstack" => stack(name, given, operands),
@@ -75,15 +74,6 @@ pub(super) fn compose(
 }
 
 type Read = Result<Program, ParseError>;
-
-fn reduce_precision(name: &str, given: &mut Given<'_>, operands: &[TensorType]) -> Read {
-    count::<1>(name, given, operands)?;
-    let exponent = given.number("exponent_bits")?;
-    let mantissa = given.number("mantissa_bits")?;
-    traced(name, given, operands, |x| {
-        Ok(vec![lax::reduce_precision(&x[0], exponent, mantissa)])
-    })
-}
 
 fn split(name: &str, given: &mut Given<'_>, operands: &[TensorType]) -> Read {
     count::<1>(name, given, operands)?;

@@ -4,6 +4,7 @@
 //! This file only dispatches, from the table in [`program`](crate::program); see [`rule`] for what an operation must say.
 
 mod bitcast;
+mod precision;
 pub(crate) mod callback;
 pub(crate) mod collective;
 mod complex;

@@ -26,7 +26,7 @@ pub use op::{
     ControlOp, ConvertElementType, Cumulative, CumulativeOp, CustomJvpCall, CustomLin,
     CustomVjpCall, CustomVmapCall, DataOp, DotDims, DotGeneral, DynamicSlice, DynamicUpdateSlice,
     Fft, FftKind, Gather, GatherDims, HostCall, IndexMode, IntegerPow, Iota, Op, Pad, PadAxis,
-    Reduce, ReduceOp, Reshape, Rev, Scan, Scatter, ScatterApply, ScatterDims, ScatterOp, SelectN,
+    Reduce, ReduceOp, ReducePrecision, Reshape, Rev, Scan, Scatter, ScatterApply, ScatterDims, ScatterOp, SelectN,
     Slice, Solve, Sort, Squeeze, StopGradient, TopK, Transpose, TriangularSolve, Unary, UnaryOp,
     While,
 };

@@ -20,7 +20,7 @@ thread_local! {
 /// let key = Key::new(0);
 /// let program = random::in_32_bits(|| jit(coins).trace((&key,)))?.narrowed()?;
 /// let out = program.run(&[key.data().to_array()?])?;
-/// assert_eq!(out[0].to_vec::<i32>()?, [-1, -1, -1, -1]);
+/// assert_eq!(out[0].to_vec::<i32>()?, [-1, -1, 1, 1]);
 /// # Ok::<(), elimap::Error>(())
 /// ```
 pub fn in_32_bits<T>(f: impl FnOnce() -> T) -> T {

@@ -2,6 +2,7 @@
 
 /// The normal distribution.
 pub mod norm {
+    use crate::array::DType;
     use crate::special::{float, log_ndtr, ndtr, ndtri};
     use crate::tensor::compositions;
     compositions! {
