@@ -1,7 +1,7 @@
 //! Elementwise functions, generic reductions, and primitives that put several operations here into one.
 
 use super::{apply, count, refused, traced};
-use crate::array::{DType, TensorType, promote_types};
+use crate::array::{DType, TensorType, promote_all, promote_types};
 use crate::error::ParseError;
 use crate::lax;
 use crate::program::text::Given;
@@ -122,13 +122,15 @@ fn to_whole_powers(given: &Given<'_>, operands: &[TensorType]) -> bool {
     x.dtype.is_float() && x.dtype == result.dtype && y.dtype != DType::Bool && !y.dtype.is_inexact()
 }
 
-/// A product of operands that take the result's type first.
+/// A product of a type that the text says: taken in the widest type of operands and result, so that what goes backwards is as wide as the
+/// operands.
 fn wide_product(name: &str, given: &mut Given<'_>, operands: &[TensorType]) -> Read {
     count::<2>(name, given, operands)?;
     given.optional("out_dtype");
-    let dtype = given.single()?.dtype;
+    let result = given.single()?.clone();
+    let (dtype, wide) = (result.dtype, promote_all(operands.iter().chain([&result])).0);
     traced(name, given, operands, |x| {
-        Ok(vec![x[0].astype(dtype) * x[1].astype(dtype)])
+        Ok(vec![(x[0].astype(wide) * x[1].astype(wide)).astype(dtype)])
     })
 }
 

@@ -58,11 +58,13 @@ impl Rules for Gather {
             dims.offset_dims.len() + indices.rank() - 1,
         )?;
         check_increasing("offset_dims", &dims.offset_dims)?;
+        // Where nothing is read there is no window that would have to fit into an empty axis.
+        let reads_nothing = indices.shape[..indices.rank() - 1].contains(&0);
         let fits = slice_sizes.len() == operand.rank()
             && slice_sizes
                 .iter()
                 .zip(&operand.shape)
-                .all(|(size, n)| size <= n);
+                .all(|(&size, &n)| size <= n || (n == 0 && size == 1 && reads_nothing));
         if !fits {
             return Err(OpErrorKind::shapes(
                 inputs,
@@ -74,9 +76,7 @@ impl Rules for Gather {
         }
         for &axis in &dims.collapsed_slice_dims {
             let (size, n) = (slice_sizes[axis], operand.shape[axis]);
-            // Reading nothing from an empty axis is fine: there is no window that would have to fit.
-            let reads_nothing = n == 0 && indices.shape[..indices.rank() - 1].contains(&0);
-            if size == 1 || (size == 0 && reads_nothing) {
+            if size == 1 || (size == 0 && n == 0 && reads_nothing) {
                 continue;
             }
             return Err(OpErrorKind::shapes(

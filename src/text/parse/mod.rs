@@ -341,7 +341,7 @@ impl<'t> Parser<'_, 't> {
             name,
             entries,
         } = left;
-        if jax::hands_on(name) {
+        if jax::hands_on(name) || jax::names_a_value(name, &entries) {
             for binder in &binders {
                 let atom = self.atom(scope)?;
                 define(scope, binder, atom)?;
@@ -608,6 +608,7 @@ impl<'t> Parser<'_, 't> {
             Token::Word(name) if *self.peek_after() == Token::Mark('(') => {
                 return self.record(name);
             }
+            Token::Word(name) if self.named_values_follow() => return self.named_values(name),
             Token::Number(text) => Value::Number(text.to_owned()),
             Token::Word(text) => Value::Word(text.to_owned()),
             Token::Text(text) => Value::Text(text),
@@ -633,6 +634,38 @@ impl<'t> Parser<'_, 't> {
         Ok(values)
     }
 
+    /// Whether the next tokens are a name and `[{'`, as JAX shows operations that are Python objects.
+    fn named_values_follow(&self) -> bool {
+        let token = |k: usize| self.tokens.get(self.next + k).map(|lexeme| &lexeme.token);
+        token(1) == Some(&Token::Mark('['))
+            && token(2) == Some(&Token::Mark('{'))
+            && matches!(token(3), Some(Token::Text(_)))
+    }
+
+    /// `Name[{'key': value, ..}]`, the next token being the name.
+    fn named_values(&mut self, name: &str) -> Result<Value, ParseError> {
+        self.descend()?;
+        self.advance();
+        self.mark('[')?;
+        self.mark('{')?;
+        let mut fields = Vec::new();
+        while *self.peek() != Token::Mark('}') {
+            let Token::Text(key) = self.peek().clone() else {
+                return Err(self.unexpected("a name in quotes or `}`"));
+            };
+            self.advance();
+            self.mark(':')?;
+            fields.push((key, self.value()?));
+            if *self.peek() == Token::Mark(',') {
+                self.advance();
+            }
+        }
+        self.mark('}')?;
+        self.mark(']')?;
+        self.depth -= 1;
+        Ok(Value::Record(name.to_owned(), fields))
+    }
+
     /// `Name(..)`, the next token being the name.
     fn record(&mut self, name: &str) -> Result<Value, ParseError> {
         self.descend()?;
@@ -643,6 +676,12 @@ impl<'t> Parser<'_, 't> {
         } else if name.starts_with("np.") {
             // JAX lets numpy's integers through as `np.int64(1)` (rule P8).
             self.value()?
+        } else if name == "frozenset" {
+            // `frozenset({'a', 'b'})`, or nothing where it is empty.
+            match *self.peek() {
+                Token::Mark('{') => Value::Tuple(self.values('}')?),
+                _ => Value::Tuple(Vec::new()),
+            }
         } else {
             let mut fields = Vec::new();
             while *self.peek() != Token::Mark(')') {
