@@ -8,6 +8,7 @@ use crate::program::text::Given;
 use crate::program::{DataOp, DotDims, Op, Program, ScatterOp};
 use crate::special;
 use crate::tensor::{Tensor, full};
+use crate::transform::custom_jvp;
 
 type Unary = fn(&Tensor) -> Tensor;
 type Binary = fn(&Tensor, &Tensor) -> Tensor;
@@ -122,15 +123,28 @@ fn to_whole_powers(given: &Given<'_>, operands: &[TensorType]) -> bool {
     x.dtype.is_float() && x.dtype == result.dtype && y.dtype != DType::Bool && !y.dtype.is_inexact()
 }
 
-/// A product of a type that the text says: taken in the widest type of operands and result, so that what goes backwards is as wide as the
-/// operands.
+/// A product of operands that take the result's type first. What goes backwards is a product in the operands' type, as in JAX, so that
+/// a derivative has digits that the product has not.
 fn wide_product(name: &str, given: &mut Given<'_>, operands: &[TensorType]) -> Read {
     count::<2>(name, given, operands)?;
     given.optional("out_dtype");
-    let result = given.single()?.clone();
-    let (dtype, wide) = (result.dtype, promote_all(operands.iter().chain([&result])).0);
+    let dtype = given.single()?.dtype;
+    let wide = promote_all(operands).0;
+    let product = move |x: &Tensor, y: &Tensor, dtype: DType| x.astype(dtype) * y.astype(dtype);
+    let loses = dtype.is_float() && wide.is_float() && wide.size() > dtype.size();
     traced(name, given, operands, |x| {
-        Ok(vec![(x[0].astype(wide) * x[1].astype(wide)).astype(dtype)])
+        if !loses {
+            return Ok(vec![product(&x[0], &x[1], dtype)]);
+        }
+        let f = custom_jvp(move |x: Tensor, y: Tensor| product(&x, &y, dtype))
+            .name("mul")
+            .def_jvp(
+                move |(x, y): (Tensor, Tensor), (dx, dy): (Tensor, Tensor)| {
+                    let tangent = product(&dx, &y, wide) + product(&x, &dy, wide);
+                    (product(&x, &y, dtype), tangent.astype(dtype))
+                },
+            );
+        Ok(vec![f.call((&x[0], &x[1]))?])
     })
 }
 

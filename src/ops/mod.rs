@@ -4,7 +4,6 @@
 //! This file only dispatches, from the table in [`program`](crate::program); see [`rule`] for what an operation must say.
 
 mod bitcast;
-mod precision;
 pub(crate) mod callback;
 pub(crate) mod collective;
 mod complex;
@@ -21,6 +20,7 @@ mod half;
 mod index;
 mod linalg;
 mod math;
+mod precision;
 mod reduce;
 mod rule;
 pub(crate) mod scatter;

@@ -21,8 +21,8 @@ pub use control::{
 pub use data::{
     ArgReduce, Binary, BitcastConvertType, BroadcastInDim, Cholesky, Clamp, Concatenate,
     ConvertElementType, Cumulative, DotGeneral, DynamicSlice, DynamicUpdateSlice, Fft, Gather,
-    IntegerPow, Iota, Pad, Reduce, ReducePrecision, Reshape, Rev, Scatter, SelectN, Slice, Solve, Sort, Squeeze,
-    StopGradient, TopK, Transpose, TriangularSolve, Unary,
+    IntegerPow, Iota, Pad, Reduce, ReducePrecision, Reshape, Rev, Scatter, SelectN, Slice, Solve,
+    Sort, Squeeze, StopGradient, TopK, Transpose, TriangularSolve, Unary,
 };
 pub use kinds::{
     ArgReduceOp, BinaryOp, CheckpointPolicy, CollectiveOp, CumulativeOp, DotDims, FftKind,

@@ -106,8 +106,6 @@ pub(super) fn wrapped(name: &str, given: &mut Given<'_>) -> Option<Result<Op, Pa
     let key = match name {
         _ if forward || backward => "call_jaxpr",
         "closed_call" | "core_call" => "call_jaxpr",
-        // The forward half of a function with rules, with what goes backwards beside its results.
-        "remat_opt" => "fwd_jaxpr",
         "remat2" => return Some(checkpoint(given)),
         "call_hi_primitive" => return object(given).map(|fields| checkpoint_object(given, fields)),
         _ => return None,
