@@ -198,7 +198,7 @@ impl Rules for Gather {
             operand_batching_dims,
             start_indices_batching_dims,
         ] = given.record("dimension_numbers", "GatherDimensionNumbers", fields)?;
-        let mode = read_mode(given, IndexMode::Clip)?;
+        let mode = read_mode(given)?;
         let fill = read_fill(mode, given)?;
         // Hints for compilers.
         given.optional("indices_are_sorted");
@@ -265,7 +265,7 @@ fn read_fill(mode: IndexMode, given: &mut Given<'_>) -> Result<Option<Scalar>, P
     }
     let number = match (mode, dtype) {
         (IndexMode::FillOrDrop, Some(dtype)) => read_scalar(dtype, &text),
-        (IndexMode::Clip | IndexMode::FillOrDrop, _) => None,
+        (IndexMode::Clip | IndexMode::PromiseInBounds | IndexMode::FillOrDrop, _) => None,
     };
     number.map(Some).ok_or_else(|| {
         let expected = format!("`{usual}` or a number of the result's type for `fill_value`");
@@ -278,18 +278,16 @@ pub(super) fn mode_text(mode: IndexMode) -> &'static str {
     match mode {
         IndexMode::FillOrDrop => "GatherScatterMode.FILL_OR_DROP",
         IndexMode::Clip => "GatherScatterMode.CLIP",
+        IndexMode::PromiseInBounds => "GatherScatterMode.PROMISE_IN_BOUNDS",
     }
 }
 
-/// The mode that text gives. Where indices break a promise to be in bounds, what runs reads the nearest window and drops updates.
-pub(super) fn read_mode(
-    given: &mut Given<'_>,
-    promised: IndexMode,
-) -> Result<IndexMode, ParseError> {
-    let expected = "`GatherScatterMode.CLIP` or `GatherScatterMode.FILL_OR_DROP`";
+/// The mode that text gives.
+pub(super) fn read_mode(given: &mut Given<'_>) -> Result<IndexMode, ParseError> {
+    let expected = "`GatherScatterMode.CLIP`, `.FILL_OR_DROP` or `.PROMISE_IN_BOUNDS`";
     given.read("mode", expected, |value| match &value.to_string()[..] {
         "GatherScatterMode.CLIP" => Some(IndexMode::Clip),
-        "GatherScatterMode.PROMISE_IN_BOUNDS" => Some(promised),
+        "GatherScatterMode.PROMISE_IN_BOUNDS" => Some(IndexMode::PromiseInBounds),
         "GatherScatterMode.FILL_OR_DROP" => Some(IndexMode::FillOrDrop),
         _ => None,
     })

@@ -2,8 +2,8 @@
 
 use elimap::prelude::*;
 use elimap::{
-    AutodiffError, CallLog, Error, Residuals, checkpoint, custom_jvp, grad, hessian, jacfwd, jacrev,
-    jvp, linearize, vjp,
+    AutodiffError, CallLog, Error, Residuals, checkpoint, custom_jvp, grad, hessian, jacfwd,
+    jacrev, jvp, linearize, vjp,
 };
 
 use crate::{close, list, number, row};
@@ -282,9 +282,14 @@ fn checkpoints_that_nothing_is_needed_of_call_the_host_as_often_as_jax() {
     calls("linearize", 0);
     grad(two).call((1.0, 1.0)).unwrap();
     calls("grad by another argument", 1);
-    vmap(grad(two)).in_axes((0, None)).call((row(&[1.0, 2.0]), 1.0)).unwrap();
+    vmap(grad(two))
+        .in_axes((0, None))
+        .call((row(&[1.0, 2.0]), 1.0))
+        .unwrap();
     calls("vmap of grad by another argument", 1);
-    vmap(grad(two)).call((row(&[1.0, 2.0]), row(&[1.0, 2.0]))).unwrap();
+    vmap(grad(two))
+        .call((row(&[1.0, 2.0]), row(&[1.0, 2.0])))
+        .unwrap();
     calls("vmap of grad by another argument, both mapped", 1);
     jacfwd(two).call((1.0, 1.0)).unwrap();
     calls("jacfwd by another argument", 1);

@@ -162,7 +162,8 @@ def object_with_rules(eqn, context, settings):
     """A function with rules that JAX shows as a Python object, as one that it shows as a program."""
     global depth
     prim = eqn.params["_prim"]
-    if not isinstance(prim, (hijax.CustomVJPTraced, hijax.VmapOf)):
+    # Of those that say `opt_remat` the value depends on whether anything goes backwards.
+    if not isinstance(prim, (hijax.CustomVJPTraced, hijax.VmapOf)) or getattr(prim, "opt_remat", False):
         return core._pp_eqn(eqn, context, settings)
     depth += 1
     try:
