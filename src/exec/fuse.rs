@@ -172,6 +172,7 @@ impl<'a> Fuser<'a> {
             | DataOp::Gather(_)
             | DataOp::Scatter(_)
             | DataOp::BitcastConvertType(_)
+            | DataOp::ReducePrecision(_)
             | DataOp::Fft(_)
             | DataOp::Sort(_)
             | DataOp::TopK(_)

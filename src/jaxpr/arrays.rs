@@ -1,13 +1,14 @@
 //! Elementwise functions, generic reductions, and primitives that put several operations here into one.
 
 use super::{apply, count, refused, traced};
-use crate::array::{DType, TensorType, promote_types};
+use crate::array::{DType, TensorType, promote_all, promote_types};
 use crate::error::ParseError;
 use crate::lax;
 use crate::program::text::Given;
 use crate::program::{DataOp, DotDims, Op, Program, ScatterOp};
 use crate::special;
 use crate::tensor::{Tensor, full};
+use crate::transform::custom_jvp;
 
 type Unary = fn(&Tensor) -> Tensor;
 type Binary = fn(&Tensor, &Tensor) -> Tensor;
@@ -55,7 +56,6 @@ pub(super) fn compose(
                 Ok(vec![special::betainc(&x[0], &x[1], &x[2])])
             })
         }),
-        "reduce_precision" => reduce_precision(name, given, operands),
         "split" => split(name, given, operands),
         "tile" => tile(name, given, operands),
         "stack" | "unstack" => stack(name, given, operands),
@@ -75,15 +75,6 @@ pub(super) fn compose(
 }
 
 type Read = Result<Program, ParseError>;
-
-fn reduce_precision(name: &str, given: &mut Given<'_>, operands: &[TensorType]) -> Read {
-    count::<1>(name, given, operands)?;
-    let exponent = given.number("exponent_bits")?;
-    let mantissa = given.number("mantissa_bits")?;
-    traced(name, given, operands, |x| {
-        Ok(vec![lax::reduce_precision(&x[0], exponent, mantissa)])
-    })
-}
 
 fn split(name: &str, given: &mut Given<'_>, operands: &[TensorType]) -> Read {
     count::<1>(name, given, operands)?;
@@ -132,13 +123,28 @@ fn to_whole_powers(given: &Given<'_>, operands: &[TensorType]) -> bool {
     x.dtype.is_float() && x.dtype == result.dtype && y.dtype != DType::Bool && !y.dtype.is_inexact()
 }
 
-/// A product of operands that take the result's type first.
+/// A product of operands that take the result's type first. What goes backwards is a product in the operands' type, as in JAX, so that
+/// a derivative has digits that the product has not.
 fn wide_product(name: &str, given: &mut Given<'_>, operands: &[TensorType]) -> Read {
     count::<2>(name, given, operands)?;
     given.optional("out_dtype");
     let dtype = given.single()?.dtype;
+    let wide = promote_all(operands).0;
+    let product = move |x: &Tensor, y: &Tensor, dtype: DType| x.astype(dtype) * y.astype(dtype);
+    let loses = dtype.is_float() && wide.is_float() && wide.size() > dtype.size();
     traced(name, given, operands, |x| {
-        Ok(vec![x[0].astype(dtype) * x[1].astype(dtype)])
+        if !loses {
+            return Ok(vec![product(&x[0], &x[1], dtype)]);
+        }
+        let f = custom_jvp(move |x: Tensor, y: Tensor| product(&x, &y, dtype))
+            .name("mul")
+            .def_jvp(
+                move |(x, y): (Tensor, Tensor), (dx, dy): (Tensor, Tensor)| {
+                    let tangent = product(&dx, &y, wide) + product(&x, &dy, wide);
+                    (product(&x, &y, dtype), tangent.astype(dtype))
+                },
+            );
+        Ok(vec![f.call((&x[0], &x[1]))?])
     })
 }
 

@@ -19,6 +19,7 @@ pub use apply::scatter_apply;
 pub use conv::{Conv, conv, conv_patches, conv_transpose, convolve};
 pub use numbers::{complex, mulhi, reduce_precision};
 pub use scans::{associative_scan, reduce, reduce_and, reduce_or, reduce_xor};
+pub(crate) use windows::extremes;
 pub use windows::{Windows, reduce_window, select_and_gather_add, select_and_scatter_add};
 
 use std::panic::Location;

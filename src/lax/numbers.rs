@@ -4,10 +4,9 @@ use std::panic::Location;
 
 use super::refuse;
 use crate::array::DType;
-use crate::numpy::{float, frexp, isnan, ldexp};
-use crate::program::BinaryOp;
-use crate::tensor::{Tensor, composed, where_};
-use crate::transform::custom_jvp;
+use crate::numpy::float;
+use crate::program::{BinaryOp, ReducePrecision};
+use crate::tensor::{Tensor, apply1, composed, where_};
 
 /// Complex numbers of these real and imaginary parts, which broadcast; both in `float32` or both in `float64`.
 ///
@@ -90,7 +89,9 @@ fn unsigned_high(x: &Tensor, y: &Tensor) -> Tensor {
 }
 
 /// Floats with fewer bits: rounded to so many bits of the mantissa, infinite beyond so many of the exponent and zero below. Derivatives
-/// go through as if nothing were rounded.
+/// are rounded in the same way.
+///
+/// Poisoned ([`OpErrorKind::InvalidParameter`](crate::OpErrorKind)) for what is no float, and for other than 1 to 11 bits of exponent.
 ///
 /// ```
 /// use elimap::lax;
@@ -101,40 +102,9 @@ fn unsigned_high(x: &Tensor, y: &Tensor) -> Tensor {
 #[track_caller]
 #[must_use]
 pub fn reduce_precision(x: impl Into<Tensor>, exponent_bits: u32, mantissa_bits: u32) -> Tensor {
-    let x: Tensor = x.into();
-    composed(Location::caller(), || {
-        if !x.dtype().is_float() || exponent_bits == 0 || exponent_bits > 11 {
-            return Err(refuse(
-                "reduce_precision",
-                format!("takes floats and 1 to 11 bits of exponent, got {}", x.ty()),
-            ));
-        }
-        let f = custom_jvp(move |x: Tensor| rounded(&x, exponent_bits, mantissa_bits));
-        let f = f
-            .name("reduce_precision")
-            .def_jvp(move |(x,): (Tensor,), (dx,): (Tensor,)| {
-                (reduce_precision(&x, exponent_bits, mantissa_bits), dx)
-            });
-        f.call((x,))
-    })
-}
-
-fn rounded(x: &Tensor, exponent_bits: u32, mantissa_bits: u32) -> Tensor {
-    let given = x.dtype();
-    let x = &if given.is_half() {
-        x.astype(DType::F32)
-    } else {
-        x.clone()
+    let op = ReducePrecision {
+        exponent_bits,
+        mantissa_bits,
     };
-    let (mantissa, exponent) = frexp(x);
-    // The mantissa is below 1, so that one bit less stands before the point.
-    let scale = 2_f64.powi(mantissa_bits as i32 + 1);
-    let rounded = ldexp((mantissa * scale).round() / scale, &exponent);
-    let (_, reached) = frexp(&rounded);
-    let greatest = 1_i64 << (exponent_bits - 1);
-    let sign = where_(x.less(0.0), -1.0, 1.0).astype(x.dtype());
-    let out = where_(reached.greater(greatest), &sign * f64::INFINITY, &rounded);
-    let out = where_(reached.less(3 - greatest), &sign * 0.0, out);
-    let plain = x.is_finite() & x.not_equal(0.0) & !isnan(x);
-    where_(plain, out, x).astype(given)
+    apply1(op, &[&x.into()], Location::caller())
 }

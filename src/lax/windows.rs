@@ -3,7 +3,9 @@
 use super::refuse;
 use crate::array::DType;
 use crate::error::Error;
+use crate::program::{Atom, BinaryOp, DataOp, Op};
 use crate::tensor::{Slicing, Tensor, where_};
+use crate::transform::{custom_jvp, jit};
 
 /// Windows over every axis of a tensor: their size, how far apart they start, what lies around, and gaps.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,10 +195,22 @@ pub fn reduce_window(
     f: impl Fn(Tensor, Tensor) -> Result<Tensor, Error>,
     windows: &Windows,
 ) -> Result<Tensor, Error> {
-    let x = x.into().check()?;
+    let (x, initial) = (x.into().check()?, initial.into());
     windows.check("reduce_window", x.rank())?;
-    let initial = initial.into().astype(x.dtype());
-    let padded = windows.padded(&x, &initial)?;
+    match extreme_of(&f, x.dtype(), &initial) {
+        Some(greatest) => extremes(&x, greatest, windows),
+        None => folded(&x, initial.astype(x.dtype()), f, windows),
+    }
+}
+
+/// Every window's elements folded one after the other.
+fn folded(
+    x: &Tensor,
+    initial: Tensor,
+    f: impl Fn(Tensor, Tensor) -> Result<Tensor, Error>,
+    windows: &Windows,
+) -> Result<Tensor, Error> {
+    let padded = windows.padded(x, &initial)?;
     let start = initial.broadcast_to(windows.counts(padded.shape()));
     let mut places = windows.places(&padded).into_iter();
     if windows.inside() {
@@ -213,11 +227,64 @@ pub fn reduce_window(
         .check()
 }
 
+/// Whether a function and what it starts from are the maximum of floats (`true`) or their minimum (`false`) and nothing else.
+fn extreme_of(
+    f: impl Fn(Tensor, Tensor) -> Result<Tensor, Error>,
+    dtype: DType,
+    initial: &Tensor,
+) -> Option<bool> {
+    let start = initial.to_array().ok().filter(|_| dtype.is_float())?;
+    let start = Tensor::from(start).astype(DType::F64).item::<f64>().ok()?;
+    if start.is_finite() || start.is_nan() {
+        return None;
+    }
+    let program = jit(|a: Tensor, b: Tensor| f(a, b))
+        .trace((dtype.scalar(), dtype.scalar()))
+        .ok()?;
+    let [only] = program.equations() else {
+        return None;
+    };
+    let Op::Data(DataOp::Binary(op)) = &only.op else {
+        return None;
+    };
+    let operands: Vec<Atom> = program.inputs().iter().map(|&v| Atom::Var(v)).collect();
+    let result: Vec<Atom> = only.outputs.iter().map(|&v| Atom::Var(v)).collect();
+    let plain = only.inputs[..] == operands[..] && program.outputs() == result;
+    match op.kind {
+        BinaryOp::Max if plain && start < 0.0 => Some(true),
+        BinaryOp::Min if plain && start > 0.0 => Some(false),
+        _ => None,
+    }
+}
+
+/// The greatest (or smallest) float of each window. Of equal ones the first has the whole derivative, as in JAX, where a maximum of two
+/// shares it.
+pub(crate) fn extremes(x: &Tensor, greatest: bool, windows: &Windows) -> Result<Tensor, Error> {
+    let of_two = move |a: Tensor, b: Tensor| {
+        Ok(match greatest {
+            true => a.maximum(b),
+            false => a.minimum(b),
+        })
+    };
+    let (own, rule) = (windows.clone(), windows.clone());
+    let name = match greatest {
+        true => "reduce_window_max",
+        false => "reduce_window_min",
+    };
+    custom_jvp(move |x: Tensor| folded(&x, worst(x.dtype(), greatest), of_two, &own))
+        .name(name)
+        .def_jvp(move |(x,): (Tensor,), (t,): (Tensor,)| {
+            let tangent = select_and_gather_add(t, &x, greatest, &rule)?;
+            Ok::<_, Error>((extremes(&x, greatest, &rule)?, tangent))
+        })
+        .call((x,))
+}
+
 /// What counts as no element for a choice of the greatest or the smallest.
 fn worst(dtype: DType, greatest: bool) -> Tensor {
     let value = match (dtype, greatest) {
-        (DType::F32 | DType::F64, true) => Tensor::from(f64::NEG_INFINITY),
-        (DType::F32 | DType::F64, false) => Tensor::from(f64::INFINITY),
+        (d, true) if d.is_float() => Tensor::from(f64::NEG_INFINITY),
+        (d, false) if d.is_float() => Tensor::from(f64::INFINITY),
         // The bits of the widest type's, shifted to the width.
         (d, true) if d.is_signed_integer() => Tensor::from(i64::MIN >> (64 - 8 * d.size())),
         (d, false) if d.is_signed_integer() => Tensor::from(i64::MAX >> (64 - 8 * d.size())),
@@ -227,26 +294,40 @@ fn worst(dtype: DType, greatest: bool) -> Tensor {
     value.astype(dtype)
 }
 
-/// The place of the greatest (or smallest) element of each window among the tensor's elements in order, the first of several;
-/// as many as there are elements where a window has none.
-fn chosen(operand: &Tensor, greatest: bool, windows: &Windows) -> Result<Tensor, Error> {
+/// The place of the greatest (or smallest) element of each window among the tensor's elements in order, the first of several; as many as
+/// there are elements for the padding, which is the worst of all and takes part.
+///
+/// A choice that starts from nothing (`from_none`) begins with one more such element. NaN is not better than anything, nor is
+/// anything worse, so what comes after it is chosen.
+fn chosen(
+    operand: &Tensor,
+    greatest: bool,
+    windows: &Windows,
+    from_none: bool,
+) -> Result<Tensor, Error> {
     let total = operand.ty().size() as i64;
     let positions = crate::tensor::iota(DType::I64, operand.ty().size(), 0);
     let positions = positions.reshape(operand.shape().iter().map(|&n| n as isize));
-    let values = windows.places(&windows.padded(operand, &worst(operand.dtype(), greatest))?);
+    let none = worst(operand.dtype(), greatest);
+    let values = windows.places(&windows.padded(operand, &none)?);
     let places = windows.places(&windows.padded(&positions, &Tensor::from(total))?);
     let mut all = values.into_iter().zip(places);
-    let Some((mut best, mut at)) = all.next() else {
+    let Some((first, place)) = all.next() else {
         return Err(refuse("select_and_gather_add", "windows have no elements"));
     };
+    let better = |so_far: &Tensor, value: &Tensor| match greatest {
+        true => !so_far.greater_equal(value),
+        false => !so_far.less_equal(value),
+    };
+    let (mut best, mut at) = match from_none {
+        true => {
+            let any = better(&none, &first);
+            (where_(&any, first, &none), where_(any, place, total))
+        }
+        false => (first, place),
+    };
     for (value, place) in all {
-        let better = if greatest {
-            value.greater(&best)
-        } else {
-            value.less(&best)
-        };
-        // Anything is better than nothing.
-        let better = better | (at.equal(total) & place.less(total));
+        let better = better(&best, &value);
         best = where_(&better, value, best);
         at = where_(better, place, at);
     }
@@ -274,7 +355,7 @@ pub fn select_and_gather_add(
 ) -> Result<Tensor, Error> {
     let (tangents, operand) = (tangents.into().check()?, operand.into().check()?);
     windows.check("select_and_gather_add", operand.rank())?;
-    let at = chosen(&operand, greatest, windows)?;
+    let at = chosen(&operand, greatest, windows, true)?;
     let none = Tensor::from(0).astype(tangents.dtype()).reshape([1]);
     let flat = crate::tensor::concatenate([tangents.reshape([-1]), none], 0)?;
     flat.take(at, 0, crate::tensor::TakeMode::Clip).check()
@@ -301,7 +382,7 @@ pub fn select_and_scatter_add(
 ) -> Result<Tensor, Error> {
     let (source, operand) = (source.into().check()?, operand.into().check()?);
     windows.check("select_and_scatter_add", operand.rank())?;
-    let at = chosen(&operand, greatest, windows)?;
+    let at = chosen(&operand, greatest, windows, false)?;
     let sums = crate::tensor::zeros(operand.ty().size(), source.dtype());
     let sums = sums.at(at.reshape([-1])).add(source.reshape([-1]));
     sums.reshape(operand.shape().iter().map(|&n| n as isize))

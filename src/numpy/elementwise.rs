@@ -2,7 +2,7 @@
 
 use std::f64::consts::{LN_2, LN_10, PI};
 
-use crate::array::{DType, promote_all};
+use crate::array::{DType, promote_all, to_inexact};
 use crate::numpy::float;
 use crate::tensor::{Tensor, compositions, convert, where_};
 
@@ -227,12 +227,12 @@ compositions! {
     /// Whether elements are equal up to `atol + rtol |y|`.
     [isclose(vec![1.0, 2.0], vec![1.0 + 1e-9, 2.1], 1e-5, 1e-8) => bool [true, false]]
     fn isclose(x, y; rtol: f64, atol: f64) {
-        if !x.dtype().is_inexact() && !y.dtype().is_inexact() {
-            return Ok(x.equal(&y));
-        }
+        // In one floating type, also integers and truth values, which tolerances above 1 make equal.
+        let to = (to_inexact(promote_all([x.ty(), y.ty()])).0, false);
+        let here = std::panic::Location::caller();
+        let (x, y) = (convert(&x, to, here), convert(&y, to, here));
         let close = (&x - &y).abs().less_equal(atol + rtol * y.abs());
-        let finite = isfinite(&x) & isfinite(&y);
-        Ok(where_(finite, close, x.equal(&y)))
+        Ok(x.equal(&y) | (isfinite(&y) & close))
     }
     /// Whether all elements are equal up to `atol + rtol |y|`.
     [allclose(vec![1.0], vec![1.0 + 1e-9], 1e-5, 1e-8) => bool [true]]

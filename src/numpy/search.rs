@@ -1,7 +1,7 @@
 //! Places in sorted tensors, and counts by intervals.
 
 use super::{flat, isnan, refuse};
-use crate::array::{DType, promote_all};
+use crate::array::{DType, promote_all, to_inexact};
 use crate::error::Error;
 use crate::tensor::{Tensor, compositions, convert, where_};
 
@@ -112,13 +112,13 @@ pub fn histogram(
     })
 }
 
-/// How many points, or how much weight, lies in each cell of a grid.
+/// How many points, or how much weight, lies in each cell of a grid; with `density` the integral is 1.
 ///
 /// ```
 /// use elimap::{numpy, prelude::*};
 /// let edges = Tensor::from(vec![0.0, 1.0, 2.0]);
 /// let counts = numpy::histogram2d(vec![0.5, 1.5], vec![1.5, 1.5], [&edges, &edges], None, false);
-/// assert_eq!(counts.to_vec::<f64>()?, [0.0, 1.0, 0.0, 1.0]);
+/// assert_eq!(counts.to_vec::<i64>()?, [0, 1, 0, 1]);
 /// # Ok::<(), elimap::Error>(())
 /// ```
 #[track_caller]
@@ -132,11 +132,16 @@ pub fn histogram2d(
 ) -> Tensor {
     let (x, y, here): (Tensor, Tensor, _) = (x.into(), y.into(), std::panic::Location::caller());
     crate::tensor::composed(here, || -> Result<Tensor, Error> {
-        let (x, y) = (
-            crate::tensor::floats(&flat(&x), here),
-            crate::tensor::floats(&flat(&y), here),
-        );
-        let weights = weights_of(&x, weights);
+        // Points and weights meet in one floating type; points without weights are counted in integers, as in JAX.
+        let types = [x.ty(), y.ty()].into_iter();
+        let types = types.chain(weights.as_ref().map(Tensor::ty));
+        let to = (to_inexact(promote_all(types)).0, false);
+        let wide = |x: &Tensor| convert(&flat(x), to, here);
+        let (x, y) = (wide(&x), wide(&y));
+        let weights = match weights {
+            Some(weights) => wide(&weights),
+            None => crate::tensor::ones(x.ty().size(), DType::I64),
+        };
         let [n, m] = edges.map(|e| e.shape()[0].saturating_sub(1));
         let (i, j) = (
             bin_of(&x, &edges[0].astype(x.dtype())),
@@ -151,8 +156,9 @@ pub fn histogram2d(
         if !density {
             return Ok(counts);
         }
+        let counts = counts.astype(x.dtype());
         let area = super::diff(edges[0], 1, 0).expand_dims(1) * super::diff(edges[1], 1, 0);
-        Ok(&counts / area / counts.sum(..))
+        Ok(&counts / area.astype(x.dtype()) / counts.sum(..))
     })
 }
 

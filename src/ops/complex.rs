@@ -71,7 +71,8 @@ pub(super) fn eval_complex(op: &DataOp, inputs: &[Array]) -> Outputs<Array> {
         DataOp::Clamp(_)
         | DataOp::ArgReduce(_)
         | DataOp::TopK(_)
-        | DataOp::BitcastConvertType(_) => {
+        | DataOp::BitcastConvertType(_)
+        | DataOp::ReducePrecision(_) => {
             unreachable!("the type rules of these do not admit complex numbers")
         }
     }

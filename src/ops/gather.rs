@@ -58,11 +58,13 @@ impl Rules for Gather {
             dims.offset_dims.len() + indices.rank() - 1,
         )?;
         check_increasing("offset_dims", &dims.offset_dims)?;
+        // Where nothing is read there is no window that would have to fit into an empty axis.
+        let reads_nothing = indices.shape[..indices.rank() - 1].contains(&0);
         let fits = slice_sizes.len() == operand.rank()
             && slice_sizes
                 .iter()
                 .zip(&operand.shape)
-                .all(|(size, n)| size <= n);
+                .all(|(&size, &n)| size <= n || (n == 0 && size == 1 && reads_nothing));
         if !fits {
             return Err(OpErrorKind::shapes(
                 inputs,
@@ -74,9 +76,7 @@ impl Rules for Gather {
         }
         for &axis in &dims.collapsed_slice_dims {
             let (size, n) = (slice_sizes[axis], operand.shape[axis]);
-            // Reading nothing from an empty axis is fine: there is no window that would have to fit.
-            let reads_nothing = n == 0 && indices.shape[..indices.rank() - 1].contains(&0);
-            if size == 1 || (size == 0 && reads_nothing) {
+            if size == 1 || (size == 0 && n == 0 && reads_nothing) {
                 continue;
             }
             return Err(OpErrorKind::shapes(
@@ -198,7 +198,7 @@ impl Rules for Gather {
             operand_batching_dims,
             start_indices_batching_dims,
         ] = given.record("dimension_numbers", "GatherDimensionNumbers", fields)?;
-        let mode = read_mode(given, IndexMode::Clip)?;
+        let mode = read_mode(given)?;
         let fill = read_fill(mode, given)?;
         // Hints for compilers.
         given.optional("indices_are_sorted");
@@ -265,7 +265,7 @@ fn read_fill(mode: IndexMode, given: &mut Given<'_>) -> Result<Option<Scalar>, P
     }
     let number = match (mode, dtype) {
         (IndexMode::FillOrDrop, Some(dtype)) => read_scalar(dtype, &text),
-        (IndexMode::Clip | IndexMode::FillOrDrop, _) => None,
+        (IndexMode::Clip | IndexMode::PromiseInBounds | IndexMode::FillOrDrop, _) => None,
     };
     number.map(Some).ok_or_else(|| {
         let expected = format!("`{usual}` or a number of the result's type for `fill_value`");
@@ -278,18 +278,16 @@ pub(super) fn mode_text(mode: IndexMode) -> &'static str {
     match mode {
         IndexMode::FillOrDrop => "GatherScatterMode.FILL_OR_DROP",
         IndexMode::Clip => "GatherScatterMode.CLIP",
+        IndexMode::PromiseInBounds => "GatherScatterMode.PROMISE_IN_BOUNDS",
     }
 }
 
-/// The mode that text gives. Where indices break a promise to be in bounds, what runs reads the nearest window and drops updates.
-pub(super) fn read_mode(
-    given: &mut Given<'_>,
-    promised: IndexMode,
-) -> Result<IndexMode, ParseError> {
-    let expected = "`GatherScatterMode.CLIP` or `GatherScatterMode.FILL_OR_DROP`";
+/// The mode that text gives.
+pub(super) fn read_mode(given: &mut Given<'_>) -> Result<IndexMode, ParseError> {
+    let expected = "`GatherScatterMode.CLIP`, `.FILL_OR_DROP` or `.PROMISE_IN_BOUNDS`";
     given.read("mode", expected, |value| match &value.to_string()[..] {
         "GatherScatterMode.CLIP" => Some(IndexMode::Clip),
-        "GatherScatterMode.PROMISE_IN_BOUNDS" => Some(promised),
+        "GatherScatterMode.PROMISE_IN_BOUNDS" => Some(IndexMode::PromiseInBounds),
         "GatherScatterMode.FILL_OR_DROP" => Some(IndexMode::FillOrDrop),
         _ => None,
     })

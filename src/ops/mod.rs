@@ -20,6 +20,7 @@ mod half;
 mod index;
 mod linalg;
 mod math;
+mod precision;
 mod reduce;
 mod rule;
 pub(crate) mod scatter;

@@ -248,7 +248,7 @@ fn read(name: &str, given: &mut Given<'_>) -> Result<Op, ParseError> {
         scatter_indices_batching_dims,
     ] = given.record("dimension_numbers", "ScatterDimensionNumbers", fields)?;
     let kind = ScatterOp::from_name(name).ok_or_else(|| given.unknown_operation())?;
-    let mode = read_mode(given, IndexMode::FillOrDrop)?;
+    let mode = read_mode(given)?;
     given.fixed("update_consts", "()")?;
     // Hints for compilers.
     given.optional("indices_are_sorted");
@@ -430,6 +430,11 @@ fn eval<T: Element>(
     apply: &mut dyn FnMut(&mut [T], &[T]),
 ) -> Array {
     let &Target { dims, mode, wrap } = op;
+    // What breaks a promise is dropped.
+    let mode = match mode {
+        IndexMode::PromiseInBounds => IndexMode::FillOrDrop,
+        other => other,
+    };
     let (operand, indices, updates) = (&inputs[0], &inputs[1], &inputs[2]);
     let sizes = window_sizes(dims, operand.rank(), updates.shape());
     let strides = row_major_strides(operand.shape());

@@ -145,6 +145,7 @@ fn narrow_data(op: &mut DataOp, types: &[DType]) -> bool {
         }
         DataOp::Unary(_)
         | DataOp::IntegerPow(_)
+        | DataOp::ReducePrecision(_)
         | DataOp::Fft(_)
         | DataOp::SelectN(_)
         | DataOp::Clamp(_)

@@ -26,9 +26,9 @@ pub use op::{
     ControlOp, ConvertElementType, Cumulative, CumulativeOp, CustomJvpCall, CustomLin,
     CustomVjpCall, CustomVmapCall, DataOp, DotDims, DotGeneral, DynamicSlice, DynamicUpdateSlice,
     Fft, FftKind, Gather, GatherDims, HostCall, IndexMode, IntegerPow, Iota, Op, Pad, PadAxis,
-    Reduce, ReduceOp, Reshape, Rev, Scan, Scatter, ScatterApply, ScatterDims, ScatterOp, SelectN,
-    Slice, Solve, Sort, Squeeze, StopGradient, TopK, Transpose, TriangularSolve, Unary, UnaryOp,
-    While,
+    Reduce, ReduceOp, ReducePrecision, Reshape, Rev, Scan, Scatter, ScatterApply, ScatterDims,
+    ScatterOp, SelectN, Slice, Solve, Sort, Squeeze, StopGradient, TopK, Transpose,
+    TriangularSolve, Unary, UnaryOp, While,
 };
 pub(crate) use op::{for_each_op, op_is_named};
 

@@ -52,6 +52,7 @@ pub(super) fn between(
     low: impl Into<Tensor>,
     high: impl Into<Tensor>,
 ) -> Result<Tensor, Error> {
+    let dtype = super::width::drawn(dtype);
     let epsilon = float(dtype)?.epsilon;
     let (low, high) = (low.into().astype(dtype), high.into().astype(dtype));
     // The upper bits are the mantissa of a number in [1, 2), of which 1 is taken: these are its steps.
@@ -68,6 +69,7 @@ pub(super) fn between(
 
 /// Standard normal numbers.
 pub(super) fn standard_normal(key: &Key, shape: &Shape, dtype: DType) -> Result<Tensor, Error> {
+    let dtype = super::width::drawn(dtype);
     let low = Tensor::from(-1.0)
         .astype(dtype)
         .nextafter(Tensor::from(0.0).astype(dtype));

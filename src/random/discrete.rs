@@ -15,11 +15,12 @@ fn refuse(detail: String) -> Error {
 
 /// Parameters of samplers are floats; whole numbers count as `f64`.
 fn floating(x: Tensor) -> Tensor {
-    if x.dtype().is_float() {
-        x
+    let dtype = if x.dtype().is_float() {
+        x.dtype()
     } else {
-        x.astype(DType::F64)
-    }
+        DType::F64
+    };
+    x.astype(super::width::drawn(dtype))
 }
 
 /// Whole numbers from `low` to `high`, which is left out; `low` where there are none.
@@ -43,6 +44,7 @@ pub fn randint(
     dtype: DType,
 ) -> Tensor {
     let (shape, low, high) = (shape.into_shape(), low.into(), high.into());
+    let dtype = super::width::drawn(dtype);
     composed(Location::caller(), || {
         let (unsigned, half) = match dtype {
             DType::I32 | DType::U32 => (DType::U32, 1_u64 << 16),

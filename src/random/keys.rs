@@ -181,7 +181,7 @@ fn counters(shape: &[usize]) -> [Tensor; 2] {
 #[track_caller]
 #[must_use]
 pub fn bits(key: &Key, shape: impl IntoShape, dtype: DType) -> Tensor {
-    let shape: Shape = shape.into_shape();
+    let (shape, dtype): (Shape, DType) = (shape.into_shape(), super::width::drawn(dtype));
     let here = std::panic::Location::caller();
     composed(here, || {
         let [high, low] = threefry(&key.words(), counters(&shape));

@@ -21,9 +21,11 @@ mod discrete;
 mod gamma;
 mod keys;
 mod order;
+mod width;
 
 pub use continuous::*;
 pub use discrete::*;
 pub use gamma::*;
 pub use keys::{Key, bits, fold_in, split};
 pub use order::*;
+pub use width::in_32_bits;

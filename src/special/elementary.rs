@@ -1,6 +1,7 @@
 //! Logarithms, entropies and inverses of simple functions.
 
 use super::float;
+use crate::numpy::inexact;
 use crate::tensor::{AxisList, Tensor, compositions, where_};
 
 compositions! {
@@ -8,14 +9,14 @@ compositions! {
     /// `x log(y)`, which is 0 where `x` is.
     [xlogy(vec![0.0, 2.0], vec![0.0, 1.0]) => f64 [0.0, 0.0]]
     fn xlogy(x, y;) {
-        let (x, y) = (float(&x), float(&y));
+        let [x, y] = inexact([&x, &y]);
         let zero = x.equal(0.0);
         Ok(where_(&zero, &x * 0.0 * where_(&zero, 1.0, &y), &x * where_(&zero, 1.0, &y).ln()))
     }
     /// `x log(1 + y)`, which is 0 where `x` is.
     [xlog1py(vec![0.0, 2.0], vec![-1.0, 0.0]) => f64 [0.0, 0.0]]
     fn xlog1py(x, y;) {
-        let (x, y) = (float(&x), float(&y));
+        let [x, y] = inexact([&x, &y]);
         let zero = x.equal(0.0);
         Ok(where_(&zero, &x * 0.0 * where_(&zero, 1.0, &y), &x * where_(&zero, 0.0, &y).log1p()))
     }
@@ -28,13 +29,13 @@ compositions! {
     /// `x log(x / y) - x + y`, a divergence; inf outside of its domain.
     [kl_div(vec![1.0], vec![1.0]) => f64 [0.0]]
     fn kl_div(x, y;) {
-        let (x, y) = (float(&x), float(&y));
+        let [x, y] = inexact([&x, &y]);
         Ok(rel_entr(&x, &y) - x + y)
     }
     /// `x log(x / y)`, 0 for `x = 0`; inf outside of its domain.
     [rel_entr(vec![0.0, 1.0], vec![1.0, 1.0]) => f64 [0.0, 0.0]]
     fn rel_entr(x, y;) {
-        let (x, y) = (float(&x), float(&y));
+        let [x, y] = inexact([&x, &y]);
         let both = x.greater(0.0) & y.greater(0.0);
         let zero = x.equal(0.0) & y.greater_equal(0.0);
         let (safe_x, safe_y) = (where_(&both, &x, 1.0), where_(&both, &y, 1.0));
@@ -54,7 +55,7 @@ compositions! {
     /// The Box-Cox transformation: `(x^lmbda - 1) / lmbda`, the logarithm at 0.
     [boxcox(vec![3.0], 1.0).round() => f64 [2.0]]
     fn boxcox(x, lmbda;) {
-        let (x, lmbda) = (float(&x), float(&lmbda));
+        let [x, lmbda] = inexact([&x, &lmbda]);
         let log = x.ln();
         let zero = lmbda.equal(0.0);
         let safe = where_(&zero, 1.0, &lmbda);
@@ -63,7 +64,7 @@ compositions! {
     /// The Box-Cox transformation of `1 + x`.
     [boxcox1p(vec![2.0], 1.0).round() => f64 [2.0]]
     fn boxcox1p(x, lmbda;) {
-        let (x, lmbda) = (float(&x), float(&lmbda));
+        let [x, lmbda] = inexact([&x, &lmbda]);
         let log = x.log1p();
         let zero = lmbda.equal(0.0);
         let safe = where_(&zero, 1.0, &lmbda);
@@ -78,7 +79,7 @@ compositions! {
     /// `log(sum(b exp(x)))` over axes, each term with its weight, without overflow; NaN where the sum is negative.
     [logsumexp_weighted(vec![0.0, 0.0], vec![3.0, -2.0], ..) => f64 [0.0]]
     fn logsumexp_weighted(x, b; axes: impl AxisList) {
-        let (x, b) = (float(&x), float(&b));
+        let [x, b] = inexact([&x, &b]);
         let axes: Vec<isize> = axes.axes(x.rank()).iter().map(|&a| if a < 0 { a + x.rank() as isize } else { a }).collect();
         // Terms without weight must not decide the scale.
         let scaled = where_(b.equal(0.0), f64::NEG_INFINITY, &x);

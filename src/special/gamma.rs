@@ -5,6 +5,7 @@ use std::f64::consts::PI;
 use super::{by_partials, epsilon, float, together};
 use crate::array::DType;
 use crate::error::Error;
+use crate::numpy::inexact;
 use crate::tensor::{Tensor, arange, compositions, where_, while_loop};
 
 compositions! {
@@ -40,7 +41,7 @@ compositions! {
     /// [`beta`] and the densities of the beta distributions. `lgamma(a) + lgamma(b) - lgamma(a + b)` has full accuracy there.
     [betaln(vec![1.0], vec![1.0]) => f64 [0.0]]
     fn betaln(a, b;) {
-        let (a, b) = (float(&a), float(&b));
+        let [a, b] = inexact([&a, &b]);
         let (a, b) = (a.minimum(&b), a.maximum(&b));
         let small = a.lgamma() + (b.lgamma() - (&a + &b).lgamma());
         let large = a.lgamma() + log_ratio(&a, &b);
@@ -49,13 +50,13 @@ compositions! {
     /// The beta function.
     [beta(vec![1.0], vec![1.0]) => f64 [1.0]]
     fn beta(a, b;) {
-        let (a, b) = (float(&a), float(&b));
+        let [a, b] = inexact([&a, &b]);
         Ok(gammasgn(&a) * gammasgn(&b) * gammasgn(&a + &b) * betaln(&a, &b).exp())
     }
     /// The number of ways to choose `k` of `n`, also between whole numbers.
     [comb(vec![4.0], 2.0).round() => f64 [6.0]]
     fn comb(n, k;) {
-        let (n, k) = (float(&n), float(&k));
+        let [n, k] = inexact([&n, &k]);
         let log = (&n + 1.0).lgamma() - (&k + 1.0).lgamma() - (&n - &k + 1.0).lgamma();
         let outside = k.less(0.0) | n.less(0.0) | k.greater(&n);
         Ok(where_(outside, 0.0, log.exp()))
@@ -63,7 +64,7 @@ compositions! {
     /// The rising factorial `gamma(z + m) / gamma(z)`.
     [poch(vec![1.0], 0.0) => f64 [1.0]]
     fn poch(z, m;) {
-        let (z, m) = (float(&z), float(&m));
+        let [z, m] = inexact([&z, &m]);
         let ratio = gamma(&z + &m) / gamma(&z);
         Ok(where_(m.equal(0.0), 1.0, ratio))
     }

@@ -3,6 +3,7 @@
 use std::f64::consts::{FRAC_PI_2, PI, TAU};
 
 use super::{by_partials, epsilon, float, ndtr, together};
+use crate::array::DType;
 use crate::error::Error;
 use crate::tensor::{Tensor, compositions, where_, while_loop};
 use crate::transform::custom_jvp;
@@ -71,7 +72,7 @@ compositions! {
         Ok(where_(x.greater_equal(0.0), value, f64::NAN))
     }
     /// Owen's T function: the probability that of two independent standard normal numbers the first is greater than `h` and the second
-    /// between 0 and `a` times the first.
+    /// between 0 and `a` times the first. The integral is computed in `float64`, as in JAX, which is the result's type for narrower floats too.
     [owens_t(vec![1.0], vec![0.0]) => f64 [0.0]]
     fn owens_t(h, a;) {
         let [h, a] = together([&h, &a])?;
@@ -79,7 +80,10 @@ compositions! {
         let steep = slope.greater(1.0);
         // Slopes above 1 by symmetry from those below.
         let product = &height * &slope;
-        let inner = flat_owens(&where_(&steep, &product, &height), &where_(&steep, 1.0 / where_(&steep, &slope, 1.0), &slope));
+        let inner = flat_owens(
+            &where_(&steep, &product, &height).astype(DType::F64),
+            &where_(&steep, 1.0 / where_(&steep, &slope, 1.0), &slope).astype(DType::F64),
+        );
         let (p, q) = (ndtr(&height), ndtr(&product));
         let turned = (&p + &q) / 2.0 - p * q - &inner;
         let value = where_(steep, turned, inner);

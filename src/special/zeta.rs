@@ -1,6 +1,6 @@
 //! The Hurwitz zeta function and the polygamma functions.
 
-use super::{float, together};
+use super::together;
 use crate::tensor::{compositions, where_};
 
 /// `B_2j / (2 j)!` for j from 1 on: the weights of Euler and Maclaurin's corrections.
@@ -55,7 +55,6 @@ compositions! {
     /// The `n`-th derivative of [`digamma`](crate::special::digamma), for whole `n` from 0 on.
     [polygamma(vec![0.0], vec![f64::INFINITY]) => f64 [f64::INFINITY]]
     fn polygamma(n, x;) {
-        let (n, x) = (float(&n), float(&x));
         let [n, x] = together([&n, &x])?;
         let odd = (&n - (&n / 2.0).floor() * 2.0).not_equal(0.0);
         let sign = where_(odd, 1.0, -1.0);

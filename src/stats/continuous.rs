@@ -2,6 +2,7 @@
 
 /// The normal distribution.
 pub mod norm {
+    use crate::array::DType;
     use crate::special::{float, log_ndtr, ndtr, ndtri};
     use crate::tensor::compositions;
     compositions! {
@@ -39,10 +40,10 @@ pub mod norm {
         fn logsf(x, loc, scale;) {
             Ok(logcdf(-x, -loc, scale))
         }
-        /// The quantile: the inverse of [`cdf`].
+        /// The quantile: the inverse of [`cdf`]; in `float64`, as in JAX, whatever the arguments' type.
         [ppf(0.5, 3.0, 1.0) => f64 [3.0]]
         fn ppf(q, loc, scale;) {
-            Ok(ndtri(q) * scale + loc)
+            Ok((ndtri(q) * scale + loc).astype(DType::F64))
         }
         /// The upper quantile: the inverse of [`sf`].
         [isf(0.5, 3.0, 1.0) => f64 [3.0]]

@@ -24,14 +24,14 @@ use crate::transform::transformed::results;
 /// # Ok::<(), elimap::Error>(())
 /// ```
 #[track_caller]
-pub fn eval_shape<A: Tree, F: Func<A>>(
+pub fn eval_shape<A: Tree, By, F: Func<A, By>>(
     function: F,
     args: impl Arguments<A>,
 ) -> Result<F::Out, Error> {
     let location = Location::caller();
     let (def, leaves) = flatten_args::<A>(args);
     let types: Vec<TensorType> = leaves.iter().map(|t| t.ty().clone()).collect();
-    let (traced, out_def) = trace::<A, _, F>(&function, &def, &types, None, location)?;
+    let (traced, out_def) = trace::<A, By, F>(&function, &def, &types, None, location)?;
     let specs = traced.program.output_types().into_iter().map(Tensor::spec);
     results(&out_def, specs)
 }

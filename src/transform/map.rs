@@ -29,7 +29,7 @@ use crate::tensor::{Flatten, Func, ScanOptions, Tree, scan};
 /// # Ok::<(), elimap::Error>(())
 /// ```
 #[track_caller]
-pub fn map<A: Tree, F: Func<(A,)>>(
+pub fn map<A: Tree, By, F: Func<(A,), By>>(
     f: F,
     xs: impl Flatten,
     batch_size: impl Into<Option<usize>>,

@@ -123,7 +123,7 @@ macro_rules! derivative {
         Out = $out:ty;
         |$this:ident, $def:ident, $leaves:ident, $location:ident| $body:block
     ) => {
-        impl<A: Tree, F: Func<A>, $($param),*> $crate::transform::transformed::Transform<A>
+        impl<A: Tree, By, F: Func<A, By>, $($param),*> $crate::transform::transformed::Transform<A, By>
             for $name<F, $($param),*>
         where
             $($bound)*
@@ -154,11 +154,11 @@ macro_rules! derivative {
             /// # Ok::<(), Box<dyn std::error::Error>>(())
             /// ```
             #[track_caller]
-            pub fn call<A, T>(&self, args: T) -> Result<<Self as Func<A>>::Out, Error>
+            pub fn call<A, T, By>(&self, args: T) -> Result<<Self as Func<A, By>>::Out, Error>
             where
                 A: Tree,
                 T: $crate::tensor::Arguments<A>,
-                Self: Func<A>,
+                Self: Func<A, By>,
             {
                 let (def, leaves) = $crate::tensor::flatten_args::<A>(args);
                 let path = $crate::tree::Path::root("args");
@@ -170,14 +170,14 @@ macro_rules! derivative {
         derivative!(@function $name<F, $($param),*>; &$name<F, $($param),*>; [$($bound)*]; $out);
     };
     (@function $name:ident<F, $($param:ident),*>; $ty:ty; [$($bound:tt)*]; $out:ty) => {
-        impl<A: Tree, F: Func<A>, $($param),*> Func<A> for $ty
+        impl<A: Tree, By, F: Func<A, By>, $($param),*> Func<A, By> for $ty
         where
             $($bound)*
         {
             type Out = $out;
             #[track_caller]
             fn invoke(&self, args: A) -> Result<$out, Error> {
-                $crate::transform::transformed::invoke::<A, $crate::tensor::ByValue, $name<F, $($param),*>>(
+                $crate::transform::transformed::invoke::<A, By, $name<F, $($param),*>>(
                     self,
                     args,
                     Location::caller(),
@@ -210,19 +210,19 @@ macro_rules! custom_function {
             /// # Ok::<(), Box<dyn std::error::Error>>(())
             /// ```
             #[track_caller]
-            pub fn call<A, T, $($param),*>(&self, args: T) -> Result<F::Out, Error>
+            pub fn call<A, T, By, $($param),*>(&self, args: T) -> Result<F::Out, Error>
             where
                 A: Tree,
                 T: $crate::tensor::Arguments<A>,
-                F: Func<A>,
+                F: Func<A, By>,
                 $($bound)*
             {
                 let location = std::panic::Location::caller();
                 let (def, leaves) = $crate::tensor::flatten_args::<A>(args);
-                self.apply_rules::<A, $($param),*>(&def, &leaves, location)
+                self.apply_rules::<A, By, $($param),*>(&def, &leaves, location)
             }
 
-            pub(super) fn apply_rules<A, $($param),*>(
+            pub(super) fn apply_rules<A, By, $($param),*>(
                 &self,
                 $def: &TreeDef,
                 $leaves: &[Tensor],
@@ -230,7 +230,7 @@ macro_rules! custom_function {
             ) -> Result<F::Out, Error>
             where
                 A: Tree,
-                F: Func<A>,
+                F: Func<A, By>,
                 $($bound)*
             {
                 let $this = self;
@@ -242,10 +242,10 @@ macro_rules! custom_function {
         custom_function!(@function [$($rule),*]; &$name<F, $($rule),*>; [$($param),*]; [$($bound)*]);
     };
     (@function [$($rule:ident),*]; $ty:ty; [$($param:ident),*]; [$($bound:tt)*]) => {
-        impl<A, F, $($rule,)* $($param),*> Func<A> for $ty
+        impl<A, By, F, $($rule,)* $($param),*> Func<A, By> for $ty
         where
             A: Tree,
-            F: Func<A>,
+            F: Func<A, By>,
             $($bound)*
         {
             type Out = F::Out;
@@ -254,7 +254,7 @@ macro_rules! custom_function {
                 let location = std::panic::Location::caller();
                 let mut leaves = Vec::new();
                 let def = args.flatten(&mut leaves);
-                self.apply_rules::<A, $($param),*>(&def, &leaves, location)
+                self.apply_rules::<A, By, $($param),*>(&def, &leaves, location)
             }
         }
     };

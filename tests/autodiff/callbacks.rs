@@ -2,7 +2,8 @@
 
 use elimap::prelude::*;
 use elimap::{
-    AutodiffError, CallLog, Error, Residuals, custom_jvp, grad, hessian, jacfwd, jacrev, jvp,
+    AutodiffError, CallLog, Error, Residuals, checkpoint, custom_jvp, grad, hessian, jacfwd,
+    jacrev, jvp, linearize, vjp,
 };
 
 use crate::{close, list, number, row};
@@ -244,4 +245,77 @@ fn second_derivatives_through_factors_call_the_host_as_often_as_jax() {
     assert_eq!(calls(compiled), ["neg_sin"]);
     let compiled = jit(vmap(hessian(f))).call((row(&xs),)).unwrap();
     assert_eq!(calls(compiled), ["neg_sin"]);
+}
+
+/// How often the host is called that a checkpoint calls in vain; the numbers are JAX's.
+#[test]
+fn checkpoints_that_nothing_is_needed_of_call_the_host_as_often_as_jax() {
+    let log = CallLog::new();
+    let plain = host("identity", &log, |a| a[0]);
+    let idle = custom_jvp(|x: Tensor| plain.call((x,)))
+        .def_jvp(|(x,): (Tensor,), (dx,): (Tensor,)| Ok::<_, Error>((plain.call((x,))?, dx)));
+    let sine = |x: Tensor| -> Result<Tensor, Error> {
+        let _: Tensor = idle.call((&x,))?;
+        Ok(x.sin())
+    };
+    let kept = checkpoint(sine);
+    let two = |y: Tensor, z: Tensor| -> Result<Tensor, Error> { Ok(y * kept.call((z,))?) };
+    let unused = |y: Tensor| -> Result<Tensor, Error> {
+        kept.call((&y,))?;
+        Ok(y.square())
+    };
+    let calls = |what: &str, jax: usize| {
+        assert_eq!(log.len(), jax, "{what}");
+        log.clear();
+    };
+    kept.call((1.0,)).unwrap();
+    calls("plain", 1);
+    jit(sine).call((1.0,)).unwrap();
+    calls("jit", 0);
+    vmap(&kept).call((row(&[1.0, 2.0]),)).unwrap();
+    calls("vmap", 1);
+    jvp(&kept, (1.0,), (1.0,)).unwrap();
+    calls("jvp", 1);
+    grad(&kept).call((1.0,)).unwrap();
+    calls("grad", 0);
+    linearize(&kept, (1.0,)).unwrap();
+    calls("linearize", 0);
+    grad(two).call((1.0, 1.0)).unwrap();
+    calls("grad by another argument", 1);
+    vmap(grad(two))
+        .in_axes((0, None))
+        .call((row(&[1.0, 2.0]), 1.0))
+        .unwrap();
+    calls("vmap of grad by another argument", 1);
+    vmap(grad(two))
+        .call((row(&[1.0, 2.0]), row(&[1.0, 2.0])))
+        .unwrap();
+    calls("vmap of grad by another argument, both mapped", 1);
+    jacfwd(two).call((1.0, 1.0)).unwrap();
+    calls("jacfwd by another argument", 1);
+    jacrev(two).call((1.0, 1.0)).unwrap();
+    calls("jacrev by another argument", 1);
+    hessian(two).call((1.0, 1.0)).unwrap();
+    calls("hessian by another argument", 1);
+    vjp(two, (1.0, 1.0)).unwrap();
+    calls("vjp by both", 0);
+    linearize(|y: Tensor| two(y, Tensor::from(1.0)), (1.0,)).unwrap();
+    calls("linearize by another argument", 1);
+    grad(unused).call((1.0,)).unwrap();
+    calls("grad of what does not use it", 0);
+    jvp(unused, (1.0,), (1.0,)).unwrap();
+    calls("jvp of what does not use it", 1);
+    jacfwd(unused).call((1.0,)).unwrap();
+    calls("jacfwd of what does not use it", 1);
+    jacrev(unused).call((1.0,)).unwrap();
+    calls("jacrev of what does not use it", 0);
+    hessian(unused).call((1.0,)).unwrap();
+    calls("hessian of what does not use it", 0);
+    grad(checkpoint(two)).call((1.0, 1.0)).unwrap();
+    calls("a checkpoint in a checkpoint", 0);
+    let halted = |y: Tensor| -> Result<Tensor, Error> {
+        Ok(&y * kept.call((elimap::stop_gradient(y.clone())?,))?)
+    };
+    grad(halted).call((1.0,)).unwrap();
+    calls("of a stopped argument", 1);
 }

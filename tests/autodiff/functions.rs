@@ -278,3 +278,14 @@ fn running_sums_of_exponentials_are_smooth_at_ties() {
     let t = p * q * (q - p);
     close(&list(&found), &[t, -t, -t, t, -t, t, t, -t]);
 }
+
+/// As in JAX, whose rule takes the rounding for linear.
+#[test]
+fn tangents_and_cotangents_are_rounded_with_their_values() {
+    let rounded = |x: Tensor| elimap::lax::reduce_precision(x, 5, 2);
+    let third = 1.0 / 3.0;
+    let (y, dy) = jvp(rounded, (third,), (third,)).unwrap();
+    assert_eq!((number(&y), number(&dy)), (0.3125, 0.3125));
+    let (_, pull) = vjp(rounded, (third,)).unwrap();
+    assert_eq!(number(&pull.call(third).unwrap().0), 0.3125);
+}

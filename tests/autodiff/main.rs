@@ -7,8 +7,10 @@ mod complex;
 mod control;
 mod cost;
 mod functions;
+mod references;
 mod rules;
 mod text;
+mod windows;
 
 use elimap::prelude::*;
 

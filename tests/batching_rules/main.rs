@@ -82,6 +82,7 @@ fn every_operation_has_a_property() {
         "integer_pow",
         "convert_element_type",
         "bitcast_convert_type",
+        "reduce_precision",
         "select_n",
         "clamp",
         "broadcast_in_dim",

@@ -121,7 +121,8 @@ fn narrowed(
         inputs.push(leaf.astype(dtype).to_array()?);
     }
     let args = filled(&args, &mut inputs.clone().into_iter());
-    let program = jit(traced).trace((args,))?.narrowed()?;
+    let traced = || jit(traced).trace((args,));
+    let program = elimap::random::in_32_bits(traced)?.narrowed()?;
     let mut results = program.run(&inputs)?.into_iter();
     Ok(filled(&structure.into_inner(), &mut results))
 }

@@ -289,3 +289,29 @@ let double = { lambda ; a:f64[3]. let b:f64[3] = mul a 2.0:f64[] in (b,) } in
     assert_eq!(out[0].to_vec::<f64>().unwrap(), [12.0, 6.0, 18.0]);
     assert_eq!(out[1].item::<f64>().unwrap(), 504.0);
 }
+
+/// What JAX 0.10.2 prints of newer checkpoints, which are Python objects that it shows with their fields.
+#[test]
+fn checkpoints_that_are_objects_are_read() {
+    let text = "\
+{ lambda ; a:f64[]. let
+    b:f64[] = call_hi_primitive[
+      _prim=RematTraced[{'jaxpr': { lambda ; a:f64[]. let
+    b:f64[] = sin a
+    c:f64[] = call_hi_primitive[_prim=CheckpointName[{'name': 'sin'}]] b
+    d:f64[] = mul c c
+  in (d,) }, 'policy': SaveOnlyTheseNames(saveable_names=frozenset({'sin'}))}]
+    ] a
+  in (b,) }";
+    let program = Program::parse(text).unwrap();
+    program.verify().unwrap();
+    let square = 0.5_f64.sin().powi(2);
+    let out = program.run(&[Array::from(0.5)]).unwrap();
+    assert!((out[0].item::<f64>().unwrap() - square).abs() < 1e-15);
+    let (forward, _) = program.jvp(&[true]).unwrap();
+    let out = forward.run(&[Array::from(0.5), Array::from(1.0)]).unwrap();
+    assert!((out[1].item::<f64>().unwrap() - 1.0_f64.sin()).abs() < 1e-15);
+    // Of another object nothing is known.
+    let other = text.replace("RematTraced", "Other");
+    assert_snapshot!(errors(&[&other]), @"line 2, column 15: unknown operation `call_hi_primitive`; use the JAX name of one of `elimap::program::Op`'s variants");
+}

@@ -20,7 +20,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
 from jax import tree_util as tree  # noqa: E402
-from jax._src import ad_util, api_util, core, custom_derivatives, public_test_util  # noqa: E402
+from jax._src import ad_util, api_util, core, custom_derivatives, hijax, public_test_util  # noqa: E402
 from jax._src import linear_util as lu  # noqa: E402
 from jax._src.interpreters import ad  # noqa: E402
 
@@ -158,6 +158,58 @@ def backward_rules(params):
     return {"fwd_jaxpr": fwd, "bwd_jaxpr": bwd}
 
 
+def object_with_rules(eqn, context, settings):
+    """A function with rules that JAX shows as a Python object, as one that it shows as a program."""
+    global depth
+    prim = eqn.params["_prim"]
+    # Of those that say `opt_remat` the value depends on whether anything goes backwards.
+    if not isinstance(prim, (hijax.CustomVJPTraced, hijax.VmapOf)) or getattr(prim, "opt_remat", False):
+        return core._pp_eqn(eqn, context, settings)
+    depth += 1
+    try:
+        params = {"name": type(prim).__name__, **object_rules(prim, depth <= DEPTH), "num_consts": 0}
+        shown = eqn.replace(primitive=custom_derivatives.custom_vjp_call_p, params=params)
+        return core._pp_eqn(shown, context, settings, params=list(params))
+    except Exception:  # rules that no program is made of, as they look at more than arrays
+        return core._pp_eqn(eqn, context, settings)
+    finally:
+        depth -= 1
+
+
+def object_rules(prim, rules):
+    ins = prim.in_avals_flat
+    given = lambda xs: tree.tree_unflatten(prim.in_tree, xs)  # noqa: E731
+    call = program(lambda *xs: tree.tree_leaves(prim.expand(*given(xs))), ins)
+    if not rules:
+        return {"call_jaxpr": call, "fwd_jaxpr": None, "bwd_jaxpr": None}
+    outs = call.out_avals
+    kept = {}
+
+    def forward(*xs):
+        out, res, *_ = prim.vjp_fwd(tree.tree_unflatten(prim.in_tree, [True] * len(ins)), *given(xs))
+        leaves, kept["tree"] = tree.tree_flatten(res)
+        # What is no array stays where it is.
+        kept["fixed"] = [None if isinstance(x, (jax.Array, np.ndarray, np.generic, float, int)) else x for x in leaves]
+        return tree.tree_leaves(out) + [x for x, fixed in zip(leaves, kept["fixed"]) if fixed is None]
+
+    fwd = program(forward, ins)
+    residuals = fwd.out_avals[len(outs):]
+
+    def backward(*xs):
+        res, cts = iter(xs[:len(residuals)]), iter(xs[len(residuals):])
+        res = tree.tree_unflatten(kept["tree"], [next(res) if fixed is None else fixed for fixed in kept["fixed"]])
+        cts = [next(cts) if moves else np.zeros(a.shape, jax.dtypes.float0) for a, moves in zip(outs, floating(outs))]
+        found = prim.vjp_bwd_retval(res, tree.tree_unflatten(prim.out_tree, cts))
+        zero = lambda x: isinstance(x, (ad.Zero, ad_util.SymbolicZero))  # noqa: E731
+        found = tree.tree_leaves(found, is_leaf=zero)
+        found = [jax.numpy.zeros(a.shape, a.dtype) if zero(c) else c for a, c in zip(ins, found)]
+        return [c for c, moves in zip(found, floating(ins)) if moves]
+
+    cts = [a for a, moves in zip(outs, floating(outs)) if moves]
+    return {"call_jaxpr": call, "fwd_jaxpr": fwd, "bwd_jaxpr": program(backward, list(residuals) + cts)}
+
+
+core.pp_eqn_rules[hijax.call_hi_primitive_p] = object_with_rules
 core.pp_eqn_rules[custom_derivatives.custom_jvp_call_p] = with_rules(forward_rule)
 core.pp_eqn_rules[custom_derivatives.custom_vjp_call_p] = with_rules(backward_rules)
 
@@ -257,6 +309,11 @@ def as_arrays(leaves):
     return arrays([jax.numpy.asarray(x) for x in checked(leaves)])
 
 
+def answers(leaves):
+    """Results as JAX has them: what only passes through is still as wide as the argument was."""
+    return [array(x) if getattr(x, "dtype", None) == jax.dtypes.float0 else arrays([jax.numpy.asarray(x)])[0] for x in leaves]
+
+
 def flat(fun, treedef, main=None):
     def run(*leaves):
         args, kwargs = tree.tree_unflatten(treedef, leaves)
@@ -291,7 +348,7 @@ def vmap(fun, in_axes=0, out_axes=0, axis_name=None, axis_size=None, spmd_axis_n
         results, out_tree = tree.tree_flatten(out)
         out_dims = api_util.flatten_axes("vmap out", out_tree, out_axes)
         return {"transform": "vmap", "program": text, "constants": constants, "inputs": as_arrays(leaves), "in_axes": axes,
-                "out_axes": out_dims, "axis_size": sizes[0], "axis_name": axis_name, "outputs": arrays(results)}
+                "out_axes": out_dims, "axis_size": sizes[0], "axis_name": axis_name, "outputs": answers(results)}
 
     return named(run, fun, real)
 
@@ -318,7 +375,7 @@ def jvp_case(fun, primals, tangents, out, has_aux):
     leaves, treedef = tree.tree_flatten((tuple(primals), {}))
     text, constants = text_of(flat(fun, treedef, (lambda out: out[0]) if has_aux else None), [struct(x) for x in checked(leaves)])
     return {"transform": "jvp", "program": text, "constants": constants, "inputs": as_arrays(leaves),
-            "tangents": tangent_arrays(leaves, tree.tree_leaves(tuple(tangents))), "outputs": arrays(tree.tree_leaves(out[0])),
+            "tangents": tangent_arrays(leaves, tree.tree_leaves(tuple(tangents))), "outputs": answers(tree.tree_leaves(out[0])),
             "out_tangents": tangent_arrays(tree.tree_leaves(out[0]), tree.tree_leaves(out[1]))}
 
 
@@ -375,7 +432,7 @@ def vjp_case(fun, args, kwargs, cotangent, value, gradient, argnums, main):
     gradients = [g if w else None for g, w in zip(gradients, wanted)]
     values, cotangents = tree.tree_leaves(value), tree.tree_leaves(cotangent)
     return {"transform": "vjp", "program": text, "constants": constants, "inputs": as_arrays(leaves), "wanted": wanted,
-            "outputs": arrays(values) or [None] * len(cotangents), "cotangents": tangent_arrays(cotangents, cotangents),
+            "outputs": answers(values) or [None] * len(cotangents), "cotangents": tangent_arrays(cotangents, cotangents),
             "gradients": gradients}
 
 
@@ -408,7 +465,7 @@ def of_arguments(name):
             places = [int(p) for k in numbers(argnums, len(args)) for p in range(starts[k], starts[k + 1])]
             text, constants = text_of(flat(fun, treedef, main), [struct(x) for x in checked(leaves)])
             return {"transform": name, "program": text, "constants": constants, "inputs": as_arrays(leaves), "places": places,
-                    "outputs": arrays(tree.tree_leaves(out[0] if has_aux else out))}
+                    "outputs": answers(tree.tree_leaves(out[0] if has_aux else out))}
 
         return named(run, fun, real)
 

@@ -47,7 +47,7 @@ impl<'a> Positions<'a> {
             stride: stride(axis)?,
             last: windows.operand[axis] as i64 - 1,
             wrap: windows.wrap,
-            clips: windows.mode == IndexMode::Clip,
+            clips: windows.mode != IndexMode::FillOrDrop,
         })
     }
 

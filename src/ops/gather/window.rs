@@ -146,7 +146,7 @@ impl Windows<'_> {
             for ((&start, &last), &axis) in vector.iter().zip(&last).zip(self.index_map) {
                 let start = start.wrapping_add(if start < 0 { self.wrap } else { 0 });
                 let start = match self.mode {
-                    IndexMode::Clip => start.clamp(0, last.max(0)),
+                    IndexMode::Clip | IndexMode::PromiseInBounds => start.clamp(0, last.max(0)),
                     IndexMode::FillOrDrop => start,
                 };
                 // Inside the bounds it fits `isize`, as the operand's length does.

@@ -245,6 +245,15 @@ pub struct BitcastConvertType {
     pub dtype: DType,
 }
 
+/// Floats rounded to fewer bits, in their type.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ReducePrecision {
+    /// Bits of the exponent, 1 to 11.
+    pub exponent_bits: u32,
+    /// Bits of the mantissa behind the point.
+    pub mantissa_bits: u32,
+}
+
 /// The operand itself, of derivative zero.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StopGradient;

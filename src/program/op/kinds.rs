@@ -136,6 +136,9 @@ pub enum IndexMode {
     FillOrDrop,
     /// The nearest window inside the bounds.
     Clip,
+    /// None is outside, as the caller promises. Where that is not so, a gather reads the nearest window, and a scatter and the derivative of a
+    /// gather drop it, as JAX's compiler does.
+    PromiseInBounds,
 }
 
 /// The dimension numbers of [`Gather`](super::Gather), as in XLA.

@@ -21,8 +21,8 @@ pub use control::{
 pub use data::{
     ArgReduce, Binary, BitcastConvertType, BroadcastInDim, Cholesky, Clamp, Concatenate,
     ConvertElementType, Cumulative, DotGeneral, DynamicSlice, DynamicUpdateSlice, Fft, Gather,
-    IntegerPow, Iota, Pad, Reduce, Reshape, Rev, Scatter, SelectN, Slice, Solve, Sort, Squeeze,
-    StopGradient, TopK, Transpose, TriangularSolve, Unary,
+    IntegerPow, Iota, Pad, Reduce, ReducePrecision, Reshape, Rev, Scatter, SelectN, Slice, Solve,
+    Sort, Squeeze, StopGradient, TopK, Transpose, TriangularSolve, Unary,
 };
 pub use kinds::{
     ArgReduceOp, BinaryOp, CheckpointPolicy, CollectiveOp, CumulativeOp, DotDims, FftKind,
@@ -44,6 +44,7 @@ macro_rules! for_each_op {
                 IntegerPow "integer_pow",
                 ConvertElementType "convert_element_type",
                 BitcastConvertType "bitcast_convert_type",
+                ReducePrecision "reduce_precision",
                 SelectN "select_n",
                 Clamp "clamp",
                 BroadcastInDim "broadcast_in_dim",

@@ -107,6 +107,7 @@ pub(super) fn wrapped(name: &str, given: &mut Given<'_>) -> Option<Result<Op, Pa
         _ if forward || backward => "call_jaxpr",
         "closed_call" | "core_call" => "call_jaxpr",
         "remat2" => return Some(checkpoint(given)),
+        "call_hi_primitive" => return object(given).map(|fields| checkpoint_object(given, fields)),
         _ => return None,
     };
     let shown: Arc<str> = match given.optional("name") {
@@ -161,6 +162,44 @@ fn checkpoint(given: &mut Given<'_>) -> Result<Op, ParseError> {
         differentiated: given.boolean("differentiated")?,
     }
     .into())
+}
+
+/// The fields of the operation that `call_hi_primitive` names, where that is a checkpoint.
+fn object(given: &mut Given<'_>) -> Option<Vec<(String, Value)>> {
+    match given.optional("_prim") {
+        Some((Value::Record(name, fields), _)) if name == "RematTraced" => Some(fields),
+        Some((value, at)) => {
+            // Not taken: what it is stays for the error.
+            let _ = given.push("_prim", value, at);
+            None
+        }
+        None => None,
+    }
+}
+
+/// A checkpoint that JAX shows as the Python object it is.
+fn checkpoint_object(
+    given: &mut Given<'_>,
+    fields: Vec<(String, Value)>,
+) -> Result<Op, ParseError> {
+    let at = given.at();
+    for (key, value) in fields {
+        match &key[..] {
+            "jaxpr" => given.push("jaxpr", value, at)?,
+            "policy" => given.push("policy", value, at)?,
+            _ => {}
+        }
+    }
+    given.push("differentiated", Value::Word("False".to_owned()), at)?;
+    checkpoint(given)
+}
+
+/// Whether an operation only gives a value a name, for the policies of checkpoints.
+pub(super) fn names_a_value(name: &str, entries: &[(&str, Value, At)]) -> bool {
+    name == "call_hi_primitive"
+        && entries.iter().any(|(key, value, _)| {
+            *key == "_prim" && matches!(value, Value::Record(name, _) if name == "CheckpointName")
+        })
 }
 
 /// Whether what Python prints of a function holds a name as a word.

@@ -11,6 +11,7 @@ mod check;
 mod jax;
 mod lexer;
 mod order;
+mod values;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -377,7 +378,7 @@ impl<'t> Parser<'_, 't> {
             name,
             entries,
         } = left;
-        if jax::hands_on(name) {
+        if jax::hands_on(name) || jax::names_a_value(name, &entries) {
             for binder in &binders {
                 let atom = self.atom(scope)?;
                 define(scope, binder, atom)?;
@@ -619,81 +620,6 @@ impl<'t> Parser<'_, 't> {
             )
         })?;
         Ok(Atom::Literal(value, false))
-    }
-
-    /// `[key=value ..]`
-    fn params(&mut self) -> Result<Vec<(&'t str, Value, At)>, ParseError> {
-        let mut params = Vec::new();
-        self.mark('[')?;
-        while *self.peek() != Token::Mark(']') {
-            let at = self.at();
-            let key = self.word("a parameter or `]`")?;
-            self.mark('=')?;
-            params.push((key, self.value()?, at));
-        }
-        self.mark(']')?;
-        Ok(params)
-    }
-
-    fn value(&mut self) -> Result<Value, ParseError> {
-        let value = match self.peek().clone() {
-            Token::Mark('{') => return Ok(Value::Program(Arc::new(self.program()?))),
-            Token::Word("let") => return Ok(Value::Program(Arc::new(self.shared_program()?))),
-            Token::Mark('(') => return Ok(Value::Tuple(self.values(')')?)),
-            Token::Mark('[') => return Ok(Value::List(self.values(']')?)),
-            Token::Word(name) if *self.peek_after() == Token::Mark('(') => {
-                return self.record(name);
-            }
-            Token::Number(text) => Value::Number(text.to_owned()),
-            Token::Word(text) => Value::Word(text.to_owned()),
-            Token::Text(text) => Value::Text(text),
-            _ => return Err(self.unexpected("a value")),
-        };
-        self.advance();
-        Ok(value)
-    }
-
-    /// Values in brackets, with commas or, as between branches, without.
-    fn values(&mut self, close: char) -> Result<Vec<Value>, ParseError> {
-        self.descend()?;
-        self.advance();
-        let mut values = Vec::new();
-        while *self.peek() != Token::Mark(close) {
-            values.push(self.value()?);
-            if *self.peek() == Token::Mark(',') {
-                self.advance();
-            }
-        }
-        self.mark(close)?;
-        self.depth -= 1;
-        Ok(values)
-    }
-
-    /// `Name(..)`, the next token being the name.
-    fn record(&mut self, name: &str) -> Result<Value, ParseError> {
-        self.descend()?;
-        self.advance();
-        self.mark('(')?;
-        let value = if name == "ShapedArray" {
-            Value::Aval(self.tensor_type()?)
-        } else if name.starts_with("np.") {
-            // JAX lets numpy's integers through as `np.int64(1)` (rule P8).
-            self.value()?
-        } else {
-            let mut fields = Vec::new();
-            while *self.peek() != Token::Mark(')') {
-                let key = self.word("a field or `)`")?.to_owned();
-                self.mark('=')?;
-                fields.push((key, self.value()?));
-                if *self.peek() == Token::Mark(',') {
-                    self.advance();
-                }
-            }
-            Value::Record(name.to_owned(), fields)
-        };
-        self.mark(')')?;
-        self.depth -= 1;
-        Ok(value)
     }
 
     /// Goes one level down; whoever goes up again subtracts it, unless the parse has failed.

@@ -53,7 +53,7 @@ pub(super) fn check_forward(program: &Program) -> Result<(), Error> {
 /// # Ok::<(), elimap::Error>(())
 /// ```
 #[track_caller]
-pub fn jvp<A: Tree, F: Func<A>>(
+pub fn jvp<A: Tree, By, F: Func<A, By>>(
     function: F,
     primals: impl Arguments<A>,
     tangents: impl Flatten,
@@ -80,7 +80,7 @@ pub fn jvp<A: Tree, F: Func<A>>(
 /// # Ok::<(), elimap::Error>(())
 /// ```
 #[track_caller]
-pub fn jvp_has_aux<A: Tree, F: Func<A, Out = (V, X)>, V: Tree, X: Tree>(
+pub fn jvp_has_aux<A: Tree, By, F: Func<A, By, Out = (V, X)>, V: Tree, X: Tree>(
     function: F,
     primals: impl Arguments<A>,
     tangents: impl Flatten,
@@ -88,7 +88,7 @@ pub fn jvp_has_aux<A: Tree, F: Func<A, Out = (V, X)>, V: Tree, X: Tree>(
     forward(&function, primals, tangents, Location::caller(), |out| out)
 }
 
-fn forward<A: Tree, F: Func<A>, V: Tree, X: Tree>(
+fn forward<A: Tree, By, F: Func<A, By>, V: Tree, X: Tree>(
     function: &F,
     primals: impl Arguments<A>,
     tangents: impl Flatten,
@@ -98,7 +98,7 @@ fn forward<A: Tree, F: Func<A>, V: Tree, X: Tree>(
     let (def, mut leaves) = flatten_args::<A>(primals);
     let types = leaf_types(&leaves);
     let tangents = tangent_leaves(TANGENTS, &def, &types, &tangents)?;
-    let source = Source::trace::<A, F, V, X>(function, &def, &leaves, location, divide)?;
+    let source = Source::trace::<A, By, F, V, X>(function, &def, &leaves, location, divide)?;
     let outputs = source.value_types();
     let flags = source.inputs(&floating(&types));
     let mut program = jvp_program(&source.program, &flags)?
@@ -196,7 +196,7 @@ impl<T: Tree> Pushforward<T> {
 /// # Ok::<(), elimap::Error>(())
 /// ```
 #[track_caller]
-pub fn linearize<A: Tree, F: Func<A>>(
+pub fn linearize<A: Tree, By, F: Func<A, By>>(
     function: F,
     primals: impl Arguments<A>,
 ) -> Result<(F::Out, Pushforward<F::Out>), Error> {
@@ -221,20 +221,20 @@ pub fn linearize<A: Tree, F: Func<A>>(
 /// # Ok::<(), elimap::Error>(())
 /// ```
 #[track_caller]
-pub fn linearize_has_aux<A: Tree, F: Func<A, Out = (V, X)>, V: Tree, X: Tree>(
+pub fn linearize_has_aux<A: Tree, By, F: Func<A, By, Out = (V, X)>, V: Tree, X: Tree>(
     function: F,
     primals: impl Arguments<A>,
 ) -> Result<(V, Pushforward<V>, X), Error> {
     linearized(&function, primals, Location::caller(), |out| out)
 }
 
-fn linearized<A: Tree, F: Func<A>, V: Tree, X: Tree>(
+fn linearized<A: Tree, By, F: Func<A, By>, V: Tree, X: Tree>(
     function: &F,
     primals: impl Arguments<A>,
     location: Caller,
     divide: impl FnOnce(F::Out) -> (V, X),
 ) -> Result<(V, Pushforward<V>, X), Error> {
-    let at = At::new::<A, F, V, X>(function, primals, location, divide)?;
+    let at = At::new::<A, By, F, V, X>(function, primals, location, divide)?;
     let (value, residuals, aux) = at.run(location)?;
     let map = LinearMap {
         program: at.found.linear,
@@ -261,7 +261,7 @@ struct At {
 }
 
 impl At {
-    fn new<A: Tree, F: Func<A>, V: Tree, X: Tree>(
+    fn new<A: Tree, By, F: Func<A, By>, V: Tree, X: Tree>(
         function: &F,
         primals: impl Arguments<A>,
         location: Caller,
@@ -269,7 +269,7 @@ impl At {
     ) -> Result<Self, Error> {
         let (def, leaves) = flatten_args::<A>(primals);
         let types = leaf_types(&leaves);
-        let source = Source::trace::<A, F, V, X>(function, &def, &leaves, location, divide)?;
+        let source = Source::trace::<A, By, F, V, X>(function, &def, &leaves, location, divide)?;
         let outputs = source.value_types();
         let flags = source.inputs(&floating(&types));
         let found = linearize_program(&source.program, &flags, outputs.len())?;
@@ -351,7 +351,7 @@ impl<A: Tree> Pullback<A> {
 /// # Ok::<(), elimap::Error>(())
 /// ```
 #[track_caller]
-pub fn vjp<A: Tree, F: Func<A>>(
+pub fn vjp<A: Tree, By, F: Func<A, By>>(
     function: F,
     primals: impl Arguments<A>,
 ) -> Result<(F::Out, Pullback<A>), Error> {
@@ -376,20 +376,20 @@ pub fn vjp<A: Tree, F: Func<A>>(
 /// # Ok::<(), elimap::Error>(())
 /// ```
 #[track_caller]
-pub fn vjp_has_aux<A: Tree, F: Func<A, Out = (V, X)>, V: Tree, X: Tree>(
+pub fn vjp_has_aux<A: Tree, By, F: Func<A, By, Out = (V, X)>, V: Tree, X: Tree>(
     function: F,
     primals: impl Arguments<A>,
 ) -> Result<(V, Pullback<A>, X), Error> {
     backward(&function, primals, Location::caller(), |out| out)
 }
 
-fn backward<A: Tree, F: Func<A>, V: Tree, X: Tree>(
+fn backward<A: Tree, By, F: Func<A, By>, V: Tree, X: Tree>(
     function: &F,
     primals: impl Arguments<A>,
     location: Caller,
     divide: impl FnOnce(F::Out) -> (V, X),
 ) -> Result<(V, Pullback<A>, X), Error> {
-    let at = At::new::<A, F, V, X>(function, primals, location, divide)?;
+    let at = At::new::<A, By, F, V, X>(function, primals, location, divide)?;
     let transposed = at.found.transpose()?;
     let (value, residuals, aux) = at.run(location)?;
     let map = LinearMap {
@@ -421,14 +421,14 @@ fn backward<A: Tree, F: Func<A>, V: Tree, X: Tree>(
 /// # Ok::<(), elimap::Error>(())
 /// ```
 #[track_caller]
-pub fn linear_transpose<A: Tree, F: Func<A>>(
+pub fn linear_transpose<A: Tree, By, F: Func<A, By>>(
     function: F,
     primals: impl Arguments<A>,
 ) -> Result<Pullback<A>, Error> {
     let location = Location::caller();
     let (def, leaves) = flatten_args::<A>(primals);
     let types = leaf_types(&leaves);
-    let source = Source::whole::<A, F>(&function, &def, &leaves, location)?;
+    let source = Source::whole::<A, By, F>(&function, &def, &leaves, location)?;
     let linear = source.inputs(&floating(&types));
     let (transposed, used) = transpose_split(&source.program, &linear)?;
     let outputs = source.program.output_types();

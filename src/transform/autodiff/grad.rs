@@ -147,25 +147,25 @@ options!(Grad);
 options!(ValueAndGrad);
 
 /// A value, what came beside it, and the gradient.
-type Found<A, F, W, X> = (
-    <X as AuxMode<<F as Func<A>>::Out>>::Value,
-    <X as AuxMode<<F as Func<A>>::Out>>::Aux,
+type Found<A, By, F, W, X> = (
+    <X as AuxMode<<F as Func<A, By>>::Out>>::Value,
+    <X as AuxMode<<F as Func<A, By>>::Out>>::Aux,
     <W as ArgNums<A>>::Out,
 );
 
-fn evaluate<A: Tree, F: Func<A>, W: ArgNums<A>, X: AuxMode<F::Out>>(
+fn evaluate<A: Tree, By, F: Func<A, By>, W: ArgNums<A>, X: AuxMode<F::Out>>(
     name: &'static str,
     function: &F,
     options: &Options<W, X>,
     (def, leaves): (&TreeDef, &[Tensor]),
     location: Caller,
-) -> Result<Found<A, F, W, X>, Error> {
+) -> Result<Found<A, By, F, W, X>, Error> {
     let types: Vec<TensorType> = leaves.iter().map(|t| t.ty().clone()).collect();
     let chosen = Chosen::new(&options.argnums, def)?;
     if !options.allow_int {
         chosen.check_floating(name, def, &types)?;
     }
-    let source = Source::trace::<A, F, _, _>(function, def, leaves, location, X::divide)?;
+    let source = Source::trace::<A, By, F, _, _>(function, def, leaves, location, X::divide)?;
     check_scalar(name, &source)?;
     let flags = chosen.flags(&types);
     let program = gradient(&source.program, &source.inputs(&flags))?;
@@ -219,7 +219,7 @@ derivative! {
     |this, def, leaves, location| {
         let args = (def, leaves);
         let (_, aux, gradient) =
-            evaluate::<A, F, W, X>("grad", &this.function, &this.options, args, location)?;
+            evaluate::<A, By, F, W, X>("grad", &this.function, &this.options, args, location)?;
         Ok(X::with(gradient, aux))
     }
 }
@@ -232,7 +232,7 @@ derivative! {
         let args = (def, leaves);
         let name = "value_and_grad";
         let (value, aux, gradient) =
-            evaluate::<A, F, W, X>(name, &this.function, &this.options, args, location)?;
+            evaluate::<A, By, F, W, X>(name, &this.function, &this.options, args, location)?;
         Ok((X::valued(value, aux), gradient))
     }
 }

@@ -260,7 +260,7 @@ fn joined(outer: &TensorType, inner: &TensorType) -> Vec<usize> {
 /// A value, what came beside it, and its Jacobian.
 type Found = (Source, Vec<Tensor>, TreeDef, Vec<Tensor>);
 
-fn forward<A: Tree, F: Func<A>, W: ArgNums<A>, X: AuxMode<F::Out>>(
+fn forward<A: Tree, By, F: Func<A, By>, W: ArgNums<A>, X: AuxMode<F::Out>>(
     function: &F,
     argnums: &W,
     (def, leaves): (&TreeDef, &[Tensor]),
@@ -270,7 +270,7 @@ fn forward<A: Tree, F: Func<A>, W: ArgNums<A>, X: AuxMode<F::Out>>(
     let chosen = Chosen::new(argnums, def)?;
     chosen.check_floating("jacfwd", def, &types)?;
     chosen.check_real("jacfwd", def, &types)?;
-    let source = Source::trace::<A, F, _, _>(function, def, leaves, location, X::divide)?;
+    let source = Source::trace::<A, By, F, _, _>(function, def, leaves, location, X::divide)?;
     let outputs = source.program.output_types();
     let values = source.value.leaf_count();
     let flags = chosen.flags(&types);
@@ -327,7 +327,7 @@ fn forward<A: Tree, F: Func<A>, W: ArgNums<A>, X: AuxMode<F::Out>>(
     Ok((source, aux, def, jacobian))
 }
 
-fn reverse<A: Tree, F: Func<A>, W: ArgNums<A>, X: AuxMode<F::Out>>(
+fn reverse<A: Tree, By, F: Func<A, By>, W: ArgNums<A>, X: AuxMode<F::Out>>(
     function: &F,
     argnums: &W,
     (def, leaves): (&TreeDef, &[Tensor]),
@@ -336,7 +336,7 @@ fn reverse<A: Tree, F: Func<A>, W: ArgNums<A>, X: AuxMode<F::Out>>(
     let types: Vec<TensorType> = leaves.iter().map(|t| t.ty().clone()).collect();
     let chosen = Chosen::new(argnums, def)?;
     chosen.check_floating("jacrev", def, &types)?;
-    let source = Source::trace::<A, F, _, _>(function, def, leaves, location, X::divide)?;
+    let source = Source::trace::<A, By, F, _, _>(function, def, leaves, location, X::divide)?;
     let values = source.value_types();
     if let Some(ty) = values.iter().find(|ty| ty.dtype.is_complex()) {
         return Err(AutodiffError::ComplexOutput {
@@ -420,7 +420,7 @@ derivative! {
     |this, def, leaves, location| {
         let args = (def, leaves);
         let (source, aux, def, jacobian) =
-            forward::<A, F, W, X>(&this.function, &this.argnums, args, location)?;
+            forward::<A, By, F, W, X>(&this.function, &this.argnums, args, location)?;
         Ok(X::with(results(&def, jacobian)?, results(&source.aux, aux)?))
     }
 }
@@ -432,7 +432,7 @@ derivative! {
     |this, def, leaves, location| {
         let args = (def, leaves);
         let (source, aux, def, jacobian) =
-            reverse::<A, F, W, X>(&this.function, &this.argnums, args, location)?;
+            reverse::<A, By, F, W, X>(&this.function, &this.argnums, args, location)?;
         Ok(X::with(results(&def, jacobian)?, results(&source.aux, aux)?))
     }
 }
@@ -444,10 +444,10 @@ struct Inner<'a, F, W, X> {
     aux: std::marker::PhantomData<X>,
 }
 
-impl<A, F, W, X> Func<A> for Inner<'_, F, W, X>
+impl<A, By, F, W, X> Func<A, By> for Inner<'_, F, W, X>
 where
     A: Tree,
-    F: Func<A>,
+    F: Func<A, By>,
     W: ArgNums<A>,
     X: AuxMode<F::Out>,
     X::Value: Jacobian,
@@ -459,7 +459,7 @@ where
         let location = Location::caller();
         let args = (&def, &leaves[..]);
         let (source, aux, def, jacobian) =
-            reverse::<A, F, W, X>(self.function, self.argnums, args, location)?;
+            reverse::<A, By, F, W, X>(self.function, self.argnums, args, location)?;
         Ok((results(&def, jacobian)?, results(&source.aux, aux)?))
     }
 }
@@ -481,7 +481,7 @@ derivative! {
         };
         let args = (def, leaves);
         let (source, aux, def, hessian) =
-            forward::<A, _, W, WithAux>(&inner, &this.argnums, args, location)?;
+            forward::<A, By, _, W, WithAux>(&inner, &this.argnums, args, location)?;
         Ok(X::with(results(&def, hessian)?, results(&source.aux, aux)?))
     }
 }

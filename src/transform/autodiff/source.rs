@@ -20,7 +20,7 @@ pub(super) struct Source {
 
 impl Source {
     /// Traces a function whose results `divide` splits into what is differentiated and what is returned beside it.
-    pub(super) fn trace<A: Tree, F: Func<A>, V: Tree, X: Tree>(
+    pub(super) fn trace<A: Tree, By, F: Func<A, By>, V: Tree, X: Tree>(
         function: &F,
         def: &TreeDef,
         leaves: &[Tensor],
@@ -49,7 +49,7 @@ impl Source {
     }
 
     /// As [`Source::trace`], where everything returned is differentiated.
-    pub(super) fn whole<A: Tree, F: Func<A>>(
+    pub(super) fn whole<A: Tree, By, F: Func<A, By>>(
         function: &F,
         def: &TreeDef,
         leaves: &[Tensor],

@@ -139,7 +139,7 @@ struct OfRest<'a, F, A, S> {
     held: &'a Held<A, S>,
 }
 
-impl<A: FixedArgs<S>, F: Func<A>, S> Func<A::Rest> for OfRest<'_, F, A, S> {
+impl<A: FixedArgs<S>, By, F: Func<A, By>, S> Func<A::Rest, By> for OfRest<'_, F, A, S> {
     type Out = F::Out;
     fn invoke(&self, rest: A::Rest) -> Result<F::Out, Error> {
         self.function.invoke(self.held.whole(&rest)?)
@@ -357,19 +357,19 @@ macro_rules! fixed_function {
             /// # Ok::<(), Box<dyn std::error::Error>>(())
             /// ```
             #[track_caller]
-            pub fn call<A, T, $($param),*>(&self, args: T) -> Result<F::Out, Error>
+            pub fn call<A, T, By, $($param),*>(&self, args: T) -> Result<F::Out, Error>
             where
                 A: FixedArgs<S>,
                 T: $crate::tensor::Arguments<A>,
-                F: Func<A>,
+                F: Func<A, By>,
                 $($bound)*
             {
                 let location = std::panic::Location::caller();
                 let (def, leaves) = $crate::tensor::flatten_args::<A>(args);
-                self.apply_rules::<A, $($param),*>(&def, &leaves, location)
+                self.apply_rules::<A, By, $($param),*>(&def, &leaves, location)
             }
 
-            fn apply_rules<A, $($param),*>(
+            fn apply_rules<A, By, $($param),*>(
                 &self,
                 def: &TreeDef,
                 leaves: &[Tensor],
@@ -377,7 +377,7 @@ macro_rules! fixed_function {
             ) -> Result<F::Out, Error>
             where
                 A: FixedArgs<S>,
-                F: Func<A>,
+                F: Func<A, By>,
                 $($bound)*
             {
                 let (held, def, leaves) = Held::<A, S>::new(def, leaves);
@@ -390,10 +390,10 @@ macro_rules! fixed_function {
         fixed_function!(@function [$($rule),*]; &$name<F, $($rule,)* S>; [$($param),*]; [$($bound)*]);
     };
     (@function [$($rule:ident),*]; $ty:ty; [$($param:ident),*]; [$($bound:tt)*]) => {
-        impl<A, F, $($rule,)* $($param,)* S> Func<A> for $ty
+        impl<A, By, F, $($rule,)* $($param,)* S> Func<A, By> for $ty
         where
             A: FixedArgs<S>,
-            F: Func<A>,
+            F: Func<A, By>,
             $($bound)*
         {
             type Out = F::Out;
@@ -402,7 +402,7 @@ macro_rules! fixed_function {
                 let location = std::panic::Location::caller();
                 let mut leaves = Vec::new();
                 let def = args.flatten(&mut leaves);
-                self.apply_rules::<A, $($param),*>(&def, &leaves, location)
+                self.apply_rules::<A, By, $($param),*>(&def, &leaves, location)
             }
         }
     };
@@ -428,7 +428,7 @@ fixed_function! {
             rule,
         };
         let (def, leaves, location) = args;
-        inner.apply_rules::<A::Rest, Result<(F::Out, D), Error>, D>(def, leaves, location)
+        inner.apply_rules::<A::Rest, By, Result<(F::Out, D), Error>, D>(def, leaves, location)
     }
 }
 
@@ -458,7 +458,7 @@ fixed_function! {
             backward,
         };
         let (def, leaves, location) = args;
-        inner.apply_rules::<A::Rest, Result<(F::Out, E), Error>, Result<Q::Tree, Error>, E>(
+        inner.apply_rules::<A::Rest, By, Result<(F::Out, E), Error>, Result<Q::Tree, Error>, E>(
             def, leaves, location,
         )
     }

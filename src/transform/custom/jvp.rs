@@ -83,10 +83,10 @@ impl<F> CustomJvp<F> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn def_jvp<A, R, Q, D>(self, rule: R) -> WithJvpRule<F, R>
+    pub fn def_jvp<A, By, R, Q, D>(self, rule: R) -> WithJvpRule<F, R>
     where
         A: Tree,
-        F: Func<A>,
+        F: Func<A, By>,
         R: Fn(A, A) -> Q,
         Q: Output<Tree = (F::Out, D)>,
         D: Tree,
@@ -196,7 +196,7 @@ custom_function! {
             let args = A::unflatten(def, &mut leaves.iter().cloned(), &Path::root("args"))?;
             return this.function.invoke(args);
         }
-        let (function, out_def) = trace::<A, _, F>(&this.function, def, &types, None, location)?;
+        let (function, out_def) = trace::<A, By, F>(&this.function, def, &types, None, location)?;
         let outputs = function.program.output_types();
         let rule = traced_rule(&this.name, || {
             let out = (&out_def, &outputs[..]);

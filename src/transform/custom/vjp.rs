@@ -85,10 +85,10 @@ impl<F> CustomVjp<F> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn def_vjp<A, W, B, P, Q, S>(self, forward: W, backward: B) -> WithVjpRule<F, W, B>
+    pub fn def_vjp<A, By, W, B, P, Q, S>(self, forward: W, backward: B) -> WithVjpRule<F, W, B>
     where
         A: Tree,
-        F: Func<A>,
+        F: Func<A, By>,
         W: Fn(A) -> P,
         P: Output<Tree = (F::Out, S)>,
         S: Tree,
@@ -219,7 +219,7 @@ custom_function! {
             let args = A::unflatten(def, &mut leaves.iter().cloned(), &Path::root("args"))?;
             return this.function.invoke(args);
         }
-        let (function, out_def) = trace::<A, _, F>(&this.function, def, &types, None, location)?;
+        let (function, out_def) = trace::<A, By, F>(&this.function, def, &types, None, location)?;
         let outputs = function.program.output_types();
         let rules = traced_rule(&this.name, || {
             let out = (&out_def, &outputs[..]);
