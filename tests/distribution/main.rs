@@ -9,4 +9,5 @@ mod gradients;
 mod inputs;
 mod reference;
 mod samples;
+mod state_gradients;
 mod stiff;

@@ -274,6 +274,14 @@ statistics! {
     absorption_probabilities_and_gradients() => Statistic::AbsorptionProbabilities.with_gradients();
     /// The probabilities to reach one of some vertices.
     reach_probabilities(targets: &[crate::phase::VertexId]) => Statistic::ReachProbabilities(targets.to_vec());
+    /// The probabilities to reach one of some vertices and their gradients.
+    reach_probabilities_and_gradients(targets: &[crate::phase::VertexId]) => Statistic::ReachProbabilities(targets.to_vec()).with_gradients();
+    /// The probabilities of all vertices at ascending times and their gradients.
+    state_probabilities_and_gradients(times: &[f64]) => Statistic::StateProbabilities(times.to_vec()).with_gradients();
+    /// The time in each vertex until ascending times and its gradients.
+    occupancy_and_gradients(times: &[f64]) => Statistic::Occupancy(times.to_vec()).with_gradients();
+    /// The probabilities of absorption in each vertex by ascending times and their gradients.
+    cdf_by_vertex_and_gradients(times: &[f64]) => Statistic::CdfByVertex(times.to_vec()).with_gradients();
     /// The density at ascending times and its gradients.
     pdf_and_gradients(times: &[f64]) => Statistic::Pdf(times.to_vec()).with_gradients();
     /// The distribution function at ascending times and its gradients.
@@ -340,4 +348,6 @@ statistics! {
     pgf_and_gradients(at: &[f64]) => Statistic::Pgf(at.to_vec()).with_gradients();
     /// The expected numbers of visits to each vertex of a discrete graph.
     visits() => Statistic::Visits;
+    /// The expected visits of each vertex and their gradients.
+    visits_and_gradients() => Statistic::Visits.with_gradients();
 }

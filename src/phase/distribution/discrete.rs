@@ -5,12 +5,13 @@
 //! sums stay free of subtractions. A right-hand side per *visit* is one per unit of *time* times the weight of a row, W = 1 where weights are
 //! probabilities.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use ndarray::{Array2, ArrayView2, aview1};
 
 use crate::phase::distribution::chain::{Chain, mass_at_zero};
 use crate::phase::distribution::error::DistributionError;
+use crate::phase::distribution::inherited::{By, Inherited};
 use crate::phase::distribution::moments::correlations;
 use crate::phase::distribution::powers::{Powers, WideWeights};
 use crate::phase::distribution::system::{Column, Number, System};
@@ -48,6 +49,8 @@ pub struct DiscretePhaseType {
     pub(crate) tolerance: Tolerance,
     /// The same probabilities in wide numbers, found when they are first needed.
     powers: OnceLock<Powers>,
+    /// The same for derivatives, where probabilities of zero have some.
+    for_slopes: OnceLock<Option<Box<Self>>>,
 }
 
 impl std::fmt::Debug for DiscretePhaseType {
@@ -132,6 +135,7 @@ impl EliminationTrace {
             doubt: 0.0,
             tolerance: Tolerance::default(),
             powers: OnceLock::new(),
+            for_slopes: OnceLock::new(),
         })
     }
 }
@@ -181,6 +185,55 @@ impl DiscretePhaseType {
 
     pub(crate) fn chain(&self) -> &Chain {
         &self.chain
+    }
+
+    /// The number of parameters that derivatives are by.
+    pub(crate) fn parameters(&self) -> usize {
+        self.by().parameters()
+    }
+
+    /// What derivatives are by.
+    pub(crate) fn by(&self) -> By<'_> {
+        self.chain.by()
+    }
+
+    /// The same for derivatives: with the probabilities of zero that have one, and the states they lead to.
+    pub(crate) fn for_slopes(&self) -> Result<&Self, DistributionError> {
+        let found = match self.for_slopes.get() {
+            Some(found) => found,
+            None => {
+                let zeros = match self.chain.inherited() {
+                    // A model that was made of another has no such probabilities.
+                    Some(_) => None,
+                    None => Chain::with_zeros(&self.trace, &self.theta)?,
+                };
+                let other = zeros.map(|chain| {
+                    let share = |t: Transient| match self.weight[t] > 0.0 {
+                        true => 1.0 / self.weight[t],
+                        false => 0.0,
+                    };
+                    Box::new(Self {
+                        chain: chain.scaled(share),
+                        trace: self.trace.clone(),
+                        theta: self.theta.clone(),
+                        weight: self.weight.clone(),
+                        loops: self.loops.clone(),
+                        doubt: self.doubt,
+                        tolerance: self.tolerance,
+                        powers: OnceLock::new(),
+                        for_slopes: OnceLock::from(None),
+                    })
+                });
+                self.for_slopes.get_or_init(|| other)
+            }
+        };
+        Ok(found.as_deref().unwrap_or(self))
+    }
+
+    /// The same with derivatives by the parameters of the model that it was made of.
+    pub(crate) fn inheriting(mut self, inherited: Inherited) -> Self {
+        self.chain = self.chain.inheriting(Some(Arc::new(inherited)));
+        self
     }
 
     /// By transient vertex, the probability of its self-loop.

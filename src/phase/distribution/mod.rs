@@ -29,9 +29,11 @@ pub(crate) mod counts;
 pub(crate) mod curve;
 pub(crate) mod discrete;
 pub(crate) mod error;
+pub(crate) mod inherited;
 pub(crate) mod joint;
 pub(crate) mod jump;
 pub(crate) mod ladder;
+pub(crate) mod ladder_stays;
 pub(crate) mod likelihood;
 pub(crate) mod marks;
 pub(crate) mod moments;
@@ -44,12 +46,14 @@ pub(crate) mod quantile;
 pub(crate) mod reward;
 pub(crate) mod sample;
 pub(crate) mod slopes;
+pub(crate) mod state_slopes;
 pub(crate) mod states;
 pub(crate) mod statistic;
 pub(crate) mod step_lanes;
 pub(crate) mod step_likelihood;
 pub(crate) mod step_moments;
 pub(crate) mod step_slopes;
+pub(crate) mod step_state_slopes;
 pub(crate) mod step_states;
 pub(crate) mod steps;
 pub(crate) mod system;
@@ -60,9 +64,12 @@ pub(crate) mod tolerance;
 pub(crate) mod transforms;
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use crate::phase::distribution::chain::Chain;
+use crate::phase::distribution::inherited::{By, Inherited};
+use crate::phase::distribution::joint::Base;
+use crate::phase::distribution::moments::last_seed;
 use crate::phase::distribution::steps::Values;
 use crate::phase::distribution::tolerance::Tolerance;
 use crate::phase::evaluate::group::{Job, answer_at};
@@ -87,6 +94,10 @@ pub struct PhaseType {
     tolerance: Tolerance,
     /// The states and rates, found when they are first needed.
     chain: OnceLock<Chain>,
+    /// The same for derivatives, where rates of zero have some.
+    zeros: OnceLock<Option<Chain>>,
+    /// Derivatives by the parameters of the model that this one was made of.
+    inherited: Option<Arc<Inherited>>,
     /// Times, and what they have, where it was found beside that of other thetas.
     known: OnceLock<(Vec<f64>, Vec<Values>)>,
 }
@@ -122,6 +133,8 @@ impl EliminationTrace {
             point: Point::new(self, theta)?,
             tolerance: Tolerance::default(),
             chain: OnceLock::new(),
+            zeros: OnceLock::new(),
+            inherited: None,
             known: OnceLock::new(),
         })
     }
@@ -180,9 +193,44 @@ impl PhaseType {
             Some(chain) => Ok(chain),
             None => {
                 let chain = Chain::new(self.trace(), self.theta())?;
+                let chain = chain.inheriting(self.inherited.clone());
                 Ok(self.chain.get_or_init(|| chain))
             }
         }
+    }
+
+    /// The same for derivatives: with the rates of zero that have one, and the states they lead to.
+    pub(crate) fn slope_chain(&self) -> Result<&Chain, NumericError> {
+        let zeros = match (&self.inherited, self.zeros.get()) {
+            // A model that was made of another has no such rates.
+            (Some(_), _) => return self.chain(),
+            (None, Some(zeros)) => zeros,
+            (None, None) => {
+                let zeros = Chain::with_zeros(self.trace(), self.theta())?;
+                self.zeros.get_or_init(|| zeros)
+            }
+        };
+        zeros.as_ref().map_or_else(|| self.chain(), Ok)
+    }
+
+    /// The number of parameters that derivatives are by.
+    pub(crate) fn parameters(&self) -> usize {
+        match &self.inherited {
+            Some(inherited) => inherited.parameters,
+            None => self.theta().len(),
+        }
+    }
+
+    /// What derivatives are by.
+    pub(crate) fn by(&self) -> By<'_> {
+        By::new(self.theta(), self.inherited.as_deref())
+    }
+
+    /// The same with derivatives by the parameters of the model that it was made of.
+    pub(crate) fn inheriting(mut self, inherited: Inherited) -> Self {
+        self.inherited = Some(Arc::new(inherited));
+        self.chain = OnceLock::new();
+        self
     }
 
     /// The probability of a time of zero: what the start probabilities lack of 1, and what starts in absorbing vertices.
@@ -262,6 +310,12 @@ impl PhaseType {
     /// # Ok::<(), elimap::phase::PhaseError>(())
     /// ```
     pub fn gradient(&self) -> Result<Vec<f64>, NumericError> {
+        if self.inherited.is_some() {
+            let ones = [self.ones()];
+            return Ok(self
+                .joint_gradient(None, &ones, &[1], Base::Ones, last_seed)
+                .1);
+        }
         Ok(self.answer(&Quantity::MomentsAndGradients(1))?.split_off(1))
     }
 

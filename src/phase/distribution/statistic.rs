@@ -336,11 +336,6 @@ impl Statistic {
         !matches!(
             self,
             Self::Curve(_)
-                | Self::StateProbabilities(_)
-                | Self::Occupancy(_)
-                | Self::CdfByVertex(_)
-                | Self::ReachProbabilities(_)
-                | Self::Visits
                 | Self::WithGradients(_)
                 | Self::OfReward(..)
                 | Self::OfMarks(..)
@@ -446,6 +441,17 @@ impl Statistic {
                 let (_, slopes) = steps.cdf_and_gradients(&counts)?;
                 both((steps.survival(&counts)?, -slopes))
             }
+            Self::StateProbabilities(times) => {
+                planes(steps.state_probabilities_and_gradients(&whole_counts(times)?)?)
+            }
+            Self::Occupancy(times) => planes(steps.occupancy_and_gradients(&whole_counts(times)?)?),
+            Self::CdfByVertex(times) => {
+                planes(steps.cdf_by_vertex_and_gradients(&whole_counts(times)?)?)
+            }
+            Self::ReachProbabilities(targets) => {
+                both(steps.reach_probabilities_and_gradients(targets)?)
+            }
+            Self::Visits => both(steps.visits_and_gradients()?),
             Self::AbsorptionProbabilities => both(steps.absorption_probabilities_and_gradients()?),
             Self::LogLikelihood(data) => one(steps.log_likelihood_and_gradient(data)?),
             Self::RewardMoments(reward, order) => {
@@ -530,6 +536,14 @@ impl Statistic {
             Self::Hazard(times) => both(time.hazard_and_gradients(times)?),
             Self::Quantile(list) => both(time.quantile_and_gradients(list)?),
             Self::SurvivalQuantile(list) => both(time.survival_quantile_and_gradients(list)?),
+            Self::StateProbabilities(times) => {
+                planes(time.state_probabilities_and_gradients(times)?)
+            }
+            Self::Occupancy(times) => planes(time.occupancy_and_gradients(times)?),
+            Self::CdfByVertex(times) => planes(time.cdf_by_vertex_and_gradients(times)?),
+            Self::ReachProbabilities(targets) => {
+                both(time.reach_probabilities_and_gradients(targets)?)
+            }
             Self::AbsorptionProbabilities => both(time.absorption_probabilities_and_gradients()?),
             Self::LogLikelihood(data) => one(time.log_likelihood_and_gradient(data)?),
             Self::RewardMoments(reward, order) => {
@@ -563,15 +577,10 @@ impl Statistic {
             Self::JointLaplace(rewards, at) => {
                 one(time.joint_laplace_and_gradient(rewards.view(), at)?)
             }
-            Self::Pmf(_) | Self::FactorialMoments(_) | Self::Pgf(_) => {
+            Self::Pmf(_) | Self::FactorialMoments(_) | Self::Pgf(_) | Self::Visits => {
                 return Err(self.for_discrete());
             }
             Self::Curve(_)
-            | Self::StateProbabilities(_)
-            | Self::Occupancy(_)
-            | Self::CdfByVertex(_)
-            | Self::ReachProbabilities(_)
-            | Self::Visits
             | Self::WithGradients(_)
             | Self::OfReward(..)
             | Self::OfMarks(..)
@@ -586,6 +595,11 @@ impl Statistic {
 
 fn flat<D: ndarray::Dimension>(array: ndarray::Array<f64, D>) -> Vec<f64> {
     array.iter().copied().collect()
+}
+
+/// Tables and their gradients as plain numbers.
+fn planes((values, gradients): (Array2<f64>, ndarray::Array3<f64>)) -> WithSlopes {
+    both((flat(values), gradients))
 }
 
 fn both<D: ndarray::Dimension>(
