@@ -8,7 +8,7 @@ use elimap::prelude::*;
 use ndarray::{Array2, ArrayD, Axis, array};
 
 /// Three phases in a cycle with two ways out, some mass at zero, and a rate that is a product.
-fn cycle() -> Graph {
+pub(crate) fn cycle() -> Graph {
     let mut builder = Graph::builder(1, 3);
     let [a, b, c] = [3, 2, 1].map(|k| builder.add_vertex(&[k]));
     let [left, right] = [(); 2].map(|()| builder.add_vertex(&[0]));
@@ -25,7 +25,7 @@ fn cycle() -> Graph {
 }
 
 /// Two dice that are thrown until one says stop.
-fn dice() -> Graph {
+pub(crate) fn dice() -> Graph {
     let mut builder = Graph::builder(1, 3);
     let [a, b] = [2, 1].map(|k| builder.add_vertex(&[k]));
     let [left, right] = [(); 2].map(|()| builder.add_vertex(&[0]));

@@ -25,7 +25,7 @@ pub(crate) struct Flow<T> {
 }
 
 /// The states that the start reaches at a theta.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Chain {
     theta: Box<[f64]>,
     vertices: Vec<VertexId>,
@@ -242,18 +242,14 @@ impl Chain {
     }
 
     /// The same with derivatives by the parameters of the model that this one was made of.
-    pub(crate) fn inheriting(mut self, inherited: Option<Arc<Inherited>>) -> Self {
-        self.inherited = inherited;
+    pub(crate) fn inheriting(mut self, inherited: Arc<Inherited>) -> Self {
+        self.inherited = Some(inherited);
         self
     }
 
     /// What derivatives are by.
     pub(crate) fn by(&self) -> By<'_> {
         By::new(&self.theta, self.inherited.as_deref())
-    }
-
-    pub(crate) fn inherited(&self) -> Option<&Arc<Inherited>> {
-        self.inherited.as_ref()
     }
 
     /// By parameter, the derivatives of the start probabilities by state; nothing where there are none.

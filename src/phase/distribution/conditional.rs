@@ -89,13 +89,13 @@ impl PhaseType {
                 seeds[0] = -(moment * share);
                 seeds[k] = share;
                 (moment, seeds)
-            });
+            })?;
             let mut row = gradients.row_mut(k - 1);
             row.assign(&aview1(&gradient));
             // What starts in the vertex is in the probability only.
             let share = moments[k - 1] / (values[0] + at_once);
             for (parameter, slope) in row.iter_mut().enumerate() {
-                *slope -= share * self.by().start(vertex, parameter).to_f64();
+                *slope -= share * self.by()?.start(vertex, parameter).to_f64();
             }
         }
         Ok((moments, gradients))
@@ -131,11 +131,11 @@ impl PhaseType {
         for vertex in graph.vertices().filter(|&v| graph.is_absorbing(v)) {
             let marks = self.absorbing_mark(vertex)?;
             let base = Base::Absorption(&marks);
-            let (_, gradient) = self.joint_gradient(None, &[], &[], base, last_seed);
+            let (_, gradient) = self.joint_gradient(None, &[], &[], base, last_seed)?;
             let mut row = gradients.row_mut(vertex.index());
             row.assign(&aview1(&gradient));
             for (parameter, slope) in row.iter_mut().enumerate() {
-                *slope += self.by().start(vertex, parameter).to_f64();
+                *slope += self.by()?.start(vertex, parameter).to_f64();
             }
         }
         Ok((found, gradients))

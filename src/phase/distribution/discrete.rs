@@ -10,9 +10,12 @@ use std::sync::{Arc, OnceLock};
 use ndarray::{Array2, ArrayView2, aview1};
 
 use crate::phase::distribution::chain::{Chain, mass_at_zero};
+use crate::phase::distribution::dual::Weight;
 use crate::phase::distribution::error::DistributionError;
-use crate::phase::distribution::inherited::{By, Inherited};
+use crate::phase::distribution::inherited::By;
 use crate::phase::distribution::moments::correlations;
+use crate::phase::distribution::no_derivatives;
+use crate::phase::distribution::origin::{Making, Origin};
 use crate::phase::distribution::powers::{Powers, WideWeights};
 use crate::phase::distribution::system::{Column, Number, System};
 use crate::phase::distribution::tolerance::Tolerance;
@@ -51,6 +54,8 @@ pub struct DiscretePhaseType {
     powers: OnceLock<Powers>,
     /// The same for derivatives, where probabilities of zero have some.
     for_slopes: OnceLock<Option<Box<Self>>>,
+    /// The model that this one was made of, if there is one.
+    origin: Option<Arc<Origin>>,
 }
 
 impl std::fmt::Debug for DiscretePhaseType {
@@ -136,6 +141,7 @@ impl EliminationTrace {
             tolerance: Tolerance::default(),
             powers: OnceLock::new(),
             for_slopes: OnceLock::new(),
+            origin: None,
         })
     }
 }
@@ -189,31 +195,47 @@ impl DiscretePhaseType {
 
     /// The number of parameters that derivatives are by.
     pub(crate) fn parameters(&self) -> usize {
-        self.by().parameters()
+        match &self.origin {
+            Some(origin) => origin.parameters(),
+            None => self.chain.by().parameters(),
+        }
     }
 
     /// What derivatives are by.
-    pub(crate) fn by(&self) -> By<'_> {
-        self.chain.by()
+    pub(crate) fn by(&self) -> Result<By<'_>, NumericError> {
+        Ok(self.for_slopes()?.chain.by())
     }
 
-    /// The same for derivatives: with the probabilities of zero that have one, and the states they lead to.
-    pub(crate) fn for_slopes(&self) -> Result<&Self, DistributionError> {
+    /// What derivatives of a model are by that is made of this one with numbers of this kind.
+    pub(crate) fn by_for<N: Weight>(&self) -> Result<By<'_>, NumericError> {
+        if !N::HAS_SLOPES {
+            return Ok(self.chain.by());
+        }
+        if self.origin.is_none() && !std::ptr::eq(self.for_slopes()?, self) {
+            return Err(no_derivatives());
+        }
+        self.by()
+    }
+
+    /// The same for derivatives: with the probabilities of zero that have one and the states they lead to, or with derivatives by
+    /// the parameters of the model that this one was made of.
+    pub(crate) fn for_slopes(&self) -> Result<&Self, NumericError> {
         let found = match self.for_slopes.get() {
             Some(found) => found,
             None => {
-                let zeros = match self.chain.inherited() {
-                    // A model that was made of another has no such probabilities.
-                    Some(_) => None,
-                    None => Chain::with_zeros(&self.trace, &self.theta)?,
-                };
-                let other = zeros.map(|chain| {
-                    let share = |t: Transient| match self.weight[t] > 0.0 {
+                let scaled = |chain: Chain| {
+                    chain.scaled(|t| match self.weight[t] > 0.0 {
                         true => 1.0 / self.weight[t],
                         false => 0.0,
-                    };
+                    })
+                };
+                let chain = match &self.origin {
+                    Some(origin) => Some(self.chain.clone().inheriting(origin.of_steps()?)),
+                    None => Chain::with_zeros(&self.trace, &self.theta)?.map(scaled),
+                };
+                let other = chain.map(|chain| {
                     Box::new(Self {
-                        chain: chain.scaled(share),
+                        chain,
                         trace: self.trace.clone(),
                         theta: self.theta.clone(),
                         weight: self.weight.clone(),
@@ -222,6 +244,7 @@ impl DiscretePhaseType {
                         tolerance: self.tolerance,
                         powers: OnceLock::new(),
                         for_slopes: OnceLock::from(None),
+                        origin: None,
                     })
                 });
                 self.for_slopes.get_or_init(|| other)
@@ -230,10 +253,16 @@ impl DiscretePhaseType {
         Ok(found.as_deref().unwrap_or(self))
     }
 
-    /// The same with derivatives by the parameters of the model that it was made of.
-    pub(crate) fn inheriting(mut self, inherited: Inherited) -> Self {
-        self.chain = self.chain.inheriting(Some(Arc::new(inherited)));
+    /// The same as a model that was made this way.
+    pub(crate) fn made_by(mut self, origin: Arc<Origin>) -> Self {
+        self.origin = Some(origin);
         self
+    }
+
+    /// Where a model comes from that is made of this one.
+    pub(crate) fn origin_of(&self, making: Making) -> Arc<Origin> {
+        let origin = Origin::new(&self.trace, &self.theta, self.origin.as_ref(), making);
+        Arc::new(origin)
     }
 
     /// By transient vertex, the probability of its self-loop.

@@ -31,12 +31,16 @@ impl Inherited {
 
     /// Takes note of the derivatives of a rate.
     pub(crate) fn rate(&mut self, from: VertexId, to: VertexId, slopes: &[Extended]) {
-        add(self.rates.entry((from, to)).or_default(), slopes);
+        if !slopes.is_empty() {
+            add(self.rates.entry((from, to)).or_default(), slopes);
+        }
     }
 
     /// Takes note of the derivatives of a start probability.
     pub(crate) fn start(&mut self, vertex: VertexId, slopes: &[Extended]) {
-        add(self.start.entry(vertex).or_default(), slopes);
+        if !slopes.is_empty() {
+            add(self.start.entry(vertex).or_default(), slopes);
+        }
     }
 }
 

@@ -96,23 +96,24 @@ impl PhaseType {
         orders: &[usize],
         base: Base<'_>,
         value_and_seeds: impl Fn(&[Extended]) -> (Extended, Vec<Extended>),
-    ) -> ValueAndGradient {
+    ) -> Result<ValueAndGradient, NumericError> {
+        let by = self.by()?;
         let system = self.system_in::<Extended>(killing);
         let joint = Joint::new(&system, rewards, orders, base);
         let values: Vec<Extended> = (0..joint.len()).map(|p| joint.expectation(p)).collect();
         let (value, seeds) = value_and_seeds(&values);
-        let mut gradient = by_theta(self.trace(), self.by(), &joint.by_rate(&seeds));
+        let mut gradient = by_theta(self.trace(), by, &joint.by_rate(&seeds));
         let of_start = |t: Transient| {
             let each = seeds.iter().enumerate();
             each.fold(Extended::ZERO, |sum, (place, &seed)| {
                 sum + seed * joint.column(place)[t]
             })
         };
-        add_start(system.layout(), self.by(), of_start, &mut gradient);
-        (
+        add_start(system.layout(), by, of_start, &mut gradient);
+        Ok((
             value.to_f64(),
             gradient.into_iter().map(Number::to_f64).collect(),
-        )
+        ))
     }
 
     /// The moments of orders 1 to `order` of a reward: the sum of `reward[v]` times the time in v.
@@ -172,7 +173,7 @@ impl PhaseType {
             let (value, gradient) =
                 self.joint_gradient(None, &rewards, &[k], Base::Ones, |values| {
                     (values[k], unit_seed(values.len(), k))
-                });
+                })?;
             moments.push(value);
             gradients.row_mut(k - 1).assign(&aview1(&gradient));
         }
@@ -304,7 +305,7 @@ impl PhaseType {
                     let zero = Extended::ZERO;
                     (values[3], vec![zero, -values[2], -values[1], one])
                 };
-                let (_, gradient) = self.joint_gradient(None, &pair, &[1, 1], Base::Ones, seeds);
+                let (_, gradient) = self.joint_gradient(None, &pair, &[1, 1], Base::Ones, seeds)?;
                 for (parameter, value) in gradient.into_iter().enumerate() {
                     gradients[[i, j, parameter]] = value;
                     gradients[[j, i, parameter]] = value;
@@ -346,7 +347,7 @@ impl PhaseType {
                 let pair = [Arc::clone(&rewards[i]), Arc::clone(&rewards[j])];
                 let base = Base::Ones;
                 let (_, gradient) =
-                    self.joint_gradient(None, &pair, &[2, 2], base, correlation_seeds);
+                    self.joint_gradient(None, &pair, &[2, 2], base, correlation_seeds)?;
                 for (parameter, value) in gradient.into_iter().enumerate() {
                     gradients[[i, j, parameter]] = value;
                     gradients[[j, i, parameter]] = value;
@@ -405,7 +406,7 @@ impl PhaseType {
         rewards: ArrayView2<'_, f64>,
     ) -> Result<ValueAndGradient, DistributionError> {
         let (rewards, orders) = self.distinct(rewards)?;
-        Ok(self.joint_gradient(None, &rewards, &orders, Base::Ones, last_seed))
+        Ok(self.joint_gradient(None, &rewards, &orders, Base::Ones, last_seed)?)
     }
 
     /// Distinct rewards, and how often each occurs.

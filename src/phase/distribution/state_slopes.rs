@@ -207,7 +207,7 @@ impl PhaseType {
         targets: &[VertexId],
     ) -> Result<(Vec<f64>, Array2<f64>), DistributionError> {
         let values = self.reach_probabilities(targets)?;
-        let by = self.slope_chain()?.by();
+        let by = self.by()?;
         Ok((
             values,
             reach_slopes(self.trace(), self.theta(), targets, by)?,

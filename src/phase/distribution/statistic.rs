@@ -98,8 +98,7 @@ type WithSlopes = (Vec<f64>, Vec<f64>);
 impl Statistic {
     /// The same with the gradient of each of its numbers with respect to theta, an axis of parameters behind the others.
     ///
-    /// Those that depend on vertices over time (state probabilities, occupancy, absorption by vertex), a whole curve, visits, and
-    /// probabilities to reach have none.
+    /// A whole curve, which is three of them, and quantiles of numbers of steps, which jump, have none.
     ///
     /// ```
     /// use elimap::phase::{EliminationTrace, Statistic, models};
@@ -120,8 +119,7 @@ impl Statistic {
 
     /// The same statistic of the distribution of a reward, as [`PhaseType::reward`] has it.
     ///
-    /// It has no gradients, as that distribution is made at one theta;
-    /// [`Graph::reward_transform`] makes a graph that keeps its parameters.
+    /// Gradients are by the parameters of the graph.
     ///
     /// ```
     /// use elimap::phase::{EliminationTrace, Statistic, models};
@@ -136,19 +134,28 @@ impl Statistic {
     /// ```
     #[must_use]
     pub fn of_reward(self, reward: &[f64]) -> Self {
-        Self::OfReward(reward.to_vec(), Box::new(self))
+        match self {
+            Self::WithGradients(inner) => inner.of_reward(reward).with_gradients(),
+            other => Self::OfReward(reward.to_vec(), Box::new(other)),
+        }
     }
 
     /// The same statistic of the number of marks, as [`PhaseType::marks`] has it.
     #[must_use]
     pub fn of_marks(self, rates: &[f64]) -> Self {
-        Self::OfMarks(rates.to_vec(), Box::new(self))
+        match self {
+            Self::WithGradients(inner) => inner.of_marks(rates).with_gradients(),
+            other => Self::OfMarks(rates.to_vec(), Box::new(other)),
+        }
     }
 
     /// The same statistic of the time given absorption in a vertex, as [`PhaseType::given`] has it.
     #[must_use]
     pub fn given(self, vertex: VertexId) -> Self {
-        Self::Given(vertex, Box::new(self))
+        match self {
+            Self::WithGradients(inner) => inner.given(vertex).with_gradients(),
+            other => Self::Given(vertex, Box::new(other)),
+        }
     }
 
     /// The arrays of an answer for a graph: names and shapes.
@@ -333,14 +340,13 @@ impl Statistic {
 
     /// Whether [`with_gradients`](Self::with_gradients) has an answer.
     pub(crate) fn has_gradients(&self) -> bool {
-        !matches!(
-            self,
-            Self::Curve(_)
-                | Self::WithGradients(_)
-                | Self::OfReward(..)
-                | Self::OfMarks(..)
-                | Self::Given(..)
-        )
+        match self {
+            Self::Curve(_) | Self::WithGradients(_) => false,
+            Self::OfReward(_, inner) | Self::OfMarks(_, inner) | Self::Given(_, inner) => {
+                inner.has_gradients()
+            }
+            _ => true,
+        }
     }
 
     /// The times whose survival, density and absorption the statistic is made of, if it is made of those.
@@ -471,6 +477,7 @@ impl Statistic {
             Self::Pmf(counts) => both(steps.pmf_and_gradients(counts)?),
             Self::FactorialMoments(order) => both(steps.factorial_moments_and_gradients(*order)?),
             Self::Pgf(at) => both(steps.pgf_and_gradients(at)?),
+            Self::OfReward(reward, inner) => inner.slopes_of_steps(&steps.reward(reward)?)?,
             // Quantiles are whole: they jump.
             Self::Quantile(_) | Self::SurvivalQuantile(_) => {
                 return Err(DistributionError::NoGradients {
@@ -580,11 +587,10 @@ impl Statistic {
             Self::Pmf(_) | Self::FactorialMoments(_) | Self::Pgf(_) | Self::Visits => {
                 return Err(self.for_discrete());
             }
-            Self::Curve(_)
-            | Self::WithGradients(_)
-            | Self::OfReward(..)
-            | Self::OfMarks(..)
-            | Self::Given(..) => {
+            Self::OfReward(reward, inner) => inner.slopes(&time.reward(reward)?)?,
+            Self::OfMarks(rates, inner) => inner.slopes_of_steps(&time.marks(rates)?)?,
+            Self::Given(vertex, inner) => inner.slopes(&time.given(*vertex)?)?,
+            Self::Curve(_) | Self::WithGradients(_) => {
                 return Err(DistributionError::NoGradients {
                     question: self.name(),
                 });

@@ -24,6 +24,7 @@ use crate::phase::distribution::joint::{add_start, by_theta};
 use crate::phase::distribution::moments::{correlation_seeds, unit_seed};
 use crate::phase::distribution::system::{Column, Number, System, absorbing_target};
 use crate::phase::index::{IndexVec, Slot, Transient};
+use crate::phase::numeric::error::NumericError;
 use crate::phase::numeric::extended::{Extended, Scalar};
 
 /// One column: the constants, and factors of what earlier columns have after a step.
@@ -141,7 +142,7 @@ impl<'a> Solved<'a> {
     }
 
     /// The derivatives by theta of the sum of the expectations times seeds.
-    fn gradient(&self, seeds: &[Extended]) -> Vec<f64> {
+    fn gradient(&self, seeds: &[Extended]) -> Result<Vec<f64>, NumericError> {
         let system = self.system;
         let layout = system.layout();
         let start = system.start();
@@ -192,8 +193,8 @@ impl ByWeight {
         &self,
         steps: &DiscretePhaseType,
         of_start: impl Fn(Transient) -> Extended,
-    ) -> Vec<f64> {
-        let (trace, by) = (steps.trace(), steps.by());
+    ) -> Result<Vec<f64>, NumericError> {
+        let (trace, by) = (steps.trace(), steps.by()?);
         let (layout, graph) = (trace.symbolic().layout(), trace.graph());
         let mut gradient = by_theta(trace, by, &self.slots);
         add_start(layout, by, of_start, &mut gradient);
@@ -204,7 +205,7 @@ impl ByWeight {
                 });
             }
         }
-        gradient.into_iter().map(Number::to_f64).collect()
+        Ok(gradient.into_iter().map(Number::to_f64).collect())
     }
 }
 
@@ -266,18 +267,21 @@ impl DiscretePhaseType {
             },
         });
         let solved = Solved::new(self, &system, equations.collect());
-        Ok(self.each_column(&solved))
+        self.each_column(&solved)
     }
 
     /// Every expectation with its gradient.
-    fn each_column(&self, solved: &Solved<'_>) -> (Vec<f64>, Array2<f64>) {
+    fn each_column(
+        &self,
+        solved: &Solved<'_>,
+    ) -> Result<(Vec<f64>, Array2<f64>), DistributionError> {
         let count = solved.columns.len();
         let mut gradients = Array2::zeros((count, self.parameters()));
         for (column, mut row) in gradients.outer_iter_mut().enumerate() {
-            row.assign(&aview1(&solved.gradient(&unit_seed(count, column))));
+            row.assign(&aview1(&solved.gradient(&unit_seed(count, column))?));
         }
         let values = (0..count).map(|column| solved.expectation(column).to_f64());
-        (values.collect(), gradients)
+        Ok((values.collect(), gradients))
     }
 
     /// The moments of orders 1 to `order` of a reward that each visit of v adds `reward[v]` to.
@@ -341,7 +345,7 @@ impl DiscretePhaseType {
         let column = self.reward_column(reward)?;
         let system = self.system_in::<Extended>();
         let solved = Solved::new(self, &system, power_equations(&column, order));
-        Ok(self.each_column(&solved))
+        self.each_column(&solved)
     }
 
     /// The expectations of rewards per visit, a row of `rewards` for each, and their gradients with respect to theta: `[rewards]` and
@@ -374,7 +378,7 @@ impl DiscretePhaseType {
         let system = self.system_in::<Extended>();
         let equations = columns.iter().flat_map(|column| power_equations(column, 1));
         let solved = Solved::new(self, &system, equations.collect());
-        let (_, gradients) = self.each_column(&solved);
+        let (_, gradients) = self.each_column(&solved)?;
         Ok((self.expected_rewards(rewards)?, gradients))
     }
 
@@ -423,7 +427,7 @@ impl DiscretePhaseType {
                 };
                 let solved = Solved::new(self, &system, vec![plain(a), plain(b), product]);
                 let [first, second] = [0, 1].map(|k| solved.expectation(k));
-                let gradient = solved.gradient(&[-second, -first, number(1.0)]);
+                let gradient = solved.gradient(&[-second, -first, number(1.0)])?;
                 for (parameter, value) in gradient.into_iter().enumerate() {
                     gradients[[i, j, parameter]] = value;
                     gradients[[j, i, parameter]] = value;
@@ -487,7 +491,7 @@ impl DiscretePhaseType {
                     values[place] = solved.expectation(column);
                 }
                 let (_, seeds) = correlation_seeds(&values);
-                let gradient = solved.gradient(&PLACES.map(|place| seeds[place]));
+                let gradient = solved.gradient(&PLACES.map(|place| seeds[place]))?;
                 for (parameter, value) in gradient.into_iter().enumerate() {
                     gradients[[i, j, parameter]] = value;
                     gradients[[j, i, parameter]] = value;
@@ -526,6 +530,11 @@ impl DiscretePhaseType {
         let values = self.pgf(at)?;
         let mut gradients = Array2::zeros((at.len(), self.parameters()));
         for (&z, mut row) in at.iter().zip(gradients.outer_iter_mut()) {
+            if z == 0.0 {
+                // Mass at zero is left.
+                row.assign(&self.slopes(&[0])?[0].row(0));
+                continue;
+            }
             let wide = number(z);
             let mut rates = Extended::rates(self.trace(), self.theta());
             let weights = self.wide().shares;
@@ -551,7 +560,7 @@ impl DiscretePhaseType {
             }
             // What the start loses takes no step.
             let of_start = |t: Transient| x[t].minus(number(1.0));
-            row.assign(&aview1(&by.by_theta(self, of_start)));
+            row.assign(&aview1(&by.by_theta(self, of_start)?));
         }
         Ok((values, gradients))
     }
@@ -603,11 +612,11 @@ impl DiscretePhaseType {
                     by.slots[slot] = y[t] * there.minus(x[t]);
                 }
             }
-            let gradient = by.by_theta(self, |t| x[t]);
+            let gradient = by.by_theta(self, |t| x[t])?;
             let mut row = gradients.row_mut(vertex.index());
             row.assign(&aview1(&gradient));
             for (parameter, slope) in row.iter_mut().enumerate() {
-                *slope += self.by().start(vertex, parameter).to_f64();
+                *slope += self.by()?.start(vertex, parameter).to_f64();
             }
         }
         Ok((values, gradients))

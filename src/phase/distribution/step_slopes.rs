@@ -58,7 +58,7 @@ impl DiscretePhaseType {
             IndexVec::filled(Extended::ZERO, layout.transient_count());
         for edge in graph.self_loops() {
             if let Some(t) = layout.number(edge.from) {
-                loops[t] = loops[t] + derivative(&edge, self.by(), parameter);
+                loops[t] = loops[t] + derivative(&edge, chain.by(), parameter);
             }
         }
         let mut slope = StepSlope {
@@ -72,7 +72,7 @@ impl DiscretePhaseType {
                 let edges = layout.edges(slot).iter();
                 edges.fold(Extended::ZERO, |sum, &edge| {
                     let edge = graph.edge_of(chain.vertex(state), edge as usize);
-                    sum + derivative(&edge, self.by(), parameter)
+                    sum + derivative(&edge, chain.by(), parameter)
                 })
             };
             let row = layout
@@ -119,7 +119,7 @@ impl DiscretePhaseType {
             let slope = self.step_slope(parameter);
             let mut march = powers.march();
             let states = 0..self.phases();
-            let starts = states.map(|state| self.by().start(self.vertex(state), parameter));
+            let starts = states.map(|state| self.chain().by().start(self.vertex(state), parameter));
             let mut tangent: Vec<Extended> = starts.collect();
             // What the start loses takes no step.
             let lost = tangent

@@ -178,7 +178,8 @@ impl DiscretePhaseType {
             // N' = (alpha' + N P') (I - P)^-1, and the factor is of W (I - P).
             let mut right = system.constant(0.0);
             for state in 0..of.phases() {
-                right[of.chain().transient(state)] = of.by().start(of.vertex(state), parameter);
+                right[of.chain().transient(state)] =
+                    of.chain().by().start(of.vertex(state), parameter);
             }
             for &(from, to, by) in &slope.inner {
                 let (from, to) = (from as usize, to as usize);
@@ -220,7 +221,7 @@ impl DiscretePhaseType {
         targets: &[VertexId],
     ) -> Result<(Vec<f64>, Array2<f64>), DistributionError> {
         let values = self.reach_probabilities(targets)?;
-        let by = self.for_slopes()?.by();
+        let by = self.by()?;
         Ok((
             values,
             reach_slopes(self.trace(), self.theta(), targets, by)?,
@@ -235,7 +236,7 @@ impl DiscretePhaseType {
         let powers = of.powers();
         for parameter in 0..parameters {
             let slope = of.step_slope(parameter);
-            let start = |vertex| of.by().start(vertex, parameter);
+            let start = |vertex| of.chain().by().start(vertex, parameter);
             let absorbed = graph
                 .vertices()
                 .map(|vertex| match graph.is_absorbing(vertex) {
