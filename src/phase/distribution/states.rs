@@ -6,6 +6,7 @@ use crate::phase::distribution::PhaseType;
 use crate::phase::distribution::curve::check_times;
 use crate::phase::distribution::error::DistributionError;
 use crate::phase::distribution::system::{Column, Number, System};
+use crate::phase::distribution::tolerance::{Bounded, UNIT};
 use crate::phase::graph::VertexId;
 use crate::phase::trace::EliminationTrace;
 
@@ -76,15 +77,24 @@ impl PhaseType {
     /// ```
     pub fn occupancy(&self, times: &[f64]) -> Result<Array2<f64>, DistributionError> {
         check_times(times)?;
-        let stays = self.stays(times)?;
+        let (stays, doubt) = self.stays(times)?;
+        for &time in times.iter().filter(|_| doubt > 0.0) {
+            let answer = Bounded {
+                value: time,
+                error: doubt,
+            };
+            self.accept("the time spent in vertices", time, answer, time)?;
+        }
         self.by_vertex(&stays)
     }
 
-    fn stays(&self, times: &[f64]) -> Result<Vec<Vec<f64>>, DistributionError> {
+    /// The time in each state until ascending times, a row per time, and a bound on what all of a row are off by together beyond
+    /// some units in the last place of each.
+    fn stays(&self, times: &[f64]) -> Result<(Vec<Vec<f64>>, f64), DistributionError> {
         let chain = self.chain()?;
         let mut timeline = self.timeline()?;
         if let Some(stays) = timeline.stays(times)? {
-            return Ok(stays);
+            return Ok((stays, 0.0));
         }
         // The time spent until t is all of it less what is spent from t on. That is exact to some units in the last place of all
         // of it, and this way is taken for large times only.
@@ -100,7 +110,8 @@ impl PhaseType {
             let states = (0..chain.len()).map(|state| chain.transient(state));
             states.map(|t| (all[t] - rest[t]).max(0.0)).collect()
         });
-        Ok(stays.collect())
+        let stays = stays.collect();
+        Ok((stays, 64.0 * UNIT * all.iter().sum::<f64>()))
     }
 
     /// The probability to have been absorbed in each vertex by ascending times: a row per time, a column per vertex.
@@ -129,7 +140,8 @@ impl PhaseType {
     pub fn cdf_by_vertex(&self, times: &[f64]) -> Result<Array2<f64>, DistributionError> {
         check_times(times)?;
         let chain = self.chain()?;
-        let stays = self.stays(times)?;
+        // A rate to absorption times all of the time before it is at most 1, so what that is off by is below the tolerance.
+        let (stays, _) = self.stays(times)?;
         let mut out = Array2::zeros((times.len(), self.trace().graph().vertex_count()));
         for (stay, mut out) in stays.iter().zip(out.outer_iter_mut()) {
             for &(vertex, probability) in chain.absorbed_at_once() {
