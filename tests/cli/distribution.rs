@@ -303,7 +303,7 @@ fn states_have_probabilities_and_times() {
 fn gradients_come_beside_the_values() {
     let e = (-2.0_f64).exp();
     let one = models::erlang(1).unwrap().to_json();
-    let at = ["-", "--theta", "2", "--gradients", "--json"];
+    let at = ["-", "--theta", "2", "--gradient", "--json"];
     let ask = |command: &str, more: &[&str]| json(&[&[command][..], &at, more].concat(), &one);
     // theta exp(-theta t), and what follows from it.
     let times = ["--times", "1"];
@@ -326,7 +326,7 @@ fn gradients_come_beside_the_values() {
         "-",
         "--theta",
         "2",
-        "--gradients",
+        "--gradient",
         "--csv",
         "--times",
         "0,1",
@@ -352,16 +352,16 @@ fn gradients_come_beside_the_values() {
         "1",
         "--times",
         "1",
-        "--gradients",
+        "--gradient",
         "--json",
     ];
     close(&floats(&json(&ask, &coin)["gradients"][0]), &[0.25]);
     let (code, text) = failure(
-        &["quantile", "-", "--theta", "1", "-p", "0.5", "--gradients"],
+        &["quantile", "-", "--theta", "1", "-p", "0.5", "--gradient"],
         &coin,
     );
     assert!(
-        code == 1 && text.contains("leave --gradients away"),
+        code == 1 && text.contains("leave --gradient away"),
         "{text}"
     );
 }

@@ -78,7 +78,7 @@ impl Matrix {
     }
 
     /// Scales each row to sum to its total.
-    pub fn normalize(&mut self, totals: &[f64]) {
+    pub(super) fn normalize(&mut self, totals: &[f64]) {
         let rows = self.inner.outer_iter_mut().zip(&mut self.exit);
         for ((mut row, exit), &total) in rows.zip(totals) {
             let sum = row.sum() + *exit;
@@ -90,7 +90,7 @@ impl Matrix {
     }
 
     /// Takes from each row what it sums to, in proportion to a row that sums to its total: derivatives of constant sums sum to 0.
-    pub fn balance(&mut self, of: &Self, totals: &[f64]) {
+    pub(super) fn balance(&mut self, of: &Self, totals: &[f64]) {
         let rows = self.inner.outer_iter_mut().zip(&mut self.exit);
         let others = of.inner.outer_iter().zip(&of.exit).zip(totals);
         for ((mut row, exit), ((other, other_exit), total)) in rows.zip(others) {
@@ -117,14 +117,14 @@ impl Matrix {
         self.inner += &product(rows.inner.view(), slope.inner.view());
     }
 
-    pub fn select(&self, rows: &[usize]) -> Self {
+    pub(super) fn select(&self, rows: &[usize]) -> Self {
         Self {
             inner: self.inner.select(Axis(0), rows),
             exit: self.exit.select(Axis(0), rows),
         }
     }
 
-    pub fn replace(&mut self, rows: &[usize], by: &Self) {
+    pub(super) fn replace(&mut self, rows: &[usize], by: &Self) {
         for (&row, (inner, exit)) in rows.iter().zip(by.inner.outer_iter().zip(&by.exit)) {
             self.inner.row_mut(row).assign(&inner);
             self.exit[row] = *exit;

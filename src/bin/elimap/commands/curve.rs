@@ -51,7 +51,7 @@ struct CurveArgs {
     reward: RewardArgs,
     /// The gradients with respect to theta too
     #[arg(long)]
-    gradients: bool,
+    gradient: bool,
 }
 
 /// Quantiles of the time until absorption, or of a reward: the smallest time t with cdf(t) >= p
@@ -73,7 +73,7 @@ pub(crate) struct QuantileArgs {
     reward: RewardArgs,
     /// The gradients with respect to theta too
     #[arg(long)]
-    gradients: bool,
+    gradient: bool,
 }
 
 impl CurveArgs {
@@ -119,7 +119,7 @@ impl CurveArgs {
             for (name, values) in all {
                 table.json.insert(name.to_owned(), numbers(values));
             }
-            if self.gradients {
+            if self.gradient {
                 let name = shown[1];
                 let (_, slopes) = match (&subject, name) {
                     (Subject::Time(time), "pdf") => time.pdf_and_gradients(&times)?,
@@ -149,7 +149,7 @@ pub(crate) fn quantile(args: &QuantileArgs) -> Result<Text> {
     let probabilities = vector::numbers(&args.probabilities)?;
     args.answer.answer(|subject| {
         let reward = args.reward.one(subject.trace().graph())?;
-        let (mut slopes, both) = (None, args.gradients);
+        let (mut slopes, both) = (None, args.gradient);
         let quantiles = match (subject.of(reward.as_deref())?, args.survival) {
             (Subject::Time(time), is_survival) if both => {
                 let (found, gradients) = match is_survival {
@@ -162,7 +162,7 @@ pub(crate) fn quantile(args: &QuantileArgs) -> Result<Text> {
             (Subject::Time(time), true) => time.survival_quantile(&probabilities)?,
             (Subject::Time(time), false) => time.quantile(&probabilities)?,
             (Subject::Steps(_), _) if both => {
-                bail!("quantiles of numbers of steps are whole and jump, so they have no gradients; leave --gradients away")
+                bail!("quantiles of numbers of steps are whole and jump, so they have no gradients; leave --gradient away")
             }
             (Subject::Steps(steps), is_survival) => {
                 let found = match is_survival {

@@ -31,7 +31,7 @@ pub(crate) struct Args {
     absorbed: bool,
     /// The gradients with respect to theta too
     #[arg(long)]
-    gradients: bool,
+    gradient: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Text> {
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
             (_, true) => "absorbed",
             _ => "probabilities",
         };
-        let (values, slopes) = match args.gradients {
+        let (values, slopes) = match args.gradient {
             true => {
                 let (values, slopes) = with_gradients(&subject, name, &times)?;
                 (values, Some(slopes))
