@@ -300,6 +300,113 @@ fn states_have_probabilities_and_times() {
 }
 
 #[test]
+fn gradients_come_beside_the_values() {
+    let e = (-2.0_f64).exp();
+    let one = models::erlang(1).unwrap().to_json();
+    let at = ["-", "--theta", "2", "--gradient", "--json"];
+    let ask = |command: &str, more: &[&str]| json(&[&[command][..], &at, more].concat(), &one);
+    // theta exp(-theta t), and what follows from it.
+    let times = ["--times", "1"];
+    close(&floats(&ask("pdf", &times)["gradients"][0]), &[e - 2.0 * e]);
+    close(&floats(&ask("cdf", &times)["gradients"][0]), &[e]);
+    let found = ask("quantile", &["-p", "0.5"]);
+    close(&floats(&found["gradients"][0]), &[-2.0_f64.ln() / 4.0]);
+    let found = ask("states", &times);
+    close(&floats(&found["gradients"][0][1]), &[-e]);
+    close(&floats(&found["gradients"][0][2]), &[e]);
+    let found = ask("states", &[&times[..], &["--occupancy"]].concat());
+    close(
+        &floats(&found["gradients"][0][1]),
+        &[e / 2.0 - (1.0 - e) / 4.0],
+    );
+    let found = ask("cdf", &[&times[..], &["--reward", "s0"]].concat());
+    close(&floats(&found["gradients"][0]), &[e]);
+    let csv = [
+        "states",
+        "-",
+        "--theta",
+        "2",
+        "--gradient",
+        "--csv",
+        "--times",
+        "0,1",
+    ];
+    let csv = stdout(&csv, &one);
+    assert!(
+        csv.starts_with("times,vertex0,vertex1,vertex2,dvertex0/dtheta0,dvertex1/dtheta0,"),
+        "{csv}"
+    );
+    // Numbers of steps jump, and so do their quantiles.
+    let mut builder = elimap::phase::Graph::builder(1, 1);
+    let [on, off] = [1, 0].map(|k| builder.add_vertex(&[k]));
+    builder
+        .clock(elimap::phase::Clock::Jumps)
+        .add_constant_edge(on, on, 1.0)
+        .add_edge(on, off, &[1.0])
+        .start(on, 1.0);
+    let coin = builder.build().unwrap().to_json();
+    let ask = [
+        "pdf",
+        "-",
+        "--theta",
+        "1",
+        "--times",
+        "1",
+        "--gradient",
+        "--json",
+    ];
+    close(&floats(&json(&ask, &coin)["gradients"][0]), &[0.25]);
+    let (code, text) = failure(
+        &["quantile", "-", "--theta", "1", "-p", "0.5", "--gradient"],
+        &coin,
+    );
+    assert!(
+        code == 1 && text.contains("leave --gradient away"),
+        "{text}"
+    );
+}
+
+#[test]
+fn rows_of_thetas_are_answered_as_each_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("thetas.csv");
+    let thetas: Vec<String> = (1..=70)
+        .map(|k| format!("{},1,{}", 0.25 * f64::from(k), 0.5))
+        .collect();
+    std::fs::write(&file, format!("{}\n", thetas.join("\n"))).unwrap();
+    let model = models::islands(3).unwrap().to_json();
+    let rows = [
+        "cdf",
+        "-",
+        "--thetas",
+        file.to_str().unwrap(),
+        "--times",
+        "0.5,1,4",
+        "--json",
+    ];
+    let rows = json(&rows, &model);
+    let rows = rows.as_array().unwrap();
+    assert_eq!(rows.len(), 70);
+    for row in [0, 33, 69] {
+        let one = json(
+            &[
+                "cdf",
+                "-",
+                "--theta",
+                &thetas[row],
+                "--times",
+                "0.5,1,4",
+                "--json",
+            ],
+            &model,
+        );
+        for key in ["pdf", "cdf", "survival", "error"] {
+            assert_eq!(rows[row][key], one[key], "{row} {key}");
+        }
+    }
+}
+
+#[test]
 fn pictures_are_svg_and_png() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();

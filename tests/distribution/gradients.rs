@@ -8,7 +8,7 @@ use elimap::prelude::*;
 use ndarray::{Array2, ArrayD, Axis, array};
 
 /// Three phases in a cycle with two ways out, some mass at zero, and a rate that is a product.
-fn cycle() -> Graph {
+pub(crate) fn cycle() -> Graph {
     let mut builder = Graph::builder(1, 3);
     let [a, b, c] = [3, 2, 1].map(|k| builder.add_vertex(&[k]));
     let [left, right] = [(); 2].map(|()| builder.add_vertex(&[0]));
@@ -25,7 +25,7 @@ fn cycle() -> Graph {
 }
 
 /// Two dice that are thrown until one says stop.
-fn dice() -> Graph {
+pub(crate) fn dice() -> Graph {
     let mut builder = Graph::builder(1, 3);
     let [a, b] = [2, 1].map(|k| builder.add_vertex(&[k]));
     let [left, right] = [(); 2].map(|()| builder.add_vertex(&[0]));
@@ -70,7 +70,7 @@ fn differences(trace: &EliminationTrace, theta: &[f64], question: &Statistic) ->
     (0..theta.len()).map(derivative).collect()
 }
 
-fn agree(graph: &Graph, theta: &[f64], questions: &[Statistic]) {
+pub(crate) fn agree(graph: &Graph, theta: &[f64], questions: &[Statistic]) {
     let trace = EliminationTrace::record(graph);
     for question in questions {
         let thetas = Array2::from_shape_vec((1, theta.len()), theta.to_vec()).unwrap();
@@ -122,7 +122,11 @@ fn gradients_of_times_and_rewards_are_those_of_differences() {
         Statistic::Survival(times.clone()),
         Statistic::LogPdf(times.clone()),
         Statistic::LogSurvival(times.clone()),
-        Statistic::Hazard(times),
+        Statistic::Hazard(times.clone()),
+        Statistic::StateProbabilities(times.clone()),
+        Statistic::Occupancy(times.clone()),
+        Statistic::CdfByVertex(times),
+        Statistic::ReachProbabilities(vec![left, VertexId::new(2).unwrap()]),
         Statistic::Quantile(vec![0.1, 0.75, 0.5, 0.999]),
         Statistic::SurvivalQuantile(vec![0.5, 1e-9]),
         Statistic::AbsorptionProbabilities,
@@ -157,7 +161,12 @@ fn gradients_of_numbers_of_steps_are_those_of_differences() {
     let questions = [
         Statistic::Pmf(vec![0, 1, 5, 12]),
         Statistic::Cdf(times.clone()),
-        Statistic::Survival(times),
+        Statistic::Survival(times.clone()),
+        Statistic::StateProbabilities(times.clone()),
+        Statistic::Occupancy(times.clone()),
+        Statistic::CdfByVertex(times),
+        Statistic::ReachProbabilities(vec![VertexId::new(2).unwrap()]),
+        Statistic::Visits,
         Statistic::AbsorptionProbabilities,
         Statistic::LogLikelihood(data),
         Statistic::RewardMoments(reward, 3),
@@ -209,8 +218,8 @@ fn statistics_of_statistics_that_there_are_not_say_so() {
     let graph = models::erlang(2).unwrap();
     let parts = |question: Statistic| question.parts(&graph).unwrap_err().to_string();
     assert_eq!(
-        parts(Statistic::Occupancy(vec![1.0]).with_gradients()),
-        "occupancy has no gradients; ask for it alone, or for the gradients of pdf, cdf, quantile, moments or laplace"
+        parts(Statistic::Curve(vec![1.0]).with_gradients()),
+        "curve has no gradients; ask for it alone, or for the gradients of pdf, cdf, quantile, moments or laplace"
     );
     let inner = Statistic::Occupancy(vec![1.0]).of_reward(&[1.0; 4]);
     assert!(

@@ -7,6 +7,8 @@ mod counts;
 mod exact;
 mod gradients;
 mod inputs;
+mod made_gradients;
 mod reference;
 mod samples;
+mod state_gradients;
 mod stiff;

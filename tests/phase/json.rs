@@ -45,6 +45,31 @@ fn a_model_that_starts_nowhere_is_refused() {
 }
 
 #[test]
+fn rates_of_the_mode_log_are_products() {
+    // As phasic 0.32 answers them: 2 theta_0 times 3 theta_1 for the first, 0.5 theta_0 times 4 theta_1 for the second.
+    let text = GRAPH
+        .replace(
+            "[1, 2, 1.0], [2, 3, 1.0]",
+            "[1, 2, 2.0, 3.0], [2, 3, 0.5, 4.0]",
+        )
+        .replace("\"param_length\": 1", "\"param_length\": 2")
+        .replace("\"linear\"", "\"log\"");
+    let graph = Graph::from_json(&text).unwrap();
+    let rates =
+        |graph: &Graph| -> Vec<f64> { graph.edges().map(|edge| edge.rate(&[0.5, 7.0])).collect() };
+    assert_eq!(rates(&graph), [21.0, 7.0]);
+    // It is written as a graph of products, which is the same graph.
+    let again = Graph::from_json(&graph.to_json()).unwrap();
+    assert_eq!((rates(&again), &again), (vec![21.0, 7.0], &graph));
+    // With one parameter both modes say the same.
+    let linear = Graph::from_json(GRAPH).unwrap();
+    assert_eq!(
+        Graph::from_json(&GRAPH.replace("\"linear\"", "\"log\"")).unwrap(),
+        linear
+    );
+}
+
+#[test]
 fn a_discretized_graph_of_phasic_is_a_chain_of_jumps() {
     // Each transient vertex leads to an auxiliary one of zeros, and that one back with the weight 1.
     let discretized = GRAPH

@@ -25,6 +25,8 @@ pub(crate) struct Coefficients {
     pub mass: Vec<f64>,
     /// Of what was absorbed before.
     pub absorbed: Vec<f64>,
+    /// Of what is not absorbed at once.
+    pub start: f64,
 }
 
 impl Coefficients {
@@ -33,6 +35,7 @@ impl Coefficients {
             flow: vec![0.0; steps],
             mass: vec![0.0; steps],
             absorbed: vec![0.0; steps],
+            start: 0.0,
         }
     }
 
@@ -116,7 +119,14 @@ pub(crate) fn gradient(
             by_rate.push((state, flow.slot, direct[state] / rate));
         }
     }
-    chain.by_theta(trace, by_rate)
+    let mut gradient = chain.by_theta(trace, by_rate);
+    if chain.by().has_start() {
+        for (gradient, slopes) in gradient.iter_mut().zip(chain.start_slopes()) {
+            let each = slopes.iter().zip(&z);
+            *gradient += each.map(|(d, z)| d * (z + coefficients.start)).sum::<f64>();
+        }
+    }
+    gradient
 }
 
 /// The jump chain by the states that are left.

@@ -12,6 +12,7 @@ use crate::phase::distribution::error::DistributionError;
 use crate::phase::distribution::observations::Observations;
 use crate::phase::distribution::statistic::{Statistic, arrays};
 use crate::phase::distribution::step_lanes::{TASK, prepare};
+use crate::phase::distribution::tolerance::Tolerance;
 use crate::phase::evaluate::batch::Batch;
 use crate::phase::evaluate::pullback::{lead, operands, rule, spread};
 use crate::phase::numeric::error::NumericError;
@@ -36,16 +37,11 @@ fn rows(
         thetas.nrows() > 1 && !trace.graph().is_discrete() && check_times(times).is_ok()
     });
     let answers: Vec<Answer> = match times {
-        Some(times) => {
-            let share = thetas.nrows().div_ceil(rayon::current_num_threads());
-            let task = share.clamp(1, TASK);
-            let tasks = (0..thetas.nrows()).step_by(task).collect::<Vec<_>>();
-            let tasks = tasks.into_par_iter().flat_map_iter(|first| {
-                let rows = first..thetas.nrows().min(first + task);
-                side_by_side(trace, thetas.slice(s![rows, ..]), statistic, &times)
-            });
-            tasks.collect()
-        }
+        Some(times) => in_tasks(thetas, |thetas| {
+            let models = side_by_side(trace, thetas, &times, Tolerance::default());
+            let answers = models.into_iter();
+            answers.map(|model| statistic.numbers(&model?)).collect()
+        }),
         None => (0..thetas.nrows())
             .into_par_iter()
             .map(|row| statistic.numbers_at(trace, &thetas.row(row).to_vec()))
@@ -60,20 +56,74 @@ fn rows(
     answers.collect()
 }
 
-/// Answers about times for some thetas, whose steps are taken together.
+/// What a function makes of the rows of thetas, a few of them at a time, in their order.
+fn in_tasks<T: Send>(
+    thetas: ArrayView2<'_, f64>,
+    of: impl Fn(ArrayView2<'_, f64>) -> Vec<T> + Sync,
+) -> Vec<T> {
+    let share = thetas.nrows().div_ceil(rayon::current_num_threads());
+    let task = share.clamp(1, TASK);
+    let tasks = (0..thetas.nrows()).step_by(task).collect::<Vec<_>>();
+    let tasks = tasks.into_par_iter().flat_map_iter(|first| {
+        let rows = first..thetas.nrows().min(first + task);
+        of(thetas.slice(s![rows, ..]))
+    });
+    tasks.collect()
+}
+
+/// Models of rows of thetas that know what ascending times have, found together where they can be.
 fn side_by_side(
     trace: &EliminationTrace,
     thetas: ArrayView2<'_, f64>,
-    statistic: &Statistic,
     times: &[f64],
-) -> Vec<Answer> {
-    let models = thetas.outer_iter().map(|theta| trace.at(&theta.to_vec()));
+    tolerance: Tolerance,
+) -> Vec<Result<PhaseType, NumericError>> {
+    let models = thetas.outer_iter();
+    let models = models.map(|theta| Ok(trace.at(&theta.to_vec())?.within(tolerance)));
     let models: Vec<Result<PhaseType, NumericError>> = models.collect();
     let good: Vec<&PhaseType> = models.iter().flatten().collect();
     // What fails here fails again, and says for which row, when that is answered.
     let _ = prepare(&good, times);
-    let answers = models.into_iter();
-    answers.map(|model| statistic.numbers(&model?)).collect()
+    models
+}
+
+impl EliminationTrace {
+    /// Replays the trace at rows of thetas, and finds what ascending times have for several of them side by side.
+    ///
+    /// Each is what [`at`](Self::at) makes of its row, with this tolerance, to the bit; questions about the same times are answered
+    /// from what was found.
+    ///
+    /// # Errors
+    ///
+    /// [`DistributionError::Time`] and [`DistributionError::Unsorted`] for the times; those of a row are in its place.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use elimap::phase::{EliminationTrace, Tolerance, models};
+    /// use ndarray::array;
+    ///
+    /// let trace = EliminationTrace::record(&models::erlang(1)?);
+    /// let times = [0.5, 1.0];
+    /// let found = trace.at_each(array![[1.0], [2.0], [-1.0]].view(), &times, Tolerance::default())?;
+    /// for (rate, time) in [1.0, 2.0].into_iter().zip(&found) {
+    ///     let survival = time.as_ref().unwrap().survival(&times)?;
+    ///     assert!((survival[1] - f64::exp(-rate)).abs() < 1e-15);
+    /// }
+    /// assert!(found[2].is_err());
+    /// # Ok::<(), elimap::phase::PhaseError>(())
+    /// ```
+    pub fn at_each(
+        &self,
+        thetas: ArrayView2<'_, f64>,
+        times: &[f64],
+        tolerance: Tolerance,
+    ) -> Result<Vec<Result<PhaseType, NumericError>>, DistributionError> {
+        check_times(times)?;
+        Ok(in_tasks(thetas, |thetas| {
+            side_by_side(self, thetas, times, tolerance)
+        }))
+    }
 }
 
 impl Batch {
@@ -274,6 +324,14 @@ statistics! {
     absorption_probabilities_and_gradients() => Statistic::AbsorptionProbabilities.with_gradients();
     /// The probabilities to reach one of some vertices.
     reach_probabilities(targets: &[crate::phase::VertexId]) => Statistic::ReachProbabilities(targets.to_vec());
+    /// The probabilities to reach one of some vertices and their gradients.
+    reach_probabilities_and_gradients(targets: &[crate::phase::VertexId]) => Statistic::ReachProbabilities(targets.to_vec()).with_gradients();
+    /// The probabilities of all vertices at ascending times and their gradients.
+    state_probabilities_and_gradients(times: &[f64]) => Statistic::StateProbabilities(times.to_vec()).with_gradients();
+    /// The time in each vertex until ascending times and its gradients.
+    occupancy_and_gradients(times: &[f64]) => Statistic::Occupancy(times.to_vec()).with_gradients();
+    /// The probabilities of absorption in each vertex by ascending times and their gradients.
+    cdf_by_vertex_and_gradients(times: &[f64]) => Statistic::CdfByVertex(times.to_vec()).with_gradients();
     /// The density at ascending times and its gradients.
     pdf_and_gradients(times: &[f64]) => Statistic::Pdf(times.to_vec()).with_gradients();
     /// The distribution function at ascending times and its gradients.
@@ -340,4 +398,6 @@ statistics! {
     pgf_and_gradients(at: &[f64]) => Statistic::Pgf(at.to_vec()).with_gradients();
     /// The expected numbers of visits to each vertex of a discrete graph.
     visits() => Statistic::Visits;
+    /// The expected visits of each vertex and their gradients.
+    visits_and_gradients() => Statistic::Visits.with_gradients();
 }

@@ -4,7 +4,10 @@
 //! start does not reach at this theta. Rates are those of the trace's slots, so a derivative by a rate becomes one by theta
 //! through the edges of its slot.
 
+use std::sync::Arc;
+
 use crate::phase::csr::Csr;
+use crate::phase::distribution::inherited::{By, Inherited};
 use crate::phase::distribution::tolerance::{Bounded, UNIT};
 use crate::phase::graph::{Graph, VertexId};
 use crate::phase::index::{Index, IndexVec, Slot, Transient};
@@ -22,7 +25,7 @@ pub(crate) struct Flow<T> {
 }
 
 /// The states that the start reaches at a theta.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Chain {
     theta: Box<[f64]>,
     vertices: Vec<VertexId>,
@@ -38,6 +41,8 @@ pub(crate) struct Chain {
     start: Vec<f64>,
     /// Start probabilities of absorbing vertices.
     absorbed_at_once: Vec<(VertexId, f64)>,
+    /// Derivatives by the parameters of the model that this one was made of.
+    inherited: Option<Arc<Inherited>>,
 }
 
 /// Start probabilities of absorbing vertices.
@@ -94,6 +99,30 @@ impl Chain {
         Ok(Self::with_rates(layout, graph, theta, &rates))
     }
 
+    /// The same with rates of zero that have a derivative, and the states that only they lead to; nothing if there are none.
+    ///
+    /// No probability depends on them, but derivatives do.
+    pub(crate) fn with_zeros(
+        trace: &EliminationTrace,
+        theta: &[f64],
+    ) -> Result<Option<Self>, NumericError> {
+        let (layout, graph) = (trace.symbolic().layout(), trace.graph());
+        let rates = rates::rates(layout, graph, theta)?;
+        let by = By::new(theta, None);
+        let has_slope = |t: Transient, slot: Slot| {
+            layout.edges(slot).iter().any(|&edge| {
+                let edge = graph.edge_of(layout.vertex(t), edge as usize);
+                let mut has = false;
+                by.edge(&edge, |_, slope| has |= slope.to_f64() != 0.0);
+                has
+            })
+        };
+        let vertices = layout.transients().iter();
+        let mut slots = vertices.flat_map(|t| layout.slots(t).iter().map(move |slot| (t, slot)));
+        let has_zeros = slots.any(|(t, slot)| rates[slot] == 0.0 && has_slope(t, slot));
+        Ok(has_zeros.then(|| Self::keeping(layout, graph, theta, &rates, has_slope)))
+    }
+
     /// The chain at a theta that has these rates.
     pub(crate) fn with_rates(
         layout: &Layout,
@@ -101,6 +130,18 @@ impl Chain {
         theta: &[f64],
         rates: &IndexVec<Slot, f64>,
     ) -> Self {
+        Self::keeping(layout, graph, theta, rates, |_, _| false)
+    }
+
+    /// The same with those rates of zero that are to be kept.
+    fn keeping(
+        layout: &Layout,
+        graph: &Graph,
+        theta: &[f64],
+        rates: &IndexVec<Slot, f64>,
+        keeps_zero: impl Fn(Transient, Slot) -> bool,
+    ) -> Self {
+        let is_kept = |t: Transient, slot: Slot| rates[slot] > 0.0 || keeps_zero(t, slot);
         let mut start = vec![0.0; layout.transient_count()];
         let mut reached = vec![false; start.len()];
         for (t, probability) in layout.start(graph) {
@@ -125,7 +166,7 @@ impl Chain {
         };
         while let Some(t) = next.pop() {
             for (slot, target) in layout.targets(t) {
-                if let Some(to) = inner_target(t, target).filter(|_| rates[slot] > 0.0)
+                if let Some(to) = inner_target(t, target).filter(|_| is_kept(t, slot))
                     && !std::mem::replace(&mut reached[to.index()], true)
                 {
                     next.push(to);
@@ -147,7 +188,7 @@ impl Chain {
             let (mut exit, mut total) = (0.0, 0.0);
             for (slot, target) in layout.targets(t) {
                 let rate = rates[slot];
-                if rate == 0.0 {
+                if !is_kept(t, slot) {
                     continue;
                 }
                 total += rate;
@@ -180,6 +221,7 @@ impl Chain {
             exits,
             outflow,
             absorbed_at_once: absorbed_at_once(graph).collect(),
+            inherited: None,
         }
     }
 
@@ -199,8 +241,25 @@ impl Chain {
         self
     }
 
-    pub(crate) fn theta(&self) -> &[f64] {
-        &self.theta
+    /// The same with derivatives by the parameters of the model that this one was made of.
+    pub(crate) fn inheriting(mut self, inherited: Arc<Inherited>) -> Self {
+        self.inherited = Some(inherited);
+        self
+    }
+
+    /// What derivatives are by.
+    pub(crate) fn by(&self) -> By<'_> {
+        By::new(&self.theta, self.inherited.as_deref())
+    }
+
+    /// By parameter, the derivatives of the start probabilities by state; nothing where there are none.
+    pub(crate) fn start_slopes(&self) -> Vec<Vec<f64>> {
+        let by = self.by();
+        let of = |parameter| {
+            let each = self.vertices.iter();
+            each.map(|&v| by.start(v, parameter).to_f64()).collect()
+        };
+        (0..by.parameters()).map(of).collect()
     }
 
     /// Whether the states are those of another chain of the same trace, with the same ways between them.
@@ -271,15 +330,15 @@ impl Chain {
         trace: &EliminationTrace,
         by_rate: impl IntoIterator<Item = (usize, Slot, f64)>,
     ) -> Vec<f64> {
-        let theta = &self.theta;
+        let by = self.by();
         let (layout, graph) = (trace.symbolic().layout(), trace.graph());
-        let mut gradient = vec![0.0; trace.param_length()];
+        let mut gradient = vec![0.0; by.parameters()];
         for (state, slot, value) in by_rate {
             for &edge in layout.edges(slot) {
                 let edge = graph.edge_of(self.vertices[state], edge as usize);
-                for (parameter, slope) in rates::slopes(&edge, theta) {
-                    gradient[parameter] += slope * value;
-                }
+                by.edge(&edge, |parameter, slope| {
+                    gradient[parameter] += slope.to_f64() * value;
+                });
             }
         }
         gradient

@@ -76,8 +76,9 @@ impl PhaseType {
         let moments = self.moments_given(vertex, order)?;
         let marks = self.absorbing_mark(vertex)?;
         let at_once = self.absorbed_at_once(vertex)?;
-        let mut gradients = Array2::zeros((order, self.trace().param_length()));
+        let mut gradients = Array2::zeros((order, self.parameters()));
         let ones = [self.ones()];
+        let values = self.joint(None, &[], &[], Base::Absorption(&marks));
         for k in 1..=order {
             let base = Base::Absorption(&marks);
             let (_, gradient) = self.joint_gradient(None, &ones, &[k], base, |values| {
@@ -88,8 +89,14 @@ impl PhaseType {
                 seeds[0] = -(moment * share);
                 seeds[k] = share;
                 (moment, seeds)
-            });
-            gradients.row_mut(k - 1).assign(&aview1(&gradient));
+            })?;
+            let mut row = gradients.row_mut(k - 1);
+            row.assign(&aview1(&gradient));
+            // What starts in the vertex is in the probability only.
+            let share = moments[k - 1] / (values[0] + at_once);
+            for (parameter, slope) in row.iter_mut().enumerate() {
+                *slope -= share * self.by()?.start(vertex, parameter).to_f64();
+            }
         }
         Ok((moments, gradients))
     }
@@ -120,12 +127,16 @@ impl PhaseType {
     ) -> Result<(Vec<f64>, Array2<f64>), DistributionError> {
         let graph = self.trace().graph();
         let found = self.absorption_probabilities();
-        let mut gradients = Array2::zeros((found.len(), self.trace().param_length()));
+        let mut gradients = Array2::zeros((found.len(), self.parameters()));
         for vertex in graph.vertices().filter(|&v| graph.is_absorbing(v)) {
             let marks = self.absorbing_mark(vertex)?;
             let base = Base::Absorption(&marks);
-            let (_, gradient) = self.joint_gradient(None, &[], &[], base, last_seed);
-            gradients.row_mut(vertex.index()).assign(&aview1(&gradient));
+            let (_, gradient) = self.joint_gradient(None, &[], &[], base, last_seed)?;
+            let mut row = gradients.row_mut(vertex.index());
+            row.assign(&aview1(&gradient));
+            for (parameter, slope) in row.iter_mut().enumerate() {
+                *slope += self.by()?.start(vertex, parameter).to_f64();
+            }
         }
         Ok((found, gradients))
     }

@@ -5,13 +5,17 @@
 //! sums stay free of subtractions. A right-hand side per *visit* is one per unit of *time* times the weight of a row, W = 1 where weights are
 //! probabilities.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use ndarray::{Array2, ArrayView2, aview1};
 
 use crate::phase::distribution::chain::{Chain, mass_at_zero};
+use crate::phase::distribution::dual::Weight;
 use crate::phase::distribution::error::DistributionError;
+use crate::phase::distribution::inherited::By;
 use crate::phase::distribution::moments::correlations;
+use crate::phase::distribution::no_derivatives;
+use crate::phase::distribution::origin::{Making, Origin};
 use crate::phase::distribution::powers::{Powers, WideWeights};
 use crate::phase::distribution::system::{Column, Number, System};
 use crate::phase::distribution::tolerance::Tolerance;
@@ -48,6 +52,10 @@ pub struct DiscretePhaseType {
     pub(crate) tolerance: Tolerance,
     /// The same probabilities in wide numbers, found when they are first needed.
     powers: OnceLock<Powers>,
+    /// The same for derivatives, where probabilities of zero have some.
+    for_slopes: OnceLock<Option<Box<Self>>>,
+    /// The model that this one was made of, if there is one.
+    origin: Option<Arc<Origin>>,
 }
 
 impl std::fmt::Debug for DiscretePhaseType {
@@ -132,6 +140,8 @@ impl EliminationTrace {
             doubt: 0.0,
             tolerance: Tolerance::default(),
             powers: OnceLock::new(),
+            for_slopes: OnceLock::new(),
+            origin: None,
         })
     }
 }
@@ -181,6 +191,78 @@ impl DiscretePhaseType {
 
     pub(crate) fn chain(&self) -> &Chain {
         &self.chain
+    }
+
+    /// The number of parameters that derivatives are by.
+    pub(crate) fn parameters(&self) -> usize {
+        match &self.origin {
+            Some(origin) => origin.parameters(),
+            None => self.chain.by().parameters(),
+        }
+    }
+
+    /// What derivatives are by.
+    pub(crate) fn by(&self) -> Result<By<'_>, NumericError> {
+        Ok(self.for_slopes()?.chain.by())
+    }
+
+    /// What derivatives of a model are by that is made of this one with numbers of this kind.
+    pub(crate) fn by_for<N: Weight>(&self) -> Result<By<'_>, NumericError> {
+        if !N::HAS_SLOPES {
+            return Ok(self.chain.by());
+        }
+        if self.origin.is_none() && !std::ptr::eq(self.for_slopes()?, self) {
+            return Err(no_derivatives());
+        }
+        self.by()
+    }
+
+    /// The same for derivatives: with the probabilities of zero that have one and the states they lead to, or with derivatives by
+    /// the parameters of the model that this one was made of.
+    pub(crate) fn for_slopes(&self) -> Result<&Self, NumericError> {
+        let found = match self.for_slopes.get() {
+            Some(found) => found,
+            None => {
+                let scaled = |chain: Chain| {
+                    chain.scaled(|t| match self.weight[t] > 0.0 {
+                        true => 1.0 / self.weight[t],
+                        false => 0.0,
+                    })
+                };
+                let chain = match &self.origin {
+                    Some(origin) => Some(self.chain.clone().inheriting(origin.of_steps()?)),
+                    None => Chain::with_zeros(&self.trace, &self.theta)?.map(scaled),
+                };
+                let other = chain.map(|chain| {
+                    Box::new(Self {
+                        chain,
+                        trace: self.trace.clone(),
+                        theta: self.theta.clone(),
+                        weight: self.weight.clone(),
+                        loops: self.loops.clone(),
+                        doubt: self.doubt,
+                        tolerance: self.tolerance,
+                        powers: OnceLock::new(),
+                        for_slopes: OnceLock::from(None),
+                        origin: None,
+                    })
+                });
+                self.for_slopes.get_or_init(|| other)
+            }
+        };
+        Ok(found.as_deref().unwrap_or(self))
+    }
+
+    /// The same as a model that was made this way.
+    pub(crate) fn made_by(mut self, origin: Arc<Origin>) -> Self {
+        self.origin = Some(origin);
+        self
+    }
+
+    /// Where a model comes from that is made of this one.
+    pub(crate) fn origin_of(&self, making: Making) -> Arc<Origin> {
+        let origin = Origin::new(&self.trace, &self.theta, self.origin.as_ref(), making);
+        Arc::new(origin)
     }
 
     /// By transient vertex, the probability of its self-loop.

@@ -17,9 +17,12 @@
 
 use std::sync::Arc;
 
+use crate::phase::distribution::inherited::By;
 use crate::phase::distribution::system::{Column, Number, System, absorbing_target};
 use crate::phase::graph::VertexId;
 use crate::phase::index::{IndexVec, Slot, Transient};
+use crate::phase::numeric::extended::{Extended, Scalar};
+use crate::phase::symbolic::layout::Layout;
 use crate::phase::trace::EliminationTrace;
 
 /// Rewards by transient vertex.
@@ -109,6 +112,11 @@ impl<'a, S: Number> Joint<'a, S> {
         self.system.start_product(&self.columns[place])
     }
 
+    /// The values by vertex of a tuple of orders.
+    pub(crate) fn column(&self, place: usize) -> &Column<S> {
+        &self.columns[place]
+    }
+
     /// Whether all numbers are in the range of their kind.
     pub(crate) fn is_safe(&self) -> bool {
         self.columns.iter().all(S::is_safe)
@@ -156,22 +164,40 @@ impl<'a, S: Number> Joint<'a, S> {
 }
 
 /// Derivatives by theta from those by the rates of slots.
-pub(crate) fn by_theta<S: Number>(
+pub(crate) fn by_theta(
     trace: &EliminationTrace,
-    theta: &[f64],
-    by_rate: &IndexVec<Slot, S>,
-) -> Vec<f64> {
+    by: By<'_>,
+    by_rate: &IndexVec<Slot, Extended>,
+) -> Vec<Extended> {
     let (layout, graph) = (trace.symbolic().layout(), trace.graph());
-    let mut gradient = vec![S::ZERO; trace.param_length()];
+    let mut gradient = vec![Extended::ZERO; by.parameters()];
     for t in layout.transients().iter() {
         for slot in layout.slots(t).iter() {
             for &edge in layout.edges(slot) {
                 let edge = graph.edge_of(layout.vertex(t), edge as usize);
-                for (parameter, slope) in edge.slopes(|k| S::from_f64(theta[k])) {
+                by.edge(&edge, |parameter, slope| {
                     gradient[parameter] = gradient[parameter] + slope * by_rate[slot];
-                }
+                });
             }
         }
     }
-    gradient.into_iter().map(S::to_f64).collect()
+    gradient
+}
+
+/// Adds derivatives of start probabilities times the values of the vertices they are of.
+pub(crate) fn add_start(
+    layout: &Layout,
+    by: By<'_>,
+    value: impl Fn(Transient) -> Extended,
+    gradient: &mut [Extended],
+) {
+    if !by.has_start() {
+        return;
+    }
+    for t in layout.transients().iter() {
+        let value = value(t);
+        for (parameter, gradient) in gradient.iter_mut().enumerate() {
+            *gradient = *gradient + by.start(layout.vertex(t), parameter) * value;
+        }
+    }
 }

@@ -15,7 +15,9 @@ use rayon::prelude::*;
 
 use crate::phase::distribution::chain::Chain;
 use crate::phase::distribution::jump::Jump;
+use crate::phase::distribution::ladder_stays::{Stays, rows_over};
 use crate::phase::distribution::slopes::Slope;
+use crate::phase::distribution::state_slopes::StateSlope;
 use crate::phase::distribution::steps::Values;
 use crate::phase::distribution::tangents::Tangent;
 use crate::phase::distribution::tolerance::UNIT;
@@ -34,26 +36,28 @@ const FIRST: f64 = 0.5;
 const SMALL: f64 = 1e-150;
 
 pub(crate) struct Ladder<'a> {
-    chain: &'a Chain,
-    jump: Jump,
+    pub(super) chain: &'a Chain,
+    pub(super) jump: Jump,
     /// The time of the first level.
     unit: f64,
 }
 
 /// Transitions between states, and absorption by state.
-struct Matrix {
-    inner: Array2<f64>,
-    exit: Array1<f64>,
+pub(super) struct Matrix {
+    pub inner: Array2<f64>,
+    pub exit: Array1<f64>,
 }
 
 /// The matrix of one level and its derivatives by the parameters.
-struct Rung {
-    matrix: Matrix,
-    slopes: Vec<Matrix>,
+pub(super) struct Rung {
+    pub matrix: Matrix,
+    pub slopes: Vec<Matrix>,
+    /// How long the chain is in each state while the level lasts, if that is asked for.
+    pub stays: Option<Stays>,
 }
 
 /// a b, in tasks of rows.
-fn product(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
+pub(super) fn product(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
     let mut out = Array2::zeros((a.nrows(), b.ncols()));
     let tasks: Vec<_> = out
         .axis_chunks_iter_mut(Axis(0), ROWS)
@@ -73,9 +77,10 @@ impl Matrix {
         }
     }
 
-    /// Scales each row to sum to this.
-    fn normalize(&mut self, total: f64) {
-        for (mut row, exit) in self.inner.outer_iter_mut().zip(&mut self.exit) {
+    /// Scales each row to sum to its total.
+    pub(super) fn normalize(&mut self, totals: &[f64]) {
+        let rows = self.inner.outer_iter_mut().zip(&mut self.exit);
+        for ((mut row, exit), &total) in rows.zip(totals) {
             let sum = row.sum() + *exit;
             if sum > 0.0 {
                 row *= total / sum;
@@ -84,11 +89,14 @@ impl Matrix {
         }
     }
 
-    /// Takes from each row what it sums to, in proportion to a row that sums to `total`: derivatives of constant sums sum to 0.
-    fn balance(&mut self, of: &Self, total: f64) {
+    /// Takes from each row what it sums to, in proportion to a row that sums to its total: derivatives of constant sums sum to 0.
+    pub(super) fn balance(&mut self, of: &Self, totals: &[f64]) {
         let rows = self.inner.outer_iter_mut().zip(&mut self.exit);
-        for ((mut row, exit), (other, other_exit)) in rows.zip(of.inner.outer_iter().zip(&of.exit))
-        {
+        let others = of.inner.outer_iter().zip(&of.exit).zip(totals);
+        for ((mut row, exit), ((other, other_exit), total)) in rows.zip(others) {
+            if *total == 0.0 {
+                continue;
+            }
             let share = (row.sum() + *exit) / total;
             row.scaled_add(-share, &other);
             *exit -= share * other_exit;
@@ -109,14 +117,14 @@ impl Matrix {
         self.inner += &product(rows.inner.view(), slope.inner.view());
     }
 
-    fn select(&self, rows: &[usize]) -> Self {
+    pub(super) fn select(&self, rows: &[usize]) -> Self {
         Self {
             inner: self.inner.select(Axis(0), rows),
             exit: self.exit.select(Axis(0), rows),
         }
     }
 
-    fn replace(&mut self, rows: &[usize], by: &Self) {
+    pub(super) fn replace(&mut self, rows: &[usize], by: &Self) {
         for (&row, (inner, exit)) in rows.iter().zip(by.inner.outer_iter().zip(&by.exit)) {
             self.inner.row_mut(row).assign(&inner);
             self.exit[row] = *exit;
@@ -127,28 +135,40 @@ impl Matrix {
 impl Rung {
     /// The matrix of twice the time.
     fn square(&self) -> Self {
+        let ones = vec![1.0; self.matrix.exit.len()];
         let mut matrix = self.matrix.then(&self.matrix);
-        matrix.normalize(1.0);
+        matrix.normalize(&ones);
         let slopes = self.slopes.iter().map(|slope| {
             let mut next = slope.then(&self.matrix);
             // `then` has added the old absorption once, whose derivative it is.
             next.add_then(&self.matrix, slope);
-            next.balance(&matrix, 1.0);
+            next.balance(&matrix, &ones);
             next
         });
+        let stays = self.stays.as_ref();
         Self {
             slopes: slopes.collect(),
+            stays: stays.map(|stays| stays.twice(&self.matrix, &self.slopes)),
             matrix,
         }
     }
 }
 
 /// Rows after their times, with their derivatives by the parameters.
-struct Rows {
-    places: Matrix,
-    slopes: Vec<Matrix>,
+pub(super) struct Rows {
+    pub places: Matrix,
+    pub slopes: Vec<Matrix>,
     /// By row, the logarithm of what it is to be multiplied with.
-    log_scale: Vec<f64>,
+    pub log_scale: Vec<f64>,
+}
+
+/// How rows of a series start.
+#[derive(Clone, Copy)]
+enum Start<'a> {
+    /// In one state each.
+    States,
+    /// As the chain does, with these derivatives.
+    Chain(&'a [Slope]),
 }
 
 impl Rows {
@@ -165,7 +185,7 @@ impl Rows {
         let plain: Vec<bool> = rows.iter().map(|&row| self.log_scale[row] == 0.0).collect();
         let absorbed = before.exit.clone();
         let scaled = after.inner.clone();
-        after.normalize(total);
+        after.normalize(&vec![total; rows.len()]);
         for (place, &is_plain) in plain.iter().enumerate() {
             if !is_plain {
                 after.inner.row_mut(place).assign(&scaled.row(place));
@@ -178,7 +198,7 @@ impl Rows {
                 let of = after.select(&[place]);
                 for slope in &mut self.slopes {
                     let mut own = slope.select(&[row]);
-                    own.balance(&of, total);
+                    own.balance(&of, &[total]);
                     slope.replace(&[row], &own);
                 }
             }
@@ -195,6 +215,17 @@ impl Rows {
                 self.log_scale[row] += sum.ln();
             }
         }
+    }
+}
+
+impl Rows {
+    /// The rows, or their derivatives by a parameter, without scales.
+    fn plain(&self, parameter: Option<usize>) -> Vec<Vec<f64>> {
+        let matrix = parameter.map_or(&self.places, |parameter| &self.slopes[parameter]);
+        let pairs = matrix.inner.outer_iter().zip(&self.log_scale);
+        pairs
+            .map(|(row, log_scale)| row.iter().map(|p| p * log_scale.exp()).collect())
+            .collect()
     }
 }
 
@@ -219,12 +250,24 @@ impl<'a> Ladder<'a> {
         terms
     }
 
-    /// Rows after short times, each from its own start: absorption beside them, and derivatives.
+    /// Probabilities of more jumps, by number: how long it stays that number, times the rate of jumps.
+    fn tails(mean: f64) -> [f64; TERMS] {
+        let mut tails = Self::terms(mean);
+        // Of the first that is left out, which is next to all of those.
+        let mut sum = tails[TERMS - 1] * mean / TERMS as f64;
+        for tail in tails.iter_mut().rev() {
+            (*tail, sum) = (sum, sum + *tail);
+        }
+        tails
+    }
+
+    /// Rows of a series over short times, each from its own start: absorption beside them, and derivatives.
     fn short(
         &self,
-        start: impl Fn(usize) -> Vec<f64> + Sync,
+        start: Start<'_>,
         means: &[f64],
         slopes: &[Slope],
+        weights: impl Fn(f64) -> [f64; TERMS] + Sync,
     ) -> (Matrix, Vec<Matrix>) {
         let states = self.chain.len();
         let absorb = &self.jump.absorb;
@@ -232,13 +275,29 @@ impl<'a> Ladder<'a> {
             .par_iter()
             .enumerate()
             .map(|(row, &mean)| {
-                let mut v = start(row);
+                let mut v = match start {
+                    Start::States => vec![0.0; states],
+                    Start::Chain(_) => self.chain.start().to_vec(),
+                };
+                let mut tangents = match start {
+                    Start::States => vec![(vec![0.0; states], 0.0); slopes.len()],
+                    // What the start loses is absorbed at once.
+                    Start::Chain(slopes) => {
+                        let each = slopes.iter().map(|slope| {
+                            let lost = -slope.start.iter().sum::<f64>();
+                            (slope.start.clone(), lost)
+                        });
+                        each.collect()
+                    }
+                };
+                if let Start::States = start {
+                    v[row] = 1.0;
+                }
                 let mut next = vec![0.0; states];
                 let mut absorbed = 0.0;
                 // The row and its derivatives, each with its absorption.
                 let mut out = vec![(vec![0.0; states], 0.0); slopes.len() + 1];
-                let mut tangents = vec![(vec![0.0; states], 0.0); slopes.len()];
-                for term in Self::terms(mean) {
+                for term in weights(mean) {
                     for ((slope, (row, taken)), out) in
                         slopes.iter().zip(&mut tangents).zip(&mut out[1..])
                     {
@@ -274,49 +333,78 @@ impl<'a> Ladder<'a> {
         (matrix(0), (1..=slopes.len()).map(matrix).collect())
     }
 
-    /// The first level.
-    fn first(&self, slopes: &[Slope]) -> Rung {
+    /// The first level, with how long the chain is in each state while it lasts if that is asked for.
+    fn first(&self, slopes: &[Slope], with_stays: bool) -> Rung {
         let states = self.chain.len();
-        let unit = |row: usize| {
-            let mut v = vec![0.0; states];
-            v[row] = 1.0;
-            v
+        let means = vec![FIRST; states];
+        let short = |weights: fn(f64) -> [f64; TERMS], total: f64| {
+            let totals = vec![total; states];
+            let (mut matrix, mut own) = self.short(Start::States, &means, slopes, weights);
+            matrix.normalize(&totals);
+            own.iter_mut().for_each(|own| own.balance(&matrix, &totals));
+            (matrix, own)
         };
-        let (mut matrix, mut slopes) = self.short(unit, &vec![FIRST; states], slopes);
-        matrix.normalize(1.0);
-        for slope in &mut slopes {
-            slope.balance(&matrix, 1.0);
+        let (matrix, slopes) = short(Self::terms, 1.0);
+        let stays = with_stays.then(|| {
+            let (matrix, slopes) = short(Self::tails, FIRST);
+            Stays {
+                matrix,
+                slopes,
+                lengths: means.clone(),
+            }
+        });
+        Rung {
+            matrix,
+            slopes,
+            stays,
         }
-        Rung { matrix, slopes }
     }
 
     /// Where the chain is at times, and what is absorbed by then.
     fn run(&self, times: &[f64], slopes: &[Slope]) -> Rows {
+        self.run_with(times, slopes, false).0
+    }
+
+    /// The same with how long it was in each state, if that is asked for.
+    fn run_with(&self, times: &[f64], slopes: &[Slope], with_stays: bool) -> (Rows, Option<Stays>) {
         let wholes: Vec<f64> = times.iter().map(|t| (t / self.unit).floor()).collect();
         let pairs = times.iter().zip(&wholes);
         let means: Vec<f64> = pairs
             .map(|(t, whole)| whole.mul_add(-self.unit, *t).clamp(0.0, self.unit) * self.jump.rate)
             .collect();
-        let start = self.chain.start();
-        let total: f64 = start.iter().sum();
-        let (mut places, mut tangents) = self.short(|_| start.to_vec(), &means, slopes);
-        places.normalize(total);
-        for slope in &mut tangents {
-            slope.balance(&places, total);
-        }
+        let total: f64 = self.chain.start().iter().sum();
+        let short = |weights: fn(f64) -> [f64; TERMS], totals: &[f64]| {
+            let (mut matrix, mut own) = self.short(Start::Chain(slopes), &means, slopes, weights);
+            matrix.normalize(totals);
+            own.iter_mut().for_each(|own| own.balance(&matrix, totals));
+            (matrix, own)
+        };
+        let (places, tangents) = short(Self::terms, &vec![total; times.len()]);
         let mut rows = Rows {
             log_scale: vec![0.0; times.len()],
             places,
             slopes: tangents,
         };
+        let mut stays = with_stays.then(|| {
+            let totals: Vec<f64> = means.iter().map(|mean| total * mean).collect();
+            let (matrix, slopes) = short(Self::tails, &totals);
+            Stays {
+                matrix,
+                slopes,
+                lengths: means.clone(),
+            }
+        });
         let latest = wholes.iter().copied().fold(0.0, f64::max);
-        let mut rung = self.first(slopes);
+        let mut rung = self.first(slopes, with_stays);
         let mut size = 1.0;
         while size <= latest {
             let takes: Vec<usize> = (0..times.len())
                 .filter(|&time| (wholes[time] / size).floor() % 2.0 == 1.0)
                 .collect();
             if !takes.is_empty() {
+                if let Some(stays) = &mut stays {
+                    stays.climb(&rows, &takes, &rung, total);
+                }
                 rows.climb(&takes, &rung, total);
             }
             size *= 2.0;
@@ -324,16 +412,31 @@ impl<'a> Ladder<'a> {
                 rung = rung.square();
             }
         }
-        rows
+        (rows, stays)
     }
 
     /// Where the chain is at ascending times, a row per time.
     pub(crate) fn places(&self, times: &[f64]) -> Vec<Vec<f64>> {
-        let rows = self.run(times, &[]);
-        let pairs = rows.places.inner.outer_iter().zip(&rows.log_scale);
-        pairs
-            .map(|(row, log_scale)| row.iter().map(|p| p * log_scale.exp()).collect())
-            .collect()
+        self.run(times, &[]).plain(None)
+    }
+
+    /// How long it was in each state until ascending times, a row per time.
+    pub(crate) fn stays(&self, times: &[f64]) -> Vec<Vec<f64>> {
+        let (_, stays) = self.run_with(times, &[], true);
+        stays.map_or_else(Vec::new, |stays| rows_over(&stays.matrix, self.jump.rate))
+    }
+
+    /// The derivatives of both, by parameter.
+    pub(crate) fn state_slopes(&self, trace: &EliminationTrace, times: &[f64]) -> Vec<StateSlope> {
+        let slopes = Slope::all(self.chain, trace, self.jump.rate);
+        let (rows, stays) = self.run_with(times, &slopes, true);
+        let stays = stays.map_or_else(Vec::new, |stays| stays.slopes);
+        let each = stays.iter().enumerate();
+        each.map(|(parameter, stays)| StateSlope {
+            places: rows.plain(Some(parameter)),
+            stays: rows_over(stays, self.jump.rate),
+        })
+        .collect()
     }
 
     fn values_of(&self, rows: &Rows, times: &[f64]) -> Vec<Values> {

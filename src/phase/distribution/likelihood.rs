@@ -39,7 +39,15 @@ fn term(observation: Observation, at_zero: f64, times: &[f64], values: &[Values]
                 value: at_zero.ln(),
                 error: UNIT,
             },
-            slopes: [None, None],
+            // What the start loses is mass at zero.
+            slopes: [
+                Some(Slope {
+                    time: 0.0,
+                    survival: -1.0 / at_zero,
+                    density: 0.0,
+                }),
+                None,
+            ],
         },
         Observation::Exact(time) => {
             let v = of(time);
@@ -190,9 +198,9 @@ impl PhaseType {
         data: &Observations,
     ) -> Result<(f64, Vec<f64>), DistributionError> {
         let times = self.times_of(data)?;
-        let (chain, trace) = (self.chain()?, self.trace());
+        let (chain, trace) = (self.slope_chain()?, self.trace());
         let mut timeline = Timeline::new(chain, self.tolerance);
-        let parameters = trace.param_length();
+        let parameters = self.parameters();
         if let Some(steps) = timeline.steps_for(&times)? {
             let windows: Vec<_> = times.iter().map(|&time| steps.window(time)).collect();
             let pairs = windows.iter().zip(&times);
@@ -208,6 +216,7 @@ impl PhaseType {
                     let (step, of) = (window.first + place, weight * of);
                     if early {
                         coefficients.absorbed[step] -= of * slope.survival;
+                        coefficients.start += of * slope.survival;
                     }
                     if place < window.counted {
                         coefficients.flow[step] += of * slope.density * rate;

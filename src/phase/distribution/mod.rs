@@ -28,15 +28,19 @@ pub(crate) mod contour;
 pub(crate) mod counts;
 pub(crate) mod curve;
 pub(crate) mod discrete;
+pub(crate) mod dual;
 pub(crate) mod error;
+pub(crate) mod inherited;
 pub(crate) mod joint;
 pub(crate) mod jump;
 pub(crate) mod ladder;
+pub(crate) mod ladder_stays;
 pub(crate) mod likelihood;
 pub(crate) mod marks;
 pub(crate) mod moments;
 pub(crate) mod multivariate;
 pub(crate) mod observations;
+pub(crate) mod origin;
 pub(crate) mod philox;
 pub(crate) mod poisson;
 pub(crate) mod powers;
@@ -44,12 +48,14 @@ pub(crate) mod quantile;
 pub(crate) mod reward;
 pub(crate) mod sample;
 pub(crate) mod slopes;
+pub(crate) mod state_slopes;
 pub(crate) mod states;
 pub(crate) mod statistic;
 pub(crate) mod step_lanes;
 pub(crate) mod step_likelihood;
 pub(crate) mod step_moments;
 pub(crate) mod step_slopes;
+pub(crate) mod step_state_slopes;
 pub(crate) mod step_states;
 pub(crate) mod steps;
 pub(crate) mod system;
@@ -60,9 +66,14 @@ pub(crate) mod tolerance;
 pub(crate) mod transforms;
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use crate::phase::distribution::chain::Chain;
+use crate::phase::distribution::dual::Weight;
+use crate::phase::distribution::inherited::By;
+use crate::phase::distribution::joint::Base;
+use crate::phase::distribution::moments::last_seed;
+use crate::phase::distribution::origin::{Making, Origin};
 use crate::phase::distribution::steps::Values;
 use crate::phase::distribution::tolerance::Tolerance;
 use crate::phase::evaluate::group::{Job, answer_at};
@@ -70,6 +81,13 @@ use crate::phase::evaluate::point::Point;
 use crate::phase::evaluate::quantity::Quantity;
 use crate::phase::numeric::error::NumericError;
 use crate::phase::trace::EliminationTrace;
+
+/// The error of derivatives through rates of zero.
+pub(crate) fn no_derivatives() -> NumericError {
+    NumericError::NoDerivatives {
+        problem: "a rate of zero has a derivative, and a distribution made of the graph leaves it out; ask where all rates are positive, or for the graph itself".to_owned(),
+    }
+}
 
 /// The time to absorption at one theta.
 ///
@@ -87,6 +105,10 @@ pub struct PhaseType {
     tolerance: Tolerance,
     /// The states and rates, found when they are first needed.
     chain: OnceLock<Chain>,
+    /// The same for derivatives, where that is another.
+    of_slopes: OnceLock<Option<Chain>>,
+    /// The model that this one was made of, if there is one.
+    origin: Option<Arc<Origin>>,
     /// Times, and what they have, where it was found beside that of other thetas.
     known: OnceLock<(Vec<f64>, Vec<Values>)>,
 }
@@ -122,6 +144,8 @@ impl EliminationTrace {
             point: Point::new(self, theta)?,
             tolerance: Tolerance::default(),
             chain: OnceLock::new(),
+            of_slopes: OnceLock::new(),
+            origin: None,
             known: OnceLock::new(),
         })
     }
@@ -180,9 +204,65 @@ impl PhaseType {
             Some(chain) => Ok(chain),
             None => {
                 let chain = Chain::new(self.trace(), self.theta())?;
+
                 Ok(self.chain.get_or_init(|| chain))
             }
         }
+    }
+
+    /// The same for derivatives: with the rates of zero that have one and the states they lead to, or with derivatives by the
+    /// parameters of the model that this one was made of.
+    pub(crate) fn slope_chain(&self) -> Result<&Chain, NumericError> {
+        let other = match self.of_slopes.get() {
+            Some(other) => other,
+            None => {
+                let other = match &self.origin {
+                    Some(origin) => Some(self.chain()?.clone().inheriting(origin.of_time()?)),
+                    None => Chain::with_zeros(self.trace(), self.theta())?,
+                };
+                self.of_slopes.get_or_init(|| other)
+            }
+        };
+        other.as_ref().map_or_else(|| self.chain(), Ok)
+    }
+
+    /// The number of parameters that derivatives are by.
+    pub(crate) fn parameters(&self) -> usize {
+        match &self.origin {
+            Some(origin) => origin.parameters(),
+            None => self.theta().len(),
+        }
+    }
+
+    /// What derivatives are by.
+    pub(crate) fn by(&self) -> Result<By<'_>, NumericError> {
+        match &self.origin {
+            Some(_) => Ok(self.slope_chain()?.by()),
+            None => Ok(By::new(self.theta(), None)),
+        }
+    }
+
+    /// What derivatives of a model are by that is made of this one with numbers of this kind.
+    pub(crate) fn by_for<N: Weight>(&self) -> Result<By<'_>, NumericError> {
+        if !N::HAS_SLOPES {
+            return Ok(By::new(self.theta(), None));
+        }
+        if self.origin.is_none() && !std::ptr::eq(self.slope_chain()?, self.chain()?) {
+            return Err(no_derivatives());
+        }
+        self.by()
+    }
+
+    /// The same as a model that was made this way.
+    pub(crate) fn made_by(mut self, origin: Arc<Origin>) -> Self {
+        self.origin = Some(origin);
+        self
+    }
+
+    /// Where a model comes from that is made of this one.
+    pub(crate) fn origin_of(&self, making: Making) -> Arc<Origin> {
+        let origin = Origin::new(self.trace(), self.theta(), self.origin.as_ref(), making);
+        Arc::new(origin)
     }
 
     /// The probability of a time of zero: what the start probabilities lack of 1, and what starts in absorbing vertices.
@@ -262,6 +342,11 @@ impl PhaseType {
     /// # Ok::<(), elimap::phase::PhaseError>(())
     /// ```
     pub fn gradient(&self) -> Result<Vec<f64>, NumericError> {
+        if self.origin.is_some() {
+            let ones = [self.ones()];
+            let found = self.joint_gradient(None, &ones, &[1], Base::Ones, last_seed)?;
+            return Ok(found.1);
+        }
         Ok(self.answer(&Quantity::MomentsAndGradients(1))?.split_off(1))
     }
 

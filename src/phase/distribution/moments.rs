@@ -9,10 +9,10 @@ use ndarray::{Array2, Array3, ArrayView2, aview1};
 
 use crate::phase::distribution::PhaseType;
 use crate::phase::distribution::error::DistributionError;
-use crate::phase::distribution::joint::{Base, Joint, Reward, by_theta};
+use crate::phase::distribution::joint::{Base, Joint, Reward, add_start, by_theta};
 use crate::phase::distribution::system::{Column, Number, System};
 use crate::phase::evaluate::quantity::Quantity;
-use crate::phase::index::IndexVec;
+use crate::phase::index::{IndexVec, Transient};
 use crate::phase::numeric::error::NumericError;
 use crate::phase::numeric::extended::{Extended, Scalar};
 
@@ -96,13 +96,24 @@ impl PhaseType {
         orders: &[usize],
         base: Base<'_>,
         value_and_seeds: impl Fn(&[Extended]) -> (Extended, Vec<Extended>),
-    ) -> ValueAndGradient {
+    ) -> Result<ValueAndGradient, NumericError> {
+        let by = self.by()?;
         let system = self.system_in::<Extended>(killing);
         let joint = Joint::new(&system, rewards, orders, base);
         let values: Vec<Extended> = (0..joint.len()).map(|p| joint.expectation(p)).collect();
         let (value, seeds) = value_and_seeds(&values);
-        let gradient = by_theta(self.trace(), self.theta(), &joint.by_rate(&seeds));
-        (value.to_f64(), gradient)
+        let mut gradient = by_theta(self.trace(), by, &joint.by_rate(&seeds));
+        let of_start = |t: Transient| {
+            let each = seeds.iter().enumerate();
+            each.fold(Extended::ZERO, |sum, (place, &seed)| {
+                sum + seed * joint.column(place)[t]
+            })
+        };
+        add_start(system.layout(), by, of_start, &mut gradient);
+        Ok((
+            value.to_f64(),
+            gradient.into_iter().map(Number::to_f64).collect(),
+        ))
     }
 
     /// The moments of orders 1 to `order` of a reward: the sum of `reward[v]` times the time in v.
@@ -156,13 +167,13 @@ impl PhaseType {
         order: usize,
     ) -> Result<(Vec<f64>, Array2<f64>), DistributionError> {
         let rewards = [self.reward_column(reward)?];
-        let mut gradients = Array2::zeros((order, self.trace().param_length()));
+        let mut gradients = Array2::zeros((order, self.parameters()));
         let mut moments = Vec::new();
         for k in 1..=order {
             let (value, gradient) =
                 self.joint_gradient(None, &rewards, &[k], Base::Ones, |values| {
                     (values[k], unit_seed(values.len(), k))
-                });
+                })?;
             moments.push(value);
             gradients.row_mut(k - 1).assign(&aview1(&gradient));
         }
@@ -284,7 +295,7 @@ impl PhaseType {
         let covariance = self.covariance(rewards)?;
         let rewards = self.rewards(rewards)?;
         let count = rewards.len();
-        let mut gradients = Array3::zeros((count, count, self.trace().param_length()));
+        let mut gradients = Array3::zeros((count, count, self.parameters()));
         for i in 0..count {
             for j in 0..=i {
                 let pair = [Arc::clone(&rewards[i]), Arc::clone(&rewards[j])];
@@ -294,7 +305,7 @@ impl PhaseType {
                     let zero = Extended::ZERO;
                     (values[3], vec![zero, -values[2], -values[1], one])
                 };
-                let (_, gradient) = self.joint_gradient(None, &pair, &[1, 1], Base::Ones, seeds);
+                let (_, gradient) = self.joint_gradient(None, &pair, &[1, 1], Base::Ones, seeds)?;
                 for (parameter, value) in gradient.into_iter().enumerate() {
                     gradients[[i, j, parameter]] = value;
                     gradients[[j, i, parameter]] = value;
@@ -330,13 +341,13 @@ impl PhaseType {
         let correlation = self.correlation(rewards)?;
         let rewards = self.rewards(rewards)?;
         let count = rewards.len();
-        let mut gradients = Array3::zeros((count, count, self.trace().param_length()));
+        let mut gradients = Array3::zeros((count, count, self.parameters()));
         for i in 0..count {
             for j in 0..i {
                 let pair = [Arc::clone(&rewards[i]), Arc::clone(&rewards[j])];
                 let base = Base::Ones;
                 let (_, gradient) =
-                    self.joint_gradient(None, &pair, &[2, 2], base, correlation_seeds);
+                    self.joint_gradient(None, &pair, &[2, 2], base, correlation_seeds)?;
                 for (parameter, value) in gradient.into_iter().enumerate() {
                     gradients[[i, j, parameter]] = value;
                     gradients[[j, i, parameter]] = value;
@@ -395,7 +406,7 @@ impl PhaseType {
         rewards: ArrayView2<'_, f64>,
     ) -> Result<ValueAndGradient, DistributionError> {
         let (rewards, orders) = self.distinct(rewards)?;
-        Ok(self.joint_gradient(None, &rewards, &orders, Base::Ones, last_seed))
+        Ok(self.joint_gradient(None, &rewards, &orders, Base::Ones, last_seed)?)
     }
 
     /// Distinct rewards, and how often each occurs.

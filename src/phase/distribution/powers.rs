@@ -261,6 +261,15 @@ impl Powers {
             .collect()
     }
 
+    /// What a step absorbs of a row of any signs, by vertex.
+    pub(crate) fn absorbing<'a>(
+        &'a self,
+        row: &'a [Extended],
+    ) -> impl Iterator<Item = (VertexId, Extended)> + 'a {
+        let rows = row.iter().zip(self.outer.iter());
+        rows.flat_map(|(&p, row)| row.iter().map(move |&(vertex, q)| (vertex, p * q)))
+    }
+
     /// What a step absorbs of a row of any signs.
     pub(crate) fn absorption(&self, row: &[Extended]) -> Extended {
         let pairs = row.iter().zip(&self.absorb);
@@ -429,7 +438,6 @@ impl March<'_> {
 
     /// What the next step absorbs, by vertex.
     pub(crate) fn absorbing(&self) -> impl Iterator<Item = (VertexId, Extended)> + '_ {
-        let rows = self.state.iter().zip(self.powers.outer.iter());
-        rows.flat_map(|(&p, row)| row.iter().map(move |&(vertex, q)| (vertex, p * q)))
+        self.powers.absorbing(&self.state)
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::phase::distribution::chain::Chain;
 use crate::phase::index::Slot;
-use crate::phase::numeric::rates;
 use crate::phase::trace::EliminationTrace;
 
 /// The derivatives of all rates by one parameter, divided by the rate L of uniformization: the derivative of its P.
@@ -11,24 +10,29 @@ pub(crate) struct Slope {
     inner: Vec<(u32, u32, f64)>,
     /// By state, that of the probability to be absorbed in a step.
     pub absorb: Vec<f64>,
+    /// By state, that of the start probability.
+    pub start: Vec<f64>,
 }
 
 impl Slope {
     /// By parameter.
     pub(crate) fn all(chain: &Chain, trace: &EliminationTrace, rate: f64) -> Vec<Self> {
         let (layout, graph) = (trace.symbolic().layout(), trace.graph());
-        let mut slopes: Vec<Self> = (0..trace.param_length())
-            .map(|_| Self {
+        let by = chain.by();
+        let starts = chain.start_slopes().into_iter();
+        let mut slopes: Vec<Self> = starts
+            .map(|start| Self {
                 inner: Vec::new(),
                 absorb: vec![0.0; chain.len()],
+                start,
             })
             .collect();
         let each = |state: usize, slot: Slot, add: &mut dyn FnMut(usize, f64)| {
             for &edge in layout.edges(slot) {
                 let edge = graph.edge_of(chain.vertex(state), edge as usize);
-                for (parameter, slope) in rates::slopes(&edge, chain.theta()) {
-                    add(parameter, slope / rate);
-                }
+                by.edge(&edge, |parameter, slope| {
+                    add(parameter, slope.to_f64() / rate)
+                });
             }
         };
         for state in 0..chain.len() {

@@ -6,6 +6,7 @@ use crate::phase::distribution::PhaseType;
 use crate::phase::distribution::curve::check_times;
 use crate::phase::distribution::error::DistributionError;
 use crate::phase::distribution::system::{Column, Number, System};
+use crate::phase::distribution::tolerance::{Bounded, UNIT};
 use crate::phase::graph::VertexId;
 use crate::phase::trace::EliminationTrace;
 
@@ -76,15 +77,24 @@ impl PhaseType {
     /// ```
     pub fn occupancy(&self, times: &[f64]) -> Result<Array2<f64>, DistributionError> {
         check_times(times)?;
-        let stays = self.stays(times)?;
+        let (stays, doubt) = self.stays(times)?;
+        for &time in times.iter().filter(|_| doubt > 0.0) {
+            let answer = Bounded {
+                value: time,
+                error: doubt,
+            };
+            self.accept("the time spent in vertices", time, answer, time)?;
+        }
         self.by_vertex(&stays)
     }
 
-    fn stays(&self, times: &[f64]) -> Result<Vec<Vec<f64>>, DistributionError> {
+    /// The time in each state until ascending times, a row per time, and a bound on what all of a row are off by together beyond
+    /// some units in the last place of each.
+    fn stays(&self, times: &[f64]) -> Result<(Vec<Vec<f64>>, f64), DistributionError> {
         let chain = self.chain()?;
         let mut timeline = self.timeline()?;
         if let Some(stays) = timeline.stays(times)? {
-            return Ok(stays);
+            return Ok((stays, 0.0));
         }
         // The time spent until t is all of it less what is spent from t on. That is exact to some units in the last place of all
         // of it, and this way is taken for large times only.
@@ -100,7 +110,8 @@ impl PhaseType {
             let states = (0..chain.len()).map(|state| chain.transient(state));
             states.map(|t| (all[t] - rest[t]).max(0.0)).collect()
         });
-        Ok(stays.collect())
+        let stays = stays.collect();
+        Ok((stays, 64.0 * UNIT * all.iter().sum::<f64>()))
     }
 
     /// The probability to have been absorbed in each vertex by ascending times: a row per time, a column per vertex.
@@ -129,7 +140,8 @@ impl PhaseType {
     pub fn cdf_by_vertex(&self, times: &[f64]) -> Result<Array2<f64>, DistributionError> {
         check_times(times)?;
         let chain = self.chain()?;
-        let stays = self.stays(times)?;
+        // A rate to absorption times all of the time before it is at most 1, so what that is off by is below the tolerance.
+        let (stays, _) = self.stays(times)?;
         let mut out = Array2::zeros((times.len(), self.trace().graph().vertex_count()));
         for (stay, mut out) in stays.iter().zip(out.outer_iter_mut()) {
             for &(vertex, probability) in chain.absorbed_at_once() {
@@ -205,48 +217,80 @@ pub(crate) fn reach_probabilities(
     theta: &[f64],
     targets: &[VertexId],
 ) -> Result<Vec<f64>, DistributionError> {
-    let graph = trace.graph();
-    let layout = trace.symbolic().layout();
-    let mut is_target = vec![false; graph.vertex_count()];
-    if targets.is_empty() {
-        return Err(DistributionError::Empty { what: "targets" });
-    }
-    for &vertex in targets {
-        let problem = match vertex.index() {
-            0 => Some("is the start, which takes no time; ask for the vertices it leads to"),
-            index if index >= is_target.len() => Some("is not a vertex of the graph"),
-            _ => None,
-        };
-        if let Some(problem) = problem {
-            return Err(DistributionError::Vertex { vertex, problem });
+    let reach = Reach::<f64>::new(trace, theta, targets)?;
+    Ok(reach.by_vertex(&reach.from_states()))
+}
+
+/// What reaching targets is a solution of.
+pub(crate) struct Reach<S> {
+    pub system: System<S>,
+    is_target: Vec<bool>,
+    /// Which transient vertices are targets.
+    ends: Column<S>,
+}
+
+impl<S: Number> Reach<S> {
+    pub(crate) fn new(
+        trace: &EliminationTrace,
+        theta: &[f64],
+        targets: &[VertexId],
+    ) -> Result<Self, DistributionError> {
+        let layout = trace.symbolic().layout();
+        let mut is_target = vec![false; trace.graph().vertex_count()];
+        if targets.is_empty() {
+            return Err(DistributionError::Empty { what: "targets" });
         }
-        is_target[vertex.index()] = true;
-    }
-    // A target that goes on is cut off: it ends at the rate 1, and all that ends there counts.
-    let mut rates = f64::rates(trace, theta);
-    let mut ends: Column<f64> = layout.transients().iter().map(|_| 0.0).collect();
-    for t in layout.transients().iter() {
-        if is_target[layout.vertex(t).index()] {
-            ends[t] = 1.0;
-            for slot in layout.slots(t).iter() {
-                rates[slot] = 0.0;
+        for &vertex in targets {
+            let problem = match vertex.index() {
+                0 => Some("is the start, which takes no time; ask for the vertices it leads to"),
+                index if index >= is_target.len() => Some("is not a vertex of the graph"),
+                _ => None,
+            };
+            if let Some(problem) = problem {
+                return Err(DistributionError::Vertex { vertex, problem });
+            }
+            is_target[vertex.index()] = true;
+        }
+        // A target that goes on is cut off: it ends at the rate 1, and all that ends there counts.
+        let mut rates = S::rates(trace, theta);
+        let mut ends: Column<S> = layout.transients().iter().map(|_| S::ZERO).collect();
+        for t in layout.transients().iter() {
+            if is_target[layout.vertex(t).index()] {
+                ends[t] = S::from_f64(1.0);
+                for slot in layout.slots(t).iter() {
+                    rates[slot] = S::ZERO;
+                }
             }
         }
+        Ok(Self {
+            system: System::new(trace, rates, Some(&ends), S::is_zero),
+            is_target,
+            ends,
+        })
     }
-    let system = System::new(trace, rates, Some(&ends), |rate| rate == 0.0);
-    let mut right = system.absorption(|vertex| is_target[vertex.index()]);
-    for (t, &end) in ends.iter_enumerated() {
-        right[t] += end;
+
+    pub(crate) fn is_target(&self, vertex: VertexId) -> bool {
+        self.is_target[vertex.index()]
     }
-    let found = system.solve(&right);
-    let mut out: Vec<f64> = is_target
-        .iter()
-        .map(|&is| f64::from(u8::from(is)))
-        .collect();
-    for (t, &probability) in found.iter_enumerated() {
-        out[layout.vertex(t).index()] = probability;
+
+    /// The probabilities from transient vertices.
+    pub(crate) fn from_states(&self) -> Column<S> {
+        let mut right = self.system.absorption(|vertex| self.is_target(vertex));
+        for (t, &end) in self.ends.iter_enumerated() {
+            right[t] = right[t] + end;
+        }
+        self.system.solve(&right)
     }
-    let start = graph.start().iter();
-    out[VertexId::START.index()] = start.map(|&(v, p)| p * out[v.index()]).sum();
-    Ok(out)
+
+    /// The same by vertex, with that of the start.
+    pub(crate) fn by_vertex(&self, found: &Column<S>) -> Vec<f64> {
+        let marks = self.is_target.iter();
+        let mut out: Vec<f64> = marks.map(|&is| f64::from(u8::from(is))).collect();
+        for (t, probability) in found.iter_enumerated() {
+            out[self.system.layout().vertex(t).index()] = probability.to_f64();
+        }
+        let start = self.system.graph().start().iter();
+        out[VertexId::START.index()] = start.map(|&(v, p)| p * out[v.index()]).sum();
+        out
+    }
 }

@@ -98,8 +98,7 @@ type WithSlopes = (Vec<f64>, Vec<f64>);
 impl Statistic {
     /// The same with the gradient of each of its numbers with respect to theta, an axis of parameters behind the others.
     ///
-    /// Those that depend on vertices over time (state probabilities, occupancy, absorption by vertex), a whole curve, visits, and
-    /// probabilities to reach have none.
+    /// A whole curve, which is three of them, and quantiles of numbers of steps, which jump, have none.
     ///
     /// ```
     /// use elimap::phase::{EliminationTrace, Statistic, models};
@@ -120,8 +119,7 @@ impl Statistic {
 
     /// The same statistic of the distribution of a reward, as [`PhaseType::reward`] has it.
     ///
-    /// It has no gradients, as that distribution is made at one theta;
-    /// [`Graph::reward_transform`] makes a graph that keeps its parameters.
+    /// Gradients are by the parameters of the graph.
     ///
     /// ```
     /// use elimap::phase::{EliminationTrace, Statistic, models};
@@ -136,7 +134,10 @@ impl Statistic {
     /// ```
     #[must_use]
     pub fn of_reward(self, reward: &[f64]) -> Self {
-        Self::OfReward(reward.to_vec(), Box::new(self))
+        match self {
+            Self::WithGradients(inner) => inner.of_reward(reward).with_gradients(),
+            other => Self::OfReward(reward.to_vec(), Box::new(other)),
+        }
     }
 
     /// The same statistic of the number of marks, as [`PhaseType::marks`] has it.
@@ -153,7 +154,10 @@ impl Statistic {
     /// ```
     #[must_use]
     pub fn of_marks(self, rates: &[f64]) -> Self {
-        Self::OfMarks(rates.to_vec(), Box::new(self))
+        match self {
+            Self::WithGradients(inner) => inner.of_marks(rates).with_gradients(),
+            other => Self::OfMarks(rates.to_vec(), Box::new(other)),
+        }
     }
 
     /// The same statistic of the time given absorption in a vertex, as [`PhaseType::given`] has it.
@@ -173,7 +177,10 @@ impl Statistic {
     /// ```
     #[must_use]
     pub fn given(self, vertex: VertexId) -> Self {
-        Self::Given(vertex, Box::new(self))
+        match self {
+            Self::WithGradients(inner) => inner.given(vertex).with_gradients(),
+            other => Self::Given(vertex, Box::new(other)),
+        }
     }
 
     /// The arrays of an answer for a graph: names and shapes.
@@ -358,19 +365,13 @@ impl Statistic {
 
     /// Whether [`with_gradients`](Self::with_gradients) has an answer.
     pub(crate) fn has_gradients(&self) -> bool {
-        !matches!(
-            self,
-            Self::Curve(_)
-                | Self::StateProbabilities(_)
-                | Self::Occupancy(_)
-                | Self::CdfByVertex(_)
-                | Self::ReachProbabilities(_)
-                | Self::Visits
-                | Self::WithGradients(_)
-                | Self::OfReward(..)
-                | Self::OfMarks(..)
-                | Self::Given(..)
-        )
+        match self {
+            Self::Curve(_) | Self::WithGradients(_) => false,
+            Self::OfReward(_, inner) | Self::OfMarks(_, inner) | Self::Given(_, inner) => {
+                inner.has_gradients()
+            }
+            _ => true,
+        }
     }
 
     /// The times whose survival, density and absorption the statistic is made of, if it is made of those.
@@ -471,6 +472,17 @@ impl Statistic {
                 let (_, slopes) = steps.cdf_and_gradients(&counts)?;
                 both((steps.survival(&counts)?, -slopes))
             }
+            Self::StateProbabilities(times) => {
+                planes(steps.state_probabilities_and_gradients(&whole_counts(times)?)?)
+            }
+            Self::Occupancy(times) => planes(steps.occupancy_and_gradients(&whole_counts(times)?)?),
+            Self::CdfByVertex(times) => {
+                planes(steps.cdf_by_vertex_and_gradients(&whole_counts(times)?)?)
+            }
+            Self::ReachProbabilities(targets) => {
+                both(steps.reach_probabilities_and_gradients(targets)?)
+            }
+            Self::Visits => both(steps.visits_and_gradients()?),
             Self::AbsorptionProbabilities => both(steps.absorption_probabilities_and_gradients()?),
             Self::LogLikelihood(data) => one(steps.log_likelihood_and_gradient(data)?),
             Self::RewardMoments(reward, order) => {
@@ -490,6 +502,7 @@ impl Statistic {
             Self::Pmf(counts) => both(steps.pmf_and_gradients(counts)?),
             Self::FactorialMoments(order) => both(steps.factorial_moments_and_gradients(*order)?),
             Self::Pgf(at) => both(steps.pgf_and_gradients(at)?),
+            Self::OfReward(reward, inner) => inner.slopes_of_steps(&steps.reward(reward)?)?,
             // Quantiles are whole: they jump.
             Self::Quantile(_) | Self::SurvivalQuantile(_) => {
                 return Err(DistributionError::NoGradients {
@@ -555,6 +568,14 @@ impl Statistic {
             Self::Hazard(times) => both(time.hazard_and_gradients(times)?),
             Self::Quantile(list) => both(time.quantile_and_gradients(list)?),
             Self::SurvivalQuantile(list) => both(time.survival_quantile_and_gradients(list)?),
+            Self::StateProbabilities(times) => {
+                planes(time.state_probabilities_and_gradients(times)?)
+            }
+            Self::Occupancy(times) => planes(time.occupancy_and_gradients(times)?),
+            Self::CdfByVertex(times) => planes(time.cdf_by_vertex_and_gradients(times)?),
+            Self::ReachProbabilities(targets) => {
+                both(time.reach_probabilities_and_gradients(targets)?)
+            }
             Self::AbsorptionProbabilities => both(time.absorption_probabilities_and_gradients()?),
             Self::LogLikelihood(data) => one(time.log_likelihood_and_gradient(data)?),
             Self::RewardMoments(reward, order) => {
@@ -588,19 +609,13 @@ impl Statistic {
             Self::JointLaplace(rewards, at) => {
                 one(time.joint_laplace_and_gradient(rewards.view(), at)?)
             }
-            Self::Pmf(_) | Self::FactorialMoments(_) | Self::Pgf(_) => {
+            Self::Pmf(_) | Self::FactorialMoments(_) | Self::Pgf(_) | Self::Visits => {
                 return Err(self.for_discrete());
             }
-            Self::Curve(_)
-            | Self::StateProbabilities(_)
-            | Self::Occupancy(_)
-            | Self::CdfByVertex(_)
-            | Self::ReachProbabilities(_)
-            | Self::Visits
-            | Self::WithGradients(_)
-            | Self::OfReward(..)
-            | Self::OfMarks(..)
-            | Self::Given(..) => {
+            Self::OfReward(reward, inner) => inner.slopes(&time.reward(reward)?)?,
+            Self::OfMarks(rates, inner) => inner.slopes_of_steps(&time.marks(rates)?)?,
+            Self::Given(vertex, inner) => inner.slopes(&time.given(*vertex)?)?,
+            Self::Curve(_) | Self::WithGradients(_) => {
                 return Err(DistributionError::NoGradients {
                     question: self.name(),
                 });
@@ -611,6 +626,11 @@ impl Statistic {
 
 fn flat<D: ndarray::Dimension>(array: ndarray::Array<f64, D>) -> Vec<f64> {
     array.iter().copied().collect()
+}
+
+/// Tables and their gradients as plain numbers.
+fn planes((values, gradients): (Array2<f64>, ndarray::Array3<f64>)) -> WithSlopes {
+    both((flat(values), gradients))
 }
 
 fn both<D: ndarray::Dimension>(

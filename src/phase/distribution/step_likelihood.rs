@@ -73,7 +73,7 @@ impl DiscretePhaseType {
         let counts = self.counts_of(data)?;
         let (sum, terms) = self.terms(data, &counts)?;
         let [pmf, cdf] = self.slopes(&counts)?;
-        let mut gradient = vec![0.0; self.trace().param_length()];
+        let mut gradient = vec![0.0; self.parameters()];
         for (parameter, gradient) in gradient.iter_mut().enumerate() {
             for (term, weight) in &terms {
                 let of_pmf = term.of_pmf.iter();

@@ -20,11 +20,12 @@ use ndarray::{Array2, Array3, ArrayView2, aview1};
 
 use crate::phase::distribution::discrete::DiscretePhaseType;
 use crate::phase::distribution::error::DistributionError;
+use crate::phase::distribution::joint::{add_start, by_theta};
 use crate::phase::distribution::moments::{correlation_seeds, unit_seed};
 use crate::phase::distribution::system::{Column, Number, System, absorbing_target};
 use crate::phase::index::{IndexVec, Slot, Transient};
+use crate::phase::numeric::error::NumericError;
 use crate::phase::numeric::extended::{Extended, Scalar};
-use crate::phase::trace::EliminationTrace;
 
 /// One column: the constants, and factors of what earlier columns have after a step.
 struct Equation {
@@ -141,7 +142,7 @@ impl<'a> Solved<'a> {
     }
 
     /// The derivatives by theta of the sum of the expectations times seeds.
-    fn gradient(&self, seeds: &[Extended]) -> Vec<f64> {
+    fn gradient(&self, seeds: &[Extended]) -> Result<Vec<f64>, NumericError> {
         let system = self.system;
         let layout = system.layout();
         let start = system.start();
@@ -179,33 +180,32 @@ impl<'a> Solved<'a> {
                 }
             }
         }
-        by.by_theta(self.steps.trace(), self.steps.theta())
+        let values = |t: Transient| {
+            let pairs = seeds.iter().zip(&self.columns);
+            pairs.fold(Extended::ZERO, |sum, (&seed, x)| sum + seed * x[t])
+        };
+        by.by_theta(self.steps, values)
     }
 }
 
 impl ByWeight {
-    fn by_theta(&self, trace: &EliminationTrace, theta: &[f64]) -> Vec<f64> {
+    fn by_theta(
+        &self,
+        steps: &DiscretePhaseType,
+        of_start: impl Fn(Transient) -> Extended,
+    ) -> Result<Vec<f64>, NumericError> {
+        let (trace, by) = (steps.trace(), steps.by()?);
         let (layout, graph) = (trace.symbolic().layout(), trace.graph());
-        let mut gradient = vec![Extended::ZERO; trace.param_length()];
-        let value = |k: usize| number(theta[k]);
-        for t in layout.transients().iter() {
-            for slot in layout.slots(t).iter() {
-                for &edge in layout.edges(slot) {
-                    let edge = graph.edge_of(layout.vertex(t), edge as usize);
-                    for (parameter, slope) in edge.slopes(value) {
-                        gradient[parameter] = gradient[parameter] + slope * self.slots[slot];
-                    }
-                }
-            }
-        }
+        let mut gradient = by_theta(trace, by, &self.slots);
+        add_start(layout, by, of_start, &mut gradient);
         for edge in graph.self_loops() {
             if let Some(t) = layout.number(edge.from) {
-                for (parameter, slope) in edge.slopes(value) {
+                by.edge(&edge, |parameter, slope| {
                     gradient[parameter] = gradient[parameter] + slope * self.loops[t];
-                }
+                });
             }
         }
-        gradient.into_iter().map(Number::to_f64).collect()
+        Ok(gradient.into_iter().map(Number::to_f64).collect())
     }
 }
 
@@ -267,18 +267,21 @@ impl DiscretePhaseType {
             },
         });
         let solved = Solved::new(self, &system, equations.collect());
-        Ok(self.each_column(&solved))
+        self.each_column(&solved)
     }
 
     /// Every expectation with its gradient.
-    fn each_column(&self, solved: &Solved<'_>) -> (Vec<f64>, Array2<f64>) {
+    fn each_column(
+        &self,
+        solved: &Solved<'_>,
+    ) -> Result<(Vec<f64>, Array2<f64>), DistributionError> {
         let count = solved.columns.len();
-        let mut gradients = Array2::zeros((count, self.trace().param_length()));
+        let mut gradients = Array2::zeros((count, self.parameters()));
         for (column, mut row) in gradients.outer_iter_mut().enumerate() {
-            row.assign(&aview1(&solved.gradient(&unit_seed(count, column))));
+            row.assign(&aview1(&solved.gradient(&unit_seed(count, column))?));
         }
         let values = (0..count).map(|column| solved.expectation(column).to_f64());
-        (values.collect(), gradients)
+        Ok((values.collect(), gradients))
     }
 
     /// The moments of orders 1 to `order` of a reward that each visit of v adds `reward[v]` to.
@@ -342,7 +345,7 @@ impl DiscretePhaseType {
         let column = self.reward_column(reward)?;
         let system = self.system_in::<Extended>();
         let solved = Solved::new(self, &system, power_equations(&column, order));
-        Ok(self.each_column(&solved))
+        self.each_column(&solved)
     }
 
     /// The expectations of rewards per visit, a row of `rewards` for each, and their gradients with respect to theta: `[rewards]` and
@@ -375,7 +378,7 @@ impl DiscretePhaseType {
         let system = self.system_in::<Extended>();
         let equations = columns.iter().flat_map(|column| power_equations(column, 1));
         let solved = Solved::new(self, &system, equations.collect());
-        let (_, gradients) = self.each_column(&solved);
+        let (_, gradients) = self.each_column(&solved)?;
         Ok((self.expected_rewards(rewards)?, gradients))
     }
 
@@ -408,7 +411,7 @@ impl DiscretePhaseType {
         let columns = self.rewards(rewards)?;
         let system = self.system_in::<Extended>();
         let count = columns.len();
-        let mut gradients = Array3::zeros((count, count, self.trace().param_length()));
+        let mut gradients = Array3::zeros((count, count, self.parameters()));
         for i in 0..count {
             for j in 0..=i {
                 let wide = |k: usize| columns[k].iter().map(|&r| number(r)).collect();
@@ -424,7 +427,7 @@ impl DiscretePhaseType {
                 };
                 let solved = Solved::new(self, &system, vec![plain(a), plain(b), product]);
                 let [first, second] = [0, 1].map(|k| solved.expectation(k));
-                let gradient = solved.gradient(&[-second, -first, number(1.0)]);
+                let gradient = solved.gradient(&[-second, -first, number(1.0)])?;
                 for (parameter, value) in gradient.into_iter().enumerate() {
                     gradients[[i, j, parameter]] = value;
                     gradients[[j, i, parameter]] = value;
@@ -463,7 +466,7 @@ impl DiscretePhaseType {
         let columns = self.rewards(rewards)?;
         let system = self.system_in::<Extended>();
         let count = columns.len();
-        let mut gradients = Array3::zeros((count, count, self.trace().param_length()));
+        let mut gradients = Array3::zeros((count, count, self.parameters()));
         for i in 0..count {
             for j in 0..i {
                 let mut equations = power_equations(&columns[i], 2);
@@ -488,7 +491,7 @@ impl DiscretePhaseType {
                     values[place] = solved.expectation(column);
                 }
                 let (_, seeds) = correlation_seeds(&values);
-                let gradient = solved.gradient(&PLACES.map(|place| seeds[place]));
+                let gradient = solved.gradient(&PLACES.map(|place| seeds[place]))?;
                 for (parameter, value) in gradient.into_iter().enumerate() {
                     gradients[[i, j, parameter]] = value;
                     gradients[[j, i, parameter]] = value;
@@ -525,9 +528,11 @@ impl DiscretePhaseType {
         at: &[f64],
     ) -> Result<(Vec<f64>, Array2<f64>), DistributionError> {
         let values = self.pgf(at)?;
-        let mut gradients = Array2::zeros((at.len(), self.trace().param_length()));
+        let mut gradients = Array2::zeros((at.len(), self.parameters()));
         for (&z, mut row) in at.iter().zip(gradients.outer_iter_mut()) {
             if z == 0.0 {
+                // Mass at zero is left.
+                row.assign(&self.slopes(&[0])?[0].row(0));
                 continue;
             }
             let wide = number(z);
@@ -553,7 +558,9 @@ impl DiscretePhaseType {
                     by.slots[slot] = y[t] * (wide * there).minus(x[t]);
                 }
             }
-            row.assign(&aview1(&by.by_theta(self.trace(), self.theta())));
+            // What the start loses takes no step.
+            let of_start = |t: Transient| x[t].minus(number(1.0));
+            row.assign(&aview1(&by.by_theta(self, of_start)?));
         }
         Ok((values, gradients))
     }
@@ -586,7 +593,7 @@ impl DiscretePhaseType {
         let y = system.solve_transposed(&system.start());
         let layout = system.layout();
         let graph = self.trace().graph();
-        let mut gradients = Array2::zeros((values.len(), self.trace().param_length()));
+        let mut gradients = Array2::zeros((values.len(), self.parameters()));
         for vertex in graph.vertices().filter(|&v| graph.is_absorbing(v)) {
             let x = system.solve(&system.absorption(|end| end == vertex));
             let mut by = ByWeight {
@@ -605,8 +612,12 @@ impl DiscretePhaseType {
                     by.slots[slot] = y[t] * there.minus(x[t]);
                 }
             }
-            let gradient = by.by_theta(self.trace(), self.theta());
-            gradients.row_mut(vertex.index()).assign(&aview1(&gradient));
+            let gradient = by.by_theta(self, |t| x[t])?;
+            let mut row = gradients.row_mut(vertex.index());
+            row.assign(&aview1(&gradient));
+            for (parameter, slope) in row.iter_mut().enumerate() {
+                *slope += self.by()?.start(vertex, parameter).to_f64();
+            }
         }
         Ok((values, gradients))
     }

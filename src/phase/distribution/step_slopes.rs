@@ -7,9 +7,10 @@ use ndarray::Array2;
 
 use crate::phase::distribution::discrete::DiscretePhaseType;
 use crate::phase::distribution::error::DistributionError;
-use crate::phase::distribution::powers::TooMany;
+use crate::phase::distribution::inherited::By;
+use crate::phase::distribution::powers::{Powers, TooMany, Wide};
 use crate::phase::distribution::system::Column;
-use crate::phase::graph::Edge;
+use crate::phase::graph::{Edge, VertexId};
 use crate::phase::index::{IndexVec, Slot};
 use crate::phase::numeric::extended::{Extended, Scalar};
 
@@ -17,34 +18,53 @@ use crate::phase::numeric::extended::{Extended, Scalar};
 const MOST_STEPS: u64 = 1 << 30;
 
 /// The derivatives of the probabilities of steps by one parameter.
-struct StepSlope {
+pub(crate) struct StepSlope {
     /// From, to, derivative; self-loops too.
-    inner: Vec<(u32, u32, Extended)>,
+    pub inner: Vec<(u32, u32, Extended)>,
     /// By state, that of the probability to be absorbed.
     absorb: Vec<Extended>,
+    /// From, absorbing vertex, derivative.
+    pub outer: Vec<(u32, VertexId, Extended)>,
+}
+
+impl StepSlope {
+    /// The derivative of a row after a step from that of the row itself.
+    pub(crate) fn forward(&self, powers: &Powers, row: &[Extended], tangent: &[Extended]) -> Wide {
+        let mut next = powers.forward(tangent);
+        for &(from, to, by) in &self.inner {
+            let to = &mut next[to as usize];
+            *to = *to + row[from as usize] * by;
+        }
+        next
+    }
 }
 
 /// The derivative of an edge's weight by a parameter.
-fn derivative(edge: &Edge<'_>, theta: &[f64], parameter: usize) -> Extended {
-    let slopes = edge.slopes(|k| Extended::from_f64(theta[k]));
-    let own = slopes.filter(|(k, _)| *k == parameter);
-    own.fold(Extended::ZERO, |sum, (_, slope)| sum + slope)
+fn derivative(edge: &Edge<'_>, by: By<'_>, parameter: usize) -> Extended {
+    let mut sum = Extended::ZERO;
+    by.edge(edge, |k, slope| {
+        if k == parameter {
+            sum = sum + slope;
+        }
+    });
+    sum
 }
 
 impl DiscretePhaseType {
-    fn step_slope(&self, parameter: usize) -> StepSlope {
+    pub(crate) fn step_slope(&self, parameter: usize) -> StepSlope {
         let (trace, chain, wide) = (self.trace(), self.chain(), self.wide());
         let (layout, graph) = (trace.symbolic().layout(), trace.graph());
         let mut loops: Column<Extended> =
             IndexVec::filled(Extended::ZERO, layout.transient_count());
         for edge in graph.self_loops() {
             if let Some(t) = layout.number(edge.from) {
-                loops[t] = loops[t] + derivative(&edge, self.theta(), parameter);
+                loops[t] = loops[t] + derivative(&edge, chain.by(), parameter);
             }
         }
         let mut slope = StepSlope {
             inner: Vec::new(),
             absorb: vec![Extended::ZERO; chain.len()],
+            outer: Vec::new(),
         };
         for state in 0..chain.len() {
             let t = chain.transient(state);
@@ -52,7 +72,7 @@ impl DiscretePhaseType {
                 let edges = layout.edges(slot).iter();
                 edges.fold(Extended::ZERO, |sum, &edge| {
                     let edge = graph.edge_of(chain.vertex(state), edge as usize);
-                    sum + derivative(&edge, self.theta(), parameter)
+                    sum + derivative(&edge, chain.by(), parameter)
                 })
             };
             let row = layout
@@ -71,8 +91,9 @@ impl DiscretePhaseType {
             slope.inner.push((from, from, of(loops[t], wide.stay(t))));
             for flow in chain.outer(state) {
                 let probability = wide.probability(t, flow.slot, flow.rate);
-                let sum = slope.absorb[state];
-                slope.absorb[state] = sum + of(of_slot(flow.slot), probability);
+                let value = of(of_slot(flow.slot), probability);
+                slope.absorb[state] = slope.absorb[state] + value;
+                slope.outer.push((from, flow.to, value));
             }
         }
         slope
@@ -80,8 +101,11 @@ impl DiscretePhaseType {
 
     /// By number of steps and parameter, the derivatives of the probability of so many and of at most as many.
     pub(crate) fn slopes(&self, counts: &[u64]) -> Result<[Array2<f64>; 2], DistributionError> {
-        let parameters = self.trace().param_length();
+        let parameters = self.parameters();
         let shape = (counts.len(), parameters);
+        if !std::ptr::eq(self, self.for_slopes()?) {
+            return self.for_slopes()?.slopes(counts);
+        }
         let [mut pmf, mut cdf] = [(); 2].map(|()| Array2::zeros(shape));
         let latest = counts.iter().copied().max().unwrap_or(0);
         if latest > MOST_STEPS {
@@ -94,8 +118,14 @@ impl DiscretePhaseType {
         for parameter in 0..parameters {
             let slope = self.step_slope(parameter);
             let mut march = powers.march();
-            let mut tangent = vec![Extended::ZERO; self.phases()];
-            let (mut flow, mut absorbed) = (Extended::ZERO, Extended::ZERO);
+            let states = 0..self.phases();
+            let starts = states.map(|state| self.chain().by().start(self.vertex(state), parameter));
+            let mut tangent: Vec<Extended> = starts.collect();
+            // What the start loses takes no step.
+            let lost = tangent
+                .iter()
+                .fold(Extended::ZERO, |sum, &slope| sum + slope);
+            let (mut flow, mut absorbed) = (-lost, -lost);
             for &place in &order {
                 while march.count < counts[place] {
                     flow = powers.absorption(&tangent);
@@ -103,18 +133,11 @@ impl DiscretePhaseType {
                         flow = flow + p * by;
                     }
                     absorbed = absorbed + flow;
-                    let mut next = powers.forward(&tangent);
-                    for &(from, to, by) in &slope.inner {
-                        let to = &mut next[to as usize];
-                        *to = *to + march.state[from as usize] * by;
-                    }
-                    tangent = next;
+                    tangent = slope.forward(powers, &march.state, &tangent);
                     march.step();
                 }
-                if counts[place] > 0 {
-                    pmf[[place, parameter]] = flow.to_f64();
-                    cdf[[place, parameter]] = absorbed.to_f64();
-                }
+                pmf[[place, parameter]] = flow.to_f64() + 0.0;
+                cdf[[place, parameter]] = absorbed.to_f64() + 0.0;
             }
         }
         Ok([pmf, cdf])

@@ -32,15 +32,16 @@ impl Tangents {
     pub(crate) fn new(chain: &Chain, trace: &EliminationTrace, steps: &Steps<'_>) -> Self {
         let slopes = Slope::all(chain, trace, steps.jump.rate);
         let mut walk = Steps::new(chain);
-        let mut rows = vec![vec![0.0; chain.len()]; slopes.len()];
+        let mut rows: Vec<Vec<f64>> = slopes.iter().map(|slope| slope.start.clone()).collect();
         let mut next = vec![0.0; chain.len()];
         let mut place = vec![0.0; chain.len()];
         let mut lines: Vec<Line> = slopes
             .iter()
-            .map(|_| Line {
+            .map(|slope| Line {
                 mass: Vec::new(),
                 flow: Vec::new(),
-                absorbed: vec![0.0],
+                // What the start loses is absorbed at once.
+                absorbed: vec![-slope.start.iter().sum::<f64>()],
             })
             .collect();
         for step in 0..steps.record.mass.len() {

@@ -259,10 +259,10 @@ impl PhaseType {
         of: impl Fn(&Values, &Tangent, usize) -> f64,
     ) -> Result<Array2<f64>, DistributionError> {
         check_times(times)?;
-        let chain = self.chain()?;
+        let chain = self.slope_chain()?;
         let mut timeline = Timeline::new(chain, self.tolerance);
         let found = timeline.tangents(self.trace(), times)?;
-        let shape = (times.len(), self.trace().param_length());
+        let shape = (times.len(), self.parameters());
         Ok(Array2::from_shape_fn(shape, |(time, k)| {
             let (values, tangent) = &found[time];
             of(values, tangent, k)

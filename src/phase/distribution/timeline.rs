@@ -12,6 +12,7 @@ use crate::phase::distribution::chain::Chain;
 use crate::phase::distribution::contour::Contour;
 use crate::phase::distribution::error::DistributionError;
 use crate::phase::distribution::ladder::Ladder;
+use crate::phase::distribution::state_slopes::{StateSlope, by_steps};
 use crate::phase::distribution::steps::{Steps, Values, last_step, rate_of, rounding};
 use crate::phase::distribution::tangents::{Tangent, Tangents};
 use crate::phase::distribution::tolerance::{Bounded, Tolerance};
@@ -237,7 +238,7 @@ impl<'a> Timeline<'a> {
     ) -> Result<Vec<(Values, Tangent)>, DistributionError> {
         let chain = self.chain;
         if chain.len() == 0 {
-            let zeros = vec![0.0; trace.param_length()];
+            let zeros = vec![0.0; chain.by().parameters()];
             let tangent = Tangent {
                 survival: zeros.clone(),
                 density: zeros,
@@ -333,7 +334,30 @@ impl<'a> Timeline<'a> {
             // Whatever finds where the chain is finds this too.
             Method::Steps if self.shortcut(times).is_some() => Ok(None),
             Method::Steps => Ok(Some(self.steps().vectors(times).1)),
-            Method::Ladder | Method::Contour => Ok(None),
+            Method::Ladder => Ok(Some(self.ladder().stays(times))),
+            Method::Contour => Ok(None),
         }
+    }
+
+    /// Derivatives of where the chain is at ascending times, and of how long it was in each state, by parameter.
+    pub(crate) fn state_slopes(
+        &mut self,
+        trace: &EliminationTrace,
+        times: &[f64],
+    ) -> Result<Vec<StateSlope>, DistributionError> {
+        let chain = self.chain;
+        let latest = times.last().copied().unwrap_or(0.0);
+        if chain.len() == 0 {
+            let empty = || vec![Vec::new(); times.len()];
+            let none = (0..chain.by().parameters()).map(|_| StateSlope {
+                places: empty(),
+                stays: empty(),
+            });
+            return Ok(none.collect());
+        }
+        Ok(match self.choose(latest)? {
+            Method::Steps => by_steps(chain, trace, times),
+            _ => self.ladder().state_slopes(trace, times),
+        })
     }
 }

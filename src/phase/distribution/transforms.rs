@@ -9,6 +9,8 @@ use crate::phase::distribution::error::DistributionError;
 use crate::phase::distribution::joint::{Base, Reward};
 use crate::phase::distribution::moments::{ValueAndGradient, last_seed};
 use crate::phase::index::IndexVec;
+use crate::phase::numeric::error::NumericError;
+use crate::phase::numeric::extended::{Extended, Scalar};
 
 /// Checks that numbers are finite and not negative.
 fn check_nonnegative(what: &'static str, values: &[f64]) -> Result<(), DistributionError> {
@@ -112,13 +114,13 @@ impl PhaseType {
         let values = self.laplace_derivatives(at, order)?;
         let all = vec![true; self.trace().graph().vertex_count()];
         let ones = [self.ones()];
-        let mut gradients = Array3::zeros((at.len(), order, self.trace().param_length()));
+        let mut gradients = Array3::zeros((at.len(), order, self.parameters()));
         for (place, &u) in at.iter().enumerate() {
             let killing = self.constant_reward(u);
             for k in 1..=order {
                 let base = Base::Absorption(&all);
                 let (_, gradient) =
-                    self.joint_gradient(Some(&killing), &ones, &[k], base, last_seed);
+                    self.joint_gradient(Some(&killing), &ones, &[k], base, last_seed)?;
                 let sign = if k % 2 == 1 { -1.0 } else { 1.0 };
                 for (parameter, value) in gradient.into_iter().enumerate() {
                     gradients[[place, k - 1, parameter]] = sign * value;
@@ -152,14 +154,17 @@ impl PhaseType {
         check_nonnegative("u", at)?;
         let all = vec![true; self.trace().graph().vertex_count()];
         let mass = self.mass_at_zero();
-        let mut gradients = Array2::zeros((at.len(), self.trace().param_length()));
+        let mut gradients = Array2::zeros((at.len(), self.parameters()));
+        let at_zero = self.at_zero_slopes()?;
         let mut values = Vec::new();
         for (&u, mut row) in at.iter().zip(gradients.outer_iter_mut()) {
             let killing = self.constant_reward(u);
             let base = Base::Absorption(&all);
-            let (value, gradient) = self.joint_gradient(Some(&killing), &[], &[], base, last_seed);
+            let (value, gradient) =
+                self.joint_gradient(Some(&killing), &[], &[], base, last_seed)?;
             values.push(mass + value);
             row.assign(&aview1(&gradient));
+            row += &aview1(&at_zero);
         }
         Ok((values, gradients))
     }
@@ -219,8 +224,25 @@ impl PhaseType {
         let killing = self.joint_killing(rewards, at)?;
         let all = vec![true; self.trace().graph().vertex_count()];
         let base = Base::Absorption(&all);
-        let (value, gradient) = self.joint_gradient(Some(&killing), &[], &[], base, last_seed);
+        let (value, mut gradient) =
+            self.joint_gradient(Some(&killing), &[], &[], base, last_seed)?;
+        for (slope, at_zero) in gradient.iter_mut().zip(self.at_zero_slopes()?) {
+            *slope += at_zero;
+        }
         Ok((self.mass_at_zero() + value, gradient))
+    }
+
+    /// The derivatives of the mass at zero: what the start loses.
+    pub(crate) fn at_zero_slopes(&self) -> Result<Vec<f64>, NumericError> {
+        let by = self.by()?;
+        let layout = self.trace().symbolic().layout();
+        let of = |parameter| {
+            let each = layout.transients().iter();
+            let slopes = each.map(|t| by.start(layout.vertex(t), parameter));
+            let sum = slopes.fold(Extended::ZERO, |sum, slope| sum + slope);
+            (-sum).to_f64() + 0.0
+        };
+        Ok((0..self.parameters()).map(of).collect())
     }
 
     fn constant_reward(&self, value: f64) -> Reward {

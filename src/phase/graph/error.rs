@@ -169,13 +169,24 @@ pub enum GraphError {
         found: i64,
     },
 
-    /// Edge weights are not linear in theta.
+    /// Edge weights are neither linear in theta nor products.
     #[error(
-        "weight mode `{mode}` is not supported, only `linear` (rate = coefficients . theta) is; serialize the graph in linear mode"
+        "weight mode `{mode}` is not supported, only `linear` (rate = coefficients . theta) and `log` (rate = product of coefficients times parameters) are; serialize the graph in one of them"
     )]
     WeightMode {
         /// The mode found.
         mode: String,
+    },
+
+    /// A coefficient of zero in a rate that is a product.
+    #[error(
+        "row {row} of param_edges has the coefficient 0 for parameter {parameter}; in weight mode `log` rates are products of all coefficients times parameters, so none may be 0"
+    )]
+    ZeroFactor {
+        /// Which row.
+        row: usize,
+        /// Which parameter.
+        parameter: usize,
     },
 
     /// Start probabilities that depend on theta.

@@ -168,11 +168,15 @@ impl RawGraph {
     }
 
     fn into_graph(self) -> Result<Graph, GraphError> {
-        if let Some(mode) = self.weight_mode.as_deref().filter(|&mode| mode != "linear") {
-            return Err(GraphError::WeightMode {
-                mode: mode.to_owned(),
-            });
-        }
+        let is_product = match self.weight_mode.as_deref() {
+            None | Some("linear") => false,
+            Some("log") => true,
+            Some(mode) => {
+                return Err(GraphError::WeightMode {
+                    mode: mode.to_owned(),
+                });
+            }
+        };
         let stated = clock(self.discrete.as_ref())?;
         let states = required("states", self.states)?;
         let edges = required("edges", self.edges)?;
@@ -225,7 +229,10 @@ impl RawGraph {
             }
         }
         let products = products(&self.products.unwrap_or_default(), param_length)?;
-        add_param_edges(&mut builder, &param_edges, param_length, &products, &ends)?;
+        match is_product {
+            true => add_product_edges(&mut builder, &param_edges, param_length, &ends)?,
+            false => add_param_edges(&mut builder, &param_edges, param_length, &products, &ends)?,
+        }
         for (row, numbers) in start_edges.iter() {
             row_length("start_edges", row, numbers.len(), 2, "[to, probability]")?;
             builder.start(ends.vertex("start_edges", row, 0, numbers[0])?, numbers[1]);
@@ -379,6 +386,35 @@ fn add_param_edges(
             factors.zip(numbers[plain..least].iter().copied()),
         );
         builder.push_rate(from, to, &rate);
+    }
+    Ok(())
+}
+
+/// Rows of phasic's mode `log`: the rate is the product of all c_k theta_k.
+fn add_product_edges(
+    builder: &mut GraphBuilder,
+    rows: &Rows,
+    param_length: usize,
+    ends: &Endpoints,
+) -> Result<(), GraphError> {
+    const LAYOUT: &str = "[from, to, c_0, c_1, ...], with a coefficient for each parameter";
+    let least = param_length.saturating_add(2);
+    for (row, numbers) in rows.iter() {
+        row_length(
+            "param_edges",
+            row,
+            numbers.len(),
+            numbers.len().max(least),
+            LAYOUT,
+        )?;
+        let from = ends.vertex("param_edges", row, 0, numbers[0])?;
+        let to = ends.vertex("param_edges", row, 1, numbers[1])?;
+        let factors = &numbers[2..least];
+        if let Some(parameter) = factors.iter().position(|&factor| factor == 0.0) {
+            return Err(GraphError::ZeroFactor { row, parameter });
+        }
+        let coefficient = factors.iter().product();
+        builder.add_rate(from, to, Rate::product(0..param_length, coefficient));
     }
     Ok(())
 }
@@ -592,7 +628,7 @@ impl Graph {
     /// | `start_param_edges` | empty, may be absent | refused otherwise |
     /// | `param_length`, `state_length`, `n_vertices` | integers | sizes, checked against the rows |
     /// | `vertex_indices` | 0, 1, 2, ..., may be absent | checked |
-    /// | `weight_mode` | `"linear"`, may be absent | anything else is refused |
+    /// | `weight_mode` | `"linear"` or `"log"`, may be absent | with `"log"` the rates of `param_edges` are products of all `c_k theta_k`; anything else is refused |
     /// | `dyn_ordering` | may be absent | ignored: a hint to phasic's own elimination |
     /// | `parameters`, `slots` | names, may be absent | of theta's entries and of a state's |
     /// | `discrete` | `true`, `"jumps"` or `false`, may be absent | a [discrete](Clock) graph: edges have probabilities, or weights |

@@ -3,7 +3,7 @@
 //! A vertex with the reward r > 0 per unit of time becomes one whose rates are divided by r. One without reward is passed at once,
 //! so it is left out, and what leads to it leads on to its targets in proportion to the rates of those. Proportions are numbers only
 //! where the rates out of the vertex are multiples of the same parameter, or product, or of none; elsewhere there is no graph whose rates
-//! are linear, and [`PhaseType::reward`](crate::phase::PhaseType::reward) has the distribution at one theta.
+//! are linear, and [`PhaseType::reward`](crate::phase::PhaseType::reward) has the distribution at one theta, with its gradients there.
 
 use std::collections::BTreeMap;
 

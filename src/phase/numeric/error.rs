@@ -117,4 +117,13 @@ pub enum NumericError {
         /// Its state.
         state: Vec<i64>,
     },
+
+    /// A distribution that was made of a model at a theta where that has no derivatives.
+    #[error(
+        "the distribution was made of a model that has no derivatives at this theta: {problem}"
+    )]
+    NoDerivatives {
+        /// Why not, and what to do.
+        problem: String,
+    },
 }

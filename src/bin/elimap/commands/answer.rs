@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use clap::Args;
 use elimap::phase::{DiscretePhaseType, EliminationTrace, PhaseType, Tolerance};
-use ndarray::ArrayView1;
+use ndarray::{Array2, ArrayView1};
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 
@@ -108,6 +108,18 @@ impl Table {
         }
     }
 
+    /// Adds a column for the derivatives by each parameter, a row of them for each row.
+    pub(crate) fn add_gradients(&mut self, name: &str, slopes: &Array2<f64>) {
+        let old = self.columns.len();
+        let names = (0..slopes.ncols()).map(|parameter| format!("d{name}/dtheta{parameter}"));
+        self.columns.extend(names);
+        let rows = self.cells.chunks(old).zip(slopes.outer_iter());
+        let cells = rows.flat_map(|(row, slopes)| row.iter().copied().chain(slopes.to_vec()));
+        self.cells = cells.collect();
+        let rows = slopes.outer_iter().map(|row| numbers(&row.to_vec()));
+        self.json.insert("gradients".to_owned(), rows.collect());
+    }
+
     fn shape(&self) -> [usize; 2] {
         let columns = self.columns.len();
         [self.cells.len() / columns.max(1), columns]
@@ -125,17 +137,27 @@ impl AnswerArgs {
 
     /// Answers at the theta of the command line, or at every theta of the file.
     pub(crate) fn answer(&self, ask: impl Fn(Subject) -> Result<Table> + Sync) -> Result<Text> {
+        self.answer_at(None, ask)
+    }
+
+    /// The same where times of the model itself are asked for: those of several thetas are found side by side.
+    pub(crate) fn answer_at(
+        &self,
+        times: Option<&[f64]>,
+        ask: impl Fn(Subject) -> Result<Table> + Sync,
+    ) -> Result<Text> {
         let format = self.form.format()?;
         if let Some(out) = &self.form.out {
             self.at.check_output(out, None)?;
         }
         let tolerance = self.tolerance()?;
         let trace = self.at.trace()?;
-        let ask = |theta: &[f64]| ask(Subject::new(&trace, theta, tolerance)?);
+        let one = |theta: &[f64]| ask(Subject::new(&trace, theta, tolerance)?);
+        let times = times.filter(|_| !trace.graph().is_discrete());
         let Some(path) = &self.at.thetas else {
             let theta = self.at.theta(trace.graph())?;
             let progress = Progress::start("computing");
-            let table = ask(&theta)?;
+            let table = one(&theta)?;
             drop(progress);
             return self.form.send_table(format, &theta, &table);
         };
@@ -147,11 +169,19 @@ impl AnswerArgs {
         while first < rows {
             signals.check(|| format!(" at row {first} of {rows}"))?;
             let chunk = thetas.next_rows(CHUNK)?;
-            let answers: Vec<Result<Table>> = chunk
-                .outer_iter()
-                .into_par_iter()
-                .map(|theta| ask(&theta.to_vec()))
-                .collect();
+            let answers: Vec<Result<Table>> = match times {
+                Some(times) => {
+                    let models = trace.at_each(chunk.view(), times, tolerance)?;
+                    let models = models.into_par_iter();
+                    models
+                        .map(|model| ask(Subject::Time(Box::new(model?))))
+                        .collect()
+                }
+                None => {
+                    let thetas = chunk.outer_iter().into_par_iter();
+                    thetas.map(|theta| one(&theta.to_vec())).collect()
+                }
+            };
             // Nothing of a chunk is written before all of it is there.
             let named = (first..).zip(answers).map(|(row, table)| {
                 table.map_err(|error| error.context(format!("`{}`, row {row}", thetas.name())))

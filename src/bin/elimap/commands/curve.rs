@@ -1,6 +1,6 @@
 //! `elimap pdf`, `elimap cdf`, `elimap quantile`: the distribution of the time, or of a reward.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::args::RewardArgs;
 use crate::commands::answer::{AnswerArgs, Subject, Table, counts};
@@ -49,6 +49,9 @@ struct CurveArgs {
     times: String,
     #[command(flatten)]
     reward: RewardArgs,
+    /// The gradients with respect to theta too
+    #[arg(long)]
+    gradient: bool,
 }
 
 /// Quantiles of the time until absorption, or of a reward: the smallest time t with cdf(t) >= p
@@ -68,14 +71,20 @@ pub(crate) struct QuantileArgs {
     survival: bool,
     #[command(flatten)]
     reward: RewardArgs,
+    /// The gradients with respect to theta too
+    #[arg(long)]
+    gradient: bool,
 }
 
 impl CurveArgs {
     fn run(&self, shown: &[&str]) -> Result<Text> {
         let times = vector::numbers(&self.times)?;
-        self.answer.answer(|subject| {
+        // What is made of a model by a reward is of one theta.
+        let of_models = self.reward.reward.is_empty().then_some(&times[..]);
+        self.answer.answer_at(of_models, |subject| {
             let reward = self.reward.one(subject.trace().graph())?;
-            let curve = match subject.of(reward.as_deref())? {
+            let subject = subject.of(reward.as_deref())?;
+            let curve = match &subject {
                 Subject::Time(time) => {
                     let curve = time.curve(&times)?;
                     [
@@ -110,6 +119,16 @@ impl CurveArgs {
             for (name, values) in all {
                 table.json.insert(name.to_owned(), numbers(values));
             }
+            if self.gradient {
+                let name = shown[1];
+                let (_, slopes) = match (&subject, name) {
+                    (Subject::Time(time), "pdf") => time.pdf_and_gradients(&times)?,
+                    (Subject::Time(time), _) => time.cdf_and_gradients(&times)?,
+                    (Subject::Steps(steps), "pdf") => steps.pmf_and_gradients(&counts(&times)?)?,
+                    (Subject::Steps(steps), _) => steps.cdf_and_gradients(&counts(&times)?)?,
+                };
+                table.add_gradients(name, &slopes);
+            }
             Ok(table)
         })
     }
@@ -130,9 +149,21 @@ pub(crate) fn quantile(args: &QuantileArgs) -> Result<Text> {
     let probabilities = vector::numbers(&args.probabilities)?;
     args.answer.answer(|subject| {
         let reward = args.reward.one(subject.trace().graph())?;
+        let (mut slopes, both) = (None, args.gradient);
         let quantiles = match (subject.of(reward.as_deref())?, args.survival) {
+            (Subject::Time(time), is_survival) if both => {
+                let (found, gradients) = match is_survival {
+                    true => time.survival_quantile_and_gradients(&probabilities)?,
+                    false => time.quantile_and_gradients(&probabilities)?,
+                };
+                slopes = Some(gradients);
+                found
+            }
             (Subject::Time(time), true) => time.survival_quantile(&probabilities)?,
             (Subject::Time(time), false) => time.quantile(&probabilities)?,
+            (Subject::Steps(_), _) if both => {
+                bail!("quantiles of numbers of steps are whole and jump, so they have no gradients; leave --gradient away")
+            }
             (Subject::Steps(steps), is_survival) => {
                 let found = match is_survival {
                     true => steps.survival_quantile(&probabilities)?,
@@ -146,9 +177,10 @@ pub(crate) fn quantile(args: &QuantileArgs) -> Result<Text> {
         } else {
             "probabilities"
         };
-        Ok(Table::of_columns(&[
-            (name, &probabilities),
-            ("quantiles", &quantiles),
-        ]))
+        let mut table = Table::of_columns(&[(name, &probabilities), ("quantiles", &quantiles)]);
+        if let Some(slopes) = slopes {
+            table.add_gradients("quantiles", &slopes);
+        }
+        Ok(table)
     })
 }
