@@ -43,17 +43,21 @@ fn required<T>(field: &'static str, value: Option<T>) -> Result<T, GraphError> {
 
 /// A number as an integer, if it is one that f64 represents without doubt.
 fn integer(field: &'static str, row: usize, column: usize, value: f64) -> Result<i64, GraphError> {
-    const LIMIT: f64 = 9_007_199_254_740_992.0;
-    if value.fract() == 0.0 && value.abs() <= LIMIT {
-        Ok(value as i64)
-    } else {
-        Err(GraphError::NotAnInteger {
+    match is_integer(value) {
+        true => Ok(value as i64),
+        false => Err(GraphError::NotAnInteger {
             field,
             row,
             column,
             value,
-        })
+        }),
     }
+}
+
+#[inline(always)]
+fn is_integer(value: f64) -> bool {
+    const LIMIT: f64 = 9_007_199_254_740_992.0;
+    value.abs() <= LIMIT && (value as i64) as f64 == value
 }
 
 fn size(field: &'static str, value: Option<f64>) -> Result<usize, GraphError> {
@@ -217,6 +221,7 @@ impl RawGraph {
         builder.parameters(self.parameters.unwrap_or_default());
         builder.slots(self.slots.unwrap_or_default());
         for (field, rows) in [("edges", &edges), ("constant_edges", &constant_edges)] {
+            builder.reserve_edges(rows.len());
             for (row, numbers) in rows.iter() {
                 row_length(field, row, numbers.len(), 3, "[from, to, rate]")?;
                 let from = ends.vertex(field, row, 0, numbers[0])?;
@@ -311,19 +316,16 @@ fn add_states(
             "the state of one vertex",
         )?;
     }
-    let mut builder = Graph::builder(state_length, param_length);
-    let mut state = Vec::with_capacity(state_length);
-    for (row, numbers) in states.iter() {
-        state.clear();
-        for (column, &value) in numbers.iter().enumerate() {
-            state.push(integer("states", row, column, value)?);
+    let mut labels = Vec::with_capacity(states.numbers().len());
+    for (place, &value) in states.numbers().iter().enumerate() {
+        if !is_integer(value) {
+            let (row, column) = (place / state_length, place % state_length);
+            integer("states", row, column, value)?;
         }
-        if row == 0 {
-            builder.start_state(&state);
-        } else {
-            builder.add_vertex(&state);
-        }
+        labels.push(value as i64);
     }
+    let mut builder = Graph::builder(state_length, param_length);
+    builder.set_states(states.len(), labels);
     Ok(builder)
 }
 
@@ -365,6 +367,7 @@ fn add_param_edges(
     let plain = param_length.saturating_add(2);
     let least = plain.saturating_add(products.len());
     let expected = rows.row(0).len().max(least);
+    builder.reserve_edges(rows.len());
     for (row, numbers) in rows.iter() {
         row_length("param_edges", row, numbers.len(), expected, LAYOUT)?;
         let from = ends.vertex("param_edges", row, 0, numbers[0])?;

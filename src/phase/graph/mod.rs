@@ -186,6 +186,16 @@ struct Inner {
     coefficients: Vec<f64>,
     loops: SelfLoops,
     start: Vec<(VertexId, f64)>,
+    /// Whether some vertex cannot reach absorption at any theta; the start reaches none of those.
+    has_traps: bool,
+}
+
+impl Inner {
+    /// Whether the rate of an edge is zero for every theta.
+    #[inline(always)]
+    fn is_zero(&self, edge: usize) -> bool {
+        self.constants[edge] == 0.0 && self.parameters.range(edge).is_empty()
+    }
 }
 
 /// A directed graph whose edge rates are linear in theta, with a start distribution.
@@ -453,10 +463,14 @@ impl Graph {
         words.push(inner.vertices as u32);
         words.extend(inner.edges.ends()[1..].iter().map(|&end| end as u32));
         words.extend(inner.edges.values().iter().map(|target| target.as_u32()));
-        let is_zero =
-            |edge: &usize| inner.constants[*edge] == 0.0 && inner.parameters.row(*edge).is_empty();
-        words.extend((0..edges).filter(is_zero).map(|edge| edge as u32));
+        let zeros = (0..edges).filter(|&edge| inner.is_zero(edge));
+        words.extend(zeros.map(|edge| edge as u32));
         words
+    }
+
+    /// Whether some vertex cannot reach absorption at any theta; the start reaches none of those.
+    pub(crate) fn has_traps(&self) -> bool {
+        self.0.has_traps
     }
 
     pub(crate) fn edge_range(&self, vertex: VertexId) -> Range<usize> {
@@ -466,6 +480,18 @@ impl Graph {
         } else {
             0..0
         }
+    }
+
+    /// The edges of a vertex that are not zero for every theta, and where they lead.
+    #[inline(always)]
+    pub(crate) fn targets_from(
+        &self,
+        vertex: VertexId,
+    ) -> impl Iterator<Item = (usize, VertexId)> + '_ {
+        let inner = &*self.0;
+        self.edge_range(vertex)
+            .filter(|&edge| !inner.is_zero(edge))
+            .map(|edge| (edge, inner.edges.values()[edge]))
     }
 
     pub(crate) fn edge_of(&self, from: VertexId, edge: usize) -> Edge<'_> {

@@ -12,7 +12,9 @@
 //! Canonical bytes, all integers 32-bit little-endian: the number of vertices n; for each vertex the number of its
 //! internal edges and their targets, ascending; for each vertex one byte, 1 if it has an edge out of the block.
 
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Deserializer};
 
@@ -21,7 +23,7 @@ use crate::phase::symbolic::error::SymbolicError;
 use crate::phase::symbolic::key::BlockKey;
 
 /// Names what is hashed; a change of the encoding or of the elimination order changes the version in it.
-const KEY_CONTEXT: &str = "elimap phase block topology version 2";
+const KEY_CONTEXT: &str = "elimap phase block topology version 3";
 
 /// Names what is hashed for a plan; a change of the analysis changes the version in it.
 const GRAPH_CONTEXT: &str = "elimap phase graph structure version 1";
@@ -49,18 +51,40 @@ impl<'de> Deserialize<'de> for BlockKey {
 /// The internal edges and exits of a block.
 ///
 /// Vertices are local numbers, and words here: what orders and labels them searches among them by the million.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Topology {
     /// The internal successors of each vertex, ascending, without the vertex itself.
     successors: Csr<usize, u32>,
     exits: Vec<bool>,
+    /// Found when it is first asked for.
+    key: OnceLock<BlockKey>,
+}
+
+impl PartialEq for Topology {
+    fn eq(&self, other: &Self) -> bool {
+        self.successors == other.successors && self.exits == other.exits
+    }
+}
+
+impl Eq for Topology {}
+
+impl Hash for Topology {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // The ends of the rows too would take longer than they save.
+        self.exits.hash(state);
+        self.successors.values().hash(state);
+    }
 }
 
 impl Topology {
     /// A row and a mark per vertex; rows are ascending and name neither their own vertex nor one that does not exist.
     pub(crate) fn new(successors: Csr<usize, u32>, exits: Vec<bool>) -> Self {
         debug_assert_eq!(successors.rows(), exits.len());
-        Self { successors, exits }
+        Self {
+            successors,
+            exits,
+            key: OnceLock::new(),
+        }
     }
 
     /// The number of vertices.
@@ -85,6 +109,15 @@ impl Topology {
     /// Whether a vertex has an edge out of the block.
     pub(crate) fn exits(&self, vertex: u32) -> bool {
         self.exits[vertex as usize]
+    }
+
+    /// Whether nine of ten edges lead back as well.
+    pub(crate) fn is_nearly_symmetric(&self) -> bool {
+        let size = self.size() as u32;
+        let back = |(vertex, target)| self.row(target).binary_search(&vertex).is_ok();
+        let edges = (0..size).flat_map(|vertex| self.row(vertex).iter().map(move |&t| (vertex, t)));
+        let both = edges.filter(|&edge| back(edge)).count();
+        10 * both >= 9 * self.edge_count()
     }
 
     pub(crate) fn canonical_bytes(&self) -> Vec<u8> {
@@ -123,8 +156,9 @@ impl Topology {
         whole.then(|| Self::new(successors, exits.iter().map(|&exit| exit != 0).collect()))
     }
 
+    /// The key of the edges as they are numbered here.
     pub(crate) fn key(&self) -> BlockKey {
-        key_of(&self.canonical_bytes())
+        *self.key.get_or_init(|| key_of(&self.canonical_bytes()))
     }
 }
 
