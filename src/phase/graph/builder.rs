@@ -337,6 +337,29 @@ impl GraphBuilder {
         (self.vertices, self.states) = (vertices, states);
     }
 
+    /// Adds edges with finite coefficients that are not zero, and the parameters that these belong to.
+    pub(super) fn append_edges(
+        &mut self,
+        sources: Vec<VertexId>,
+        targets: Vec<VertexId>,
+        parameters: Csr<usize, u32>,
+        coefficients: Vec<f64>,
+    ) {
+        self.constants
+            .resize(self.constants.len() + sources.len(), 0.0);
+        if self.sources.is_empty() {
+            (self.sources, self.targets) = (sources, targets);
+            (self.parameters, self.coefficients) = (parameters, coefficients);
+            return;
+        }
+        self.sources.extend(sources);
+        self.targets.extend(targets);
+        for row in parameters.iter() {
+            self.parameters.push_row(row.iter().copied());
+        }
+        self.coefficients.extend(coefficients);
+    }
+
     /// Makes room for so many more edges.
     pub(super) fn reserve_edges(&mut self, count: usize) {
         self.sources.reserve(count);

@@ -16,9 +16,11 @@ pub(crate) mod json;
 pub(crate) mod matrices;
 pub mod models;
 mod moments;
+mod quick;
 pub(crate) mod reach;
 mod rewards;
 mod rows;
+mod scanner;
 mod vertex;
 
 use std::ops::Range;

@@ -5,10 +5,10 @@
 //! then the number 1, then one value for each distinct rate of another form (several edges or parameters, negative
 //! coefficients), which is evaluated once per theta however many slots have it.
 
-use std::collections::HashMap;
+use hashbrown::HashTable;
 
 use crate::phase::csr::Csr;
-use crate::phase::graph::Graph;
+use crate::phase::graph::{Edge, Graph};
 use crate::phase::index::{Slot, Transient};
 use crate::phase::numeric::extended;
 use crate::phase::numeric::lanes::Lanes;
@@ -38,8 +38,8 @@ pub(crate) struct SourceBuilder<'g> {
     graph: &'g Graph,
     layout: &'g Layout,
     sources: Sources,
-    /// Rates of another form by their bits.
-    known: HashMap<Vec<u64>, u32>,
+    /// The sources of rates of another form, by the bits of these.
+    known: HashTable<u32>,
 }
 
 impl<'g> SourceBuilder<'g> {
@@ -57,7 +57,7 @@ impl<'g> SourceBuilder<'g> {
                 extremes: vec![None; parameters + 1],
                 bounds: (0.0, 0.0),
             },
-            known: HashMap::new(),
+            known: HashTable::new(),
         }
     }
 
@@ -83,25 +83,29 @@ impl<'g> SourceBuilder<'g> {
         let (coefficient, source) = match simple {
             Some((coefficient, source)) if coefficient > 0.0 => (coefficient, source),
             _ => {
-                let mut name = Vec::new();
-                for edge in edges.clone() {
-                    name.extend([edge.constant.to_bits(), edge.parameters.len() as u64]);
-                    name.extend(edge.parameters.iter().map(|&p| u64::from(p)));
-                    name.extend(edge.coefficients.iter().map(|value| value.to_bits()));
-                }
                 let sources = &mut self.sources;
-                let next = sources.count() as u32;
-                let source = *self.known.entry(name).or_insert(next);
-                if source == next {
-                    for edge in edges {
-                        sources.constants.push(edge.constant);
-                        let parameters = edge.parameters.iter().copied();
-                        let terms = parameters.zip(edge.coefficients.iter().copied());
-                        sources.terms.push_row(terms);
+                let hash = edges.clone().fold(0, hash);
+                let first = sources.parameters as u32 + 1;
+                let known = |&source: &u32| sources.is_general(source - first, edges.clone());
+                let source = match self.known.find(hash, known) {
+                    Some(&source) => source,
+                    None => {
+                        let source = sources.count() as u32;
+                        for edge in edges {
+                            sources.constants.push(edge.constant);
+                            let parameters = edge.parameters.iter().copied();
+                            let terms = parameters.zip(edge.coefficients.iter().copied());
+                            sources.terms.push_row(terms);
+                        }
+                        sources.constants.end_row();
+                        sources.extremes.push(None);
+                        let sources = &*sources;
+                        self.known.insert_unique(hash, source, |&source| {
+                            sources.hash_of_general(source - first)
+                        });
+                        source
                     }
-                    sources.constants.end_row();
-                    sources.extremes.push(None);
-                }
+                };
                 (1.0, source)
             }
         };
@@ -122,7 +126,57 @@ impl<'g> SourceBuilder<'g> {
     }
 }
 
+/// Adds the bits of a number to a hash.
+#[inline(always)]
+fn mix(hash: u64, bits: u64) -> u64 {
+    let product = u128::from(hash ^ bits) * 0x9e37_79b9_7f4a_7c15_u128;
+    (product as u64) ^ (product >> 64) as u64
+}
+
+/// Adds an edge's rate to a hash.
+fn hash(hash: u64, edge: Edge<'_>) -> u64 {
+    let terms = edge.parameters.iter().zip(edge.coefficients);
+    terms.fold(
+        mix(hash.wrapping_add(1), edge.constant.to_bits()),
+        |hash, (&number, coefficient)| {
+            mix(hash.wrapping_add(u64::from(number)), coefficient.to_bits())
+        },
+    )
+}
+
 impl Sources {
+    /// Whether a rate of another form is, bit by bit, that of these edges.
+    fn is_general<'e>(&self, general: u32, edges: impl ExactSizeIterator<Item = Edge<'e>>) -> bool {
+        let range = self.constants.range(general as usize);
+        range.len() == edges.len()
+            && range.zip(edges).all(|(place, edge)| {
+                let terms = self.terms.row(place);
+                self.constants.values()[place].to_bits() == edge.constant.to_bits()
+                    && terms.len() == edge.parameters.len()
+                    && (terms.iter().zip(edge.parameters).zip(edge.coefficients)).all(
+                        |((&(number, value), &parameter), coefficient)| {
+                            number == parameter && value.to_bits() == coefficient.to_bits()
+                        },
+                    )
+            })
+    }
+
+    /// What [`hash`] gives for the edges of a rate of another form.
+    fn hash_of_general(&self, general: u32) -> u64 {
+        self.constants
+            .range(general as usize)
+            .fold(0, |hash, place| {
+                let begin = mix(
+                    hash.wrapping_add(1),
+                    self.constants.values()[place].to_bits(),
+                );
+                let terms = self.terms.row(place).iter();
+                terms.fold(begin, |hash, &(number, coefficient)| {
+                    mix(hash.wrapping_add(u64::from(number)), coefficient.to_bits())
+                })
+            })
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.extremes.len()
     }

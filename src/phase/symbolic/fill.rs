@@ -20,7 +20,7 @@ use crate::phase::csr::Csr;
 use crate::phase::index::{Index, IndexVec, Local, Position};
 use crate::phase::symbolic::key::BlockKey;
 use crate::phase::symbolic::order::{approximate_minimum_degree, minimum_degree, postorder};
-use crate::phase::symbolic::topology::Topology;
+use crate::phase::symbolic::topology::{LARGE, Topology};
 use crate::phase::symbolic::unit::WorkUnit;
 
 /// The entries of a triangular factor: for each position, the positions of its entries, ascending.
@@ -113,7 +113,7 @@ pub fn eliminate_unit(unit: &WorkUnit) -> BlockTrace {
     let approximate = || approximate_minimum_degree(topology).map(|order| fill_by(&order));
     // The approximate rule looks at the symmetrized pattern. Where that is the pattern, it finds less on meshes and about as much
     // elsewhere, in a fraction of the time; small blocks are ordered by the exact one in no time.
-    if size >= 128
+    if size >= LARGE
         && topology.is_nearly_symmetric()
         && let Some(trace) = approximate()
     {
@@ -121,7 +121,7 @@ pub fn eliminate_unit(unit: &WorkUnit) -> BlockTrace {
     }
     let trace = fill_by(&minimum_degree(topology));
     // Looking for another order costs time, so there must be something to gain.
-    if size < 128 || trace.multiply_adds() < 32 * size as u64 {
+    if size < LARGE || trace.multiply_adds() < 32 * size as u64 {
         return trace;
     }
     match approximate() {

@@ -233,9 +233,8 @@ pub(crate) fn postorder(topology: &Topology, order: &[u32]) -> Vec<u32> {
             stack.push((child, false));
             child = next_child[child as usize];
         }
-        stack[begin..].sort_unstable_by_key(|&(child, _)| {
-            (Reverse(weight[child as usize]), Reverse(child))
-        });
+        stack[begin..]
+            .sort_unstable_by_key(|&(child, _)| (Reverse(weight[child as usize]), Reverse(child)));
     }
     result
 }
@@ -440,8 +439,9 @@ mod tests {
         for size in [63, 64, 65, 129, 200, 256] {
             let rows: Vec<Vec<u32>> = (0..size)
                 .map(|v| {
-                    let mut row: Vec<u32> =
-                        [1, 7, 3 + v % 5 * 11].map(|chord| (v + chord) % size).into();
+                    let mut row: Vec<u32> = [1, 7, 3 + v % 5 * 11]
+                        .map(|chord| (v + chord) % size)
+                        .into();
                     row.sort_unstable();
                     row.dedup();
                     row.retain(|&target| target != v);

@@ -22,11 +22,31 @@ use crate::phase::csr::Csr;
 use crate::phase::symbolic::error::SymbolicError;
 use crate::phase::symbolic::key::BlockKey;
 
-/// Names what is hashed; a change of the encoding or of the elimination order changes the version in it.
-const KEY_CONTEXT: &str = "elimap phase block topology version 3";
+/// Names what is hashed; a change of the encoding or of the elimination order changes the version in it. From [`LARGE`] vertices
+/// on blocks have been ordered by another rule since version 3; traces of smaller ones are still what they were.
+const KEY_CONTEXT: &str = "elimap phase block topology version 2";
+const LARGE_KEY_CONTEXT: &str = "elimap phase block topology version 3";
+
+/// From how many vertices on another order than that of the least products is looked for.
+pub(crate) const LARGE: usize = 128;
 
 /// Names what is hashed for a plan; a change of the analysis changes the version in it.
 const GRAPH_CONTEXT: &str = "elimap phase graph structure version 1";
+
+/// What the keys of blocks of a size are taken with.
+fn key_context(size: usize) -> &'static str {
+    match size < LARGE {
+        true => KEY_CONTEXT,
+        false => LARGE_KEY_CONTEXT,
+    }
+}
+
+/// The number that canonical bytes and the structure of a graph begin with: how many vertices there are.
+fn size_of(bytes: &[u8]) -> usize {
+    bytes
+        .first_chunk()
+        .map_or(0, |word| u32::from_le_bytes(*word) as usize)
+}
 
 impl FromStr for BlockKey {
     type Err = SymbolicError;
@@ -165,17 +185,17 @@ impl Topology {
 /// The key of canonical bytes.
 pub(crate) fn key_of(canonical: &[u8]) -> BlockKey {
     BlockKey::new(
-        *blake3::Hasher::new_derive_key(KEY_CONTEXT)
+        *blake3::Hasher::new_derive_key(key_context(size_of(canonical)))
             .update(canonical)
             .finalize()
             .as_bytes(),
     )
 }
 
-/// The key of a whole graph's plan: of its structure, and of how blocks are keyed and eliminated, which the plan relies on.
+/// The key of a whole graph's plan: of its structure, and of how its blocks, which are no larger, are keyed and eliminated.
 pub(crate) fn graph_key(structure: &[u8]) -> [u8; 32] {
     *blake3::Hasher::new_derive_key(GRAPH_CONTEXT)
-        .update(KEY_CONTEXT.as_bytes())
+        .update(key_context(size_of(structure)).as_bytes())
         .update(structure)
         .finalize()
         .as_bytes()
