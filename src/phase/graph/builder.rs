@@ -345,13 +345,15 @@ impl GraphBuilder {
         parameters: Csr<usize, u32>,
         coefficients: Vec<f64>,
     ) {
-        self.constants
-            .resize(self.constants.len() + sources.len(), 0.0);
         if self.sources.is_empty() {
             (self.sources, self.targets) = (sources, targets);
             (self.parameters, self.coefficients) = (parameters, coefficients);
+            // Memory that is zero already and that hardly anybody looks at.
+            self.constants = vec![0.0; self.sources.len()];
             return;
         }
+        let count = self.constants.len() + sources.len();
+        self.constants.resize(count, 0.0);
         self.sources.extend(sources);
         self.targets.extend(targets);
         for row in parameters.iter() {

@@ -138,6 +138,27 @@ impl<'g> Edge<'g> {
     }
 }
 
+/// What the rate of an edge is made of, without its ends.
+#[derive(Clone, Copy)]
+pub(crate) struct RateView<'g> {
+    pub constant: f64,
+    pub parameters: &'g [u32],
+    pub coefficients: &'g [f64],
+}
+
+impl RateView<'_> {
+    /// Whether all numbers have the same bits.
+    pub(crate) fn has_the_bits_of(self, other: Self) -> bool {
+        let bits = |numbers: &'_ [f64], others: &'_ [f64]| {
+            let pairs = numbers.iter().zip(others);
+            pairs.into_iter().all(|(a, b)| a.to_bits() == b.to_bits())
+        };
+        self.parameters == other.parameters
+            && bits(&[self.constant], &[other.constant])
+            && bits(self.coefficients, other.coefficients)
+    }
+}
+
 /// The product of parameters, which are at least one.
 fn product<S: Scalar>(factors: &[u32], theta: impl Fn(usize) -> S) -> S {
     let first = theta(factors[0] as usize);
@@ -196,7 +217,7 @@ impl Inner {
     /// Whether the rate of an edge is zero for every theta.
     #[inline(always)]
     fn is_zero(&self, edge: usize) -> bool {
-        self.constants[edge] == 0.0 && self.parameters.range(edge).is_empty()
+        self.parameters.range(edge).is_empty() && self.constants[edge] == 0.0
     }
 }
 
@@ -494,6 +515,34 @@ impl Graph {
         self.edge_range(vertex)
             .filter(|&edge| !inner.is_zero(edge))
             .map(|edge| (edge, inner.edges.values()[edge]))
+    }
+
+    /// What the rate of an edge is made of.
+    #[inline(always)]
+    pub(crate) fn rate_of(&self, edge: usize) -> RateView<'_> {
+        let inner = &*self.0;
+        let terms = inner.parameters.range(edge);
+        RateView {
+            constant: inner.constants[edge],
+            parameters: &inner.parameters.values()[terms.clone()],
+            coefficients: &inner.coefficients[terms],
+        }
+    }
+
+    /// The rate of an edge, if it is a multiple of one parameter, or of 1, which is numbered after the parameters.
+    #[inline(always)]
+    pub(crate) fn only_term(&self, edge: usize) -> Option<(f64, u32)> {
+        let inner = &*self.0;
+        let terms = inner.parameters.range(edge);
+        match terms.len() {
+            0 => Some((inner.constants[edge], inner.param_length as u32)),
+            1 => {
+                let parameter = inner.parameters.values()[terms.start];
+                let is_product = parameter as usize >= inner.param_length;
+                (!is_product).then(|| (inner.coefficients[terms.start], parameter))
+            }
+            _ => None,
+        }
     }
 
     pub(crate) fn edge_of(&self, from: VertexId, edge: usize) -> Edge<'_> {

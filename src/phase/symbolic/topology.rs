@@ -131,13 +131,24 @@ impl Topology {
         self.exits[vertex as usize]
     }
 
-    /// Whether nine of ten edges lead back as well.
-    pub(crate) fn is_nearly_symmetric(&self) -> bool {
-        let size = self.size() as u32;
-        let back = |(vertex, target)| self.row(target).binary_search(&vertex).is_ok();
-        let edges = (0..size).flat_map(|vertex| self.row(vertex).iter().map(move |&t| (vertex, t)));
-        let both = edges.filter(|&edge| back(edge)).count();
-        10 * both >= 9 * self.edge_count()
+    /// How many edges lead back as well.
+    pub(crate) fn edges_both_ways(&self) -> usize {
+        // Rows are ascending, so what leads to a vertex comes in the order of its own row, apart from what does not lead back.
+        let mut next = self.successors.ends().to_vec();
+        let mut count = 0;
+        for vertex in 0..self.size() as u32 {
+            for &target in self.row(vertex) {
+                let (next, end) = (
+                    &mut next[target as usize],
+                    self.successors.range(target as usize).end,
+                );
+                while *next < end && self.successors.values()[*next] < vertex {
+                    *next += 1;
+                }
+                count += usize::from(*next < end && self.successors.values()[*next] == vertex);
+            }
+        }
+        count
     }
 
     pub(crate) fn canonical_bytes(&self) -> Vec<u8> {
