@@ -128,10 +128,6 @@ impl<I: Index> Span<I> {
         self.len() == 0
     }
 
-    pub(crate) fn contains(self, index: I) -> bool {
-        (self.start..self.end).contains(&index)
-    }
-
     /// The positions in vectors over this space.
     #[inline(always)]
     pub(crate) fn range(self) -> ops::Range<usize> {

@@ -343,7 +343,7 @@ mod tests {
                 row.iter().flat_map(move |&u| [(v, u), (u as usize, v as u32)])
             });
             let both: BTreeSet<(usize, u32)> = both.collect();
-            let successors = Csr::from_pairs(size, both.into_iter());
+            let successors = Csr::from_pairs(size, both.iter().copied());
             let topology = Arc::new(Topology::new(successors, vec![true; size]));
             prop_assert_eq!(topology.edges_both_ways(), topology.edge_count());
             let order: Vec<u32> = trace.order.iter().map(|vertex| vertex.as_u32()).collect();
