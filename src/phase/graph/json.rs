@@ -558,7 +558,10 @@ impl Graph {
             if let Some(graph) = quick::graph(&file) {
                 return Ok(graph);
             }
+            let mut bytes = Vec::new();
             file.rewind().map_err(failed)?;
+            file.read_to_end(&mut bytes).map_err(failed)?;
+            return long_way(&bytes);
         }
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(failed)?;
@@ -631,10 +634,15 @@ impl Graph {
     }
 }
 
-fn parse(text: &[u8]) -> Result<Graph, GraphError> {
-    if let Some(graph) = quick::graph(text) {
-        return Ok(graph);
+pub(super) fn parse(text: &[u8]) -> Result<Graph, GraphError> {
+    match quick::graph(text) {
+        Some(graph) => Ok(graph),
+        None => long_way(text),
     }
+}
+
+/// The graph of a text, or what is wrong with it.
+pub(super) fn long_way(text: &[u8]) -> Result<Graph, GraphError> {
     let raw: serde_json::Result<RawGraph> = serde_json::from_slice(text);
     raw.map_err(|error| GraphError::Json {
         line: error.line(),
