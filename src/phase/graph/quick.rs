@@ -318,8 +318,10 @@ mod tests {
 
     #[test]
     fn both_ways_lead_to_the_same_graph() {
-        for expected in graphs() {
-            let short = expected.to_json();
+        for made in graphs() {
+            let short = made.to_json();
+            // Edges with constant rates come first in a file.
+            let expected = long_way(short.as_bytes()).unwrap();
             let value: serde_json::Value = serde_json::from_str(&short).unwrap();
             let spaced = serde_json::to_string_pretty(&value).unwrap();
             for text in [short, spaced] {

@@ -3,13 +3,12 @@
 //! The [layout](crate::phase::symbolic::layout) finds the blocks; blocks with equal topologies, compared edge by edge,
 //! make one work unit.
 
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::phase::graph::Graph;
-use crate::phase::index::{Index, Unit};
+use crate::phase::index::{Block, Index, Unit};
 use crate::phase::symbolic::layout::{Layout, Numbering};
 use crate::phase::symbolic::unit::WorkUnit;
 
@@ -48,22 +47,22 @@ impl Analysis {
     pub(crate) fn numbered(graph: &Graph, numbering: Numbering) -> Self {
         let mut layout = Layout::new(graph, numbering);
         let hasher = DefaultHashBuilder::default();
-        let mut known: HashTable<Unit> = HashTable::new();
+        // Blocks are compared where the layout has them; only those of a new topology get one of their own.
+        let mut known: HashTable<(Unit, Block)> = HashTable::new();
         let mut units: Vec<WorkUnit> = Vec::new();
         for block in layout.blocks() {
             if layout.members(block).len() < 2 {
                 continue;
             }
-            let topology = layout.topology(block);
-            let hash = hasher.hash_one(&topology);
-            let found = known.find(hash, |unit| **units[unit.index()].topology() == topology);
+            let hash = layout.topology_hash(block, &hasher);
+            let found = known.find(hash, |&(_, first)| layout.are_alike(first, block));
             let unit = match found {
-                Some(&unit) => unit,
+                Some(&(unit, _)) => unit,
                 None => {
                     let unit = Unit::new(units.len());
-                    units.push(WorkUnit::new(topology));
-                    known.insert_unique(hash, unit, |unit| {
-                        hasher.hash_one(&**units[unit.index()].topology())
+                    units.push(WorkUnit::new(layout.topology(block)));
+                    known.insert_unique(hash, (unit, block), |&(_, first)| {
+                        layout.topology_hash(first, &hasher)
                     });
                     unit
                 }

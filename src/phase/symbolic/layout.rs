@@ -15,6 +15,8 @@
 //! A layout depends on the structure of a graph alone: where its edges lead and which of them are zero. Graphs that
 //! differ in coefficients, labels or the start share it.
 
+use std::hash::{BuildHasher, Hash, Hasher};
+
 use crate::phase::csr::Csr;
 use crate::phase::graph::{Graph, VertexId, reach};
 use crate::phase::index::{Block, Index, IndexVec, Local, Slot, Span, Transient, Unit};
@@ -362,14 +364,36 @@ impl Layout {
         ))
     }
 
+    /// The rows of a block's topology where they lie, each with whether its vertex has an edge out of the block.
+    fn topology_rows(&self, block: Block) -> impl Iterator<Item = (&[u32], bool)> {
+        let members = self.members(block).iter();
+        members.map(|t| (self.targets.own(t), !self.leaving(t).is_empty()))
+    }
+
+    /// Whether two blocks have one topology.
+    pub(crate) fn are_alike(&self, a: Block, b: Block) -> bool {
+        self.members(a).len() == self.members(b).len()
+            && self.topology_rows(a).eq(self.topology_rows(b))
+    }
+
+    /// A hash of a block's topology.
+    pub(crate) fn topology_hash(&self, block: Block, hasher: &impl BuildHasher) -> u64 {
+        let mut state = hasher.build_hasher();
+        for row in self.topology_rows(block) {
+            row.hash(&mut state);
+        }
+        state.finish()
+    }
+
     /// The topology of a block.
     pub(crate) fn topology(&self, block: Block) -> Topology {
-        let members = self.members(block);
-        let mut successors = Csr::with_capacity(members.len(), 0);
-        let mut exits = Vec::with_capacity(members.len());
-        for t in members.iter() {
-            successors.push_row(self.targets.own(t).iter().copied());
-            exits.push(!self.leaving(t).is_empty());
+        let size = self.members(block).len();
+        let edges = self.topology_rows(block).map(|(row, _)| row.len()).sum();
+        let mut successors = Csr::with_capacity(size, edges);
+        let mut exits = Vec::with_capacity(size);
+        for (row, exit) in self.topology_rows(block) {
+            successors.push_row(row.iter().copied());
+            exits.push(exit);
         }
         Topology::new(successors, exits)
     }

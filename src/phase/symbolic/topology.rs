@@ -12,7 +12,6 @@
 //! Canonical bytes, all integers 32-bit little-endian: the number of vertices n; for each vertex the number of its
 //! internal edges and their targets, ascending; for each vertex one byte, 1 if it has an edge out of the block.
 
-use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::OnceLock;
 
@@ -87,14 +86,6 @@ impl PartialEq for Topology {
 }
 
 impl Eq for Topology {}
-
-impl Hash for Topology {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        // The ends of the rows too would take longer than they save.
-        self.exits.hash(state);
-        self.successors.values().hash(state);
-    }
-}
 
 impl Topology {
     /// A row and a mark per vertex; rows are ascending and name neither their own vertex nor one that does not exist.
