@@ -95,6 +95,12 @@ impl<I: Index, T> Csr<I, T> {
         self.values.push(value);
     }
 
+    /// Makes room for so many more rows and values.
+    pub(crate) fn reserve(&mut self, rows: usize, values: usize) {
+        self.ends.reserve(rows);
+        self.values.reserve(values);
+    }
+
     /// Closes the row of all values pushed since the last one was closed.
     pub(crate) fn end_row(&mut self) {
         self.ends.push(self.values.len());

@@ -3,7 +3,7 @@
 //! | index | counts | made by |
 //! | --- | --- | --- |
 //! | [`VertexId`](crate::phase::VertexId) | the vertices of a graph, 0 being the start | the builder |
-//! | [`Transient`] | the transient vertices, block by block in topological order, canonically inside a block | [`layout`] |
+//! | [`Transient`] | the transient vertices, block by block in topological order, inside a block as given or canonically | [`layout`] |
 //! | [`Block`] | the strongly connected components of the transient vertices, in topological order | [`blocks`] |
 //! | [`Local`] | the vertices of one block, in the order of their transient numbers | [`layout`] |
 //! | [`Slot`] | the distinct pairs (from, to) that carry a rate, grouped by the transient vertex they leave | [`layout`] |
@@ -92,7 +92,7 @@ indices! {
     Rank,
     /// A vertex of a block, in the order of elimination.
     Position,
-    /// A vertex of a block, in the block's canonical numbering.
+    /// A vertex of a block, in the order of the transient numbers.
     Local,
     /// A strongly connected component of the transient vertices.
     Block,
@@ -126,10 +126,6 @@ impl<I: Index> Span<I> {
     #[inline(always)]
     pub(crate) fn is_empty(self) -> bool {
         self.len() == 0
-    }
-
-    pub(crate) fn contains(self, index: I) -> bool {
-        (self.start..self.end).contains(&index)
     }
 
     /// The positions in vectors over this space.

@@ -127,7 +127,7 @@ fn of_several_damaged_units_the_lowest_index_is_reported() {
 #[test]
 fn traces_are_bit_identical_for_any_number_of_workers() {
     let graph = graph();
-    let plain = bits(&EliminationTrace::record(&graph));
+    let plain = bits(&Analysis::new(&graph).eliminate());
     for workers in [1, 2, 8] {
         for strategy in [Strategy::Auto, Strategy::Vmap, Strategy::Sequential] {
             let trace = Eliminator::new()
@@ -200,7 +200,7 @@ fn an_acyclic_model_needs_no_call() {
 #[test]
 fn a_graph_is_eliminated_within_a_function_that_is_traced() {
     let graph = graph();
-    let plain = bits(&EliminationTrace::record(&graph));
+    let plain = bits(&Analysis::new(&graph).eliminate());
     let seen = std::cell::RefCell::new(Vec::new());
     let f = vmap(|x: Tensor| {
         let done = Eliminator::new().run(&graph).unwrap();

@@ -331,6 +331,46 @@ impl GraphBuilder {
         number
     }
 
+    /// Sets the labels of all vertices, that of the start first, one after the other: so many of the builder's length.
+    pub(super) fn set_states(&mut self, vertices: usize, states: Vec<i64>) {
+        debug_assert_eq!(states.len(), vertices * self.state_length);
+        (self.vertices, self.states) = (vertices, states);
+    }
+
+    /// Adds edges with finite coefficients that are not zero, and the parameters that these belong to.
+    pub(super) fn append_edges(
+        &mut self,
+        sources: Vec<VertexId>,
+        targets: Vec<VertexId>,
+        parameters: Csr<usize, u32>,
+        coefficients: Vec<f64>,
+    ) {
+        if self.sources.is_empty() {
+            (self.sources, self.targets) = (sources, targets);
+            (self.parameters, self.coefficients) = (parameters, coefficients);
+            // Memory that is zero already and that hardly anybody looks at.
+            self.constants = vec![0.0; self.sources.len()];
+            return;
+        }
+        let count = self.constants.len() + sources.len();
+        self.constants.resize(count, 0.0);
+        self.sources.extend(sources);
+        self.targets.extend(targets);
+        for row in parameters.iter() {
+            self.parameters.push_row(row.iter().copied());
+        }
+        self.coefficients.extend(coefficients);
+    }
+
+    /// Makes room for so many more edges.
+    pub(super) fn reserve_edges(&mut self, count: usize) {
+        self.sources.reserve(count);
+        self.targets.reserve(count);
+        self.constants.reserve(count);
+        self.coefficients.reserve(count);
+        self.parameters.reserve(count, count);
+    }
+
     /// Sets what was not known when building began: before the first vertex, after all edges.
     pub(super) fn set_sizes(&mut self, state_length: usize, param_length: usize) {
         self.states.resize(state_length, 0);
@@ -405,8 +445,12 @@ impl GraphBuilder {
         self.check_names()?;
         self.check_edges()?;
         self.check_start()?;
-        let graph = self.into_rows();
-        graph.check_absorption()?;
+        let mut inner = self.into_rows();
+        inner.has_traps = !inner.all_are_absorbed();
+        let graph = Graph(Arc::new(inner));
+        if graph.has_traps() {
+            graph.check_absorption()?;
+        }
         Ok(graph)
     }
 
@@ -511,7 +555,7 @@ impl GraphBuilder {
     }
 
     /// Sorts the edges into rows, in the order of each vertex.
-    fn into_rows(mut self) -> Graph {
+    fn into_rows(mut self) -> Inner {
         self.number_products();
         let loops = self.self_loops();
         let rows = match loops.vertices.is_empty() && self.sources.is_sorted() {
@@ -525,7 +569,7 @@ impl GraphBuilder {
                 self.rows_by(&order)
             }
         };
-        Graph(Arc::new(Inner {
+        Inner {
             clock: self.clock,
             parameter_names: self.parameter_names,
             slot_names: self.slot_names,
@@ -540,7 +584,8 @@ impl GraphBuilder {
             parameters: rows.parameters,
             coefficients: rows.coefficients,
             start: self.start,
-        }))
+            has_traps: false,
+        }
     }
 
     /// The rows of edges that are in their order already.
@@ -590,20 +635,59 @@ struct EdgeRows {
     coefficients: Vec<f64>,
 }
 
-impl Graph {
-    fn check_absorption(&self) -> Result<(), GraphError> {
-        let inner = &*self.0;
-        let is_zero =
-            |edge: usize| inner.constants[edge] == 0.0 && inner.parameters.range(edge).is_empty();
-        let edges: Vec<(u32, u32)> = inner
-            .edges
+impl Inner {
+    /// Whether every vertex with edges can reach absorption.
+    ///
+    /// A vertex can if one of its targets can. Vertices are mostly numbered along the way to absorption, or against it, so passes
+    /// from the last to the first and back find all of them soon; if not, a search does.
+    fn all_are_absorbed(&self) -> bool {
+        const PASSES: usize = 8;
+        let targets = self.edges.values();
+        let mut absorbed: Vec<bool> = (0..self.vertices)
+            .map(|vertex| self.edges.range(vertex).is_empty())
+            .collect();
+        let mut open = absorbed.iter().filter(|&&absorbed| !absorbed).count();
+        for pass in 0..PASSES {
+            let before = open;
+            for place in 0..self.vertices {
+                let vertex = match pass % 2 {
+                    0 => self.vertices - 1 - place,
+                    _ => place,
+                };
+                if !absorbed[vertex]
+                    && (self.edges.range(vertex))
+                        .any(|edge| absorbed[targets[edge].index()] && !self.is_zero(edge))
+                {
+                    absorbed[vertex] = true;
+                    open -= 1;
+                }
+            }
+            // A pass that finds none has looked at all that are left.
+            if open == 0 || open == before {
+                return open == 0;
+            }
+        }
+        let absorbing = |vertex: u32| self.edges.range(vertex as usize).is_empty();
+        let trapped = reach::trapped(self.vertices, absorbing, &self.pairs());
+        !trapped.contains(&true)
+    }
+
+    /// Where the edges lead that are not zero for every theta.
+    fn pairs(&self) -> Vec<(u32, u32)> {
+        self.edges
             .iter()
             .enumerate()
             .flat_map(|(from, row)| row.iter().map(move |to| (from as u32, to.as_u32())))
             .enumerate()
-            .filter(|&(edge, _)| !is_zero(edge))
+            .filter(|&(edge, _)| !self.is_zero(edge))
             .map(|(_, ends)| ends)
-            .collect();
+            .collect()
+    }
+}
+
+impl Graph {
+    fn check_absorption(&self) -> Result<(), GraphError> {
+        let edges = self.0.pairs();
         let absorbing = |vertex: u32| self.is_absorbing(VertexId::from_u32(vertex));
         let trapped = reach::trapped(self.0.vertices, absorbing, &edges);
         match reach::first_reached(self.start(), &edges, &trapped) {

@@ -1,10 +1,13 @@
 //! phasic's serialized form of a graph, read and written.
 //!
-//! The fields are described at [`Graph::from_json`]. Reading has two steps: the text becomes rows of numbers without
-//! further meaning ([`rows`](crate::phase::graph::rows) does that fast), so that a value of the wrong type is reported with its line and column; then the rows go through
-//! [`GraphBuilder`] one by one, so that everything else is reported with its field and row.
+//! The fields are described at [`Graph::from_json`]. Text that holds a valid graph takes the [short way](super::quick). For any
+//! other, reading has two steps: the text becomes rows of numbers without further meaning, so that a value of the wrong type is
+//! reported with its line and column; then the rows go through [`GraphBuilder`] one by one, so that everything else is
+//! reported with its field and row.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Read, Seek};
 use std::path::Path;
 
 use serde::de::IgnoredAny;
@@ -12,8 +15,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::phase::graph::error::GraphError;
 use crate::phase::graph::explore::Rate;
-use crate::phase::graph::rows::{Rows, Scanner};
-use crate::phase::graph::{Clock, Edge, Graph, GraphBuilder, VertexId};
+use crate::phase::graph::rows::Rows;
+use crate::phase::graph::{Clock, Edge, Graph, GraphBuilder, VertexId, quick};
+
+/// What a file has beside its arrays of vertices and edges.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Header {
+    pub products: Option<Rows>,
+    pub start_param_edges: Option<Vec<IgnoredAny>>,
+    pub param_length: Option<f64>,
+    pub state_length: Option<f64>,
+    pub n_vertices: Option<f64>,
+    pub weight_mode: Option<String>,
+    pub is_discrete: Option<bool>,
+    pub discrete: Option<serde_json::Value>,
+    pub parameters: Option<Vec<String>>,
+    pub slots: Option<Vec<String>>,
+}
 
 /// The file as it stands, before any check of its content.
 #[derive(Debug, Default, Deserialize)]
@@ -43,20 +61,24 @@ fn required<T>(field: &'static str, value: Option<T>) -> Result<T, GraphError> {
 
 /// A number as an integer, if it is one that f64 represents without doubt.
 fn integer(field: &'static str, row: usize, column: usize, value: f64) -> Result<i64, GraphError> {
-    const LIMIT: f64 = 9_007_199_254_740_992.0;
-    if value.fract() == 0.0 && value.abs() <= LIMIT {
-        Ok(value as i64)
-    } else {
-        Err(GraphError::NotAnInteger {
+    match is_integer(value) {
+        true => Ok(value as i64),
+        false => Err(GraphError::NotAnInteger {
             field,
             row,
             column,
             value,
-        })
+        }),
     }
 }
 
-fn size(field: &'static str, value: Option<f64>) -> Result<usize, GraphError> {
+#[inline(always)]
+pub(super) fn is_integer(value: f64) -> bool {
+    const LIMIT: f64 = 9_007_199_254_740_992.0;
+    value.abs() <= LIMIT && (value as i64) as f64 == value
+}
+
+pub(super) fn size(field: &'static str, value: Option<f64>) -> Result<usize, GraphError> {
     let value = required(field, value)?;
     let size = integer(field, 0, 0, value)
         .ok()
@@ -70,6 +92,16 @@ struct Endpoints {
 }
 
 impl Endpoints {
+    /// The ends of an edge, if they exist; or else no vertices.
+    fn pair(&self, row: &[f64]) -> (u32, u32) {
+        let end = |column: usize| {
+            let index = row.get(column).copied().filter(|&index| is_integer(index));
+            let exists = |index: &f64| (0.0..self.vertices as f64).contains(index);
+            index.filter(exists).map_or(u32::MAX, |index| index as u32)
+        };
+        (end(0), end(1))
+    }
+
     fn vertex(
         &self,
         field: &'static str,
@@ -112,61 +144,6 @@ fn row_length(
 }
 
 impl RawGraph {
-    /// The file, if it has nothing in it that the [scanner](Scanner) does not expect, nor any field twice.
-    fn scan(text: &[u8]) -> Option<Self> {
-        let mut scanner = Scanner::new(text);
-        let mut arrays = Self::default();
-        let mut others = serde_json::Map::new();
-        scanner.take(b'{')?;
-        loop {
-            let array = match scanner.key()? {
-                "states" => Some(&mut arrays.states),
-                "edges" => Some(&mut arrays.edges),
-                "constant_edges" => Some(&mut arrays.constant_edges),
-                "start_edges" => Some(&mut arrays.start_edges),
-                "param_edges" => Some(&mut arrays.param_edges),
-                key => {
-                    let was_there = match key {
-                        "vertex_indices" => {
-                            let mut numbers = Vec::new();
-                            scanner.numbers(&mut numbers)?;
-                            arrays.vertex_indices.replace(numbers).is_some()
-                        }
-                        _ => {
-                            let text = scanner.rest();
-                            let mut values = serde_json::Deserializer::from_slice(text).into_iter();
-                            let value = values.next()?.ok()?;
-                            scanner.skip(values.byte_offset());
-                            others.insert(key.to_owned(), value).is_some()
-                        }
-                    };
-                    if was_there {
-                        return None;
-                    }
-                    None
-                }
-            };
-            if let Some(array) = array
-                && array.replace(scanner.rows()?).is_some()
-            {
-                return None;
-            }
-            if !scanner.another(b'}')? {
-                break;
-            }
-        }
-        let others: Self = serde_json::from_value(others.into()).ok()?;
-        scanner.is_at_end().then_some(Self {
-            states: arrays.states,
-            edges: arrays.edges,
-            constant_edges: arrays.constant_edges,
-            start_edges: arrays.start_edges,
-            param_edges: arrays.param_edges,
-            vertex_indices: arrays.vertex_indices,
-            ..others
-        })
-    }
-
     fn into_graph(self) -> Result<Graph, GraphError> {
         let is_product = match self.weight_mode.as_deref() {
             None | Some("linear") => false,
@@ -211,9 +188,28 @@ impl RawGraph {
         let mut builder = add_states(&states, state_length, param_length)?;
         let ends = Endpoints { vertices };
         let constant_edges = self.constant_edges.unwrap_or_default();
+        let constants: Vec<(u32, u32, f64)> = constant_edges
+            .iter()
+            .map(|(_, row)| {
+                let (from, to) = ends.pair(row);
+                (from, to, row.get(2).copied().unwrap_or(f64::NAN))
+            })
+            .collect();
         let clock = match stated {
             Some(clock) => clock,
-            None if is_discretized(&states, &constant_edges, &param_edges) => Clock::Jumps,
+            None if is_discretized(
+                |vertex| {
+                    states
+                        .row(vertex as usize)
+                        .iter()
+                        .all(|&label| label == 0.0)
+                },
+                &constants,
+                || param_edges.iter().map(|(_, row)| ends.pair(row)),
+            ) =>
+            {
+                Clock::Jumps
+            }
             None if self.is_discrete == Some(true) => Clock::Steps,
             None => Clock::Continuous,
         };
@@ -221,6 +217,7 @@ impl RawGraph {
         builder.parameters(self.parameters.unwrap_or_default());
         builder.slots(self.slots.unwrap_or_default());
         for (field, rows) in [("edges", &edges), ("constant_edges", &constant_edges)] {
+            builder.reserve_edges(rows.len());
             for (row, numbers) in rows.iter() {
                 row_length(field, row, numbers.len(), 3, "[from, to, rate]")?;
                 let from = ends.vertex(field, row, 0, numbers[0])?;
@@ -228,7 +225,8 @@ impl RawGraph {
                 builder.add_constant_edge(from, to, numbers[2]);
             }
         }
-        let products = products(&self.products.unwrap_or_default(), param_length)?;
+        let products = self.products.unwrap_or_default();
+        let products = add_products(&mut builder, &products, param_length)?;
         match is_product {
             true => add_product_edges(&mut builder, &param_edges, param_length, &ends)?,
             false => add_param_edges(&mut builder, &param_edges, param_length, &products, &ends)?,
@@ -242,7 +240,7 @@ impl RawGraph {
 }
 
 /// What the field `discrete` says, if it is there.
-fn clock(field: Option<&serde_json::Value>) -> Result<Option<Clock>, GraphError> {
+pub(super) fn clock(field: Option<&serde_json::Value>) -> Result<Option<Clock>, GraphError> {
     use serde_json::Value;
     match field {
         None => Ok(None),
@@ -256,31 +254,24 @@ fn clock(field: Option<&serde_json::Value>) -> Result<Option<Clock>, GraphError>
 }
 
 /// Whether all edges with constant rates are those of auxiliary vertices, which phasic's `discretize` adds: from a state of
-/// zeros back to the vertex that alone leads there, with the weight 1.
-fn is_discretized(states: &Rows, constant_edges: &Rows, param_edges: &Rows) -> bool {
-    let pair = |row: &[f64]| match *row {
-        [from, to, ..] => (from.to_bits(), to.to_bits()),
-        _ => (u64::MAX, u64::MAX),
-    };
+/// zeros back to the vertex that alone leads there, with the weight 1. Vertices that do not exist have no state of zeros.
+pub(super) fn is_discretized<I: Iterator<Item = (u32, u32)>>(
+    is_zero: impl Fn(u32) -> bool,
+    constant_edges: &[(u32, u32, f64)],
+    param_edges: impl Fn() -> I,
+) -> bool {
     // Most graphs have an edge that is none of these, and need no map.
-    let has_the_form = |row: &[f64]| {
-        let index = f64::from_bits(pair(row).0);
-        row.get(2..) == Some(&[1.0])
-            && index >= 0.0
-            && index < states.len() as f64
-            && states.row(index as usize).iter().all(|&label| label == 0.0)
-    };
-    if constant_edges.len() == 0 || !constant_edges.iter().all(|(_, row)| has_the_form(row)) {
+    let has_the_form = |&(from, _, rate): &(u32, u32, f64)| rate == 1.0 && is_zero(from);
+    if constant_edges.is_empty() || !constant_edges.iter().all(has_the_form) {
         return false;
     }
-    let mut leads: HashMap<u64, Vec<u64>> = HashMap::new();
-    for (_, row) in param_edges.iter() {
-        let (from, to) = pair(row);
+    let mut leads: HashMap<u32, Vec<u32>> = HashMap::new();
+    for (from, to) in param_edges() {
         leads.entry(to).or_default().push(from);
     }
-    constant_edges.iter().all(|(_, row)| {
-        let (auxiliary, back) = pair(row);
-        leads.get(&auxiliary).is_some_and(|from| from[..] == [back])
+    constant_edges.iter().all(|&(auxiliary, back, _)| {
+        let from = leads.get(&auxiliary);
+        from.is_some_and(|from| from[..] == [back])
     })
 }
 
@@ -318,25 +309,25 @@ fn add_states(
             "the state of one vertex",
         )?;
     }
-    let mut builder = Graph::builder(state_length, param_length);
-    let mut state = Vec::with_capacity(state_length);
+    let mut labels = Vec::new();
     for (row, numbers) in states.iter() {
-        state.clear();
         for (column, &value) in numbers.iter().enumerate() {
-            state.push(integer("states", row, column, value)?);
-        }
-        if row == 0 {
-            builder.start_state(&state);
-        } else {
-            builder.add_vertex(&state);
+            labels.push(integer("states", row, column, value)?);
         }
     }
+    let mut builder = Graph::builder(state_length, param_length);
+    builder.set_states(states.len(), labels);
     Ok(builder)
 }
 
-/// Products of parameters, each ascending.
-fn products(rows: &Rows, param_length: usize) -> Result<Vec<Box<[u32]>>, GraphError> {
-    let each = rows.iter().map(|(row, numbers)| {
+/// Products of parameters, each ascending, numbered as the file has them.
+pub(super) fn add_products(
+    builder: &mut GraphBuilder,
+    rows: &Rows,
+    param_length: usize,
+) -> Result<Vec<Box<[u32]>>, GraphError> {
+    let mut products = Vec::with_capacity(rows.len());
+    for (row, numbers) in rows.iter() {
         let is_number =
             |&value: &f64| value.fract() == 0.0 && (0.0..param_length as f64).contains(&value);
         if numbers.len() < 2 || !numbers.iter().all(is_number) {
@@ -348,9 +339,10 @@ fn products(rows: &Rows, param_length: usize) -> Result<Vec<Box<[u32]>>, GraphEr
         }
         let mut factors: Vec<u32> = numbers.iter().map(|&value| value as u32).collect();
         factors.sort_unstable();
-        Ok(factors.into())
-    });
-    each.collect()
+        builder.number_of(&factors);
+        products.push(factors.into());
+    }
+    Ok(products)
 }
 
 fn add_param_edges(
@@ -365,13 +357,10 @@ fn add_param_edges(
     if rows.len() == 0 {
         return Ok(());
     }
-    // Numbered as the file has them.
-    for factors in products {
-        builder.number_of(factors);
-    }
     let plain = param_length.saturating_add(2);
     let least = plain.saturating_add(products.len());
     let expected = rows.row(0).len().max(least);
+    builder.reserve_edges(rows.len());
     for (row, numbers) in rows.iter() {
         row_length("param_edges", row, numbers.len(), expected, LAYOUT)?;
         let from = ends.vertex("param_edges", row, 0, numbers[0])?;
@@ -606,10 +595,23 @@ impl Graph {
     /// ```
     pub fn read(path: impl AsRef<Path>) -> Result<Self, GraphError> {
         let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|source| GraphError::Io {
+        let failed = |source| GraphError::Io {
             path: path.to_owned(),
             source,
-        })?;
+        };
+        let mut file = File::open(path).map_err(failed)?;
+        // What comes out of a pipe cannot be read twice.
+        if file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+            if let Some(graph) = quick::graph(&file) {
+                return Ok(graph);
+            }
+            let mut bytes = Vec::new();
+            file.rewind().map_err(failed)?;
+            file.read_to_end(&mut bytes).map_err(failed)?;
+            return long_way(&bytes);
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(failed)?;
         parse(&bytes)
     }
 
@@ -679,10 +681,15 @@ impl Graph {
     }
 }
 
-fn parse(text: &[u8]) -> Result<Graph, GraphError> {
-    if let Some(raw) = RawGraph::scan(text) {
-        return raw.into_graph();
+pub(super) fn parse(text: &[u8]) -> Result<Graph, GraphError> {
+    match quick::graph(text) {
+        Some(graph) => Ok(graph),
+        None => long_way(text),
     }
+}
+
+/// The graph of a text, or what is wrong with it.
+pub(super) fn long_way(text: &[u8]) -> Result<Graph, GraphError> {
     let raw: serde_json::Result<RawGraph> = serde_json::from_slice(text);
     raw.map_err(|error| GraphError::Json {
         line: error.line(),

@@ -16,9 +16,11 @@ pub(crate) mod json;
 pub(crate) mod matrices;
 pub mod models;
 mod moments;
+mod quick;
 pub(crate) mod reach;
 mod rewards;
 mod rows;
+mod scanner;
 mod vertex;
 
 use std::ops::Range;
@@ -155,6 +157,27 @@ impl<'g> Edge<'g> {
     }
 }
 
+/// What the rate of an edge is made of, without its ends.
+#[derive(Clone, Copy)]
+pub(crate) struct RateView<'g> {
+    pub constant: f64,
+    pub parameters: &'g [u32],
+    pub coefficients: &'g [f64],
+}
+
+impl RateView<'_> {
+    /// Whether all numbers have the same bits.
+    pub(crate) fn has_the_bits_of(self, other: Self) -> bool {
+        let bits = |numbers: &'_ [f64], others: &'_ [f64]| {
+            let pairs = numbers.iter().zip(others);
+            pairs.into_iter().all(|(a, b)| a.to_bits() == b.to_bits())
+        };
+        self.parameters == other.parameters
+            && bits(&[self.constant], &[other.constant])
+            && bits(self.coefficients, other.coefficients)
+    }
+}
+
 /// The product of parameters, which are at least one.
 fn product<S: Scalar>(factors: &[u32], theta: impl Fn(usize) -> S) -> S {
     let first = theta(factors[0] as usize);
@@ -205,6 +228,16 @@ struct Inner {
     coefficients: Vec<f64>,
     loops: SelfLoops,
     start: Vec<(VertexId, f64)>,
+    /// Whether some vertex cannot reach absorption at any theta; the start reaches none of those.
+    has_traps: bool,
+}
+
+impl Inner {
+    /// Whether the rate of an edge is zero for every theta.
+    #[inline(always)]
+    fn is_zero(&self, edge: usize) -> bool {
+        self.parameters.range(edge).is_empty() && self.constants[edge] == 0.0
+    }
 }
 
 /// A directed graph whose edge rates are linear in theta, with a start distribution.
@@ -497,10 +530,14 @@ impl Graph {
         words.push(inner.vertices as u32);
         words.extend(inner.edges.ends()[1..].iter().map(|&end| end as u32));
         words.extend(inner.edges.values().iter().map(|target| target.as_u32()));
-        let is_zero =
-            |edge: &usize| inner.constants[*edge] == 0.0 && inner.parameters.row(*edge).is_empty();
-        words.extend((0..edges).filter(is_zero).map(|edge| edge as u32));
+        let zeros = (0..edges).filter(|&edge| inner.is_zero(edge));
+        words.extend(zeros.map(|edge| edge as u32));
         words
+    }
+
+    /// Whether some vertex cannot reach absorption at any theta; the start reaches none of those.
+    pub(crate) fn has_traps(&self) -> bool {
+        self.0.has_traps
     }
 
     pub(crate) fn edge_range(&self, vertex: VertexId) -> Range<usize> {
@@ -509,6 +546,46 @@ impl Graph {
             self.0.edges.range(vertex.index())
         } else {
             0..0
+        }
+    }
+
+    /// The edges of a vertex that are not zero for every theta, and where they lead.
+    #[inline(always)]
+    pub(crate) fn targets_from(
+        &self,
+        vertex: VertexId,
+    ) -> impl Iterator<Item = (usize, VertexId)> + '_ {
+        let inner = &*self.0;
+        self.edge_range(vertex)
+            .filter(|&edge| !inner.is_zero(edge))
+            .map(|edge| (edge, inner.edges.values()[edge]))
+    }
+
+    /// What the rate of an edge is made of.
+    #[inline(always)]
+    pub(crate) fn rate_of(&self, edge: usize) -> RateView<'_> {
+        let inner = &*self.0;
+        let terms = inner.parameters.range(edge);
+        RateView {
+            constant: inner.constants[edge],
+            parameters: &inner.parameters.values()[terms.clone()],
+            coefficients: &inner.coefficients[terms],
+        }
+    }
+
+    /// The rate of an edge, if it is a multiple of one parameter, or of 1, which is numbered after the parameters.
+    #[inline(always)]
+    pub(crate) fn only_term(&self, edge: usize) -> Option<(f64, u32)> {
+        let inner = &*self.0;
+        let terms = inner.parameters.range(edge);
+        match terms.len() {
+            0 => Some((inner.constants[edge], inner.param_length as u32)),
+            1 => {
+                let parameter = inner.parameters.values()[terms.start];
+                let is_product = parameter as usize >= inner.param_length;
+                (!is_product).then(|| (inner.coefficients[terms.start], parameter))
+            }
+            _ => None,
         }
     }
 

@@ -229,7 +229,7 @@ fn rates(
                     groups.end_row();
                     group += 1;
                 }
-                let (coefficient, source) = builder.rate(t, slot);
+                let (coefficient, source) = builder.rate(slot);
                 groups.push(Rate {
                     coefficient,
                     source,

@@ -5,11 +5,11 @@
 //! then the number 1, then one value for each distinct rate of another form (several edges or parameters, negative
 //! coefficients), which is evaluated once per theta however many slots have it.
 
-use std::collections::HashMap;
+use hashbrown::HashTable;
 
 use crate::phase::csr::Csr;
 use crate::phase::graph::Graph;
-use crate::phase::index::{Slot, Transient};
+use crate::phase::index::Slot;
 use crate::phase::numeric::extended;
 use crate::phase::numeric::lanes::Lanes;
 use crate::phase::numeric::twofold::Twofold;
@@ -19,15 +19,13 @@ use crate::phase::symbolic::layout::Layout;
 #[derive(Debug)]
 pub(crate) struct Sources {
     parameters: usize,
-    /// The constant of each edge, by rate of another form.
-    constants: Csr<usize, f64>,
-    /// Parameters and coefficients, by edge of those rates.
-    terms: Csr<usize, (u32, f64)>,
-    /// The derivatives of theta itself: each parameter with a one.
-    identity: Vec<(u32, f64)>,
+    /// What the rates are rates of.
+    graph: Graph,
+    /// The edges that rates of another form add up.
+    general: Csr<usize, u32>,
     /// Products of parameters, which terms name by numbers after those of the parameters.
     products: Csr<usize, u32>,
-    /// By source: the smallest and the largest coefficient, if there is one.
+    /// By parameter, and for the number 1: the smallest and the largest coefficient, if there is one.
     extremes: Vec<Option<(f64, f64)>>,
     /// Rates in these bounds keep a row's total in the safe range.
     bounds: (f64, f64),
@@ -38,8 +36,10 @@ pub(crate) struct SourceBuilder<'g> {
     graph: &'g Graph,
     layout: &'g Layout,
     sources: Sources,
-    /// Rates of another form by their bits.
-    known: HashMap<Vec<u64>, u32>,
+    /// The rates of another form, by the bits of these.
+    known: HashTable<u32>,
+    /// By such rate, the hash of its bits.
+    hashes: Vec<u64>,
 }
 
 impl<'g> SourceBuilder<'g> {
@@ -50,65 +50,66 @@ impl<'g> SourceBuilder<'g> {
             layout,
             sources: Sources {
                 parameters,
-                constants: Csr::default(),
-                terms: Csr::default(),
-                identity: (0..parameters as u32).map(|p| (p, 1.0)).collect(),
+                graph: graph.clone(),
+                general: Csr::default(),
                 products: graph.product_rows().clone(),
                 extremes: vec![None; parameters + 1],
                 bounds: (0.0, 0.0),
             },
-            known: HashMap::new(),
+            known: HashTable::new(),
+            hashes: Vec::new(),
         }
     }
 
-    /// Coefficient and source of a slot of a vertex.
-    pub(crate) fn rate(&mut self, t: Transient, slot: Slot) -> (f64, u32) {
-        let (graph, vertex) = (self.graph, self.layout.vertex(t));
+    /// Coefficient and source of a slot.
+    pub(crate) fn rate(&mut self, slot: Slot) -> (f64, u32) {
         let edges = self.layout.edges(slot);
-        let edges = edges
-            .iter()
-            .map(|&edge| graph.edge_of(vertex, edge as usize));
-        let mut simple = None;
-        if let (Some(edge), 1) = (edges.clone().next(), edges.len()) {
-            simple = match (edge.parameters, edge.coefficients) {
-                ([], []) => Some((edge.constant, self.sources.parameters as u32)),
-                (&[parameter], &[coefficient])
-                    if (parameter as usize) < self.sources.parameters =>
-                {
-                    Some((coefficient, parameter))
-                }
-                _ => None,
-            };
-        }
+        let simple = match edges {
+            &[edge] => self.graph.only_term(edge as usize),
+            _ => None,
+        };
         let (coefficient, source) = match simple {
             Some((coefficient, source)) if coefficient > 0.0 => (coefficient, source),
-            _ => {
-                let mut name = Vec::new();
-                for edge in edges.clone() {
-                    name.extend([edge.constant.to_bits(), edge.parameters.len() as u64]);
-                    name.extend(edge.parameters.iter().map(|&p| u64::from(p)));
-                    name.extend(edge.coefficients.iter().map(|value| value.to_bits()));
-                }
-                let sources = &mut self.sources;
-                let next = sources.count() as u32;
-                let source = *self.known.entry(name).or_insert(next);
-                if source == next {
-                    for edge in edges {
-                        sources.constants.push(edge.constant);
-                        let parameters = edge.parameters.iter().copied();
-                        let terms = parameters.zip(edge.coefficients.iter().copied());
-                        sources.terms.push_row(terms);
-                    }
-                    sources.constants.end_row();
-                    sources.extremes.push(None);
-                }
-                (1.0, source)
-            }
+            _ => return (1.0, self.general(slot)),
         };
         let extremes = &mut self.sources.extremes[source as usize];
         let (low, high) = extremes.unwrap_or((coefficient, coefficient));
         *extremes = Some((low.min(coefficient), high.max(coefficient)));
         (coefficient, source)
+    }
+
+    /// The source of a rate of another form.
+    fn general(&mut self, slot: Slot) -> u32 {
+        let edges = self.layout.edges(slot);
+        let (graph, sources) = (self.graph, &mut self.sources);
+        let hash = edges.iter().fold(0, |hash: u64, &edge| {
+            let rate = graph.rate_of(edge as usize);
+            let terms = rate.parameters.iter().zip(rate.coefficients);
+            let begin = mix(hash.wrapping_add(1), rate.constant.to_bits());
+            terms.fold(begin, |hash, (&number, coefficient)| {
+                mix(hash.wrapping_add(u64::from(number)), coefficient.to_bits())
+            })
+        });
+        let known = |&general: &u32| {
+            let others = sources.general.row(general as usize);
+            others.len() == edges.len()
+                && (others.iter().zip(edges)).all(|(&a, &b)| {
+                    graph
+                        .rate_of(a as usize)
+                        .has_the_bits_of(graph.rate_of(b as usize))
+                })
+        };
+        let first = sources.parameters as u32 + 1;
+        if let Some(general) = self.known.find(hash, known) {
+            return first + general;
+        }
+        let general = self.hashes.len() as u32;
+        sources.general.push_row(edges.iter().copied());
+        self.hashes.push(hash);
+        let hashes = &self.hashes;
+        let hash_of = |&general: &u32| hashes[general as usize];
+        self.known.insert_unique(hash, general, hash_of);
+        first + general
     }
 
     /// The sources; `longest` is the largest number of slots of one vertex.
@@ -122,9 +123,16 @@ impl<'g> SourceBuilder<'g> {
     }
 }
 
+/// Adds the bits of a number to a hash.
+#[inline(always)]
+fn mix(hash: u64, bits: u64) -> u64 {
+    let product = u128::from(hash ^ bits) * 0x9e37_79b9_7f4a_7c15_u128;
+    (product as u64) ^ (product >> 64) as u64
+}
+
 impl Sources {
     pub(crate) fn count(&self) -> usize {
-        self.extremes.len()
+        self.extremes.len() + self.general.rows()
     }
 
     /// The length of theta.
@@ -140,11 +148,12 @@ impl Sources {
         values[self.parameters] = S::splat(1.0);
         let (mut least_rate, mut least) = (S::splat(f64::INFINITY), S::splat(f64::INFINITY));
         let (mut largest, mut total) = (S::ZERO, S::ZERO);
-        for general in 0..self.constants.rows() {
+        for (general, edges) in self.general.iter().enumerate() {
             let mut sum = S::ZERO;
-            for edge in self.constants.range(general) {
-                let mut rate = S::splat(self.constants.values()[edge]);
-                for &(number, coefficient) in self.terms.row(edge) {
+            for &edge in edges {
+                let terms = self.graph.rate_of(edge as usize);
+                let mut rate = S::splat(terms.constant);
+                for (&number, &coefficient) in terms.parameters.iter().zip(terms.coefficients) {
                     let value = self.product(number, values);
                     if number as usize >= self.parameters {
                         // A product that leaves the range has lost digits, whatever the rate is.
@@ -187,20 +196,20 @@ impl Sources {
         for (twofold, &value) in twofold.iter_mut().zip(&values[..=self.parameters]) {
             *twofold = Twofold::new(value);
         }
-        for general in 0..self.constants.rows() {
+        for (general, edges) in self.general.iter().enumerate() {
             let mut sum = Twofold::ZERO;
-            for &constant in self.constants.row(general) {
-                sum = sum.plus(S::splat(constant));
+            for &edge in edges {
+                sum = sum.plus(S::splat(self.graph.rate_of(edge as usize).constant));
             }
-            for (number, coefficient) in self.terms_of(general) {
+            self.each_term(general, |number, coefficient| {
                 let factors = self.factors(number);
-                let first = twofold[factors[0] as usize].times(S::splat(*coefficient));
+                let first = twofold[factors[0] as usize].times(S::splat(coefficient));
                 let product = factors[1..].iter().fold(first, |product, &k| {
                     // Theta itself has no second half.
                     product.times(values[k as usize])
                 });
                 sum = sum.add(product);
-            }
+            });
             twofold[self.parameters + 1 + general] = sum;
         }
     }
@@ -209,18 +218,18 @@ impl Sources {
     #[inline(always)]
     pub(crate) fn cancellation<S: Lanes>(&self, values: &[S]) -> S {
         let mut largest = S::splat(1.0);
-        for general in 0..self.constants.rows() {
-            let products = self.terms_of(general);
-            if products.len() < 2 {
-                continue;
-            }
-            let mut terms = S::ZERO;
-            for &(number, coefficient) in products {
+        for (general, edges) in self.general.iter().enumerate() {
+            let (mut terms, mut count) = (S::ZERO, 0);
+            self.each_term(general, |&number, coefficient| {
                 let product = S::splat(coefficient).mul(self.product(number, values));
                 terms = terms.add(product.abs());
+                count += 1;
+            });
+            if count < 2 {
+                continue;
             }
-            for &constant in self.constants.row(general) {
-                terms = terms.add(S::splat(constant));
+            for &edge in edges {
+                terms = terms.add(S::splat(self.graph.rate_of(edge as usize).constant));
             }
             largest = largest.max(terms.mul(values[self.parameters + 1 + general].inverse()));
         }
@@ -247,11 +256,15 @@ impl Sources {
         }
     }
 
-    /// Numbers and coefficients of all edges of a rate of another form.
+    /// Hands over numbers and coefficients of all edges of a rate of another form.
     #[inline(always)]
-    fn terms_of(&self, general: usize) -> &[(u32, f64)] {
-        let (edges, ends) = (self.constants.range(general), self.terms.ends());
-        &self.terms.values()[ends[edges.start]..ends[edges.end]]
+    fn each_term(&self, general: usize, mut each: impl FnMut(&u32, f64)) {
+        for &edge in self.general.row(general) {
+            let terms = self.graph.rate_of(edge as usize);
+            for (number, &coefficient) in terms.parameters.iter().zip(terms.coefficients) {
+                each(number, coefficient);
+            }
+        }
     }
 
     /// Hands over the derivatives of a source with respect to theta: a parameter, the derivative, and whether that is a product,
@@ -263,17 +276,18 @@ impl Sources {
         values: &[S],
         mut each: impl FnMut(usize, S, bool),
     ) {
-        let terms = match source.checked_sub(self.parameters + 1) {
-            Some(general) => self.terms_of(general),
-            None if source == self.parameters => &[],
-            None => &self.identity[source..=source],
+        let Some(general) = source.checked_sub(self.parameters + 1) else {
+            if source < self.parameters {
+                each(source, S::splat(1.0), false);
+            }
+            return;
         };
-        for (number, coefficient) in terms {
-            let coefficient = S::splat(*coefficient);
+        self.each_term(general, |number, coefficient| {
+            let coefficient = S::splat(coefficient);
             let factors = self.factors(number);
             if let &[parameter] = factors {
                 each(parameter as usize, coefficient, false);
-                continue;
+                return;
             }
             for (place, &parameter) in factors.iter().enumerate() {
                 let others = factors.iter().enumerate().filter(|&(at, _)| at != place);
@@ -281,6 +295,6 @@ impl Sources {
                     others.fold(coefficient, |slope, (_, &k)| slope.mul(values[k as usize]));
                 each(parameter as usize, slope, true);
             }
-        }
+        });
     }
 }

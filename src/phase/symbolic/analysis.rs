@@ -1,15 +1,15 @@
 //! Analysis: what there is to eliminate, before anything is eliminated.
 //!
-//! The [layout](crate::phase::symbolic::layout) finds the blocks; blocks with equal topologies, compared byte by byte,
+//! The [layout](crate::phase::symbolic::layout) finds the blocks; blocks with equal topologies, compared edge by edge,
 //! make one work unit.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use hashbrown::{DefaultHashBuilder, HashTable};
+
 use crate::phase::graph::Graph;
-use crate::phase::index::{Index, Unit};
-use crate::phase::symbolic::layout::Layout;
-use crate::phase::symbolic::topology::key_of;
+use crate::phase::index::{Block, Index, Unit};
+use crate::phase::symbolic::layout::{Layout, Numbering};
 use crate::phase::symbolic::unit::WorkUnit;
 
 /// A graph taken apart into blocks, and the distinct work units among them.
@@ -36,7 +36,8 @@ pub struct Analysis {
 impl Analysis {
     /// Finds the blocks of a graph, their order, and the distinct topologies among those of more than one vertex.
     ///
-    /// Units are numbered in the order in which their topology first occurs.
+    /// Units are numbered in the order in which their topology first occurs. The vertices of a block are numbered by their place
+    /// in it, so that copies of a block make one unit however the graph numbers them.
     ///
     /// ```
     /// use elimap::phase::{Analysis, models};
@@ -46,21 +47,30 @@ impl Analysis {
     /// ```
     #[must_use]
     pub fn new(graph: &Graph) -> Self {
-        let mut layout = Layout::new(graph);
-        let mut known: HashMap<Vec<u8>, Unit> = HashMap::new();
-        let mut units = Vec::new();
+        Self::numbered(graph, Numbering::Canonical)
+    }
+
+    /// The same with vertices numbered in either way.
+    pub(crate) fn numbered(graph: &Graph, numbering: Numbering) -> Self {
+        let mut layout = Layout::new(graph, numbering);
+        let hasher = DefaultHashBuilder::default();
+        // Blocks are compared where the layout has them; only those of a new topology get one of their own.
+        let mut known: HashTable<(Unit, Block)> = HashTable::new();
+        let mut units: Vec<WorkUnit> = Vec::new();
         for block in layout.blocks() {
             if layout.members(block).len() < 2 {
                 continue;
             }
-            let topology = layout.topology(block);
-            let bytes = topology.canonical_bytes();
-            let unit = match known.get(&bytes) {
-                Some(&unit) => unit,
+            let hash = layout.topology_hash(block, &hasher);
+            let found = known.find(hash, |&(_, first)| layout.are_alike(first, block));
+            let unit = match found {
+                Some(&(unit, _)) => unit,
                 None => {
                     let unit = Unit::new(units.len());
-                    units.push(WorkUnit::new(key_of(&bytes), topology));
-                    known.insert(bytes, unit);
+                    units.push(WorkUnit::new(layout.topology(block)));
+                    known.insert_unique(hash, (unit, block), |&(_, first)| {
+                        layout.topology_hash(first, &hasher)
+                    });
                     unit
                 }
             };

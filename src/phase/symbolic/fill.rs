@@ -20,7 +20,7 @@ use crate::phase::csr::Csr;
 use crate::phase::index::{Index, IndexVec, Local, Position};
 use crate::phase::symbolic::key::BlockKey;
 use crate::phase::symbolic::order::{approximate_minimum_degree, minimum_degree, postorder};
-use crate::phase::symbolic::topology::Topology;
+use crate::phase::symbolic::topology::{LARGE, Topology};
 use crate::phase::symbolic::unit::WorkUnit;
 
 /// The entries of a triangular factor: for each position, the positions of its entries, ascending.
@@ -31,7 +31,6 @@ pub(crate) type Pattern = Csr<Position, Position>;
 /// It holds no numbers. What a replay multiplies and adds follows from the patterns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlockTrace {
-    key: BlockKey,
     pub(crate) topology: Arc<Topology>,
     /// The vertex at each position.
     pub(crate) order: IndexVec<Position, Local>,
@@ -47,7 +46,6 @@ pub struct BlockTrace {
 impl BlockTrace {
     /// A trace that was eliminated before, as [`fill`] made it.
     pub(crate) fn from_parts(
-        key: BlockKey,
         topology: Arc<Topology>,
         order: IndexVec<Position, Local>,
         position: IndexVec<Local, Position>,
@@ -55,7 +53,6 @@ impl BlockTrace {
         multiply_adds: u64,
     ) -> Self {
         Self {
-            key,
             topology,
             order,
             position,
@@ -77,7 +74,7 @@ impl BlockTrace {
     /// ```
     #[must_use]
     pub fn key(&self) -> BlockKey {
-        self.key
+        self.topology.key()
     }
 
     /// The number of vertices of the block.
@@ -155,37 +152,126 @@ impl BlockTrace {
 #[must_use]
 pub fn eliminate_unit(unit: &WorkUnit) -> BlockTrace {
     let topology = unit.topology();
-    let order = postorder(topology, &minimum_degree(topology));
-    let trace = fill(unit.key(), Arc::clone(topology), order);
-    // On meshes the other rule finds a few percent less. Looking costs time, so there must be something to gain.
-    if trace.size() < 128 || trace.multiply_adds() < 32 * trace.size() as u64 {
+    let size = topology.size();
+    let both_ways = topology.edges_both_ways();
+    let is_symmetric = both_ways == topology.edge_count();
+    let fill_by = |order: &[u32]| {
+        let order = postorder(topology, order);
+        match is_symmetric {
+            true => fill_symmetric(Arc::clone(topology), order),
+            false => fill(Arc::clone(topology), order),
+        }
+    };
+    let approximate = || approximate_minimum_degree(topology).map(|order| fill_by(&order));
+    // The approximate rule looks at the symmetrized pattern. Where that is nearly the pattern, it finds less on meshes and about as
+    // much elsewhere, in a fraction of the time; small blocks are ordered by the exact one in no time.
+    let is_nearly_symmetric = 10 * both_ways >= 9 * topology.edge_count();
+    if size >= LARGE
+        && is_nearly_symmetric
+        && let Some(trace) = approximate()
+    {
         return trace;
     }
-    match approximate_minimum_degree(topology) {
-        Some(order) => {
-            let other = fill(
-                unit.key(),
-                Arc::clone(topology),
-                postorder(topology, &order),
-            );
-            if other.multiply_adds < trace.multiply_adds {
-                other
-            } else {
-                trace
-            }
-        }
-        None => trace,
+    let trace = fill_by(&minimum_degree(topology));
+    // Looking for another order costs time, so there must be something to gain.
+    if size < LARGE || is_nearly_symmetric || trace.multiply_adds() < 32 * size as u64 {
+        return trace;
+    }
+    match approximate() {
+        Some(other) if other.multiply_adds < trace.multiply_adds => other,
+        _ => trace,
     }
 }
 
-/// Finds the filled pattern of a topology under an order.
-fn fill(key: BlockKey, topology: Arc<Topology>, order: Vec<u32>) -> BlockTrace {
+/// Finds the filled pattern of a topology of which every edge leads back as well, under an order.
+///
+/// The pattern stays symmetric. Row p of the upper part has the later neighbours of p and, but for p, the rows of those v whose row
+/// begins with p (Liu 1990, *The role of elimination trees in sparse factorization*); the lower part is its transpose. Where one
+/// such row has everything, which is the rule in fronts, it is in order already.
+fn fill_symmetric(topology: Arc<Topology>, order: Vec<u32>) -> BlockTrace {
+    const NONE: u32 = u32::MAX;
     let size = order.len();
+    let (order, position) = positions(order);
+    let mut upper = Pattern::with_capacity(size, topology.edge_count());
+    let mut row_of_mark: IndexVec<Position, u32> = IndexVec::filled(NONE, size);
+    // By position, the first row that begins with it; and by row, the next one that begins alike.
+    let mut first: IndexVec<Position, u32> = IndexVec::filled(NONE, size);
+    let mut next = first.clone();
+    let mut lengths = vec![0; size];
+    let mut multiply_adds = 0u64;
+    let mut row: Vec<Position> = Vec::new();
+    for (p, &vertex) in order.iter_enumerated() {
+        row.clear();
+        row_of_mark[p] = p.as_u32();
+        let mut is_ascending = true;
+        let mut add = |column: Position, row: &mut Vec<Position>| {
+            if column > p && row_of_mark[column] != p.as_u32() {
+                row_of_mark[column] = p.as_u32();
+                is_ascending &= row.last().is_none_or(|&last| last < column);
+                row.push(column);
+            }
+        };
+        // The last child is the one with the most, as a rule.
+        let mut child = first[p];
+        while child != NONE {
+            for &column in upper.row(Position::from_u32(child)) {
+                add(column, &mut row);
+            }
+            child = next[Position::from_u32(child)];
+        }
+        for &target in topology.row(vertex.as_u32()) {
+            add(position[Local::from_u32(target)], &mut row);
+        }
+        if !is_ascending {
+            row.sort_unstable();
+        }
+        if let Some(&parent) = row.first() {
+            next[p] = std::mem::replace(&mut first[parent], p.as_u32());
+        }
+        for column in &row {
+            lengths[column.index()] += 1;
+        }
+        // Every later row with an entry here is changed in all others.
+        let count = row.len() as u64;
+        multiply_adds += count * count.saturating_sub(1);
+        upper.push_row(row.iter().copied());
+    }
+    let mut lower_ends = 0;
+    let mut places: Vec<usize> = lengths
+        .iter()
+        .map(|&length| {
+            let begin = lower_ends;
+            lower_ends += length;
+            begin
+        })
+        .collect();
+    let mut lower = vec![Position::new(0); lower_ends];
+    for (p, row) in upper.iter().enumerate() {
+        for column in row {
+            let place = &mut places[column.index()];
+            lower[*place] = Position::new(p);
+            *place += 1;
+        }
+    }
+    // The lengths add up by construction.
+    let lower = Pattern::from_lengths(lengths, lower).unwrap_or_default();
+    BlockTrace::from_parts(topology, order, position, (lower, upper), multiply_adds)
+}
+
+/// An order by position, and its inverse.
+fn positions(order: Vec<u32>) -> (IndexVec<Position, Local>, IndexVec<Local, Position>) {
     let order: IndexVec<Position, Local> = order.into_iter().map(Local::from_u32).collect();
-    let mut position = IndexVec::filled(Position::new(0), size);
+    let mut position = IndexVec::filled(Position::new(0), order.len());
     for (p, &vertex) in order.iter_enumerated() {
         position[vertex] = p;
     }
+    (order, position)
+}
+
+/// Finds the filled pattern of a topology under an order.
+fn fill(topology: Arc<Topology>, order: Vec<u32>) -> BlockTrace {
+    let size = order.len();
+    let (order, position) = positions(order);
     let mut lower = Pattern::with_capacity(size, topology.edge_count() / 2);
     let mut upper = Pattern::with_capacity(size, topology.edge_count() / 2);
     let mut multiply_adds = 0u64;
@@ -230,14 +316,7 @@ fn fill(key: BlockKey, topology: Arc<Topology>, order: Vec<u32>) -> BlockTrace {
         upper.push_row(later.iter().copied());
         pruned.push(upper.len());
     }
-    BlockTrace::from_parts(
-        key,
-        topology,
-        order,
-        position,
-        (lower, upper),
-        multiply_adds,
-    )
+    BlockTrace::from_parts(topology, order, position, (lower, upper), multiply_adds)
 }
 
 #[cfg(test)]
@@ -249,7 +328,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::fill;
+    use super::{fill, fill_symmetric};
     use crate::phase::csr::Csr;
     use crate::phase::index::{Index, Local, Position};
     use crate::phase::symbolic::topology::Topology;
@@ -275,7 +354,7 @@ mod tests {
             let topology = Arc::new(Topology::new(successors, vec![true; size]));
             let mut order: Vec<u32> = (0..size as u32).collect();
             order.sort_by_key(|&v| shuffle[v as usize]);
-            let trace = fill(topology.key(), Arc::clone(&topology), order);
+            let trace = fill(Arc::clone(&topology), order);
 
             // Elimination on sets, vertex by vertex.
             let mut edges: BTreeSet<(u32, u32)> = BTreeSet::new();
@@ -302,6 +381,18 @@ mod tests {
                 prop_assert_eq!(trace.upper.row(p), &upper[..]);
             }
             prop_assert_eq!(trace.multiply_adds(), multiply_adds);
+
+            // The same with every edge both ways.
+            let both = rows.iter().enumerate().flat_map(|(v, row)| {
+                row.iter().flat_map(move |&u| [(v, u), (u as usize, v as u32)])
+            });
+            let both: BTreeSet<(usize, u32)> = both.collect();
+            let successors = Csr::from_pairs(size, both.iter().copied());
+            let topology = Arc::new(Topology::new(successors, vec![true; size]));
+            prop_assert_eq!(topology.edges_both_ways(), topology.edge_count());
+            let order: Vec<u32> = trace.order.iter().map(|vertex| vertex.as_u32()).collect();
+            let expected = fill(Arc::clone(&topology), order.clone());
+            prop_assert_eq!(fill_symmetric(topology, order), expected);
         }
     }
 }

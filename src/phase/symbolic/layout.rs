@@ -3,8 +3,9 @@
 //! # The numbering
 //!
 //! The transient vertices (those with edges; neither the start nor absorbing) are renumbered block by block in
-//! topological order, inside a block canonically ([`crate::phase::symbolic::canonical_search`]), so that copies of a
-//! block get one numbering. *Slots* number the distinct pairs (from, to) that carry a rate: the rates of parallel edges
+//! topological order. Inside a block they keep the order of the graph ([`Numbering::AsGiven`]), or are numbered canonically
+//! ([`crate::phase::symbolic::canonical_search`]), so that copies of a block get one numbering whatever graph they are in: that
+//! takes longer than all else here, and serves whoever keeps traces under keys. *Slots* number the distinct pairs (from, to) that carry a rate: the rates of parallel edges
 //! meet in one slot. The slots of a vertex are consecutive, first those inside its block, then those to later blocks,
 //! then those to absorbing vertices. So the total rate out of the block is the sum of the last two groups, and a back
 //! substitution touches the second only.
@@ -13,6 +14,8 @@
 //!
 //! A layout depends on the structure of a graph alone: where its edges lead and which of them are zero. Graphs that
 //! differ in coefficients, labels or the start share it.
+
+use std::hash::{BuildHasher, Hash, Hasher};
 
 use crate::phase::csr::Csr;
 use crate::phase::graph::{Graph, VertexId, reach};
@@ -95,17 +98,28 @@ pub(crate) struct Layout {
     nonabsorbing: Option<IndexVec<Transient, bool>>,
 }
 
+/// In which order the vertices of a block are numbered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Numbering {
+    /// As the graph numbers them.
+    AsGiven,
+    /// As their place in the block says, so that copies of a block are numbered alike.
+    Canonical,
+}
+
 impl Layout {
-    pub(crate) fn new(graph: &Graph) -> Self {
-        let mut layout = Self::with_blocks(graph);
+    pub(crate) fn new(graph: &Graph, numbering: Numbering) -> Self {
+        let mut layout = Self::with_blocks(graph, numbering);
         layout.add_slots(graph);
-        // The graph was built, so the start reaches no trapped vertex.
-        let all = layout.pairs(|_| true);
-        layout.nonabsorbing = layout.nonabsorbing_for(graph, &all).unwrap_or(None);
+        if graph.has_traps() {
+            // The graph was built, so the start reaches no trapped vertex.
+            let all = layout.pairs(|_| true);
+            layout.nonabsorbing = layout.nonabsorbing_for(graph, &all).unwrap_or(None);
+        }
         layout
     }
 
-    fn with_blocks(graph: &Graph) -> Self {
+    fn with_blocks(graph: &Graph, numbering: Numbering) -> Self {
         let candidates: Vec<VertexId> = graph
             .vertices()
             .filter(|&vertex| !graph.edge_range(vertex).is_empty())
@@ -116,16 +130,18 @@ impl Layout {
         }
         let mut successors = Csr::with_capacity(candidates.len(), graph.edge_count());
         for &vertex in &candidates {
-            let edges = graph.edges_from(vertex).filter(|edge| !edge.is_zero());
-            let targets = edges.map(|edge| number[edge.to.index()]);
+            let targets = graph.targets_from(vertex);
+            let targets = targets.map(|(_, to)| number[to.index()]);
             successors.push_row(targets.filter(|&target| target != NONE));
         }
         let mut components = strongly_connected(&successors);
-        number_canonically(&mut components, &successors, |member| {
-            graph
-                .edges_from(candidates[member as usize])
-                .any(|edge| !edge.is_zero() && number[edge.to.index()] == NONE)
-        });
+        if numbering == Numbering::Canonical {
+            number_canonically(&mut components, &successors, |member| {
+                graph
+                    .targets_from(candidates[member as usize])
+                    .any(|(_, to)| number[to.index()] == NONE)
+            });
+        }
         let members = &components.members;
         let transient: IndexVec<Transient, VertexId> = members
             .values()
@@ -149,37 +165,37 @@ impl Layout {
     fn add_slots(&mut self, graph: &Graph) {
         let mut targets = Csr::with_capacity(3 * self.transient.len(), graph.edge_count());
         self.edges = Csr::with_capacity(graph.edge_count(), graph.edge_count());
-        let mut row: Vec<(u8, u32, u32)> = Vec::new();
+        // Group and target as one number, and the edge.
+        let mut row: Vec<(u64, u32)> = Vec::new();
         for block in self.blocks() {
             let members = self.members(block);
+            let (first, last) = (members.start.as_u32(), members.end.as_u32());
             for t in members.iter() {
-                let vertex = self.transient[t];
                 row.clear();
-                for edge in graph.edge_range(vertex) {
-                    let view = graph.edge_of(vertex, edge);
-                    if view.is_zero() {
-                        continue;
-                    }
-                    let (group, target) = match self.number(view.to) {
-                        None => (2, view.to.as_u32()),
-                        Some(to) if members.contains(to) => {
-                            (0, to.as_u32() - members.start.as_u32())
-                        }
-                        Some(to) => (1, to.as_u32()),
+                for (edge, to) in graph.targets_from(self.transient[t]) {
+                    let (group, target) = match self.number[to.index()] {
+                        NONE => (2, to.as_u32()),
+                        own if own >= first && own < last => (0, own - first),
+                        later => (1, later),
                     };
-                    row.push((group, target, edge as u32));
+                    row.push((group << 32 | u64::from(target), edge as u32));
                 }
                 row.sort_unstable();
                 let mut rest = &row[..];
                 for group in 0..3 {
-                    let (edges, after) =
-                        rest.split_at(rest.partition_point(|&(of, ..)| of == group));
-                    for slot in edges.chunk_by(|a, b| a.1 == b.1) {
-                        targets.push(slot[0].1);
-                        self.edges.push_row(slot.iter().map(|&(.., edge)| edge));
+                    while let [(slot, _), ..] = *rest
+                        && slot >> 32 == group
+                    {
+                        targets.push(slot as u32);
+                        while let [(same, edge), after @ ..] = rest
+                            && *same == slot
+                        {
+                            self.edges.push(*edge);
+                            rest = after;
+                        }
+                        self.edges.end_row();
                     }
                     targets.end_row();
-                    rest = after;
                 }
             }
         }
@@ -348,14 +364,36 @@ impl Layout {
         ))
     }
 
+    /// The rows of a block's topology where they lie, each with whether its vertex has an edge out of the block.
+    fn topology_rows(&self, block: Block) -> impl Iterator<Item = (&[u32], bool)> {
+        let members = self.members(block).iter();
+        members.map(|t| (self.targets.own(t), !self.leaving(t).is_empty()))
+    }
+
+    /// Whether two blocks have one topology.
+    pub(crate) fn are_alike(&self, a: Block, b: Block) -> bool {
+        self.members(a).len() == self.members(b).len()
+            && self.topology_rows(a).eq(self.topology_rows(b))
+    }
+
+    /// A hash of a block's topology.
+    pub(crate) fn topology_hash(&self, block: Block, hasher: &impl BuildHasher) -> u64 {
+        let mut state = hasher.build_hasher();
+        for row in self.topology_rows(block) {
+            row.hash(&mut state);
+        }
+        state.finish()
+    }
+
     /// The topology of a block.
     pub(crate) fn topology(&self, block: Block) -> Topology {
-        let members = self.members(block);
-        let mut successors = Csr::with_capacity(members.len(), 0);
-        let mut exits = Vec::with_capacity(members.len());
-        for t in members.iter() {
-            successors.push_row(self.targets.own(t).iter().copied());
-            exits.push(!self.leaving(t).is_empty());
+        let size = self.members(block).len();
+        let edges = self.topology_rows(block).map(|(row, _)| row.len()).sum();
+        let mut successors = Csr::with_capacity(size, edges);
+        let mut exits = Vec::with_capacity(size);
+        for (row, exit) in self.topology_rows(block) {
+            successors.push_row(row.iter().copied());
+            exits.push(exit);
         }
         Topology::new(successors, exits)
     }

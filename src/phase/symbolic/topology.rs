@@ -13,6 +13,7 @@
 //! internal edges and their targets, ascending; for each vertex one byte, 1 if it has an edge out of the block.
 
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Deserializer};
 
@@ -20,11 +21,31 @@ use crate::phase::csr::Csr;
 use crate::phase::symbolic::error::SymbolicError;
 use crate::phase::symbolic::key::BlockKey;
 
-/// Names what is hashed; a change of the encoding or of the elimination order changes the version in it.
+/// Names what is hashed; a change of the encoding or of the elimination order changes the version in it. From [`LARGE`] vertices
+/// on blocks have been ordered by another rule since version 3; traces of smaller ones are still what they were.
 const KEY_CONTEXT: &str = "elimap phase block topology version 2";
+const LARGE_KEY_CONTEXT: &str = "elimap phase block topology version 3";
+
+/// From how many vertices on another order than that of the least products is looked for.
+pub(crate) const LARGE: usize = 128;
 
 /// Names what is hashed for a plan; a change of the analysis changes the version in it.
 const GRAPH_CONTEXT: &str = "elimap phase graph structure version 1";
+
+/// What the keys of blocks of a size are taken with.
+fn key_context(size: usize) -> &'static str {
+    match size < LARGE {
+        true => KEY_CONTEXT,
+        false => LARGE_KEY_CONTEXT,
+    }
+}
+
+/// The number that canonical bytes and the structure of a graph begin with: how many vertices there are.
+fn size_of(bytes: &[u8]) -> usize {
+    bytes
+        .first_chunk()
+        .map_or(0, |word| u32::from_le_bytes(*word) as usize)
+}
 
 impl FromStr for BlockKey {
     type Err = SymbolicError;
@@ -49,18 +70,32 @@ impl<'de> Deserialize<'de> for BlockKey {
 /// The internal edges and exits of a block.
 ///
 /// Vertices are local numbers, and words here: what orders and labels them searches among them by the million.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Topology {
     /// The internal successors of each vertex, ascending, without the vertex itself.
     successors: Csr<usize, u32>,
     exits: Vec<bool>,
+    /// Found when it is first asked for.
+    key: OnceLock<BlockKey>,
 }
+
+impl PartialEq for Topology {
+    fn eq(&self, other: &Self) -> bool {
+        self.successors == other.successors && self.exits == other.exits
+    }
+}
+
+impl Eq for Topology {}
 
 impl Topology {
     /// A row and a mark per vertex; rows are ascending and name neither their own vertex nor one that does not exist.
     pub(crate) fn new(successors: Csr<usize, u32>, exits: Vec<bool>) -> Self {
         debug_assert_eq!(successors.rows(), exits.len());
-        Self { successors, exits }
+        Self {
+            successors,
+            exits,
+            key: OnceLock::new(),
+        }
     }
 
     /// The number of vertices.
@@ -85,6 +120,26 @@ impl Topology {
     /// Whether a vertex has an edge out of the block.
     pub(crate) fn exits(&self, vertex: u32) -> bool {
         self.exits[vertex as usize]
+    }
+
+    /// How many edges lead back as well.
+    pub(crate) fn edges_both_ways(&self) -> usize {
+        // Rows are ascending, so what leads to a vertex comes in the order of its own row, apart from what does not lead back.
+        let mut next = self.successors.ends().to_vec();
+        let mut count = 0;
+        for vertex in 0..self.size() as u32 {
+            for &target in self.row(vertex) {
+                let (next, end) = (
+                    &mut next[target as usize],
+                    self.successors.range(target as usize).end,
+                );
+                while *next < end && self.successors.values()[*next] < vertex {
+                    *next += 1;
+                }
+                count += usize::from(*next < end && self.successors.values()[*next] == vertex);
+            }
+        }
+        count
     }
 
     pub(crate) fn canonical_bytes(&self) -> Vec<u8> {
@@ -123,25 +178,26 @@ impl Topology {
         whole.then(|| Self::new(successors, exits.iter().map(|&exit| exit != 0).collect()))
     }
 
+    /// The key of the edges as they are numbered here.
     pub(crate) fn key(&self) -> BlockKey {
-        key_of(&self.canonical_bytes())
+        *self.key.get_or_init(|| key_of(&self.canonical_bytes()))
     }
 }
 
 /// The key of canonical bytes.
 pub(crate) fn key_of(canonical: &[u8]) -> BlockKey {
     BlockKey::new(
-        *blake3::Hasher::new_derive_key(KEY_CONTEXT)
+        *blake3::Hasher::new_derive_key(key_context(size_of(canonical)))
             .update(canonical)
             .finalize()
             .as_bytes(),
     )
 }
 
-/// The key of a whole graph's plan: of its structure, and of how blocks are keyed and eliminated, which the plan relies on.
+/// The key of a whole graph's plan: of its structure, and of how its blocks, which are no larger, are keyed and eliminated.
 pub(crate) fn graph_key(structure: &[u8]) -> [u8; 32] {
     *blake3::Hasher::new_derive_key(GRAPH_CONTEXT)
-        .update(KEY_CONTEXT.as_bytes())
+        .update(key_context(size_of(structure)).as_bytes())
         .update(structure)
         .finalize()
         .as_bytes()

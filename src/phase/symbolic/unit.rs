@@ -34,7 +34,6 @@ const VERSION: u32 = 1;
 /// A unit holds neither rates nor labels: whoever receives it can compute the trace and send it back under its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkUnit {
-    key: BlockKey,
     topology: Arc<Topology>,
 }
 
@@ -63,9 +62,8 @@ fn malformed(error: &serde_json::Error) -> SymbolicError {
 }
 
 impl WorkUnit {
-    pub(crate) fn new(key: BlockKey, topology: Topology) -> Self {
+    pub(crate) fn new(topology: Topology) -> Self {
         Self {
-            key,
             topology: Arc::new(topology),
         }
     }
@@ -83,7 +81,7 @@ impl WorkUnit {
     /// ```
     #[must_use]
     pub fn key(&self) -> BlockKey {
-        self.key
+        self.topology.key()
     }
 
     /// The number of vertices of the block.
@@ -131,7 +129,7 @@ impl WorkUnit {
         let body = Body {
             format: FORMAT.to_owned(),
             version: VERSION,
-            key: self.key,
+            key: self.key(),
             edges: (0..size)
                 .map(|vertex| self.topology.row(vertex).to_vec())
                 .collect(),
@@ -179,7 +177,7 @@ impl WorkUnit {
                 actual,
             });
         }
-        Ok(Self::new(actual, topology))
+        Ok(Self::new(topology))
     }
 }
 

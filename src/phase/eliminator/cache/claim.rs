@@ -37,7 +37,7 @@ impl Claim {
             EntryKind::Block => {
                 let topology = Topology::from_canonical_bytes(canonical)
                     .ok_or(Damage::Content("its topology is none"))?;
-                let unit = WorkUnit::new(topology.key(), topology);
+                let unit = WorkUnit::new(topology);
                 Computed::Block(eliminate_unit(&unit))
             }
             EntryKind::Graph => {

@@ -406,7 +406,6 @@ pub(super) fn take_trace(reader: &mut Reader<'_>, unit: &WorkUnit) -> Result<Blo
     })?;
     let topology = Arc::clone(unit.topology());
     Ok(BlockTrace::from_parts(
-        unit.key(),
         topology,
         order,
         position,
@@ -538,7 +537,7 @@ pub(super) fn read_graph(
             reader.take(32)? == key.as_bytes(),
             "a unit is not that of its block",
         )?;
-        let unit = WorkUnit::new(key, topology);
+        let unit = WorkUnit::new(topology);
         traces.push(match reader.word()? {
             0 => None,
             _ => Some(Arc::new(take_trace(&mut reader, &unit)?)),
