@@ -86,7 +86,6 @@ pub(super) fn run_scan(
         }
     }
     drop(operands);
-    let xs = &xs[..];
     OpErrorKind::check_memory(&plan.ys).map_err(|kind| OpError::at("scan", kind, None))?;
     if let Some(turns) = &plan.turns {
         let args = turns.args.iter().map(|arg| match arg {
@@ -112,6 +111,10 @@ pub(super) fn run_scan(
     {
         let found = invariant.run(consts.iter().cloned(), cx)?;
         consts.extend(found);
+    }
+    if let Some(ahead) = &plan.ahead {
+        let found = ahead.run(consts.iter().chain(&xs).cloned(), cx)?;
+        xs.extend(found);
     }
     for step in 0..plan.length {
         let i = if plan.reverse {
