@@ -1,5 +1,6 @@
 //! One block: operands are copied where they have to be, then instruction follows instruction.
 
+use super::horner;
 use super::load::Walk;
 use super::register::Register;
 use super::{Arg, Block, Code, Group, Instruction, Level, Target};
@@ -336,6 +337,23 @@ impl Frame<'_, '_, '_> {
                         | DType::F16
                         | DType::C64
                         | DType::C128 => mistyped(),
+                    }
+                }
+                Code::Horner(count) => {
+                    macro_rules! run {
+                        ($ty:ty) => {
+                            self.within::<$ty>(instruction, block, |read, out| {
+                                let count = usize::from(count);
+                                let sums = horner::sums::<$ty>(&group.constants, z, count);
+                                let [x, start] = [x, y].map(|arg| read.operand(arg, level));
+                                horner::horner(x, start, &sums[..count], out);
+                            })
+                        };
+                    }
+                    if instruction.dtype == DType::F32 {
+                        run!(f32);
+                    } else {
+                        run!(f64);
                     }
                 }
                 Code::IntegerPow(power) => dispatch_kernel_dtype!(instruction.dtype, T => {

@@ -1,5 +1,6 @@
 //! From a draft to a group: what nobody reads goes, products meet their sums, and values get slots.
 
+use super::horner;
 use super::small::Small;
 use super::{Arg, Blocks, Code, Draft, Group, Instruction, Level, Output, Target};
 use crate::array::{DType, TensorType};
@@ -42,6 +43,11 @@ impl Draft<'_> {
         }
         let mut uses = live_uses(&self.instructions, &kept);
         multiply_add(&mut self.instructions, &mut uses);
+        let blocks = Blocks::new(&self.space);
+        // A handful of elements has instructions of its own.
+        if !Small::is_small(&blocks) {
+            horner::chains(&mut self.instructions, &mut uses, &mut self.constants);
+        }
         let is_long = self.space.is_long();
         let mut stores = Vec::new();
         for (k, (&value, output)) in kept.iter().zip(&mut outputs).enumerate() {
@@ -71,7 +77,6 @@ impl Draft<'_> {
             .map(|(i, _)| i)
             .collect();
         instructions.extend(stores);
-        let blocks = Blocks::new(&self.space);
         let work = work(&instructions, &blocks);
         let mut group = Group {
             outer: self.space.axes(Level::Row).len(),
@@ -190,6 +195,7 @@ fn work(instructions: &[Instruction], blocks: &Blocks) -> usize {
             | Code::Reduce(_)
             | Code::Spread
             | Code::Copy => 1,
+            Code::Horner(sums) => usize::from(sums),
         };
         elements.saturating_mul(weight)
     };

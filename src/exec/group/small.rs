@@ -6,7 +6,7 @@
 
 use super::block::{Bound, ElementsMut, Place, Value};
 use super::register::{Register, WIDTH};
-use super::{Arg, Code, Group, Target};
+use super::{Arg, Blocks, Code, Group, Target};
 use crate::array::{DType, Pass, Scalar, on_widest};
 use crate::ops::{Arith, Elementwise, Number, Operand, ThenAdd};
 use crate::program::{BinaryOp, UnaryOp};
@@ -51,9 +51,14 @@ pub(super) struct Small {
 }
 
 impl Small {
+    /// Whether the elements of a space are so few.
+    pub(super) fn is_small(blocks: &Blocks) -> bool {
+        blocks.count == 1 && blocks.length == 1 && blocks.rows <= WIDTH
+    }
+
     /// None where the group is not such a one.
     pub(super) fn new(group: &Group) -> Option<Self> {
-        let few = group.blocks.count == 1 && group.blocks.length == 1 && group.blocks.rows <= WIDTH;
+        let few = Self::is_small(&group.blocks);
         let plain = group.instructions.iter().all(|i| {
             i.dtype == DType::F64
                 && match i.code {
@@ -66,6 +71,7 @@ impl Small {
                     | Code::Compare(_)
                     | Code::Convert(_)
                     | Code::Select
+                    | Code::Horner(_)
                     | Code::Reduce(_)
                     | Code::WithRows(_)
                     | Code::Spread => false,
@@ -162,6 +168,7 @@ impl Action {
             | Code::Compare(_)
             | Code::Convert(_)
             | Code::Select
+            | Code::Horner(_)
             | Code::Reduce(_)
             | Code::WithRows(_)
             | Code::Spread => Action::Copy,

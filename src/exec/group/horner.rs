@@ -1,0 +1,198 @@
+//! Polynomials: products and sums that follow each other, `((a x + b) x + c) x + d`, as one instruction.
+//!
+//! Each link of such a chain reads what the one before has written, for the price of an addition; as one loop they read
+//! `x` once. Every product and every sum is rounded, so bits are those of the links.
+
+use super::block::Value;
+use super::{Arg, Code, Instruction};
+use crate::array::{Pass, Scalar, on_widest};
+use crate::ops::{Number, Operand, ThenAdd};
+
+/// A chain has no more links than this.
+const MOST: usize = 4;
+
+/// What a link adds to its product, if that is the same for all elements.
+fn added(instruction: &Instruction, constants: &[Scalar]) -> Option<Scalar> {
+    let Arg::Constant(k) = instruction.args[2] else {
+        return None;
+    };
+    // To take away a number is to add its negative, but for the sign of a NaN.
+    match (instruction.code, constants[k as usize]) {
+        (Code::MultiplyAdd(ThenAdd::Plus), c) => Some(c),
+        (Code::MultiplyAdd(ThenAdd::Minus), Scalar::F64(c)) if !c.is_nan() => Some(Scalar::F64(-c)),
+        (Code::MultiplyAdd(ThenAdd::Minus), Scalar::F32(c)) if !c.is_nan() => Some(Scalar::F32(-c)),
+        _ => None,
+    }
+}
+
+/// Makes one instruction of each chain, whose values but the last nobody else reads.
+pub(super) fn chains(
+    instructions: &mut [Instruction],
+    uses: &mut [u32],
+    constants: &mut Vec<Scalar>,
+) {
+    // From the end, so that a chain is found at its last link.
+    for last in (0..instructions.len()).rev() {
+        if uses[last] == 0 {
+            continue;
+        }
+        let Some(first_added) = added(&instructions[last], constants) else {
+            continue;
+        };
+        let [p, q, _] = instructions[last].args;
+        for (x, mut start) in [(p, q), (q, p)] {
+            let mut sums = vec![first_added];
+            let mut links = Vec::new();
+            while let Arg::Value(number) = start
+                && sums.len() < MOST
+                && uses[number as usize] == 1
+            {
+                let link = &instructions[number as usize];
+                let same_kind = link.dtype == instructions[last].dtype
+                    && link.level == instructions[last].level;
+                let other = match link.args {
+                    [a, b, _] if a == x => b,
+                    [a, b, _] if b == x => a,
+                    _ => break,
+                };
+                let Some(sum) = added(link, constants).filter(|_| same_kind) else {
+                    break;
+                };
+                sums.push(sum);
+                links.push(number);
+                start = other;
+            }
+            if links.is_empty() {
+                continue;
+            }
+            for number in links {
+                uses[number as usize] = 0;
+            }
+            let first = constants.len() as u32;
+            constants.extend(sums.iter().rev());
+            let instruction = &mut instructions[last];
+            instruction.code = Code::Horner(sums.len() as u8);
+            instruction.args = [x, start, Arg::Constant(first)];
+            break;
+        }
+    }
+}
+
+struct Horner<'a, T, const N: usize> {
+    x: Operand<'a, T>,
+    start: Operand<'a, T>,
+    sums: [T; N],
+    out: &'a mut [T],
+}
+
+#[inline(always)]
+fn value<T: Number, const N: usize>(x: T, start: T, sums: &[T; N]) -> T {
+    let mut value = start;
+    for k in 0..N {
+        value = value.mul(x).add(sums[k]);
+    }
+    value
+}
+
+impl<T: Number, const N: usize> Pass for Horner<'_, T, N> {
+    #[inline(always)]
+    fn run(self) {
+        let Horner { sums, out, .. } = self;
+        let n = out.len();
+        match (self.x, self.start) {
+            (Operand::Each(x), Operand::Each(start)) => {
+                let (x, start) = (&x[..n], &start[..n]);
+                for i in 0..n {
+                    out[i] = value(x[i], start[i], &sums);
+                }
+            }
+            (Operand::Each(x), Operand::Same(start)) => {
+                let x = &x[..n];
+                for i in 0..n {
+                    out[i] = value(x[i], start, &sums);
+                }
+            }
+            (Operand::Same(x), Operand::Each(start)) => {
+                let start = &start[..n];
+                for i in 0..n {
+                    out[i] = value(x, start[i], &sums);
+                }
+            }
+            (Operand::Same(x), Operand::Same(start)) => out.fill(value(x, start, &sums)),
+        }
+    }
+}
+
+/// `(start x + sums[0]) x + sums[1]` and so on, for two to [`MOST`] sums.
+pub(super) fn horner<T: Number>(
+    x: Operand<'_, T>,
+    start: Operand<'_, T>,
+    sums: &[T],
+    out: &mut [T],
+) {
+    match *sums {
+        [a, b] => on_widest(Horner {
+            x,
+            start,
+            sums: [a, b],
+            out,
+        }),
+        [a, b, c] => on_widest(Horner {
+            x,
+            start,
+            sums: [a, b, c],
+            out,
+        }),
+        [a, b, c, d] => on_widest(Horner {
+            x,
+            start,
+            sums: [a, b, c, d],
+            out,
+        }),
+        _ => unreachable!("chains have two to {MOST} links"),
+    }
+}
+
+/// The numbers of a chain's sums.
+pub(super) fn sums<T: Value>(constants: &[Scalar], first: Arg, count: usize) -> [T; MOST] {
+    let mut found = [T::ZERO; MOST];
+    if let Arg::Constant(first) = first {
+        let constants = &constants[first as usize..];
+        for (found, &constant) in found.iter_mut().zip(constants.iter().take(count)) {
+            *found = T::constant(constant);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_polynomial_has_the_bits_of_its_links() {
+        let x: Vec<f64> = (0..37).map(|i| f64::from(i) / 7.0 - 2.3).collect();
+        let start: Vec<f64> = x.iter().rev().copied().collect();
+        let sums = [0.3, -0.7, 1.0 / 3.0, -1e-3];
+        for count in 2..=MOST {
+            for (x_each, start_each) in [(true, true), (true, false), (false, true), (false, false)]
+            {
+                let operand = |each: bool, values| match each {
+                    true => Operand::Each(values),
+                    false => Operand::Same(1.1),
+                };
+                let mut got = vec![f64::NAN; x.len()];
+                let (x_given, start_given) = (operand(x_each, &x[..]), operand(start_each, &start));
+                horner(x_given, start_given, &sums[..count], &mut got);
+                for (i, got) in got.iter().enumerate() {
+                    let x = if x_each { x[i] } else { 1.1 };
+                    let start = if start_each { start[i] } else { 1.1 };
+                    let want = sums[..count]
+                        .iter()
+                        .fold(start, |value, sum| value * x + sum);
+                    assert_eq!(got.to_bits(), want.to_bits(), "{count} sums at {i}");
+                }
+            }
+        }
+    }
+}
