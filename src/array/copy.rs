@@ -164,6 +164,45 @@ pub(crate) fn axes_merge(shape: &[usize], strides: &[isize]) -> bool {
     copy_axes(shape, strides).len() <= 1
 }
 
+/// As many elements of a row and a column are turned together: what stays in registers on every machine. Larger tiles, and tiles on the
+/// widest vector unit, go through memory.
+const TURNED: usize = 4;
+
+/// Writes the rows of a matrix, `rows` by `columns`, whose columns lie one after another, `stride` apart. Rows are written `distance`
+/// apart.
+pub(crate) fn turn<T: Copy>(
+    data: &[T],
+    (rows, columns, stride): (usize, usize, usize),
+    out: &mut [T],
+    distance: usize,
+) {
+    let (whole_rows, whole_columns) = (rows / TURNED * TURNED, columns / TURNED * TURNED);
+    for column in (0..whole_columns).step_by(TURNED) {
+        for row in (0..whole_rows).step_by(TURNED) {
+            // Parts of columns are read as a whole, and parts of rows written.
+            let mut tile = [[data[0]; TURNED]; TURNED];
+            for j in 0..TURNED {
+                let part = &data[row + (column + j) * stride..][..TURNED];
+                for i in 0..TURNED {
+                    tile[i][j] = part[i];
+                }
+            }
+            for i in 0..TURNED {
+                let part = &mut out[(row + i) * distance + column..][..TURNED];
+                for j in 0..TURNED {
+                    part[j] = tile[i][j];
+                }
+            }
+        }
+    }
+    for row in 0..rows {
+        let from = if row < whole_rows { whole_columns } else { 0 };
+        for column in from..columns {
+            out[row * distance + column] = data[row + column * stride];
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

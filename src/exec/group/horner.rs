@@ -1,12 +1,21 @@
 //! Polynomials: products and sums that follow each other, `((a x + b) x + c) x + d`, as one instruction.
 //!
 //! Each link of such a chain reads what the one before has written, for the price of an addition; as one loop they read
-//! `x` once. Every product and every sum is rounded, so bits are those of the links.
+//! `x` once. A maximum or minimum with a number may follow. Every product and every sum is rounded, so bits are those of the links.
 
 use super::block::Value;
 use super::{Arg, Code, Instruction};
 use crate::array::{Pass, Scalar, on_widest};
 use crate::ops::{Number, Operand, ThenAdd};
+use crate::program::BinaryOp;
+
+/// What a chain ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bound {
+    None,
+    Max,
+    Min,
+}
 
 /// A chain has no more links than this.
 const MOST: usize = 4;
@@ -71,18 +80,56 @@ pub(super) fn chains(
             let first = constants.len() as u32;
             constants.extend(sums.iter().rev());
             let instruction = &mut instructions[last];
-            instruction.code = Code::Horner(sums.len() as u8);
+            instruction.code = Code::Horner(sums.len() as u8, Bound::None);
             instruction.args = [x, start, Arg::Constant(first)];
             break;
         }
     }
 }
 
-struct Horner<'a, T, const N: usize> {
+/// Makes a maximum or minimum with a number part of the chain before it.
+pub(super) fn bounds(
+    instructions: &mut [Instruction],
+    uses: &mut [u32],
+    constants: &mut Vec<Scalar>,
+) {
+    for i in 0..instructions.len() {
+        let bound = match instructions[i].code {
+            Code::Binary(BinaryOp::Max) => Bound::Max,
+            Code::Binary(BinaryOp::Min) => Bound::Min,
+            _ => continue,
+        };
+        let [Arg::Value(number), Arg::Constant(by), _] = instructions[i].args else {
+            continue;
+        };
+        let chain = &instructions[number as usize];
+        if let Code::Horner(count, Bound::None) = chain.code
+            && uses[i] > 0
+            && uses[number as usize] == 1
+            && chain.level == instructions[i].level
+            && let [
+                x @ (Arg::Value(_) | Arg::Input(_)),
+                start @ Arg::Constant(_),
+                Arg::Constant(first),
+            ] = chain.args
+        {
+            let sums = constants[first as usize..][..usize::from(count)].to_vec();
+            let first = constants.len() as u32;
+            constants.extend(sums);
+            constants.push(constants[by as usize]);
+            uses[number as usize] = 0;
+            instructions[i].code = Code::Horner(count, bound);
+            instructions[i].args = [x, start, Arg::Constant(first)];
+        }
+    }
+}
+
+struct Horner<'a, T, B, const N: usize> {
     x: Operand<'a, T>,
     start: Operand<'a, T>,
     sums: [T; N],
     out: &'a mut [T],
+    bound: B,
 }
 
 #[inline(always)]
@@ -94,31 +141,33 @@ fn value<T: Number, const N: usize>(x: T, start: T, sums: &[T; N]) -> T {
     value
 }
 
-impl<T: Number, const N: usize> Pass for Horner<'_, T, N> {
+impl<T: Number, B: Fn(T) -> T, const N: usize> Pass for Horner<'_, T, B, N> {
     #[inline(always)]
     fn run(self) {
-        let Horner { sums, out, .. } = self;
+        let Horner {
+            sums, out, bound, ..
+        } = self;
         let n = out.len();
         match (self.x, self.start) {
             (Operand::Each(x), Operand::Each(start)) => {
                 let (x, start) = (&x[..n], &start[..n]);
                 for i in 0..n {
-                    out[i] = value(x[i], start[i], &sums);
+                    out[i] = bound(value(x[i], start[i], &sums));
                 }
             }
             (Operand::Each(x), Operand::Same(start)) => {
                 let x = &x[..n];
                 for i in 0..n {
-                    out[i] = value(x[i], start, &sums);
+                    out[i] = bound(value(x[i], start, &sums));
                 }
             }
             (Operand::Same(x), Operand::Each(start)) => {
                 let start = &start[..n];
                 for i in 0..n {
-                    out[i] = value(x, start[i], &sums);
+                    out[i] = bound(value(x, start[i], &sums));
                 }
             }
-            (Operand::Same(x), Operand::Same(start)) => out.fill(value(x, start, &sums)),
+            (Operand::Same(x), Operand::Same(start)) => out.fill(bound(value(x, start, &sums))),
         }
     }
 }
@@ -128,41 +177,55 @@ pub(super) fn horner<T: Number>(
     x: Operand<'_, T>,
     start: Operand<'_, T>,
     sums: &[T],
+    (bound, by): (Bound, T),
     out: &mut [T],
 ) {
+    macro_rules! run {
+        ($sums:expr, $bound:expr) => {
+            on_widest(Horner {
+                x,
+                start,
+                sums: $sums,
+                bound: $bound,
+                out,
+            })
+        };
+    }
+    macro_rules! bounded {
+        ($sums:expr) => {
+            match bound {
+                Bound::None => run!($sums, |y| y),
+                Bound::Max => run!($sums, |y: T| y.max(by)),
+                Bound::Min => run!($sums, |y: T| y.min(by)),
+            }
+        };
+    }
     match *sums {
-        [a, b] => on_widest(Horner {
-            x,
-            start,
-            sums: [a, b],
-            out,
-        }),
-        [a, b, c] => on_widest(Horner {
-            x,
-            start,
-            sums: [a, b, c],
-            out,
-        }),
-        [a, b, c, d] => on_widest(Horner {
-            x,
-            start,
-            sums: [a, b, c, d],
-            out,
-        }),
+        [a, b] => bounded!([a, b]),
+        [a, b, c] => bounded!([a, b, c]),
+        [a, b, c, d] => bounded!([a, b, c, d]),
         _ => unreachable!("chains have two to {MOST} links"),
     }
 }
 
-/// The numbers of a chain's sums.
-pub(super) fn sums<T: Value>(constants: &[Scalar], first: Arg, count: usize) -> [T; MOST] {
-    let mut found = [T::ZERO; MOST];
+/// The numbers of a chain's sums, and its bound.
+pub(super) fn sums<T: Value>(
+    constants: &[Scalar],
+    first: Arg,
+    count: usize,
+    bound: Bound,
+) -> ([T; MOST], (Bound, T)) {
+    let (mut found, mut by) = ([T::ZERO; MOST], T::ZERO);
     if let Arg::Constant(first) = first {
         let constants = &constants[first as usize..];
         for (found, &constant) in found.iter_mut().zip(constants.iter().take(count)) {
             *found = T::constant(constant);
         }
+        if bound != Bound::None {
+            by = T::constant(constants[count]);
+        }
     }
-    found
+    (found, (bound, by))
 }
 
 #[cfg(test)]

@@ -123,8 +123,9 @@ enum Code {
     Select,
     /// `x`, `a` and `b` of [`ThenAdd`].
     MultiplyAdd(ThenAdd),
-    /// So many sums of a polynomial: its argument, where it starts, and the first of the constants that are added in turn.
-    Horner(u8),
+    /// So many sums of a polynomial: its argument, where it starts, and the first of the constants that are added in turn, with
+    /// the bound behind them where there is one.
+    Horner(u8, horner::Bound),
     Reduce(ReduceOp),
     /// Repeats what rows have for each of their elements.
     Spread,
@@ -163,7 +164,7 @@ impl Instruction {
             | Code::IntegerPow(_)
             | Code::Select
             | Code::MultiplyAdd(_)
-            | Code::Horner(_)
+            | Code::Horner(..)
             | Code::Reduce(_)
             | Code::Spread
             | Code::Copy => self.dtype,
@@ -182,7 +183,7 @@ impl Code {
             | Code::Spread
             | Code::Copy => 1,
             Code::Binary(_) | Code::WithRows(_) | Code::Compare(_) => 2,
-            Code::Select | Code::MultiplyAdd(_) | Code::Horner(_) => 3,
+            Code::Select | Code::MultiplyAdd(_) | Code::Horner(..) => 3,
         }
     }
 }

@@ -23,6 +23,7 @@ enum Action {
     Plus,
     Minus,
     From,
+    Negated,
     Copy,
     Neg,
     Square,
@@ -71,7 +72,7 @@ impl Small {
                     | Code::Compare(_)
                     | Code::Convert(_)
                     | Code::Select
-                    | Code::Horner(_)
+                    | Code::Horner(..)
                     | Code::Reduce(_)
                     | Code::WithRows(_)
                     | Code::Spread => false,
@@ -159,6 +160,7 @@ impl Action {
             Code::MultiplyAdd(ThenAdd::Plus) => Action::Plus,
             Code::MultiplyAdd(ThenAdd::Minus) => Action::Minus,
             Code::MultiplyAdd(ThenAdd::From) => Action::From,
+            Code::MultiplyAdd(ThenAdd::Negated) => Action::Negated,
             Code::Unary(UnaryOp::Neg) => Action::Neg,
             Code::Unary(UnaryOp::Square) => Action::Square,
             Code::Unary(kind) => Action::Unary(kind),
@@ -168,7 +170,7 @@ impl Action {
             | Code::Compare(_)
             | Code::Convert(_)
             | Code::Select
-            | Code::Horner(_)
+            | Code::Horner(..)
             | Code::Reduce(_)
             | Code::WithRows(_)
             | Code::Spread => Action::Copy,
@@ -209,6 +211,7 @@ impl Pass for Run<'_> {
                 Action::Plus => zip(zip(y, x, Arith::mul), registers[c as usize], Arith::add),
                 Action::Minus => zip(zip(y, x, Arith::mul), registers[c as usize], Number::sub),
                 Action::From => zip(registers[c as usize], zip(y, x, Arith::mul), Number::sub),
+                Action::Negated => zip(y, x, |y, x| Number::neg(y.mul(x))),
                 Action::Copy => x,
                 Action::Neg => zip(x, x, |x, _| x.neg()),
                 Action::Square => zip(x, x, Arith::mul),

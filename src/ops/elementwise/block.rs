@@ -18,6 +18,8 @@ pub(crate) enum ThenAdd {
     Minus,
     /// `b - a * x`.
     From,
+    /// `-(a * x)`, whatever `b` is.
+    Negated,
 }
 
 struct Map<'a, T, R, F> {
@@ -398,6 +400,10 @@ impl<T: Number, F: Fn(T, T) -> T> Pass for MultiplyAdd<'_, T, F> {
     }
 }
 
+fn map_products<T: Elementwise + Number>(x: &[T], a: Operand<'_, T>, out: &mut [T]) {
+    zip(Operand::Each(x), a, out, |x, a| a.mul(x).neg());
+}
+
 /// A product and a sum or difference, each rounded: two operations in one loop.
 pub(crate) fn multiply_add<T: Elementwise + Number>(
     then: ThenAdd,
@@ -414,6 +420,7 @@ pub(crate) fn multiply_add<T: Elementwise + Number>(
                 ThenAdd::Plus => T::binary(BinaryOp::Add, product, b, out),
                 ThenAdd::Minus => T::binary(BinaryOp::Sub, product, b, out),
                 ThenAdd::From => T::binary(BinaryOp::Sub, b, product, out),
+                ThenAdd::Negated => out.fill(a.mul(x).neg()),
             };
         }
     };
@@ -439,5 +446,6 @@ pub(crate) fn multiply_add<T: Elementwise + Number>(
             out,
             then: |p, b: T| b.sub(p),
         }),
+        ThenAdd::Negated => map_products(x, a, out),
     }
 }
