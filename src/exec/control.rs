@@ -126,6 +126,11 @@ pub(super) fn run_scan(
         let found = ahead.run(consts.iter().chain(&xs).cloned(), cx)?;
         xs.extend(found);
     }
+    if plan.length > 1 {
+        for &k in &plan.by_columns {
+            consts[k] = consts[k].permute(&[1, 0]).in_order().permute(&[1, 0]);
+        }
+    }
     for step in 0..plan.length {
         let i = if plan.reverse {
             plan.length - 1 - step

@@ -118,6 +118,8 @@ impl<F> Jit<F> {
         // Traced without holding the lock: the function may call itself on other types.
         let (traced, out_def) = trace::<A, By, F>(&self.function, &key.0, &key.1, None, location)?;
         let program = simplify(&traced.program);
+        // The longest programs take the most memory now.
+        drop(traced);
         #[cfg(debug_assertions)]
         program.verify()?;
         let compiled = Arc::new(Compiled {

@@ -246,16 +246,61 @@ mod tests {
                 };
                 let mut got = vec![f64::NAN; x.len()];
                 let (x_given, start_given) = (operand(x_each, &x[..]), operand(start_each, &start));
-                horner(x_given, start_given, &sums[..count], &mut got);
-                for (i, got) in got.iter().enumerate() {
-                    let x = if x_each { x[i] } else { 1.1 };
-                    let start = if start_each { start[i] } else { 1.1 };
-                    let want = sums[..count]
-                        .iter()
-                        .fold(start, |value, sum| value * x + sum);
-                    assert_eq!(got.to_bits(), want.to_bits(), "{count} sums at {i}");
+                for bound in [Bound::None, Bound::Max, Bound::Min] {
+                    let sums = &sums[..count];
+                    horner(x_given, start_given, sums, (bound, 0.5), &mut got);
+                    for (i, got) in got.iter().enumerate() {
+                        let x = if x_each { x[i] } else { 1.1 };
+                        let start = if start_each { start[i] } else { 1.1 };
+                        let value = sums.iter().fold(start, |value, sum| value * x + sum);
+                        let want = match bound {
+                            Bound::None => value,
+                            Bound::Max => value.max(0.5),
+                            Bound::Min => value.min(0.5),
+                        };
+                        assert_eq!(got.to_bits(), want.to_bits(), "{count} sums at {i}");
+                    }
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_chain_and_its_bound_become_one_instruction() {
+        let instruction = |code, target, args| Instruction {
+            code,
+            dtype: crate::array::DType::F64,
+            level: super::super::Level::Each,
+            target: super::super::Target::Value(target),
+            args,
+        };
+        let (x, constant, value) = (Arg::Input(0), Arg::Constant, Arg::Value);
+        let mut constants = [1.1, 0.3, 0.7, 0.2, 0.0].map(Scalar::F64).to_vec();
+        let (plus, minus) = (
+            Code::MultiplyAdd(ThenAdd::Plus),
+            Code::MultiplyAdd(ThenAdd::Minus),
+        );
+        let mut instructions = [
+            instruction(plus, 0, [x, constant(0), constant(1)]),
+            instruction(plus, 1, [value(0), x, constant(2)]),
+            instruction(minus, 2, [x, value(1), constant(3)]),
+            instruction(
+                Code::Binary(BinaryOp::Max),
+                3,
+                [value(2), constant(4), constant(4)],
+            ),
+        ];
+        let mut uses = [1; 4];
+        chains(&mut instructions, &mut uses, &mut constants);
+        assert_eq!(uses, [0, 0, 1, 1]);
+        bounds(&mut instructions, &mut uses, &mut constants);
+        assert_eq!(uses, [0, 0, 0, 1]);
+        assert_eq!(instructions[3].code, Code::Horner(3, Bound::Max));
+        let [argument, start, Arg::Constant(first)] = instructions[3].args else {
+            panic!("a chain has constants");
+        };
+        assert_eq!((argument, start), (x, constant(0)));
+        let want = [0.3, 0.7, -0.2, 0.0].map(Scalar::F64);
+        assert_eq!(constants[first as usize..], want);
     }
 }

@@ -3,6 +3,8 @@
 //! The functions applied are those of [`math`](crate::ops::math), as in the kernels of whole arrays, so both have the same bits.
 //! Each call is one loop on the widest vector unit.
 
+use std::hint::select_unpredictable;
+
 use super::slices::{Operand, binary_slice, unary_slice};
 use super::{excluded, less, less_or_equal};
 use crate::array::{DType, Element, Pass, on_widest};
@@ -281,28 +283,29 @@ impl<T: Copy> Pass for Select<'_, T> {
     fn run(self) {
         let n = self.out.len().min(self.which.len());
         let (which, out) = (&self.which[..n], &mut self.out[..n]);
+        // Of a choice by `if` compilers make a choice of addresses, and gather.
         match (self.on_false, self.on_true) {
             (Operand::Each(f), Operand::Each(t)) => {
                 let (f, t) = (&f[..n], &t[..n]);
                 for i in 0..n {
-                    out[i] = if which[i] { t[i] } else { f[i] };
+                    out[i] = select_unpredictable(which[i], t[i], f[i]);
                 }
             }
             (Operand::Each(f), Operand::Same(t)) => {
                 let f = &f[..n];
                 for i in 0..n {
-                    out[i] = if which[i] { t } else { f[i] };
+                    out[i] = select_unpredictable(which[i], t, f[i]);
                 }
             }
             (Operand::Same(f), Operand::Each(t)) => {
                 let t = &t[..n];
                 for i in 0..n {
-                    out[i] = if which[i] { t[i] } else { f };
+                    out[i] = select_unpredictable(which[i], t[i], f);
                 }
             }
             (Operand::Same(f), Operand::Same(t)) => {
                 for i in 0..n {
-                    out[i] = if which[i] { t } else { f };
+                    out[i] = select_unpredictable(which[i], t, f);
                 }
             }
         }
