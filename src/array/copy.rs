@@ -178,20 +178,19 @@ pub(crate) fn turn<T: Copy>(
 ) {
     let (whole_rows, whole_columns) = (rows / TURNED * TURNED, columns / TURNED * TURNED);
     for column in (0..whole_columns).step_by(TURNED) {
-        for row in (0..whole_rows).step_by(TURNED) {
-            // Parts of columns are read as a whole, and parts of rows written.
-            let mut tile = [[data[0]; TURNED]; TURNED];
-            for j in 0..TURNED {
-                let part = &data[row + (column + j) * stride..][..TURNED];
-                for i in 0..TURNED {
-                    tile[i][j] = part[i];
-                }
-            }
-            for i in 0..TURNED {
-                let part = &mut out[(row + i) * distance + column..][..TURNED];
-                for j in 0..TURNED {
-                    part[j] = tile[i][j];
-                }
+        // Slices of equal lengths, so that bounds are looked at once.
+        let part = |j: usize| {
+            data[(column + j) * stride..][..whole_rows]
+                .as_chunks::<TURNED>()
+                .0
+        };
+        let (a, b, c, d) = (part(0), part(1), part(2), part(3));
+        for i in 0..a.len().min(b.len()).min(c.len()).min(d.len()) {
+            let tile = [a[i], b[i], c[i], d[i]];
+            let rows = &mut out[i * TURNED * distance + column..];
+            for k in 0..TURNED {
+                let row = [tile[0][k], tile[1][k], tile[2][k], tile[3][k]];
+                rows[k * distance..][..TURNED].copy_from_slice(&row);
             }
         }
     }

@@ -124,12 +124,7 @@ pub(super) fn run_scan(
     }
     if let Some(ahead) = &plan.ahead {
         let found = ahead.run(consts.iter().chain(&xs).cloned(), cx)?;
-        xs.extend(found);
-    }
-    if plan.length > 1 {
-        for &k in &plan.by_columns {
-            consts[k] = consts[k].permute(&[1, 0]).in_order().permute(&[1, 0]);
-        }
+        xs.extend(found.iter().map(Array::in_order));
     }
     for step in 0..plan.length {
         let i = if plan.reverse {

@@ -120,8 +120,6 @@ pub(super) struct ScanPlan {
     pub(super) invariant: Option<Plan>,
     /// Products in all steps at once, which the body takes behind what the loop runs over.
     pub(super) ahead: Option<Plan>,
-    /// The body's constants that are laid out by columns before the first step.
-    pub(super) by_columns: Vec<usize>,
     pub(super) body: Plan,
     pub(super) length: usize,
     pub(super) num_consts: usize,
@@ -563,7 +561,6 @@ impl Action {
                 Action::Scan(Box::new(ScanPlan {
                     invariant,
                     ahead,
-                    by_columns: ahead::by_columns(&body, consts),
                     body: Plan::new(&body),
                     length: op.length,
                     num_consts: op.num_consts,

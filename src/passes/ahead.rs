@@ -138,37 +138,3 @@ fn batched(
     dims.rhs_batch = past(&dims.rhs_batch);
     Some((dims, stack + lhs_free))
 }
-
-/// The constants of a loop's body, by number, that are best laid out by columns: matrices that do nothing but multiply from the left
-/// what changes, whose rows would be turned into columns in every step.
-pub(crate) fn by_columns(body: &Program, consts: usize) -> Vec<usize> {
-    let (consts, _) = body.inputs().split_at(consts);
-    let multiplies = |equation: &Equation| {
-        let Op::Data(DataOp::DotGeneral(DotGeneral { dims })) = &equation.op else {
-            return false;
-        };
-        let right = body.atom_type(&equation.inputs[1]);
-        let constant = |atom: &Atom| matches!(atom, Atom::Var(v) if consts.contains(v));
-        // Products with vectors have sums of another order, which depends on the layout.
-        let contracted: usize = dims.rhs_contract.iter().map(|&a| right.shape[a]).product();
-        let columns = right.size().checked_div(contracted).unwrap_or(0);
-        dims.lhs_batch.is_empty()
-            && dims.lhs_contract[..] == [1]
-            && columns > 1
-            && !constant(&equation.inputs[1])
-    };
-    let is_best = |var: &Var| {
-        let ty = body.var_type(*var);
-        let this = Atom::Var(*var);
-        let readers = body.equations().iter().filter(|e| e.inputs.contains(&this));
-        let returned = body.outputs().contains(&this);
-        let mut readers = readers.peekable();
-        ty.rank() == 2
-            && ty.shape[0] > 1
-            && !returned
-            && readers.peek().is_some()
-            && readers.all(|e| e.inputs[0] == this && e.inputs[1..] != [this] && multiplies(e))
-    };
-    let found = consts.iter().enumerate().filter(|(_, var)| is_best(var));
-    found.map(|(k, _)| k).collect()
-}

@@ -99,6 +99,28 @@ fn same(a: f64, b: f64) -> bool {
     a.to_bits() == b.to_bits()
 }
 
+/// Minutes of an optimized build: `cargo test --release --lib every_single_number -- --ignored`.
+#[test]
+#[ignore = "takes minutes"]
+fn every_single_number_is_met_within_the_stated_errors() {
+    let functions: [(&str, Function, SingleFunction, f64); 2] = [
+        ("exp", double::exp, single::exp, 1.08),
+        ("tanh", double::tanh, single::tanh, 1.18),
+    ];
+    for (name, function, single, bound) in functions {
+        for bits in 0..=u32::MAX {
+            let x = f32::from_bits(bits);
+            let (got, want) = (f64::from(single(x)), function(f64::from(x)));
+            // The unit of the exact value, down to that of subnormals.
+            let exponent = (want.abs().max(f64::from(f32::MIN_POSITIVE)).to_bits() >> 52) as i32;
+            let unit = 2_f64.powi(exponent - 1023 - 23);
+            let infinite = got == f64::INFINITY && want > f64::from(f32::MAX);
+            let close = (got - want).abs() <= bound * unit;
+            assert!(x.is_nan() || infinite || close, "{name}({x:e}): {got:e}");
+        }
+    }
+}
+
 #[test]
 fn exp_has_the_same_bits_with_and_without_extremes() {
     let mut extremes = 0;
