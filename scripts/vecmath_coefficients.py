@@ -6,6 +6,8 @@ degree; the degree is the least that keeps the error below the bound stated. Nee
     python scripts/vecmath_coefficients.py > src/vecmath/coefficients.rs
 """
 
+import struct
+
 import mpmath as mp
 
 mp.mp.dps = 60
@@ -44,7 +46,12 @@ def error(f, coefficients, low, high):
     return max(abs(mp.polyval(coefficients[::-1], x) - f(x)) for x in points)
 
 
-def polynomial(name, text, f, low, high, bound):
+def single(value):
+    """The nearest number of single precision."""
+    return struct.unpack("f", struct.pack("f", value))[0]
+
+
+def polynomial(name, text, f, low, high, bound, ty="f64"):
     """The shortest polynomial with an absolute error below the bound."""
     low, high = mp.mpf(low), mp.mpf(high)
     degree = 1
@@ -53,10 +60,10 @@ def polynomial(name, text, f, low, high, bound):
         if error(f, exact, low, high) < bound:
             break
         degree += 1
-    rounded = [mp.mpf(float(c)) for c in exact]
+    rounded = [mp.mpf(single(c) if ty == "f32" else float(c)) for c in exact]
     reached = error(f, rounded, low, high)
     print(f"\n/// `{text}` for `x` from {mp.nstr(low, 4)} to {mp.nstr(high, 4)}, within {mp.nstr(reached, 2)}.")
-    print(f"pub(super) const {name}: [f64; {degree + 1}] = [")
+    print(f"pub(super) const {name}: [{ty}; {degree + 1}] = [")
     for c in exact:
         print(f"    {literal(c)},")
     print("];")
@@ -73,14 +80,14 @@ def head(value, bits):
     return mp.floor(value / mp.mpf(2) ** exponent + mp.mpf(1) / 2) * mp.mpf(2) ** exponent
 
 
-def parts(names, text, value, bits):
+def parts(names, text, value, bits, ty="f64"):
     """A constant as a sum of numbers whose products with small integers are exact; the last one has all its bits."""
     print(f"\n/// {text}, in parts.")
     for name in names[:-1]:
         part = head(value, bits)
-        print(f"pub(super) const {name}: f64 = {literal(part)};")
+        print(f"pub(super) const {name}: {ty} = {literal(part)};")
         value -= part
-    print(f"pub(super) const {names[-1]}: f64 = {literal(value)};")
+    print(f"pub(super) const {names[-1]}: {ty} = {literal(value)};")
 
 
 def odd(f, first):
@@ -93,6 +100,7 @@ def main():
     print("#![allow(clippy::approx_constant, clippy::excessive_precision, clippy::unreadable_literal)]")
     ln2, pi = mp.log(2), mp.pi
     parts(["LN_2", "LN_2_REST"], "The natural logarithm of 2", ln2, 32)
+    parts(["LN_2_SINGLE", "LN_2_SINGLE_REST"], "The natural logarithm of 2 for single precision", ln2, 16, "f32")
     parts(["FRAC_PI_2_A", "FRAC_PI_2_B", "FRAC_PI_2_C", "FRAC_PI_2_D"], "Half of pi", pi / 2, 33)
     print("\n/// The bits of 2 / pi behind the point, 64 to a word.")
     mp.mp.dps = 420
@@ -106,6 +114,10 @@ def main():
     second = lambda x: mp.mpf(1) / 2 if abs(x) < 1e-25 else (mp.expm1(x) - x) / x**2
     polynomial("EXP", "(exp(x) - 1 - x) / x^2", second, -half, half, 2e-18)
     polynomial("EXP_SHORT", "(exp(x) - 1 - x) / x^2", second, -half, half, 1e-10)
+    polynomial("EXP_SINGLE", "(exp(x) - 1 - x) / x^2", second, -half, half, 3e-7, "f32")
+    tanh = odd(mp.tanh, -mp.mpf(1) / 3)
+    polynomial("TANH", "(tanh(a)/a - 1) / x with a^2 = x", tanh, 0, mp.mpf("0.5625") ** 2, 4e-17)
+    polynomial("TANH_SINGLE", "(tanh(a)/a - 1) / x with a^2 = x", tanh, 0, mp.mpf("0.625") ** 2, 1e-7, "f32")
     polynomial("EXP2", "(2^x - 1) / x", lambda x: ln2 if abs(x) < 1e-25 else mp.expm1(x * ln2) / x, -0.5, 0.5, 2e-18)
     s = (mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)
     top = s * s * (1 + mp.mpf(2) ** -20)

@@ -27,7 +27,7 @@ use ndarray::{ArcArray, ArrayView, ArrayViewD, Axis, Dimension, IxDyn};
 use num_complex::Complex;
 use smallvec::SmallVec;
 
-pub(crate) use copy::{axes_merge, row_major};
+pub(crate) use copy::{axes_merge, row_major, turn};
 pub use dtype::{DType, Element, Scalar};
 pub(crate) use dtype::{bf16_from, f16_from};
 pub use error::ArrayError;
@@ -599,16 +599,17 @@ impl Array {
     /// ```
     #[must_use]
     pub fn lane(&self, index: &[usize]) -> Option<Array> {
-        let mut lane = self.clone();
+        let mut lane: Option<Array> = None;
         for &i in index {
-            let i = if lane.shape().first() == Some(&1) {
+            let outer = lane.as_ref().unwrap_or(self);
+            let i = if outer.shape().first() == Some(&1) {
                 0
             } else {
                 i
             };
-            lane = lane.index_axis(0, i)?;
+            lane = Some(outer.index_axis(0, i)?);
         }
-        Some(lane)
+        Some(lane.unwrap_or_else(|| self.clone()))
     }
 
     /// The same elements with their axes permuted, sharing the buffer.

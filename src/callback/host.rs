@@ -244,15 +244,18 @@ impl Callback {
         });
         let given: Option<SmallVec<[LaneArgument<'_>; 4]>> = given.collect();
         let direct = self.each_lane().zip(given);
+        // Room for the results of a run of lanes.
+        let stacks_of = |range: &Range<usize>| -> Vec<Array> {
+            let types = lane_types.iter();
+            let room = types.map(|ty| {
+                let shape = [range.len()].into_iter().chain(ty.shape.iter().copied());
+                Array::zeros(ty.dtype, &shape.collect::<Shape>())
+            });
+            room.collect()
+        };
         let call_directly = |task: usize, each: &EachLane, given: &[LaneArgument<'_>]| {
             let range = range_of(task);
-            let mut out: Vec<Array> = lane_types
-                .iter()
-                .map(|ty| {
-                    let shape = [range.len()].into_iter().chain(ty.shape.iter().copied());
-                    Array::zeros(ty.dtype, &shape.collect::<Shape>())
-                })
-                .collect();
+            let mut out = stacks_of(&range);
             for lane in range.clone() {
                 if lane > lowest_failure.load(Ordering::Relaxed) || options.check().is_err() {
                     return None;
@@ -284,7 +287,7 @@ impl Callback {
                 })
                 .collect();
             let mut lane_args = Vec::with_capacity(args.len());
-            let mut outcomes = Vec::with_capacity(range.len());
+            let mut stacks = stacks_of(&range);
             for flat in range.clone() {
                 if flat > lowest_failure.load(Ordering::Relaxed) || options.check().is_err() {
                     return None;
@@ -299,7 +302,12 @@ impl Callback {
                     .unwrap_or_else(|| a.clone())
                 }));
                 match self.call_host(&lane_args, &lane_types, &index) {
-                    Ok(outcome) => outcomes.push(outcome),
+                    // Written at once, so that the next lane's results find the memory of this one's.
+                    Ok(outcome) => {
+                        for (stack, found) in stacks.iter_mut().zip(&outcome) {
+                            stack.put_at(flat - range.start, found);
+                        }
+                    }
                     Err(error) => {
                         lowest_failure.fetch_min(flat, Ordering::Relaxed);
                         return Some(Err(Box::new(error)));
@@ -309,11 +317,7 @@ impl Callback {
                     options.report(done.fetch_add(1, Ordering::Relaxed) + 1, count);
                 }
             }
-            let stacked = lane_types.iter().enumerate().map(|(i, ty)| {
-                let shape = [range.len()].into_iter().chain(ty.shape.iter().copied());
-                stack_lanes(outcomes.iter().map(|lane| &lane[i]), &ty.with_shape(shape))
-            });
-            Some(Ok(stacked.collect()))
+            Some(Ok(stacks))
         };
         let answers: Vec<Answer> = (0..tasks).into_par_iter().map(call_task).collect();
         let mut by_task = Vec::with_capacity(tasks);

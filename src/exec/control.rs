@@ -3,7 +3,7 @@
 use smallvec::{SmallVec, smallvec};
 
 use super::RunContext;
-use super::plan::{Plan, ScanPlan, TurnArg, WhilePlan};
+use super::plan::{Operand, Plan, ScanPlan, TurnArg, WhilePlan};
 use crate::array::{Array, Data, dispatch_dtype};
 use crate::error::{Error, OpError, OpErrorKind};
 use crate::ops::{self, Outputs};
@@ -26,7 +26,10 @@ const ORDERED_BYTES: usize = 1 << 24;
 fn any(pred: &Array) -> bool {
     match pred.data() {
         Data::Bool(a) => match a.as_slice_memory_order() {
-            Some(lanes) => lanes.contains(&true),
+            // Many at a time, since most loops end when most lanes have.
+            Some(lanes) => lanes
+                .chunks(256)
+                .any(|some| some.iter().fold(false, |any, &lane| any | lane)),
             None => a.iter().any(|&b| b),
         },
         _ => false,
@@ -86,7 +89,6 @@ pub(super) fn run_scan(
         }
     }
     drop(operands);
-    let xs = &xs[..];
     OpErrorKind::check_memory(&plan.ys).map_err(|kind| OpError::at("scan", kind, None))?;
     if let Some(turns) = &plan.turns {
         let args = turns.args.iter().map(|arg| match arg {
@@ -102,10 +104,17 @@ pub(super) fn run_scan(
             .call_in_turn(&args, types, order, &cx.lanes, &cx.options)?
             .into());
     }
-    let mut ys: Vec<Array> = plan
-        .ys
-        .iter()
-        .map(|ty| Array::zeros(ty.dtype, &ty.shape))
+    // What is the same number in every step is written once.
+    let same = |k: usize| match &plan.body.outputs[plan.num_carry + k] {
+        Operand::Literal(value) => Some(&**value),
+        Operand::Slot(_) | Operand::Last(..) => None,
+    };
+    let stacks = plan.ys.iter().enumerate();
+    let mut ys: Vec<Array> = stacks
+        .map(|(k, ty)| match same(k) {
+            Some(value) => value.broadcast_in_dim(&ty.shape, &[]).in_order(),
+            None => Array::zeros(ty.dtype, &ty.shape),
+        })
         .collect();
     if plan.length > 0
         && let Some(invariant) = &plan.invariant
@@ -113,21 +122,35 @@ pub(super) fn run_scan(
         let found = invariant.run(consts.iter().cloned(), cx)?;
         consts.extend(found);
     }
+    if let Some(ahead) = &plan.ahead {
+        let found = ahead.run(consts.iter().chain(&xs).cloned(), cx)?;
+        xs.extend(found.iter().map(Array::in_order));
+    }
     for step in 0..plan.length {
         let i = if plan.reverse {
             plan.length - 1 - step
         } else {
             step
         };
-        let slices = xs
-            .iter()
-            .map(|x| x.index_axis(0, i).unwrap_or_else(|| x.clone()));
-        let args = consts.iter().cloned().chain(carry.drain(..)).chain(slices);
         if plan.lanes {
             cx.lanes.push(i);
         }
         cx.options.check()?;
-        plan.body.run_in(&mut memory, args, &mut out, cx)?;
+        let (mut carried, mut taken) = (carry.drain(..), 0);
+        let given = |k: usize| {
+            if let Some(array) = consts.get(k) {
+                return array.clone();
+            }
+            let k = k - consts.len();
+            if k < plan.num_carry {
+                let skipped = k - std::mem::replace(&mut taken, k + 1);
+                return carried.nth(skipped).unwrap_or_else(|| Array::scalar(false));
+            }
+            let x = &xs[k - plan.num_carry];
+            x.index_axis(0, i).unwrap_or_else(|| x.clone())
+        };
+        plan.body.run_given(&mut memory, given, &mut out, cx)?;
+        drop(carried);
         if plan.lanes {
             cx.lanes.pop();
             if cx.lanes.is_empty() {
@@ -135,6 +158,9 @@ pub(super) fn run_scan(
             }
         }
         for (k, (stack, y)) in ys.iter_mut().zip(out.drain(plan.num_carry..)).enumerate() {
+            if same(k).is_some() {
+                continue;
+            }
             stack.put_at(i, &y);
             plan.body
                 .give_back_result(plan.num_carry + k, y, &mut memory);

@@ -102,15 +102,45 @@ impl Plan {
         results: &mut impl Extend<Array>,
         cx: &mut RunContext,
     ) -> Result<(), Error> {
-        memory.clear(self.slots);
-        for (slot, array) in &self.constants {
-            memory.values[*slot as usize] = Some(array.clone());
-        }
+        self.begin(memory);
         for (slot, array) in self.inputs.iter().zip(args) {
             if let Some(slot) = slot {
                 memory.values[*slot as usize] = Some(array);
             }
         }
+        self.finish(memory, results, cx)
+    }
+
+    /// The same where arguments are made when they are asked for, in order: those that nothing reads are not.
+    fn run_given(
+        &self,
+        memory: &mut Memory,
+        mut given: impl FnMut(usize) -> Array,
+        results: &mut impl Extend<Array>,
+        cx: &mut RunContext,
+    ) -> Result<(), Error> {
+        self.begin(memory);
+        for (k, slot) in self.inputs.iter().enumerate() {
+            if let Some(slot) = slot {
+                memory.values[*slot as usize] = Some(given(k));
+            }
+        }
+        self.finish(memory, results, cx)
+    }
+
+    fn begin(&self, memory: &mut Memory) {
+        memory.clear(self.slots);
+        for (slot, array) in &self.constants {
+            memory.values[*slot as usize] = Some(array.clone());
+        }
+    }
+
+    fn finish(
+        &self,
+        memory: &mut Memory,
+        results: &mut impl Extend<Array>,
+        cx: &mut RunContext,
+    ) -> Result<(), Error> {
         for step in &self.steps {
             self.step(step, memory, cx)?;
         }

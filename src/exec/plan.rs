@@ -16,6 +16,7 @@ use super::memory::{Kind, Memories};
 use crate::array::{Array, DType, Shape, TensorType, memory};
 use crate::callback::CallbackKind;
 use crate::error::{OpError, OpErrorKind};
+use crate::passes::ahead;
 use crate::passes::dead::dead_code;
 use crate::passes::hoist;
 use crate::program::{
@@ -117,6 +118,8 @@ pub(super) struct WhilePlan {
 pub(super) struct ScanPlan {
     /// What depends on constants alone: run once, before the first step (rule C20).
     pub(super) invariant: Option<Plan>,
+    /// Products in all steps at once, which the body takes behind what the loop runs over.
+    pub(super) ahead: Option<Plan>,
     pub(super) body: Plan,
     pub(super) length: usize,
     pub(super) num_consts: usize,
@@ -407,6 +410,9 @@ impl Slots<'_> {
     }
 }
 
+/// Products ahead of a loop's steps take at most this many bytes.
+const AHEAD_BYTES: usize = 1 << 24;
+
 /// A loop's body or a branch without what its results do not need: even where nothing else is compiled, these are
 /// (rule C18).
 fn swept(program: &Program) -> Program {
@@ -543,8 +549,18 @@ impl Action {
                 let turns = lanes_only
                     .then(|| Turns::new(&body, op.num_consts))
                     .flatten();
+                let carry = op.num_carry;
+                let mapped = op.body.inputs().len() - op.num_consts - carry;
+                let consts = body.inputs().len() - carry - mapped;
+                let split = ahead::products(&body, (consts, carry), op.length, AHEAD_BYTES);
+                let split = split.filter(|_| !op.lanes);
+                let (ahead, body) = match split {
+                    Some(split) => (Some(Plan::new(&split.first)), split.rest),
+                    None => (None, body),
+                };
                 Action::Scan(Box::new(ScanPlan {
                     invariant,
+                    ahead,
                     body: Plan::new(&body),
                     length: op.length,
                     num_consts: op.num_consts,

@@ -173,7 +173,7 @@ fn sequential(
     unroll: usize,
 ) -> Result<Outputs<Batched>, Error> {
     let mut body = ProgramBuilder::new();
-    let mut in_body: SmallVec<[Atom; 4]> = inputs.iter().map(|i| i.atom).collect();
+    let mut in_body: Atoms = inputs.iter().map(|i| i.atom).collect();
     let (mut constants, mut xs) = (Atoms::new(), Atoms::new());
     for (slot, input) in in_body.iter_mut().zip(inputs) {
         if !input.dim.is_batched() && matches!(input.atom, Atom::Var(_)) {

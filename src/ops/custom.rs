@@ -12,7 +12,7 @@ use crate::error::{CustomVmapError, Error, OpErrorKind, ParseError};
 use crate::ops::control::infer_call;
 use crate::ops::rule::{BatchDim, Batched, ControlRules, Effect, Emit, Outputs, Rules};
 use crate::program::text::{Given, Shown, python};
-use crate::program::{Atom, Call, CustomVmapCall, Op, SubProgram};
+use crate::program::{Atoms, Call, CustomVmapCall, Op, SubProgram};
 
 impl Rules for CustomVmapCall {
     fn infer(&self, inputs: &[TensorType]) -> Result<Outputs<TensorType>, OpErrorKind> {
@@ -41,7 +41,7 @@ impl Rules for CustomVmapCall {
             return Call { name, program }.batch(cx, inputs);
         }
         let flags: Vec<bool> = args.iter().map(|a| a.dim.is_batched()).collect();
-        let atoms: SmallVec<[Atom; 4]> = args
+        let atoms: Atoms = args
             .iter()
             .map(|a| cx.batch_to_front(a))
             .collect::<Result<_, _>>()?;

@@ -141,6 +141,10 @@ pub(crate) trait Float: Number {
     fn near_tan(self) -> Self;
     /// Whether `near_sin` and its like are not for this number.
     fn is_large_angle(self) -> bool;
+    /// The exponential function, but for extreme exponents.
+    fn near_exp(self) -> Self;
+    /// Whether `near_exp` is not for this number.
+    fn is_extreme_exponent(self) -> bool;
     /// The inverse sine.
     fn asin(self) -> Self;
     /// The inverse cosine.

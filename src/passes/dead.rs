@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::program::{
     Atom, Call, Checkpoint, Cond, ControlOp, CustomVmapCall, Equation, Op, Program, Scan,
     ScatterApply, SubProgram, While,
@@ -41,19 +43,21 @@ fn sweep(program: &mut Program) -> Vec<bool> {
     for atom in &program.outputs {
         need(&mut needed, atom);
     }
-    let mut kept = Vec::with_capacity(program.equations.len());
-    for mut equation in std::mem::take(&mut program.equations).into_iter().rev() {
-        let wanted: Vec<bool> = equation.outputs.iter().map(|v| needed[v.index()]).collect();
+    // In place: equations are what a program's memory holds.
+    let mut kept = vec![false; program.equations.len()];
+    for (equation, kept) in program.equations.iter_mut().zip(&mut kept).rev() {
+        let wanted: SmallVec<[bool; 4]> =
+            equation.outputs.iter().map(|v| needed[v.index()]).collect();
         if equation.op.has_effects() || wanted.contains(&true) {
-            narrow(&mut equation, &wanted);
+            narrow(equation, &wanted);
             for atom in &equation.inputs {
                 need(&mut needed, atom);
             }
-            kept.push(equation);
+            *kept = true;
         }
     }
-    kept.reverse();
-    program.equations = kept;
+    let mut kept = kept.iter();
+    program.equations.retain(|_| kept.next() == Some(&true));
     program.constants.retain(|(var, _)| needed[var.index()]);
     needed
 }

@@ -2,6 +2,7 @@
 //!
 //! No user calls a pass by name but [`Program::verify`](crate::Program::verify).
 
+pub(crate) mod ahead;
 pub(crate) mod dead;
 pub(crate) mod env;
 pub(crate) mod forward;

@@ -84,7 +84,7 @@ impl Atom {
 }
 
 /// Operands or results of one equation.
-pub type Atoms = SmallVec<[Atom; 4]>;
+pub type Atoms = SmallVec<[Atom; 2]>;
 
 /// One operation applied to operands.
 #[derive(Clone, Debug)]

@@ -23,15 +23,22 @@ use crate::tree::TreeDef;
 pub struct Jit<F> {
     function: F,
     name: Arc<str>,
-    /// By hash of the key; the keys tell apart what hashes alike.
-    cache: Mutex<HashMap<u64, Bucket>>,
+    cache: Mutex<Cache>,
 }
 
 type Key = (TreeDef, Vec<TensorType>);
-type Bucket = Vec<(Key, Arc<Compiled>)>;
+
+#[derive(Debug, Default)]
+struct Cache {
+    /// What was called last, which is mostly what is called next: to compare a key takes less time than to hash it.
+    recent: Option<Arc<Compiled>>,
+    /// By hash of the key; the keys tell apart what hashes alike.
+    by_hash: HashMap<u64, Vec<Arc<Compiled>>>,
+}
 
 #[derive(Debug)]
 struct Compiled {
+    key: Key,
     plan: Plan,
     types: Vec<TensorType>,
     out_def: TreeDef,
@@ -111,34 +118,43 @@ impl<F> Jit<F> {
     where
         F: Func<A, By>,
     {
+        let is_it = |compiled: &&Arc<Compiled>| {
+            let (known, types) = &compiled.key;
+            known == def && types.iter().eq(leaves.iter().map(Tensor::ty))
+        };
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(compiled) = cache.recent.as_ref().filter(is_it) {
+            return Ok(compiled.clone());
+        }
         let mut hasher = DefaultHasher::new();
         def.hash(&mut hasher);
         leaves.iter().for_each(|leaf| leaf.ty().hash(&mut hasher));
         let hash = hasher.finish();
-        let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        for ((known, types), compiled) in cache.get(&hash).into_iter().flatten() {
-            if known == def && types.iter().eq(leaves.iter().map(Tensor::ty)) {
-                return Ok(compiled.clone());
-            }
+        let alike = cache.by_hash.get(&hash);
+        if let Some(compiled) = alike.into_iter().flatten().find(is_it).cloned() {
+            cache.recent = Some(compiled.clone());
+            return Ok(compiled);
         }
         drop(cache);
         let key: Key = (def.clone(), leaves.iter().map(|t| t.ty().clone()).collect());
         // Traced without holding the lock: the function may call itself on other types.
         let (traced, out_def) = trace::<A, By, F>(&self.function, &key.0, &key.1, None, location)?;
         let program = simplify(&traced.program);
+        // The longest programs take the most memory now.
+        drop(traced);
         #[cfg(debug_assertions)]
         program.verify()?;
         let compiled = Arc::new(Compiled {
+            key,
             plan: Plan::new(&program),
             types: program.output_types(),
             out_def,
         });
-        self.cache
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .entry(hash)
-            .or_default()
-            .push((key, compiled.clone()));
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.recent = Some(compiled.clone());
+        let alike = cache.by_hash.entry(hash).or_default();
+        alike.push(compiled.clone());
+        drop(cache);
         Ok(compiled)
     }
 }

@@ -1,10 +1,12 @@
-//! Single precision: computed in double precision with shorter polynomials, and rounded once at the end.
+//! Single precision: computed in double precision with shorter polynomials, and rounded once at the end; but for exp and tanh,
+//! which are computed in single precision, twice as many to a vector.
 
 use std::f64::consts::{FRAC_2_PI, LN_2, LOG2_E};
 
 use super::basic::{SHIFT, clamp, nearest, polynomial, power_of_two};
 use super::coefficients::{
-    COS_SHORT, EXP_SHORT, FRAC_PI_2_A, FRAC_PI_2_B, FRAC_PI_2_C, LOG_SHORT, SIN_SHORT,
+    COS_SHORT, EXP_SHORT, EXP_SINGLE, FRAC_PI_2_A, FRAC_PI_2_B, FRAC_PI_2_C, LN_2_SINGLE,
+    LN_2_SINGLE_REST, LOG_SHORT, SIN_SHORT, TANH_SINGLE,
 };
 use super::logarithm::decompose;
 use super::{double, is_large_angle, power};
@@ -26,10 +28,53 @@ fn exp_parts(x: f64) -> (f64, f64) {
     )
 }
 
+/// As [`SHIFT`], for single precision.
+const SHIFT_SINGLE: f32 = 12_582_912.0;
+/// Below this exp is zero.
+const EXP_VANISHES: f32 = -104.0;
+
+/// `exp(x) = 2^k (1 + p)` as `(k, p)`, all in single precision.
+#[inline(always)]
+fn single_parts(x: f32) -> (i32, f32) {
+    let shifted = x.mul_add(std::f32::consts::LOG2_E, SHIFT_SINGLE);
+    let k = shifted - SHIFT_SINGLE;
+    let r = (-k).mul_add(LN_2_SINGLE_REST, (-k).mul_add(LN_2_SINGLE, x));
+    let square = r * r;
+    let [a, b, c, d, e] = EXP_SINGLE;
+    let high = e.mul_add(square, d.mul_add(r, c));
+    let p = square.mul_add(high.mul_add(square, b.mul_add(r, a)), r);
+    let k = shifted.to_bits().wrapping_sub(SHIFT_SINGLE.to_bits());
+    (k.cast_signed(), p)
+}
+
+/// 2 to an integer from -126 to 127.
+#[inline(always)]
+fn single_power_of_two(k: i32) -> f32 {
+    f32::from_bits(k.wrapping_add(127).cast_unsigned() << 23)
+}
+
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
-    let (s, p) = exp_parts(clamp(f64::from(x), -150.0, 130.0));
-    rounded(x, s + s * p)
+    let bounded = if x < EXP_VANISHES { EXP_VANISHES } else { x };
+    let bounded = if bounded > 89.0 { 89.0 } else { bounded };
+    let (k, p) = single_parts(bounded);
+    let half = k >> 1;
+    let value = (1.0 + p) * single_power_of_two(half) * single_power_of_two(k - half);
+    if x.is_nan() { f32::NAN } else { value }
+}
+
+/// exp, but for what [`is_extreme_exponent`].
+#[inline(always)]
+pub(crate) fn near_exp(x: f32) -> f32 {
+    let (k, p) = single_parts(x);
+    let value = (1.0 + p) * single_power_of_two(k);
+    if x < EXP_VANISHES { 0.0 } else { value }
+}
+
+/// As in double precision.
+#[inline(always)]
+pub(crate) fn is_extreme_exponent(x: f32) -> bool {
+    !(x.abs() < 87.0) & !(x < EXP_VANISHES)
 }
 
 #[inline(always)]
@@ -56,16 +101,23 @@ pub(crate) fn expm1(x: f32) -> f32 {
 
 #[inline(always)]
 pub(crate) fn tanh(x: f32) -> f32 {
-    let (s, p) = exp_parts(-2.0 * clamp(f64::from(x.abs()), 0.0, 20.0));
-    let value = ((1.0 - s) - s * p) / ((1.0 + s) + s * p);
-    rounded(
-        x,
-        if x.abs() < 1e-5 {
-            f64::from(x)
-        } else {
-            value.copysign(f64::from(x))
-        },
-    )
+    // As in double precision.
+    let magnitude = x.abs();
+    let square = x * x;
+    let [a, b, c, d, e] = TANH_SINGLE;
+    let fourth = square * square;
+    let high = e.mul_add(fourth, d.mul_add(square, c));
+    let series = high.mul_add(fourth, b.mul_add(square, a));
+    let near = (square * x).mul_add(series, x);
+    let (k, p) = single_parts(2.0 * if magnitude > 10.0 { 10.0 } else { magnitude });
+    let s = single_power_of_two(k);
+    let far = 1.0 - 2.0 / s.mul_add(p, 1.0 + s);
+    let value = if magnitude < 0.625 { near } else { far };
+    if x.is_nan() {
+        f32::NAN
+    } else {
+        value.copysign(x)
+    }
 }
 
 #[inline(always)]

@@ -90,7 +90,7 @@ fn program(tape: &[u8], args: Vec<Tensor>, (rows, columns): Sizes) -> Vec<Tensor
                 x.astype(DType::F64)
             }
         };
-        let made = match tape.below(30) {
+        let made = match tape.below(32) {
             0 => a + b,
             1 => a - b,
             2 => a * b,
@@ -121,6 +121,8 @@ fn program(tape: &[u8], args: Vec<Tensor>, (rows, columns): Sizes) -> Vec<Tensor
             26 => float(&a).logsumexp(-1),
             27 => a.sum(..),
             28 => a.astype(DType::U32),
+            29 => ((float(&a) * 1.5 + 0.5) * float(&a) - 0.25).maximum(0.1),
+            30 => -(float(&a) * float(&b)),
             _ => a.sign(),
         };
         // Rows that were reduced stand beside their elements.
@@ -226,6 +228,49 @@ fn long_rows_and_many_elements_have_the_bits_of_single_operations() {
         for length in [20, 60] {
             let tape: Vec<u8> = (0..length).map(|_| byte()).collect();
             check(&tape, sizes);
+        }
+    }
+}
+
+#[test]
+fn loops_have_the_bits_of_their_steps() {
+    let plain = |shape: &[usize], seed: usize| {
+        let count: usize = shape.iter().product();
+        let number = |i: usize| ((i * 7919 + seed) % 1000) as f64 / 500.0 - 1.0;
+        let elements = (0..count).map(number).collect();
+        Tensor::from(Array::from_vec(shape.iter().copied(), elements).unwrap())
+    };
+    for (lanes, steps, width) in [(1, 5, 8), (3, 4, 7), (8, 10, 32), (40, 6, 33), (9, 3, 16)] {
+        // What reads the carry, what does not, and both from the right.
+        let (wh, wx) = (plain(&[width, width], 1), plain(&[width, width], 2));
+        let (wr, b) = (plain(&[width, width], 3), plain(&[width], 4));
+        let next = move |h: Tensor, x: Tensor| {
+            let ahead = wx.matmul(&x) + x.matmul(&wr);
+            (wh.matmul(&h) * 0.2 + ahead + h.matmul(&wr) * 0.1 + &b).tanh()
+        };
+        let xs = plain(&[lanes, steps, width], 5);
+        let one = next.clone();
+        let looped = jit(vmap(move |xs: Tensor| {
+            let next = next.clone();
+            let step = move |h: Tensor, x: Tensor| {
+                let h = next(h, x);
+                (h.clone(), h)
+            };
+            let start = zeros([width], DType::F64);
+            scan(step, start, xs, ScanOptions::default()).map(|(_, all): (Tensor, Tensor)| all)
+        }));
+        let got = looped.call((&xs,)).unwrap();
+        let step = vmap(one);
+        let mut h = zeros([lanes, width], DType::F64);
+        for t in 0..steps {
+            let at = Slicing::new([0, t, 0], [lanes, t + 1, width]);
+            h = step
+                .call((&h, xs.slice(at).reshape([lanes, width])))
+                .unwrap();
+            let at = Slicing::new([0, t, 0], [lanes, t + 1, width]);
+            let got = got.slice(at).reshape([lanes, width]);
+            let what = format!("{lanes} lanes of {width}, step {t}");
+            same(std::slice::from_ref(&h), &[got], &what);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One block: operands are copied where they have to be, then instruction follows instruction.
 
+use super::horner;
 use super::load::Walk;
 use super::register::Register;
 use super::{Arg, Block, Code, Group, Instruction, Level, Target};
@@ -315,8 +316,9 @@ impl Frame<'_, '_, '_> {
                     macro_rules! run {
                         ($ty:ty) => {
                             self.within::<$ty>(instruction, block, |read, out| {
-                                let [x, a, b] = [x, y, z].map(|arg| read.operand(arg, level));
-                                multiply_add(then, x, a, b, out);
+                                // One by one: arrays are not always mapped without a call.
+                                let (x, a) = (read.operand(x, level), read.operand(y, level));
+                                multiply_add(then, x, a, read.operand(z, level), out);
                             })
                         };
                     }
@@ -336,6 +338,25 @@ impl Frame<'_, '_, '_> {
                         | DType::F16
                         | DType::C64
                         | DType::C128 => mistyped(),
+                    }
+                }
+                Code::Horner(count, bound) => {
+                    macro_rules! run {
+                        ($ty:ty) => {
+                            self.within::<$ty>(instruction, block, |read, out| {
+                                let count = usize::from(count);
+                                let (sums, bound) =
+                                    horner::sums::<$ty>(&group.constants, z, count, bound);
+                                let start = read.operand(y, level);
+                                let sums = &sums[..count];
+                                horner::horner(read.operand(x, level), start, sums, bound, out);
+                            })
+                        };
+                    }
+                    if instruction.dtype == DType::F32 {
+                        run!(f32);
+                    } else {
+                        run!(f64);
                     }
                 }
                 Code::IntegerPow(power) => dispatch_kernel_dtype!(instruction.dtype, T => {
@@ -482,8 +503,9 @@ impl Frame<'_, '_, '_> {
         let (level, [which, on_false, on_true]) = (instruction.level, instruction.args);
         if instruction.dtype == DType::Bool {
             self.within::<bool>(instruction, block, |read, out| {
-                let [w, f, t] = [which, on_false, on_true].map(|arg| read.operand(arg, level));
-                select(w, f, t, out);
+                let which = read.operand(which, level);
+                let on_false = read.operand(on_false, level);
+                select(which, on_false, read.operand(on_true, level), out);
             });
             return;
         }

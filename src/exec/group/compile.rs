@@ -1,5 +1,6 @@
 //! From a draft to a group: what nobody reads goes, products meet their sums, and values get slots.
 
+use super::horner;
 use super::small::Small;
 use super::{Arg, Blocks, Code, Draft, Group, Instruction, Level, Output, Target};
 use crate::array::{DType, TensorType};
@@ -42,6 +43,12 @@ impl Draft<'_> {
         }
         let mut uses = live_uses(&self.instructions, &kept);
         multiply_add(&mut self.instructions, &mut uses);
+        let blocks = Blocks::new(&self.space);
+        // A handful of elements has instructions of its own.
+        if !Small::is_small(&blocks) {
+            horner::chains(&mut self.instructions, &mut uses, &mut self.constants);
+            horner::bounds(&mut self.instructions, &mut uses, &mut self.constants);
+        }
         let is_long = self.space.is_long();
         let mut stores = Vec::new();
         for (k, (&value, output)) in kept.iter().zip(&mut outputs).enumerate() {
@@ -71,7 +78,6 @@ impl Draft<'_> {
             .map(|(i, _)| i)
             .collect();
         instructions.extend(stores);
-        let blocks = Blocks::new(&self.space);
         let work = work(&instructions, &blocks);
         let mut group = Group {
             outer: self.space.axes(Level::Row).len(),
@@ -118,7 +124,7 @@ fn live_uses(instructions: &[Instruction], kept: &[Arg]) -> Vec<u32> {
     uses
 }
 
-/// Makes one instruction of a product of floats that is read once, by a sum or a difference, and of that.
+/// Makes one instruction of a product of floats that is read once, by a sum, a difference or a change of sign, and of that.
 fn multiply_add(instructions: &mut [Instruction], uses: &mut [u32]) {
     for i in 0..instructions.len() {
         let Instruction {
@@ -127,30 +133,34 @@ fn multiply_add(instructions: &mut [Instruction], uses: &mut [u32]) {
         let then = match code {
             Code::Binary(BinaryOp::Add) => [ThenAdd::Plus, ThenAdd::Plus],
             Code::Binary(BinaryOp::Sub) => [ThenAdd::Minus, ThenAdd::From],
+            Code::Unary(UnaryOp::Neg) => [ThenAdd::Negated, ThenAdd::Negated],
             _ => continue,
         };
         if uses[i] == 0 || !dtype.is_float() {
             continue;
         }
+        // All operands of a change of sign are the one it has.
         for side in 0..2 {
             let Arg::Value(number) = instructions[i].args[side] else {
                 continue;
             };
             let product = &instructions[number as usize];
-            let alone = uses[number as usize] == 1
-                && product.code == Code::Binary(BinaryOp::Mul)
-                && product.level == level;
-            if !alone {
-                continue;
-            }
-            let [x, a, _] = product.args;
+            let alone = uses[number as usize] == 1 && product.level == level;
+            let (x, a) = match (product.code, product.args) {
+                (Code::Binary(BinaryOp::Mul), [x, a, _]) if alone => (x, a),
+                (Code::Unary(UnaryOp::Square), [x, ..]) if alone => (x, x),
+                _ => continue,
+            };
             // The element that differs goes first.
             let (x, a) = if matches!(x, Arg::Constant(_)) {
                 (a, x)
             } else {
                 (x, a)
             };
-            let b = instructions[i].args[1 - side];
+            let b = match code {
+                Code::Unary(_) => x,
+                _ => instructions[i].args[1 - side],
+            };
             instructions[i].code = Code::MultiplyAdd(then[side]);
             instructions[i].args = [x, a, b];
             uses[number as usize] = 0;
@@ -190,6 +200,7 @@ fn work(instructions: &[Instruction], blocks: &Blocks) -> usize {
             | Code::Reduce(_)
             | Code::Spread
             | Code::Copy => 1,
+            Code::Horner(sums, _) => usize::from(sums),
         };
         elements.saturating_mul(weight)
     };

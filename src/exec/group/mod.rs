@@ -16,6 +16,7 @@
 mod block;
 mod compile;
 mod draft;
+mod horner;
 mod load;
 mod register;
 mod run;
@@ -122,6 +123,9 @@ enum Code {
     Select,
     /// `x`, `a` and `b` of [`ThenAdd`].
     MultiplyAdd(ThenAdd),
+    /// So many sums of a polynomial: its argument, where it starts, and the first of the constants that are added in turn, with
+    /// the bound behind them where there is one.
+    Horner(u8, horner::Bound),
     Reduce(ReduceOp),
     /// Repeats what rows have for each of their elements.
     Spread,
@@ -160,6 +164,7 @@ impl Instruction {
             | Code::IntegerPow(_)
             | Code::Select
             | Code::MultiplyAdd(_)
+            | Code::Horner(..)
             | Code::Reduce(_)
             | Code::Spread
             | Code::Copy => self.dtype,
@@ -178,7 +183,7 @@ impl Code {
             | Code::Spread
             | Code::Copy => 1,
             Code::Binary(_) | Code::WithRows(_) | Code::Compare(_) => 2,
-            Code::Select | Code::MultiplyAdd(_) => 3,
+            Code::Select | Code::MultiplyAdd(_) | Code::Horner(..) => 3,
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use super::block::{Bound, ElementsMut, Place, Value};
 use super::register::{Register, WIDTH};
-use super::{Arg, Code, Group, Target};
+use super::{Arg, Blocks, Code, Group, Target};
 use crate::array::{DType, Pass, Scalar, on_widest};
 use crate::ops::{Arith, Elementwise, Number, Operand, ThenAdd};
 use crate::program::{BinaryOp, UnaryOp};
@@ -23,6 +23,7 @@ enum Action {
     Plus,
     Minus,
     From,
+    Negated,
     Copy,
     Neg,
     Square,
@@ -51,9 +52,14 @@ pub(super) struct Small {
 }
 
 impl Small {
+    /// Whether the elements of a space are so few.
+    pub(super) fn is_small(blocks: &Blocks) -> bool {
+        blocks.count == 1 && blocks.length == 1 && blocks.rows <= WIDTH
+    }
+
     /// None where the group is not such a one.
     pub(super) fn new(group: &Group) -> Option<Self> {
-        let few = group.blocks.count == 1 && group.blocks.length == 1 && group.blocks.rows <= WIDTH;
+        let few = Self::is_small(&group.blocks);
         let plain = group.instructions.iter().all(|i| {
             i.dtype == DType::F64
                 && match i.code {
@@ -66,6 +72,7 @@ impl Small {
                     | Code::Compare(_)
                     | Code::Convert(_)
                     | Code::Select
+                    | Code::Horner(..)
                     | Code::Reduce(_)
                     | Code::WithRows(_)
                     | Code::Spread => false,
@@ -153,6 +160,7 @@ impl Action {
             Code::MultiplyAdd(ThenAdd::Plus) => Action::Plus,
             Code::MultiplyAdd(ThenAdd::Minus) => Action::Minus,
             Code::MultiplyAdd(ThenAdd::From) => Action::From,
+            Code::MultiplyAdd(ThenAdd::Negated) => Action::Negated,
             Code::Unary(UnaryOp::Neg) => Action::Neg,
             Code::Unary(UnaryOp::Square) => Action::Square,
             Code::Unary(kind) => Action::Unary(kind),
@@ -162,6 +170,7 @@ impl Action {
             | Code::Compare(_)
             | Code::Convert(_)
             | Code::Select
+            | Code::Horner(..)
             | Code::Reduce(_)
             | Code::WithRows(_)
             | Code::Spread => Action::Copy,
@@ -202,6 +211,7 @@ impl Pass for Run<'_> {
                 Action::Plus => zip(zip(y, x, Arith::mul), registers[c as usize], Arith::add),
                 Action::Minus => zip(zip(y, x, Arith::mul), registers[c as usize], Number::sub),
                 Action::From => zip(registers[c as usize], zip(y, x, Arith::mul), Number::sub),
+                Action::Negated => zip(y, x, |y, x| Number::neg(y.mul(x))),
                 Action::Copy => x,
                 Action::Neg => zip(x, x, |x, _| x.neg()),
                 Action::Square => zip(x, x, Arith::mul),

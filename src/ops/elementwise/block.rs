@@ -3,6 +3,8 @@
 //! The functions applied are those of [`math`](crate::ops::math). The kernels of whole arrays come here too, so both have
 //! the same bits. Each call is one loop on the widest vector unit.
 
+use std::hint::select_unpredictable;
+
 use super::excluded;
 use super::slices::{Operand, binary_slice, unary_slice};
 use crate::array::{DType, Element, Pass, on_widest};
@@ -18,6 +20,8 @@ pub(crate) enum ThenAdd {
     Minus,
     /// `b - a * x`.
     From,
+    /// `-(a * x)`, whatever `b` is.
+    Negated,
 }
 
 struct Map<'a, T, R, F> {
@@ -289,28 +293,29 @@ impl<T: Copy> Pass for Select<'_, T> {
     fn run(self) {
         let n = self.out.len().min(self.which.len());
         let (which, out) = (&self.which[..n], &mut self.out[..n]);
+        // Of a choice by `if` compilers make a choice of addresses, and gather.
         match (self.on_false, self.on_true) {
             (Operand::Each(f), Operand::Each(t)) => {
                 let (f, t) = (&f[..n], &t[..n]);
                 for i in 0..n {
-                    out[i] = if which[i] { t[i] } else { f[i] };
+                    out[i] = select_unpredictable(which[i], t[i], f[i]);
                 }
             }
             (Operand::Each(f), Operand::Same(t)) => {
                 let f = &f[..n];
                 for i in 0..n {
-                    out[i] = if which[i] { t } else { f[i] };
+                    out[i] = select_unpredictable(which[i], t, f[i]);
                 }
             }
             (Operand::Same(f), Operand::Each(t)) => {
                 let t = &t[..n];
                 for i in 0..n {
-                    out[i] = if which[i] { t[i] } else { f };
+                    out[i] = select_unpredictable(which[i], t[i], f);
                 }
             }
             (Operand::Same(f), Operand::Same(t)) => {
                 for i in 0..n {
-                    out[i] = if which[i] { t } else { f };
+                    out[i] = select_unpredictable(which[i], t, f);
                 }
             }
         }
@@ -408,6 +413,10 @@ impl<T: Number, F: Fn(T, T) -> T> Pass for MultiplyAdd<'_, T, F> {
     }
 }
 
+fn map_products<T: Elementwise + Number>(x: &[T], a: Operand<'_, T>, out: &mut [T]) {
+    zip(Operand::Each(x), a, out, |x, a| a.mul(x).neg());
+}
+
 /// A product and a sum or difference, each rounded: two operations in one loop.
 pub(crate) fn multiply_add<T: Elementwise + Number>(
     then: ThenAdd,
@@ -424,6 +433,7 @@ pub(crate) fn multiply_add<T: Elementwise + Number>(
                 ThenAdd::Plus => T::binary(BinaryOp::Add, product, b, out),
                 ThenAdd::Minus => T::binary(BinaryOp::Sub, product, b, out),
                 ThenAdd::From => T::binary(BinaryOp::Sub, b, product, out),
+                ThenAdd::Negated => out.fill(a.mul(x).neg()),
             };
         }
     };
@@ -449,5 +459,6 @@ pub(crate) fn multiply_add<T: Elementwise + Number>(
             out,
             then: |p, b: T| b.sub(p),
         }),
+        ThenAdd::Negated => map_products(x, a, out),
     }
 }

@@ -32,6 +32,9 @@ trait Kernel<T> {
     fn exceptional(x: T) -> T {
         Self::of(x)
     }
+
+    /// Whether [`Kernel::exceptional`] is vector code and for all elements, so that slices with exceptions are done again as a whole.
+    const TWICE: bool = false;
 }
 
 struct Each<'a, T, K> {
@@ -51,7 +54,11 @@ impl<T: Element, K: Kernel<T>> Pass for Each<'_, T, K> {
             output[i] = K::of(input[i]);
             exceptions |= K::is_exceptional(input[i]);
         }
-        if exceptions {
+        if exceptions && K::TWICE {
+            for i in 0..n {
+                output[i] = K::exceptional(input[i]);
+            }
+        } else if exceptions {
             for (y, &x) in self.output.iter_mut().zip(self.input) {
                 if K::is_exceptional(x) {
                     *y = K::exceptional(x);
@@ -74,10 +81,28 @@ macro_rules! kernels {
 }
 kernels! {
     Neg T::neg, Abs T::abs, Sign T::sign, Floor T::floor, Ceil T::ceil, RoundHalfAway T::round_half_away,
-    RoundHalfEven T::round_half_even, Square square, Exp T::exp, Exp2 T::exp2, Log T::log, Log1p T::log1p,
+    RoundHalfEven T::round_half_even, Square square, Exp2 T::exp2, Log T::log, Log1p T::log1p,
     Expm1 T::expm1, Asin T::asin, Acos T::acos, Atan T::atan, Sinh T::sinh, Cosh T::cosh, Tanh T::tanh,
     Asinh T::asinh, Acosh T::acosh, Atanh T::atanh, Logistic T::logistic, Sqrt T::sqrt, Rsqrt T::rsqrt, Cbrt T::cbrt,
     Erf T::erf, Erfc T::erfc, ErfInv T::erf_inv, Lgamma T::lgamma, Digamma T::digamma,
+}
+
+/// Subnormal and infinite results are rare, and take more operations.
+struct Exp;
+impl<T: Float> Kernel<T> for Exp {
+    #[inline(always)]
+    fn of(x: T) -> T {
+        x.near_exp()
+    }
+    #[inline(always)]
+    fn is_exceptional(x: T) -> bool {
+        x.is_extreme_exponent()
+    }
+    #[inline(always)]
+    fn exceptional(x: T) -> T {
+        x.exp()
+    }
+    const TWICE: bool = true;
 }
 
 /// Large angles are rare and take another way, which is no vector code.

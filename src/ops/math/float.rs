@@ -144,6 +144,14 @@ macro_rules! floats {
                 vecmath::is_large_angle(f64::from(self))
             }
             #[inline(always)]
+            fn near_exp(self) -> $ty {
+                vecmath::$module::near_exp(self)
+            }
+            #[inline(always)]
+            fn is_extreme_exponent(self) -> bool {
+                vecmath::$module::is_extreme_exponent(self)
+            }
+            #[inline(always)]
             fn asin(self) -> $ty {
                 vecmath::$module::asin(self)
             }
