@@ -5,9 +5,10 @@
 //! is written beside them, as methods of this type.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::phase::graph::Graph;
+use crate::phase::numeric::kernel::{Kernel, Retain};
 use crate::phase::numeric::ranks::Ranks;
 use crate::phase::numeric::sensitivity::Sensitivity;
 use crate::phase::symbolic::analysis::Analysis;
@@ -34,7 +35,12 @@ struct Inner {
     symbolic: Arc<SymbolicFactor>,
     ranks: OnceLock<Ranks>,
     sensitivity: OnceLock<Sensitivity>,
+    /// Workspaces of single thetas that are not in use.
+    idle: Mutex<Vec<Kernel<f64>>>,
 }
+
+/// How many workspaces of single thetas are kept: fresh memory costs as much as a replay of a small model.
+const KEPT: usize = 4;
 
 impl fmt::Debug for EliminationTrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -89,7 +95,24 @@ impl EliminationTrace {
             symbolic: Arc::new(symbolic),
             ranks: OnceLock::new(),
             sensitivity: OnceLock::new(),
+            idle: Mutex::new(Vec::new()),
         }))
+    }
+
+    /// A workspace for one theta that retains all factors.
+    pub(crate) fn workspace(&self) -> Kernel<f64> {
+        let mut idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = idle.pop();
+        drop(idle);
+        taken.unwrap_or_else(|| Kernel::new(self.ranks(), 1, Retain::All))
+    }
+
+    /// Keeps a [`workspace`](Self::workspace) for the next theta.
+    pub(crate) fn keep_workspace(&self, kernel: Kernel<f64>) {
+        let mut idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < KEPT {
+            idle.push(kernel);
+        }
     }
 
     /// Analyzes and eliminates a graph in one go, on the calling thread.

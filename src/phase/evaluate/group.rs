@@ -88,10 +88,7 @@ impl<S: Lanes> Pass for Finish<'_, S> {
         self.products
             .extend(solutions.map(|k| kernel.start_product(ranks, k)));
         if let (Some(adjoint), Some(of)) = (self.adjoint, &job.recipe.transposed) {
-            adjoint.run(ranks, kernel, &of.starts);
-            if !of.terms.is_empty() {
-                adjoint.add_up(job.ingredients(kernel, &of.terms));
-            }
+            adjoint.run(job.ingredients(kernel, &of.terms));
         }
     }
 }
@@ -201,10 +198,7 @@ impl<S: Lanes> Solved<'_, S> {
 
     /// Whether a lane's solutions are: no operation has left the range of `f64`.
     fn is_good(&self, lane: usize) -> bool {
-        let in_range = |k: usize| {
-            let (low, high) = self.kernel.extremes(k, lane);
-            low >= 1.0 / Range::LIMIT && high <= Range::LIMIT
-        };
+        let in_range = |k: usize| self.kernel.is_in_range(k, lane);
         let starts = self.job.recipe.starts();
         self.kernel.is_safe(lane)
             && (!starts.is_empty() || self.job.ranks().start_is_safe())

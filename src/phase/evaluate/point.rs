@@ -19,7 +19,7 @@ use crate::phase::graph::VertexId;
 use crate::phase::index::{Index, IndexVec, Rank, Slot, Transient};
 use crate::phase::numeric::error::NumericError;
 use crate::phase::numeric::extended::{Range, exponent, power_of_two, scale};
-use crate::phase::numeric::kernel::{Kernel, Retain, RightHandSide, System};
+use crate::phase::numeric::kernel::{Kernel, RightHandSide, System};
 use crate::phase::numeric::lanes::{Pass, on_widest};
 use crate::phase::numeric::precise::Precise;
 use crate::phase::numeric::ranks::Ranks;
@@ -33,12 +33,12 @@ pub(crate) struct Point {
     theta: Box<[f64]>,
     /// The vertices with an infinite waiting time, if there are any.
     nonabsorbing: Option<IndexVec<Transient, bool>>,
-    /// All factors, and the waiting times.
+    /// All factors, and the waiting times: 0 where infinite, and as far as the range of `f64` suffices.
     kernel: Kernel<f64>,
     /// Whether the range of `f64` suffices for the factors and the waiting times.
     is_in_range: bool,
     precise: OnceLock<Precise>,
-    /// Expected waiting times, 0 where infinite.
+    /// Where it does not: expected waiting times, 0 where infinite.
     waiting: IndexVec<Transient, f64>,
     expectation: f64,
 }
@@ -60,6 +60,13 @@ impl Scaled {
             values: self.values.iter().map(|value| value * factor).collect(),
             exponent: self.exponent + shift,
         }
+    }
+}
+
+impl Drop for Point {
+    fn drop(&mut self) {
+        let kernel = std::mem::replace(&mut self.kernel, Kernel::empty());
+        self.trace.keep_workspace(kernel);
     }
 }
 
@@ -111,20 +118,21 @@ impl Point {
         rates::check_theta(theta, trace.param_length())?;
         let layout = trace.symbolic().layout();
         let ranks = trace.ranks();
-        let mut kernel = Kernel::<f64>::new(ranks, 1, Retain::All);
+        let mut kernel = trace.workspace();
         kernel.load(ranks, ArrayView1::from(theta).insert_axis(Axis(0)));
         let (nonabsorbing, is_in_range) = if kernel.rates_are_safe(0) {
             run(ranks, &mut kernel, ranks.nonabsorbing());
-            (layout.nonabsorbing().cloned(), kernel.is_safe(0))
+            let is_in_range = kernel.is_safe(0) && kernel.is_in_range(0, 0);
+            (layout.nonabsorbing().cloned(), is_in_range)
         } else {
             let rates = rates::rates(layout, trace.graph(), theta)?;
             let marks = nonabsorbing(trace, &rates)?;
             let by_rank = marks.as_ref().map(|marks| ranks.by_rank(marks));
             run(ranks, &mut kernel, by_rank.as_ref());
             let range = kernel.factor_range().include(rates.as_slice());
-            (marks, range.is_safe())
+            let solutions = Range::EMPTY.include(kernel.solutions());
+            (marks, range.is_safe() && solutions.is_safe())
         };
-        let is_in_range = is_in_range && Range::EMPTY.include(kernel.solutions()).is_safe();
         let mut point = Self {
             trace: trace.clone(),
             theta: theta.into(),
@@ -136,10 +144,7 @@ impl Point {
             expectation: 0.0,
         };
         if is_in_range {
-            let first = point.kernel.solutions();
-            point.expectation = point.start_product(first);
-            let vertices = layout.transients().iter();
-            point.waiting = vertices.map(|t| first[ranks.rank(t).index()]).collect();
+            point.expectation = point.start_product(point.kernel.solutions());
         } else {
             let waiting = point.precise().waiting_times();
             point.expectation = point.precise().expectation(&waiting);
@@ -248,12 +253,13 @@ impl Point {
 
     /// The expected time to absorption from every vertex of the graph.
     pub(crate) fn waiting_times(&self, out: &mut [f64]) {
-        let layout = self.trace.symbolic().layout();
+        let (layout, ranks) = (self.trace.symbolic().layout(), self.trace.ranks());
         out[VertexId::START.index()] = self.expectation;
-        for (t, &time) in self.waiting.iter_enumerated() {
+        for t in layout.transients().iter() {
             out[layout.vertex(t).index()] = match &self.nonabsorbing {
                 Some(marks) if marks[t] => f64::INFINITY,
-                _ => time,
+                _ if self.is_in_range => self.kernel.solution(ranks.rank(t), 0),
+                _ => self.waiting[t],
             };
         }
     }

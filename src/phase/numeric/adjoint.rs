@@ -92,6 +92,8 @@ pub(crate) struct Adjoint<S> {
     sums: Sums<S>,
     /// One over each source.
     inverse: Vec<S>,
+    /// By column, for the edges at hand: their sum, and its bound.
+    values: Vec<(S, S)>,
     differences: Option<Differences<S>>,
     refinement: Option<Refinement<S>>,
     /// By how much rates exceed themselves before their terms cancel.
@@ -124,6 +126,7 @@ impl<S: Lanes> Adjoint<S> {
                 products: S::ZERO,
             },
             inverse: zeros(sources),
+            values: Vec::new(),
             differences: None,
             refinement: None,
             cancellation: S::ZERO,
@@ -146,24 +149,27 @@ impl<S: Lanes> Adjoint<S> {
     }
 
     /// Solves the transposed systems, after a run of the kernel that retained its factors: from the model's start distribution one
-    /// after the other, or each from one of `starts`.
+    /// after the other, or each from one of the starts. Gradients are added up the plain way as the solutions come.
     #[inline(always)]
-    pub(crate) fn run(&mut self, ranks: &Ranks, kernel: &Kernel<S>, starts: &[Start]) {
+    pub(crate) fn run(&mut self, of: Ingredients<'_, S>) {
+        let Ingredients { ranks, kernel, .. } = of;
         self.y.fill(S::ZERO);
         self.least = S::INFINITY;
         self.largest = S::ZERO;
-        let is_chain = starts.is_empty();
+        let is_chain = of.starts.is_empty();
         self.order = if is_chain { self.count } else { 1 };
         if is_chain {
             for &(rank, probability) in ranks.start() {
                 self.add(rank, 0, S::splat(probability));
             }
         }
-        for (i, weights) in starts.iter().enumerate() {
+        for (i, weights) in of.starts.iter().enumerate() {
             for rank in ranks.all().iter() {
                 self.add(rank, i, S::splat(weights[ranks.transient(rank)]));
             }
         }
+        self.begin(&of);
+        let is_single = self.count == 1 && kernel.columns() <= 1;
         for block in ranks.symbolic().layout().blocks() {
             let members = ranks.block(block);
             for i in 0..self.count {
@@ -175,15 +181,112 @@ impl<S: Lanes> Adjoint<S> {
                 self.solve(&kernel.diagonal(ranks, block), kernel, i);
             }
             for rank in members.iter() {
-                for (later, rate) in ranks.later(rank) {
-                    let rate = kernel.rate(rate);
-                    for i in 0..self.count {
-                        let value = self.solution(rank, i);
-                        let y = &mut self.y[later.index() * self.count + i];
-                        *y = y.plus(rate, value);
-                    }
+                match is_single {
+                    true => self.pass_on_one(&of, rank),
+                    false => self.pass_on(&of, rank),
                 }
             }
+        }
+        if !of.terms.is_empty() {
+            self.put_together(ranks, kernel.sources());
+        }
+    }
+
+    /// Begins to add up gradients the plain way.
+    #[inline(always)]
+    fn begin(&mut self, of: &Ingredients<'_, S>) {
+        if of.terms.is_empty() {
+            return;
+        }
+        self.unit = self.sums.clear(of.sensitivity.plain);
+        for (inverse, &source) in self.inverse.iter_mut().zip(of.kernel.sources()) {
+            *inverse = source.inverse();
+        }
+        self.cancellation = of.ranks.sources().cancellation(of.kernel.sources());
+        self.values.resize(of.kernel.columns(), (S::ZERO, S::ZERO));
+    }
+
+    /// Hands the transposed solutions of a vertex on to later blocks, and adds its edges to the gradients.
+    #[inline(always)]
+    fn pass_on(&mut self, of: &Ingredients<'_, S>, rank: Rank) {
+        let count = self.count;
+        let row = of.sensitivity.row(rank);
+        for edges in row {
+            let source = of.kernel.source(edges.source);
+            for i in 0..count {
+                let flow = self.solution(rank, i).mul(source);
+                for &(coefficient, target) in of.sensitivity.later(edges) {
+                    let y = &mut self.y[target.index() * count + i];
+                    *y = y.plus(S::splat(coefficient), flow);
+                }
+            }
+        }
+        if of.terms.is_empty() {
+            return;
+        }
+        let constant = of.ranks.sources().parameters();
+        for edges in row.iter().filter(|e| e.source as usize != constant) {
+            if row.len() == 1 {
+                let inverse = self.inverse[edges.source as usize];
+                for (value, right) in self.values.iter_mut().zip(of.right) {
+                    let right = of.kernel.own_right_hand_side(of.ranks, right, rank);
+                    *value = (right.mul(inverse), S::ZERO);
+                }
+            } else {
+                for (k, value) in self.values.iter_mut().enumerate() {
+                    let mut there = S::ZERO;
+                    for &(coefficient, target) in of.sensitivity.targets(edges) {
+                        let x = of.kernel.solution(target, k);
+                        there = there.plus(S::splat(coefficient), x);
+                    }
+                    let here = S::splat(edges.total).mul(of.kernel.solution(rank, k));
+                    *value = (here.sub(there), here.add(there));
+                }
+            }
+            let y = &self.y[rank.index() * count..][..count];
+            let values = |k: usize| self.values[k].0;
+            let bounds = |k: usize| self.values[k].1;
+            self.sums.add(edges.source, of.terms, y, values, bounds);
+        }
+    }
+
+    /// [`pass_on`](Self::pass_on) where there is one solution and one transposed solution: edges are read once.
+    #[inline(always)]
+    fn pass_on_one(&mut self, of: &Ingredients<'_, S>, rank: Rank) {
+        let (sensitivity, x) = (of.sensitivity, of.kernel.solutions());
+        let constant = of.ranks.sources().parameters() as u32;
+        let own = self.y[rank.index()];
+        let row = sensitivity.row(rank);
+        for edges in row {
+            let flow = own.mul(of.kernel.source(edges.source));
+            if row.len() == 1 || edges.source == constant || of.terms.is_empty() {
+                for &(coefficient, target) in sensitivity.later(edges) {
+                    let y = &mut self.y[target.index()];
+                    *y = y.plus(S::splat(coefficient), flow);
+                }
+                if edges.source != constant && !of.terms.is_empty() {
+                    let right = &of.right[0];
+                    let right = of.kernel.own_right_hand_side(of.ranks, right, rank);
+                    let value = right.mul(self.inverse[edges.source as usize]);
+                    let sums = &mut self.sums;
+                    sums.add(edges.source, of.terms, &[own], |_| value, |_| S::ZERO);
+                }
+                continue;
+            }
+            let mut there = S::ZERO;
+            for &(coefficient, target) in sensitivity.inside(edges) {
+                there = there.plus(S::splat(coefficient), x[target.index()]);
+            }
+            for &(coefficient, target) in sensitivity.later(edges) {
+                let coefficient = S::splat(coefficient);
+                there = there.plus(coefficient, x[target.index()]);
+                let y = &mut self.y[target.index()];
+                *y = y.plus(coefficient, flow);
+            }
+            let here = S::splat(edges.total).mul(x[rank.index()]);
+            let (value, bound) = (here.sub(there), here.add(there));
+            let sums = &mut self.sums;
+            sums.add(edges.source, of.terms, &[own], |_| value, |_| bound);
         }
     }
 
@@ -208,59 +311,15 @@ impl<S: Lanes> Adjoint<S> {
             &factors.upper[view.place.upper..],
             &factors.inverse[view.place.pivots..],
         );
-        let at = |p: Position| p.index() * count + i;
-        transposed(view.trace, factors, y, at, |flow, value| {
+        let see = |flow: S, value: S| {
             least = least.min_nonzero(flow).min_nonzero(value);
             largest = largest.max(flow).max(value);
-        });
+        };
+        match count {
+            1 => transposed(view.trace, factors, y, Index::index, see),
+            _ => transposed(view.trace, factors, y, |p| p.index() * count + i, see),
+        }
         (self.least, self.largest) = (least, largest);
-    }
-
-    /// Adds up the gradients the plain way.
-    #[inline(always)]
-    pub(crate) fn add_up(&mut self, of: Ingredients<'_, S>) {
-        self.unit = self.sums.clear(of.sensitivity.plain);
-        let constant = of.ranks.sources().parameters();
-        for (inverse, &source) in self.inverse.iter_mut().zip(of.kernel.sources()) {
-            *inverse = source.inverse();
-        }
-        self.cancellation = of.ranks.sources().cancellation(of.kernel.sources());
-        let (sensitivity, columns) = (of.sensitivity, of.kernel.columns());
-        let mut values = vec![S::ZERO; columns];
-        let mut bounds = vec![S::ZERO; columns];
-        for rank in of.ranks.all().iter() {
-            let y = &self.y[rank.index() * self.count..][..self.count];
-            match sensitivity.row(rank) {
-                [only] if only.source as usize == constant => {}
-                [only] => {
-                    let inverse = self.inverse[only.source as usize];
-                    for (k, right) in of.right.iter().enumerate() {
-                        let right = of.kernel.own_right_hand_side(of.ranks, right, rank);
-                        values[k] = right.mul(inverse);
-                    }
-                    self.sums
-                        .add(only.source, of.terms, y, |k| values[k], |_| S::ZERO);
-                }
-                row => {
-                    for edges in row.iter().filter(|e| e.source as usize != constant) {
-                        let targets = sensitivity.targets(edges);
-                        for k in 0..columns {
-                            let mut there = S::ZERO;
-                            for &(coefficient, target) in targets {
-                                let x = of.kernel.solution(target, k);
-                                there = there.plus(S::splat(coefficient), x);
-                            }
-                            let here = S::splat(edges.total).mul(of.kernel.solution(rank, k));
-                            values[k] = here.sub(there);
-                            bounds[k] = here.add(there);
-                        }
-                        self.sums
-                            .add(edges.source, of.terms, y, |k| values[k], |k| bounds[k]);
-                    }
-                }
-            }
-        }
-        self.put_together(of.ranks, of.kernel.sources());
     }
 
     /// Adds up the gradients from differences.

@@ -27,7 +27,12 @@ impl<S: Lanes> Kernel<S> {
                     self.eliminate_singleton(system, rank, pivot)
                 }
                 Diagonal::Block(view) => {
-                    self.eliminate(system, view);
+                    // One theta has nothing to gain from panels.
+                    if S::COUNT == 1 || view.schedule.is_sparse {
+                        self.eliminate_rows(system, view);
+                    } else {
+                        self.eliminate(system, view);
+                    }
                     if !system.right.is_empty() {
                         self.substitute_back(0, view);
                     }
@@ -56,26 +61,7 @@ impl<S: Lanes> Kernel<S> {
         right: Option<&RightHandSide>,
         rank: Rank,
     ) -> (S, S) {
-        let (mut exit, mut inflow) = (S::ZERO, S::ZERO);
-        match right {
-            Some(right) => {
-                inflow = self.own_right_hand_side(ranks, right, rank);
-                for (later, rate) in ranks.later(rank) {
-                    let rate = self.rate(rate);
-                    exit = exit.add(rate);
-                    inflow = inflow.plus(rate, self.solution(later, 0));
-                }
-            }
-            None => {
-                for (_, rate) in ranks.later(rank) {
-                    exit = exit.add(self.rate(rate));
-                }
-            }
-        }
-        for rate in ranks.absorbing(rank) {
-            exit = exit.add(self.rate(rate));
-        }
-        (exit, inflow)
+        self.flows().outflow(ranks, right, rank)
     }
 
     /// One over the pivot; zero for vertices whose waiting time is infinite.

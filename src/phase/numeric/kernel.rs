@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 use crate::phase::index::{Block, Index, IndexVec, Position, Rank, Span, Transient};
 use crate::phase::numeric::extended::Range;
+use crate::phase::numeric::flows::Flows;
 use crate::phase::numeric::lanes::Lanes;
 use crate::phase::numeric::panel::Eliminated;
 use crate::phase::numeric::ranks::{Ranks, Rate};
@@ -122,7 +123,7 @@ impl BlockView<'_> {
 /// Values and workspace of one group of lanes; reused from group to group.
 pub(crate) struct Kernel<S> {
     /// Theta and what is derived from it; see [`crate::phase::numeric::sources`].
-    sources: Vec<S>,
+    pub(super) sources: Vec<S>,
     rates_are_safe: Vec<bool>,
     /// Solution k of rank r is `x[r * columns + k]`.
     pub(super) x: Vec<S>,
@@ -167,6 +168,30 @@ impl<S: Lanes> Factors<S> {
 }
 
 impl<S: Lanes> Kernel<S> {
+    /// A kernel of nothing.
+    pub(crate) fn empty() -> Self {
+        Self {
+            sources: Vec::new(),
+            rates_are_safe: Vec::new(),
+            x: Vec::new(),
+            columns: 0,
+            smallest: Vec::new(),
+            largest: Vec::new(),
+            least_factor: S::ZERO,
+            least_exit: S::ZERO,
+            largest_inverse: S::ZERO,
+            retain: Retain::Nothing,
+            factors: Factors {
+                inverse: Vec::new(),
+                lower: Vec::new(),
+                upper: Vec::new(),
+                exit: Vec::new(),
+                y: Vec::new(),
+            },
+            work: Vec::new(),
+        }
+    }
+
     pub(crate) fn new(ranks: &Ranks, columns: usize, retain: Retain) -> Self {
         let zeros = |count: usize| vec![S::ZERO; count];
         let (sizes, symbolic) = (ranks.sizes(), ranks.symbolic());
@@ -198,10 +223,20 @@ impl<S: Lanes> Kernel<S> {
         }
     }
 
+    /// What rates and solutions are read from.
+    #[inline(always)]
+    pub(super) fn flows(&self) -> Flows<'_, S> {
+        Flows {
+            sources: &self.sources,
+            x: &self.x,
+            columns: self.columns,
+        }
+    }
+
     /// The rate of a slot.
     #[inline(always)]
     pub(crate) fn rate(&self, rate: &Rate) -> S {
-        S::splat(rate.coefficient).mul(self.sources[rate.source as usize])
+        self.flows().rate(rate)
     }
 
     /// Solution k of a vertex.
@@ -231,9 +266,10 @@ impl<S: Lanes> Kernel<S> {
         self.columns
     }
 
-    /// The smallest nonzero and the largest entry of solution k in a lane.
-    pub(crate) fn extremes(&self, k: usize, lane: usize) -> (f64, f64) {
-        (self.smallest[k].lane(lane), self.largest[k].lane(lane))
+    /// Whether products of the entries of solution k in a lane are sure to be normal.
+    pub(crate) fn is_in_range(&self, k: usize, lane: usize) -> bool {
+        let (low, high) = (self.smallest[k].lane(lane), self.largest[k].lane(lane));
+        low >= 1.0 / Range::LIMIT && high <= Range::LIMIT
     }
 
     #[inline(always)]

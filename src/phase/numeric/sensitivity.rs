@@ -196,6 +196,12 @@ impl Sensitivity {
             .map(|(&(coefficient, target), &pair)| (coefficient, target, pair))
     }
 
+    /// The targets of a group in its own block.
+    #[inline(always)]
+    pub(crate) fn inside(&self, edges: &Edges) -> &[(f64, Rank)] {
+        &self.targets[edges.first..edges.later]
+    }
+
     /// The targets of a group in later blocks.
     #[inline(always)]
     pub(crate) fn later(&self, edges: &Edges) -> &[(f64, Rank)] {

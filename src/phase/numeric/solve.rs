@@ -52,17 +52,7 @@ impl<S: Lanes> Kernel<S> {
         right: &RightHandSide,
         rank: Rank,
     ) -> S {
-        let mut value = match right.previous {
-            Some(previous) => self.solution(rank, previous),
-            None => S::splat(1.0),
-        };
-        if right.factor != 1.0 {
-            value = value.mul(S::splat(right.factor));
-        }
-        if let Some(reward) = &right.reward {
-            value = value.mul(S::splat(reward[ranks.transient(rank)]));
-        }
-        value
+        self.flows().own_right_hand_side(ranks, right, rank)
     }
 
     /// A right-hand side with the inflow from later blocks.

@@ -1,0 +1,80 @@
+//! Rates, and what flows along them: what elimination and solves read, apart from what they write.
+
+use crate::phase::index::{Index, Rank};
+use crate::phase::numeric::kernel::RightHandSide;
+use crate::phase::numeric::lanes::Lanes;
+use crate::phase::numeric::ranks::{Ranks, Rate};
+
+/// The sources of rates, and the solutions so far.
+#[derive(Clone, Copy)]
+pub(super) struct Flows<'a, S> {
+    pub sources: &'a [S],
+    /// Solution k of rank r is `x[r * columns + k]`.
+    pub x: &'a [S],
+    pub columns: usize,
+}
+
+impl<S: Lanes> Flows<'_, S> {
+    /// The rate of a slot.
+    #[inline(always)]
+    pub(super) fn rate(&self, rate: &Rate) -> S {
+        S::splat(rate.coefficient).mul(self.sources[rate.source as usize])
+    }
+
+    /// Solution k of a vertex.
+    #[inline(always)]
+    pub(super) fn solution(&self, rank: Rank, k: usize) -> S {
+        self.x[rank.index() * self.columns + k]
+    }
+
+    /// The rate out of the block, and a right-hand side with the inflow from later blocks; zero if there is none.
+    #[inline(always)]
+    pub(super) fn outflow(
+        &self,
+        ranks: &Ranks,
+        right: Option<&RightHandSide>,
+        rank: Rank,
+    ) -> (S, S) {
+        let (mut exit, mut inflow) = (S::ZERO, S::ZERO);
+        match right {
+            Some(right) => {
+                inflow = self.own_right_hand_side(ranks, right, rank);
+                for (later, rate) in ranks.later(rank) {
+                    let rate = self.rate(rate);
+                    exit = exit.add(rate);
+                    inflow = inflow.plus(rate, self.solution(later, 0));
+                }
+            }
+            None => {
+                for (_, rate) in ranks.later(rank) {
+                    exit = exit.add(self.rate(rate));
+                }
+            }
+        }
+        for rate in ranks.absorbing(rank) {
+            exit = exit.add(self.rate(rate));
+        }
+        (exit, inflow)
+    }
+
+    /// A right-hand side without the inflow from other blocks.
+    #[inline(always)]
+    pub(super) fn own_right_hand_side(
+        &self,
+        ranks: &Ranks,
+        right: &RightHandSide,
+        rank: Rank,
+    ) -> S {
+        let mut value = match right.previous {
+            Some(previous) => self.solution(rank, previous),
+            None => S::splat(1.0),
+        };
+        if right.factor != 1.0 {
+            value = value.mul(S::splat(right.factor));
+        }
+        if let Some(reward) = &right.reward {
+            value = value.mul(S::splat(reward[ranks.transient(rank)]));
+        }
+        value
+    }
+}
