@@ -260,7 +260,8 @@ fn pullback(trace: &EliminationTrace, statistic: Statistic) -> Callback {
 
 /// One name for rows of thetas and for a callback.
 macro_rules! statistics {
-    ($($(#[$doc:meta])* $name:ident($($argument:ident: $kind:ty),*) => $statistic:expr;)*) => {
+    // In the examples each has the graph and the arguments given here.
+    ($graph:literal; $($(#[$doc:meta])* $name:ident($($argument:ident: $kind:ty),*) $given:literal => $statistic:expr;)*) => {
         impl Batch {$(
             $(#[$doc])*
             ///
@@ -269,6 +270,21 @@ macro_rules! statistics {
             /// # Errors
             ///
             /// As for [`Batch::statistic`].
+            ///
+            /// ```
+            /// use elimap::phase::{EliminationTrace, Observations, VertexId, models};
+            /// use ndarray::array;
+            ///
+            #[doc = concat!("let graph = ", $graph, ";")]
+            /// # let end = graph.vertices().last().unwrap_or(VertexId::START);
+            /// # let data = Observations::of_times(&[0.5, 1.5])?;
+            /// let thetas = array![[1.0], [2.0], [1.0]];
+            #[doc = concat!("let found = EliminationTrace::record(&graph).batch().", stringify!($name), "(thetas.view(), ", $given, ")?;")]
+            /// // A row for each theta.
+            /// let rows: Vec<_> = found[0].outer_iter().collect();
+            /// assert_eq!((rows.len(), &rows[0]), (3, &rows[2]));
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
             pub fn $name(
                 &self,
                 thetas: ArrayView2<'_, f64>,
@@ -286,6 +302,21 @@ macro_rules! statistics {
             /// # Errors
             ///
             /// As for [`EliminationTrace::statistic`].
+            ///
+            /// ```
+            /// use elimap::phase::{EliminationTrace, Observations, VertexId, models};
+            /// use elimap::prelude::*;
+            /// use ndarray::array;
+            ///
+            #[doc = concat!("let graph = ", $graph, ";")]
+            /// # let end = graph.vertices().last().unwrap_or(VertexId::START);
+            /// # let data = Observations::of_times(&[0.5, 1.5])?;
+            #[doc = concat!("let callback = EliminationTrace::record(&graph).", stringify!($name), "(", $given, ")?;")]
+            /// let rows = vmap(|theta: Tensor| callback.call_vec((theta,)));
+            /// let found = rows.call((array![[1.0], [2.0], [1.0]],))?;
+            /// assert_eq!(found[0].shape()[0], 3);
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
             pub fn $name(&self, $($argument: $kind),*) -> Result<Callback, DistributionError> {
                 self.statistic(&$statistic)
             }
@@ -294,110 +325,115 @@ macro_rules! statistics {
 }
 
 statistics! {
+    "models::erlang(2)?";
     /// The density at ascending times.
-    pdf(times: &[f64]) => Statistic::Pdf(times.to_vec());
+    pdf(times: &[f64]) "&[0.5, 1.0]" => Statistic::Pdf(times.to_vec());
     /// The distribution function at ascending times.
-    cdf(times: &[f64]) => Statistic::Cdf(times.to_vec());
+    cdf(times: &[f64]) "&[0.5, 1.0]" => Statistic::Cdf(times.to_vec());
     /// The survival at ascending times.
-    survival(times: &[f64]) => Statistic::Survival(times.to_vec());
+    survival(times: &[f64]) "&[0.5, 1.0]" => Statistic::Survival(times.to_vec());
     /// Density, distribution function and survival at ascending times, in one pass.
-    curve(times: &[f64]) => Statistic::Curve(times.to_vec());
+    curve(times: &[f64]) "&[0.5, 1.0]" => Statistic::Curve(times.to_vec());
     /// The logarithm of the density at ascending times.
-    log_pdf(times: &[f64]) => Statistic::LogPdf(times.to_vec());
+    log_pdf(times: &[f64]) "&[0.5, 1.0]" => Statistic::LogPdf(times.to_vec());
     /// The logarithm of the survival at ascending times.
-    log_survival(times: &[f64]) => Statistic::LogSurvival(times.to_vec());
+    log_survival(times: &[f64]) "&[0.5, 1.0]" => Statistic::LogSurvival(times.to_vec());
     /// The hazard at ascending times.
-    hazard(times: &[f64]) => Statistic::Hazard(times.to_vec());
+    hazard(times: &[f64]) "&[0.5, 1.0]" => Statistic::Hazard(times.to_vec());
     /// The quantiles of probabilities.
-    quantile(probabilities: &[f64]) => Statistic::Quantile(probabilities.to_vec());
+    quantile(probabilities: &[f64]) "&[0.25, 0.5]" => Statistic::Quantile(probabilities.to_vec());
     /// The quantiles by survival.
-    survival_quantile(probabilities: &[f64]) => Statistic::SurvivalQuantile(probabilities.to_vec());
+    survival_quantile(probabilities: &[f64]) "&[0.25, 0.5]" => Statistic::SurvivalQuantile(probabilities.to_vec());
     /// The probabilities of all vertices at ascending times.
-    state_probabilities(times: &[f64]) => Statistic::StateProbabilities(times.to_vec());
+    state_probabilities(times: &[f64]) "&[0.5, 1.0]" => Statistic::StateProbabilities(times.to_vec());
     /// The time in each vertex until ascending times.
-    occupancy(times: &[f64]) => Statistic::Occupancy(times.to_vec());
+    occupancy(times: &[f64]) "&[0.5, 1.0]" => Statistic::Occupancy(times.to_vec());
     /// The probabilities of absorption in each vertex by ascending times.
-    cdf_by_vertex(times: &[f64]) => Statistic::CdfByVertex(times.to_vec());
+    cdf_by_vertex(times: &[f64]) "&[0.5, 1.0]" => Statistic::CdfByVertex(times.to_vec());
     /// The probabilities of absorption in each vertex in the end.
-    absorption_probabilities() => Statistic::AbsorptionProbabilities;
+    absorption_probabilities() "" => Statistic::AbsorptionProbabilities;
     /// The probabilities of absorption in each vertex in the end and their gradients.
-    absorption_probabilities_and_gradients() => Statistic::AbsorptionProbabilities.with_gradients();
+    absorption_probabilities_and_gradients() "" => Statistic::AbsorptionProbabilities.with_gradients();
     /// The probabilities to reach one of some vertices.
-    reach_probabilities(targets: &[crate::phase::VertexId]) => Statistic::ReachProbabilities(targets.to_vec());
+    reach_probabilities(targets: &[crate::phase::VertexId]) "&[end]" => Statistic::ReachProbabilities(targets.to_vec());
     /// The probabilities to reach one of some vertices and their gradients.
-    reach_probabilities_and_gradients(targets: &[crate::phase::VertexId]) => Statistic::ReachProbabilities(targets.to_vec()).with_gradients();
+    reach_probabilities_and_gradients(targets: &[crate::phase::VertexId]) "&[end]" => Statistic::ReachProbabilities(targets.to_vec()).with_gradients();
     /// The probabilities of all vertices at ascending times and their gradients.
-    state_probabilities_and_gradients(times: &[f64]) => Statistic::StateProbabilities(times.to_vec()).with_gradients();
+    state_probabilities_and_gradients(times: &[f64]) "&[0.5, 1.0]" => Statistic::StateProbabilities(times.to_vec()).with_gradients();
     /// The time in each vertex until ascending times and its gradients.
-    occupancy_and_gradients(times: &[f64]) => Statistic::Occupancy(times.to_vec()).with_gradients();
+    occupancy_and_gradients(times: &[f64]) "&[0.5, 1.0]" => Statistic::Occupancy(times.to_vec()).with_gradients();
     /// The probabilities of absorption in each vertex by ascending times and their gradients.
-    cdf_by_vertex_and_gradients(times: &[f64]) => Statistic::CdfByVertex(times.to_vec()).with_gradients();
+    cdf_by_vertex_and_gradients(times: &[f64]) "&[0.5, 1.0]" => Statistic::CdfByVertex(times.to_vec()).with_gradients();
     /// The density at ascending times and its gradients.
-    pdf_and_gradients(times: &[f64]) => Statistic::Pdf(times.to_vec()).with_gradients();
+    pdf_and_gradients(times: &[f64]) "&[0.5, 1.0]" => Statistic::Pdf(times.to_vec()).with_gradients();
     /// The distribution function at ascending times and its gradients.
-    cdf_and_gradients(times: &[f64]) => Statistic::Cdf(times.to_vec()).with_gradients();
+    cdf_and_gradients(times: &[f64]) "&[0.5, 1.0]" => Statistic::Cdf(times.to_vec()).with_gradients();
     /// The survival at ascending times and its gradients.
-    survival_and_gradients(times: &[f64]) => Statistic::Survival(times.to_vec()).with_gradients();
+    survival_and_gradients(times: &[f64]) "&[0.5, 1.0]" => Statistic::Survival(times.to_vec()).with_gradients();
     /// The logarithm of the density at ascending times and its gradients.
-    log_pdf_and_gradients(times: &[f64]) => Statistic::LogPdf(times.to_vec()).with_gradients();
+    log_pdf_and_gradients(times: &[f64]) "&[0.5, 1.0]" => Statistic::LogPdf(times.to_vec()).with_gradients();
     /// The logarithm of the survival at ascending times and its gradients.
-    log_survival_and_gradients(times: &[f64]) => Statistic::LogSurvival(times.to_vec()).with_gradients();
+    log_survival_and_gradients(times: &[f64]) "&[0.5, 1.0]" => Statistic::LogSurvival(times.to_vec()).with_gradients();
     /// The hazard at ascending times and its gradients.
-    hazard_and_gradients(times: &[f64]) => Statistic::Hazard(times.to_vec()).with_gradients();
+    hazard_and_gradients(times: &[f64]) "&[0.5, 1.0]" => Statistic::Hazard(times.to_vec()).with_gradients();
     /// The quantiles of probabilities and their gradients.
-    quantile_and_gradients(probabilities: &[f64]) => Statistic::Quantile(probabilities.to_vec()).with_gradients();
+    quantile_and_gradients(probabilities: &[f64]) "&[0.25, 0.5]" => Statistic::Quantile(probabilities.to_vec()).with_gradients();
     /// The quantiles by survival and their gradients.
-    survival_quantile_and_gradients(probabilities: &[f64]) => Statistic::SurvivalQuantile(probabilities.to_vec()).with_gradients();
+    survival_quantile_and_gradients(probabilities: &[f64]) "&[0.25, 0.5]" => Statistic::SurvivalQuantile(probabilities.to_vec()).with_gradients();
     /// The log-likelihood of observations.
-    log_likelihood(data: &Observations) => Statistic::LogLikelihood(data.clone());
+    log_likelihood(data: &Observations) "&data" => Statistic::LogLikelihood(data.clone());
     /// The log-likelihood of observations and its gradient.
-    log_likelihood_and_gradient(data: &Observations) => Statistic::LogLikelihood(data.clone()).with_gradients();
+    log_likelihood_and_gradient(data: &Observations) "&data" => Statistic::LogLikelihood(data.clone()).with_gradients();
     /// The moments of a reward up to an order.
-    reward_moments(reward: &[f64], order: usize) => Statistic::RewardMoments(reward.to_vec(), order);
+    reward_moments(reward: &[f64], order: usize) "&[0.0, 1.0, 1.0, 0.0], 2" => Statistic::RewardMoments(reward.to_vec(), order);
     /// The moments of a reward up to an order and their gradients.
-    reward_moments_and_gradients(reward: &[f64], order: usize) => Statistic::RewardMoments(reward.to_vec(), order).with_gradients();
+    reward_moments_and_gradients(reward: &[f64], order: usize) "&[0.0, 1.0, 1.0, 0.0], 2" => Statistic::RewardMoments(reward.to_vec(), order).with_gradients();
     /// The covariance matrix of rewards.
-    covariance(rewards: ArrayView2<'_, f64>) => Statistic::Covariance(rewards.to_owned());
+    covariance(rewards: ArrayView2<'_, f64>) "array![[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]].view()" => Statistic::Covariance(rewards.to_owned());
     /// The covariance matrix of rewards and its gradients.
-    covariance_and_gradients(rewards: ArrayView2<'_, f64>) => Statistic::Covariance(rewards.to_owned()).with_gradients();
+    covariance_and_gradients(rewards: ArrayView2<'_, f64>) "array![[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]].view()" => Statistic::Covariance(rewards.to_owned()).with_gradients();
     /// The correlation matrix of rewards.
-    correlation(rewards: ArrayView2<'_, f64>) => Statistic::Correlation(rewards.to_owned());
+    correlation(rewards: ArrayView2<'_, f64>) "array![[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]].view()" => Statistic::Correlation(rewards.to_owned());
     /// The correlation matrix of rewards and its gradients.
-    correlation_and_gradients(rewards: ArrayView2<'_, f64>) => Statistic::Correlation(rewards.to_owned()).with_gradients();
+    correlation_and_gradients(rewards: ArrayView2<'_, f64>) "array![[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]].view()" => Statistic::Correlation(rewards.to_owned()).with_gradients();
     /// The expectation of a product of rewards.
-    joint_moment(rewards: ArrayView2<'_, f64>) => Statistic::JointMoment(rewards.to_owned());
+    joint_moment(rewards: ArrayView2<'_, f64>) "array![[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]].view()" => Statistic::JointMoment(rewards.to_owned());
     /// The expectation of a product of rewards and its gradient.
-    joint_moment_and_gradient(rewards: ArrayView2<'_, f64>) => Statistic::JointMoment(rewards.to_owned()).with_gradients();
+    joint_moment_and_gradient(rewards: ArrayView2<'_, f64>) "array![[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]].view()" => Statistic::JointMoment(rewards.to_owned()).with_gradients();
     /// The moments of the time given absorption in a vertex.
-    moments_given(vertex: crate::phase::VertexId, order: usize) => Statistic::MomentsGiven(vertex, order);
+    moments_given(vertex: crate::phase::VertexId, order: usize) "end, 2" => Statistic::MomentsGiven(vertex, order);
     /// The moments of the time given absorption in a vertex and their gradients.
-    moments_given_and_gradients(vertex: crate::phase::VertexId, order: usize) => Statistic::MomentsGiven(vertex, order).with_gradients();
+    moments_given_and_gradients(vertex: crate::phase::VertexId, order: usize) "end, 2" => Statistic::MomentsGiven(vertex, order).with_gradients();
     /// The Laplace transform.
-    laplace(at: &[f64]) => Statistic::Laplace(at.to_vec());
+    laplace(at: &[f64]) "&[0.5, 0.75]" => Statistic::Laplace(at.to_vec());
     /// The Laplace transform and its gradients.
-    laplace_and_gradients(at: &[f64]) => Statistic::Laplace(at.to_vec()).with_gradients();
+    laplace_and_gradients(at: &[f64]) "&[0.5, 0.75]" => Statistic::Laplace(at.to_vec()).with_gradients();
     /// The derivatives of the Laplace transform.
-    laplace_derivatives(at: &[f64], order: usize) => Statistic::LaplaceDerivatives(at.to_vec(), order);
+    laplace_derivatives(at: &[f64], order: usize) "&[0.5, 0.75], 2" => Statistic::LaplaceDerivatives(at.to_vec(), order);
     /// The derivatives of the Laplace transform and their gradients.
-    laplace_derivatives_and_gradients(at: &[f64], order: usize) => Statistic::LaplaceDerivatives(at.to_vec(), order).with_gradients();
+    laplace_derivatives_and_gradients(at: &[f64], order: usize) "&[0.5, 0.75], 2" => Statistic::LaplaceDerivatives(at.to_vec(), order).with_gradients();
     /// The joint Laplace transform of rewards.
-    joint_laplace(rewards: ArrayView2<'_, f64>, at: &[f64]) => Statistic::JointLaplace(rewards.to_owned(), at.to_vec());
+    joint_laplace(rewards: ArrayView2<'_, f64>, at: &[f64]) "array![[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]].view(), &[0.5, 0.75]" => Statistic::JointLaplace(rewards.to_owned(), at.to_vec());
     /// The joint Laplace transform of rewards and its gradient.
-    joint_laplace_and_gradient(rewards: ArrayView2<'_, f64>, at: &[f64]) => Statistic::JointLaplace(rewards.to_owned(), at.to_vec()).with_gradients();
+    joint_laplace_and_gradient(rewards: ArrayView2<'_, f64>, at: &[f64]) "array![[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]].view(), &[0.5, 0.75]" => Statistic::JointLaplace(rewards.to_owned(), at.to_vec()).with_gradients();
+}
+
+statistics! {
+    "models::erlang(2)?.discretize(&[0.0, 1.0, 1.0, 0.0])?.0";
     /// The probabilities of numbers of steps of a discrete graph.
-    pmf(counts: &[u64]) => Statistic::Pmf(counts.to_vec());
+    pmf(counts: &[u64]) "&[1, 2]" => Statistic::Pmf(counts.to_vec());
     /// The probabilities of numbers of steps of a discrete graph and their gradients.
-    pmf_and_gradients(counts: &[u64]) => Statistic::Pmf(counts.to_vec()).with_gradients();
+    pmf_and_gradients(counts: &[u64]) "&[1, 2]" => Statistic::Pmf(counts.to_vec()).with_gradients();
     /// The factorial moments of the number of steps of a discrete graph up to an order.
-    factorial_moments(order: usize) => Statistic::FactorialMoments(order);
+    factorial_moments(order: usize) "2" => Statistic::FactorialMoments(order);
     /// The factorial moments of the number of steps of a discrete graph up to an order and their gradients.
-    factorial_moments_and_gradients(order: usize) => Statistic::FactorialMoments(order).with_gradients();
+    factorial_moments_and_gradients(order: usize) "2" => Statistic::FactorialMoments(order).with_gradients();
     /// The generating function of the number of steps of a discrete graph.
-    pgf(at: &[f64]) => Statistic::Pgf(at.to_vec());
+    pgf(at: &[f64]) "&[0.5, 0.75]" => Statistic::Pgf(at.to_vec());
     /// The generating function of the number of steps of a discrete graph and its gradients.
-    pgf_and_gradients(at: &[f64]) => Statistic::Pgf(at.to_vec()).with_gradients();
+    pgf_and_gradients(at: &[f64]) "&[0.5, 0.75]" => Statistic::Pgf(at.to_vec()).with_gradients();
     /// The expected numbers of visits to each vertex of a discrete graph.
-    visits() => Statistic::Visits;
+    visits() "" => Statistic::Visits;
     /// The expected visits of each vertex and their gradients.
-    visits_and_gradients() => Statistic::Visits.with_gradients();
+    visits_and_gradients() "" => Statistic::Visits.with_gradients();
 }
