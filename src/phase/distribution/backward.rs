@@ -39,6 +39,13 @@ impl Coefficients {
         }
     }
 
+    /// Makes room for so many steps.
+    pub(crate) fn reach(&mut self, steps: usize) {
+        for list in [&mut self.flow, &mut self.mass, &mut self.absorbed] {
+            list.resize(steps.max(list.len()), 0.0);
+        }
+    }
+
     /// What was absorbed before a step are the flows of all steps before it.
     fn flows(&self) -> Vec<f64> {
         let mut flows = self.flow.clone();

@@ -4,9 +4,8 @@ use crate::phase::distribution::PhaseType;
 use crate::phase::distribution::backward::{Coefficients, gradient};
 use crate::phase::distribution::curve::{depth, logarithm};
 use crate::phase::distribution::error::DistributionError;
-use crate::phase::distribution::observations::{Observation, Observations};
+use crate::phase::distribution::observations::{Observation, Observations, Placed};
 use crate::phase::distribution::steps::Values;
-use crate::phase::distribution::tangents::is_early;
 use crate::phase::distribution::timeline::Timeline;
 use crate::phase::distribution::tolerance::{Bounded, UNIT};
 
@@ -20,20 +19,16 @@ struct Term {
 /// Derivatives of a term by what one time has, in the units of the time's values.
 #[derive(Clone, Copy, Default)]
 struct Slope {
-    time: f64,
+    /// Which time.
+    place: usize,
     survival: f64,
     density: f64,
 }
 
-/// Where the values of a time are among sorted times.
-fn place(times: &[f64], time: f64) -> usize {
-    times.partition_point(|&other| other < time)
-}
-
 /// An observation at sorted times whose values are known.
-fn term(observation: Observation, at_zero: f64, times: &[f64], values: &[Values]) -> Term {
-    let of = |time: f64| &values[place(times, time)];
-    match observation {
+fn term(of: &Placed, at_zero: f64, values: &[Values]) -> Term {
+    let [place, end] = of.places;
+    match of.observation {
         Observation::Exact(0.0) if at_zero > 0.0 => Term {
             log: Bounded {
                 value: at_zero.ln(),
@@ -42,17 +37,17 @@ fn term(observation: Observation, at_zero: f64, times: &[f64], values: &[Values]
             // What the start loses is mass at zero.
             slopes: [
                 Some(Slope {
-                    time: 0.0,
+                    place,
                     survival: -1.0 / at_zero,
                     density: 0.0,
                 }),
                 None,
             ],
         },
-        Observation::Exact(time) => {
-            let v = of(time);
+        Observation::Exact(_) => {
+            let v = &values[place];
             let slope = Slope {
-                time,
+                place,
                 density: 1.0 / v.density,
                 ..Slope::default()
             };
@@ -61,10 +56,10 @@ fn term(observation: Observation, at_zero: f64, times: &[f64], values: &[Values]
                 slopes: [Some(slope), None],
             }
         }
-        Observation::Later(time) => {
-            let v = of(time);
+        Observation::Later(_) => {
+            let v = &values[place];
             let slope = Slope {
-                time,
+                place,
                 survival: 1.0 / v.survival,
                 ..Slope::default()
             };
@@ -73,8 +68,8 @@ fn term(observation: Observation, at_zero: f64, times: &[f64], values: &[Values]
                 slopes: [Some(slope), None],
             }
         }
-        Observation::Between(low, high) => {
-            let (a, b) = (of(low), of(high));
+        Observation::Between(low, _) => {
+            let (a, b) = (&values[place], &values[end]);
             let later = (b.log_scale - a.log_scale).exp();
             // What is smaller has the more digits.
             let (mut probability, size) = match a.survival < 0.5 || a.log_scale != 0.0 {
@@ -84,9 +79,9 @@ fn term(observation: Observation, at_zero: f64, times: &[f64], values: &[Values]
             if low == 0.0 {
                 probability += at_zero;
             }
-            let slope = |time: f64, survival: f64| {
+            let slope = |place: usize, survival: f64| {
                 Some(Slope {
-                    time,
+                    place,
                     survival,
                     density: 0.0,
                 })
@@ -99,8 +94,8 @@ fn term(observation: Observation, at_zero: f64, times: &[f64], values: &[Values]
                     error: error + UNIT,
                 },
                 slopes: [
-                    slope(low, 1.0 / probability).filter(|_| low > 0.0),
-                    slope(high, -later / probability),
+                    slope(place, 1.0 / probability).filter(|_| low > 0.0),
+                    slope(end, -later / probability),
                 ],
             }
         }
@@ -129,11 +124,11 @@ impl PhaseType {
     /// ```
     pub fn log_likelihood(&self, data: &Observations) -> Result<f64, DistributionError> {
         let times = self.times_of(data)?;
-        let values = self.values(&times)?;
-        self.add_up(data, &times, &values, |_, _| {})
+        let values = self.values(times)?;
+        self.add_up(data, &values, |_, _| {})
     }
 
-    fn times_of(&self, data: &Observations) -> Result<Vec<f64>, DistributionError> {
+    fn times_of<'a>(&self, data: &'a Observations) -> Result<&'a [f64], DistributionError> {
         match data.is_empty() {
             true => Err(DistributionError::Empty {
                 what: "observations",
@@ -146,31 +141,26 @@ impl PhaseType {
     fn add_up(
         &self,
         data: &Observations,
-        times: &[f64],
         values: &[Values],
         mut slopes: impl FnMut(f64, Slope),
     ) -> Result<f64, DistributionError> {
         let at_zero = self.mass_at_zero();
         let (mut sum, mut error) = (0.0, 0.0);
-        for &(observation, weight) in data.list.iter().filter(|(_, weight)| *weight > 0.0) {
-            let term = term(observation, at_zero, times, values);
+        let sorted = data.sorted();
+        for of in &sorted.list {
+            let term = term(of, at_zero, values);
             if term.log.value == f64::NEG_INFINITY {
                 return Ok(f64::NEG_INFINITY);
             }
-            sum += weight * term.log.value;
-            error += weight * term.log.error;
+            sum += of.weight * term.log.value;
+            error += of.weight * term.log.error;
             for slope in term.slopes.into_iter().flatten() {
-                slopes(weight, slope);
+                slopes(of.weight, slope);
             }
         }
-        let scale = data
-            .list
-            .iter()
-            .map(|(_, weight)| weight)
-            .sum::<f64>()
-            .max(1.0);
+        let scale = sorted.weight.max(1.0);
         let answer = Bounded { value: sum, error };
-        let latest = times.last().copied().unwrap_or(0.0);
+        let latest = sorted.times.last().copied().unwrap_or(0.0);
         self.accept("the log-likelihood", latest, answer, scale)
     }
 
@@ -201,39 +191,46 @@ impl PhaseType {
         let (chain, trace) = (self.slope_chain()?, self.trace());
         let mut timeline = Timeline::new(chain, self.tolerance);
         let parameters = self.parameters();
-        if let Some(steps) = timeline.steps_for(&times)? {
-            let windows: Vec<_> = times.iter().map(|&time| steps.window(time)).collect();
-            let pairs = windows.iter().zip(&times);
-            let values: Vec<Values> = pairs
-                .map(|(window, &time)| steps.in_window(window, time))
-                .collect();
+        if let Some(steps) = timeline.steps_for(times)? {
+            let values: Vec<Values> = times.iter().map(|&time| steps.at(time)).collect();
+            // By time, as many observations may share one; its weights are found again, which takes less than to keep them all.
+            let mut by_time = vec![[0.0; 2]; times.len()];
+            let sum = self.add_up(data, &values, |weight, slope| {
+                let [survival, density] = &mut by_time[slope.place];
+                *survival += weight * slope.survival;
+                *density += weight * slope.density;
+            })?;
             let mut coefficients = Coefficients::new(steps.record.mass.len());
             let rate = steps.jump.rate;
-            let sum = self.add_up(data, &times, &values, |weight, slope| {
-                let window = &windows[place(&times, slope.time)];
-                let early = is_early(window, steps);
-                for (place, of) in window.weights.iter().enumerate() {
-                    let (step, of) = (window.first + place, weight * of);
-                    if early {
-                        coefficients.absorbed[step] -= of * slope.survival;
-                        coefficients.start += of * slope.survival;
-                    }
-                    if place < window.counted {
-                        coefficients.flow[step] += of * slope.density * rate;
-                        if !early {
-                            coefficients.mass[step] += of * slope.survival;
-                        }
+            for ((&time, v), &[survival, density]) in times.iter().zip(&values).zip(&by_time) {
+                let window = steps.window(time);
+                let early = v.log_scale == 0.0 && v.absorbed < v.survival;
+                coefficients.reach(steps.record.mass.len());
+                let (by_mass, by_absorbed) = match early {
+                    true => (0.0, -survival),
+                    false => (survival, 0.0),
+                };
+                let flow = density * rate;
+                for (place, of) in window.weights[..window.counted].iter().enumerate() {
+                    let step = window.first + place;
+                    coefficients.flow[step] += of * flow;
+                    coefficients.mass[step] += of * by_mass;
+                }
+                if early {
+                    for (place, of) in window.weights.iter().enumerate() {
+                        coefficients.absorbed[window.first + place] += of * by_absorbed;
+                        coefficients.start += of * survival;
                     }
                 }
-            })?;
+            }
             return Ok((sum, gradient(chain, trace, steps, &coefficients)));
         }
-        let found = timeline.tangents(trace, &times)?;
+        let found = timeline.tangents(trace, times)?;
         let values: Vec<Values> = found.iter().map(|(values, _)| *values).collect();
         let mut gradient = vec![0.0; parameters];
-        let sum = self.add_up(data, &times, &values, |weight, slope| {
+        let sum = self.add_up(data, &values, |weight, slope| {
             // Without states all mass is at zero, and nothing depends on theta.
-            if let Some((_, tangent)) = found.get(place(&times, slope.time)) {
+            if let Some((_, tangent)) = found.get(slope.place) {
                 for (k, (s, d)) in tangent.survival.iter().zip(&tangent.density).enumerate() {
                     gradient[k] += weight * (slope.survival * s + slope.density * d);
                 }

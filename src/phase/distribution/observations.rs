@@ -1,5 +1,7 @@
 //! Observed times, for likelihoods.
 
+use std::sync::{Arc, OnceLock};
+
 use crate::phase::distribution::error::DistributionError;
 
 /// One observed time.
@@ -26,9 +28,46 @@ pub(crate) enum Observation {
 /// assert!((time.log_likelihood(&data)? - expected).abs() < 1e-14);
 /// # Ok::<(), elimap::phase::PhaseError>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Observations {
     pub(crate) list: Vec<(Observation, f64)>,
+    /// Found once for all thetas.
+    sorted: OnceLock<Arc<Sorted>>,
+}
+
+impl PartialEq for Observations {
+    fn eq(&self, other: &Self) -> bool {
+        self.list == other.list
+    }
+}
+
+/// Observations by their times.
+#[derive(Debug)]
+pub(crate) struct Sorted {
+    /// The times of all of them, ascending, each once.
+    pub times: Vec<f64>,
+    /// Those that have a weight, ascending by their first time, with the places of their times.
+    pub list: Vec<Placed>,
+    /// The sum of the weights.
+    pub weight: f64,
+}
+
+/// An observation where its times are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Placed {
+    pub observation: Observation,
+    pub weight: f64,
+    /// Of its first time, and of its second if it has one.
+    pub places: [usize; 2],
+}
+
+impl Observation {
+    fn times(self) -> [f64; 2] {
+        match self {
+            Self::Exact(time) | Self::Later(time) => [time, time],
+            Self::Between(low, high) => [low, high],
+        }
+    }
 }
 
 impl Observations {
@@ -163,22 +202,37 @@ impl Observations {
             });
         }
         self.list.push((observation, weight));
+        self.sorted = OnceLock::new();
         Ok(self)
     }
 
-    /// All times, ascending and each once.
-    pub(crate) fn times(&self) -> Vec<f64> {
-        let mut times: Vec<f64> = self
-            .list
-            .iter()
-            .flat_map(|(observation, _)| match *observation {
-                Observation::Exact(time) | Observation::Later(time) => [Some(time), None],
-                Observation::Between(low, high) => [Some(low), Some(high)],
+    /// The times of all observations, ascending, each once.
+    pub(crate) fn times(&self) -> &[f64] {
+        &self.sorted().times
+    }
+
+    /// The observations by their times, which are the same for each theta.
+    pub(crate) fn sorted(&self) -> &Sorted {
+        self.sorted.get_or_init(|| {
+            let each = self.list.iter();
+            let mut times: Vec<f64> = each.flat_map(|(of, _)| of.times()).collect();
+            times.sort_by(f64::total_cmp);
+            times.dedup();
+            let place = |time: f64| times.partition_point(|&other| other < time);
+            let weighed = self.list.iter().filter(|(_, weight)| *weight > 0.0);
+            let mut list: Vec<Placed> = weighed
+                .map(|&(observation, weight)| Placed {
+                    observation,
+                    weight,
+                    places: observation.times().map(place),
+                })
+                .collect();
+            list.sort_by_key(|of| of.places);
+            Arc::new(Sorted {
+                weight: list.iter().map(|of| of.weight).sum(),
+                times,
+                list,
             })
-            .flatten()
-            .collect();
-        times.sort_by(f64::total_cmp);
-        times.dedup();
-        times
+        })
     }
 }

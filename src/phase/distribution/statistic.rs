@@ -384,7 +384,7 @@ impl Statistic {
             | Self::LogPdf(times)
             | Self::LogSurvival(times)
             | Self::Hazard(times) => Some(times.clone()),
-            Self::LogLikelihood(data) => Some(data.times()),
+            Self::LogLikelihood(data) => Some(data.times().to_vec()),
             _ => None,
         }
     }

@@ -91,7 +91,7 @@ impl DiscretePhaseType {
             true => Err(DistributionError::Empty {
                 what: "observations",
             }),
-            false => whole_counts(&data.times()),
+            false => whole_counts(data.times()),
         }
     }
 

@@ -95,7 +95,7 @@ impl Tangents {
 }
 
 /// Whether less is absorbed than not.
-pub(crate) fn is_early(window: &Window, steps: &Steps<'_>) -> bool {
+fn is_early(window: &Window, steps: &Steps<'_>) -> bool {
     window.log_scale == 0.0
         && window.sum_absorbed(&steps.record.absorbed) < window.sum(&steps.record.mass)
 }
