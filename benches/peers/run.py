@@ -347,6 +347,12 @@ def report(results, peers, notes, options):
         if theirs and "first" in theirs:
             ratio = theirs["first"] / us["first"]
             target(name, "first answer against phasic", f"{figure(ratio)}x", "10x", ratio >= 10)
+        theirs = get(name, "klu")
+        if theirs and "first" in theirs:
+            # Bytes at 500 a microsecond.
+            reading = (DATA / f"{name}.json").stat().st_size / 500
+            ratio = us["first"] / (theirs["first"] + reading)
+            target(name, "first answer over KLU's and a reading at 500 MB/s", f"{ratio:.2f}", "1.5", ratio <= 1.5)
         if name == "islands-sfs-16" and us["program_mb"]:
             mb = us["program_mb"]
             target(name, "peak memory", f"{figure(mb)} MB", "200 MB", mb <= 200)

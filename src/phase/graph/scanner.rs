@@ -84,13 +84,22 @@ fn short_integer(text: &[u8]) -> Option<(u64, usize)> {
 /// many bytes it takes.
 #[inline(always)]
 fn short_number(text: &[u8]) -> Option<(f64, usize)> {
-    // The most frequent ones.
-    let front: [u8; 4] = *text.first_chunk()?;
+    let front: [u8; 8] = *text.first_chunk()?;
+    // The most frequent ones have one digit before the point, and the rest in the same word.
     let digit = front[0].wrapping_sub(b'0');
-    if digit < 10 && front[1..3] == *b".0" && is_end(front[3]) {
-        return Some((f64::from(digit), 3));
+    if digit < 10 && front[1] == b'.' {
+        if front[2] == b'0' && is_end(front[3]) {
+            return Some((f64::from(digit), 3));
+        }
+        let [_, _, rest @ ..] = front;
+        let [a, b, c, d, e, f] = rest;
+        let fraction = Digits::new([a, b, c, d, e, f, 0, 0]);
+        if (1..6).contains(&fraction.count) && is_end(front[2 + fraction.count]) {
+            let value = decimal(u64::from(digit), &fraction);
+            return Some((value, 2 + fraction.count));
+        }
     }
-    let whole = Digits::new(*text.first_chunk()?);
+    let whole = Digits::new(front);
     // JSON has no leading zeros, and no number without digits.
     if whole.count == 0 || whole.count == 8 || whole.first == 0 && whole.count > 1 {
         return None;
@@ -105,15 +114,19 @@ fn short_number(text: &[u8]) -> Option<(f64, usize)> {
     if next != b'.' || fraction.count == 0 || fraction.count == 8 || !is_end(text[length]) {
         return None;
     }
-    let value = match fraction.value {
-        0 => whole.value as f64,
-        fraction_value => {
-            // At most 14 digits over a power of ten that is exact.
+    Some((decimal(whole.value, &fraction), length))
+}
+
+/// A number of at most seven digits before the point and after it: at most 14 over a power of ten, both exact.
+#[inline(always)]
+fn decimal(whole: u64, fraction: &Digits) -> f64 {
+    match fraction.value {
+        0 => whole as f64,
+        value => {
             let scale = POWERS[fraction.count];
-            (whole.value as f64 * scale + fraction_value as f64) / scale
+            (whole as f64 * scale + value as f64) / scale
         }
-    };
-    Some((value, length))
+    }
 }
 
 /// A number of any form at the front of a text, and how many bytes it takes.
@@ -398,7 +411,7 @@ mod tests {
 
     #[test]
     fn numbers_are_those_of_json() {
-        let text = " [ 0, -0, 1.5,\n-2e3, 1E+2, 12345678901234567890, 0.1, 1e-300, 4.9e-324, 1e22,7.0 ,1234567,12345678,0.1234567,1234567.1234567,0.10,1.12345678, 3] ";
+        let text = " [ 0, -0, 1.5,\n-2e3, 1E+2, 12345678901234567890, 0.1, 1e-300, 4.9e-324, 1e22,7.0 ,1234567,12345678,0.1234567,1.5,2.25,9.12345,0.123456,3.0e1,1234567.1234567,0.10,1.12345678, 3] ";
         let expected = [
             0.0,
             -0.0,
@@ -414,6 +427,11 @@ mod tests {
             1_234_567.0,
             12_345_678.0,
             0.123_456_7,
+            1.5,
+            2.25,
+            9.123_45,
+            0.123_456,
+            30.0,
             1_234_567.123_456_7,
             0.1,
             1.123_456_78,

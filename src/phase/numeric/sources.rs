@@ -40,6 +40,8 @@ pub(crate) struct SourceBuilder<'g> {
     known: HashTable<u32>,
     /// By such rate, the hash of its bits.
     hashes: Vec<u64>,
+    /// How often a rate of another form was one that was known.
+    repeated: usize,
 }
 
 impl<'g> SourceBuilder<'g> {
@@ -58,6 +60,7 @@ impl<'g> SourceBuilder<'g> {
             },
             known: HashTable::new(),
             hashes: Vec::new(),
+            repeated: 0,
         }
     }
 
@@ -81,6 +84,13 @@ impl<'g> SourceBuilder<'g> {
     /// The source of a rate of another form.
     fn general(&mut self, slot: Slot) -> u32 {
         let edges = self.layout.edges(slot);
+        let first = self.sources.parameters as u32 + 1;
+        // Where the first thousand are nearly all distinct, the others are not compared: looking takes longer than an evaluation.
+        let count = self.sources.general.rows();
+        if count >= 1024 && 8 * self.repeated < count {
+            self.sources.general.push_row(edges.iter().copied());
+            return first + count as u32;
+        }
         let (graph, sources) = (self.graph, &mut self.sources);
         let hash = edges.iter().fold(0, |hash: u64, &edge| {
             let rate = graph.rate_of(edge as usize);
@@ -99,11 +109,11 @@ impl<'g> SourceBuilder<'g> {
                         .has_the_bits_of(graph.rate_of(b as usize))
                 })
         };
-        let first = sources.parameters as u32 + 1;
         if let Some(general) = self.known.find(hash, known) {
+            self.repeated += 1;
             return first + general;
         }
-        let general = self.hashes.len() as u32;
+        let general = count as u32;
         sources.general.push_row(edges.iter().copied());
         self.hashes.push(hash);
         let hashes = &self.hashes;
