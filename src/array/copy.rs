@@ -164,44 +164,6 @@ pub(crate) fn axes_merge(shape: &[usize], strides: &[isize]) -> bool {
     copy_axes(shape, strides).len() <= 1
 }
 
-/// As many elements of a row and a column are turned together: what stays in registers on every machine. Larger tiles, and tiles on the
-/// widest vector unit, go through memory.
-const TURNED: usize = 4;
-
-/// Writes the rows of a matrix, `rows` by `columns`, whose columns lie one after another, `stride` apart. Rows are written `distance`
-/// apart.
-pub(crate) fn turn<T: Copy>(
-    data: &[T],
-    (rows, columns, stride): (usize, usize, usize),
-    out: &mut [T],
-    distance: usize,
-) {
-    let (whole_rows, whole_columns) = (rows / TURNED * TURNED, columns / TURNED * TURNED);
-    for column in (0..whole_columns).step_by(TURNED) {
-        // Slices of equal lengths, so that bounds are looked at once.
-        let part = |j: usize| {
-            data[(column + j) * stride..][..whole_rows]
-                .as_chunks::<TURNED>()
-                .0
-        };
-        let (a, b, c, d) = (part(0), part(1), part(2), part(3));
-        for i in 0..a.len().min(b.len()).min(c.len()).min(d.len()) {
-            let tile = [a[i], b[i], c[i], d[i]];
-            let rows = &mut out[i * TURNED * distance + column..];
-            for k in 0..TURNED {
-                let row = [tile[0][k], tile[1][k], tile[2][k], tile[3][k]];
-                rows[k * distance..][..TURNED].copy_from_slice(&row);
-            }
-        }
-    }
-    for row in 0..rows {
-        let from = if row < whole_rows { whole_columns } else { 0 };
-        for column in from..columns {
-            out[row * distance + column] = data[row + column * stride];
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

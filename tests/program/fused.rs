@@ -265,10 +265,10 @@ fn loops_have_the_bits_of_their_steps() {
         for t in 0..steps {
             let at = Slicing::new([0, t, 0], [lanes, t + 1, width]);
             h = step
-                .call((&h, xs.slice(at).reshape([lanes, width])))
+                .call((&h, xs.slice(at).reshape([lanes as isize, width as isize])))
                 .unwrap();
             let at = Slicing::new([0, t, 0], [lanes, t + 1, width]);
-            let got = got.slice(at).reshape([lanes, width]);
+            let got = got.slice(at).reshape([lanes as isize, width as isize]);
             let what = format!("{lanes} lanes of {width}, step {t}");
             same(std::slice::from_ref(&h), &[got], &what);
         }

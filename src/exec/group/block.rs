@@ -345,8 +345,13 @@ impl Frame<'_, '_, '_> {
                         ($ty:ty) => {
                             self.within::<$ty>(instruction, block, |read, out| {
                                 let count = usize::from(count);
-                                let (sums, bound) =
-                                    horner::sums::<$ty>(&group.constants, z, count, bound);
+                                let (sums, bound) = horner::sums(
+                                    &group.constants,
+                                    z,
+                                    count,
+                                    bound,
+                                    <$ty>::constant,
+                                );
                                 let start = read.operand(y, level);
                                 let sums = &sums[..count];
                                 horner::horner(read.operand(x, level), start, sums, bound, out);

@@ -1,5 +1,7 @@
 //! From a draft to a group: what nobody reads goes, products meet their sums, and values get slots.
 
+use std::collections::HashMap;
+
 use super::horner;
 use super::small::Small;
 use super::{Arg, Blocks, Code, Draft, Group, Instruction, Level, Output, Target};
@@ -78,6 +80,7 @@ impl Draft<'_> {
             .map(|(i, _)| i)
             .collect();
         instructions.extend(stores);
+        let instructions = costly_first(instructions);
         let work = work(&instructions, &blocks);
         let mut group = Group {
             outer: self.space.axes(Level::Row).len(),
@@ -169,6 +172,58 @@ fn multiply_add(instructions: &mut [Instruction], uses: &mut [u32]) {
     }
 }
 
+/// Lets the most expensive function of an operand be what reads it first: elements come from memory then while there is much to
+/// compute, and those that read them later find them in the cache.
+fn costly_first(instructions: Vec<Instruction>) -> Vec<Instruction> {
+    // By operand, the first of the costly functions of it.
+    let mut costly = HashMap::new();
+    for (i, instruction) in instructions.iter().enumerate() {
+        if let (true, Arg::Input(k)) = (is_costly(instruction.code), instruction.args[0]) {
+            costly.entry(k).or_insert(i);
+        }
+    }
+    if costly.is_empty() {
+        return instructions;
+    }
+    let mut order = Vec::with_capacity(instructions.len());
+    let mut placed = vec![false; instructions.len()];
+    for i in 0..instructions.len() {
+        let reads = instructions[i].args().iter();
+        let ahead = reads.filter_map(|arg| match arg {
+            Arg::Input(k) => costly.remove(k),
+            Arg::Value(_) | Arg::Constant(_) => None,
+        });
+        for i in ahead.chain([i]) {
+            if !std::mem::replace(&mut placed[i], true) {
+                order.push(i);
+            }
+        }
+    }
+    let mut instructions: Vec<_> = instructions.into_iter().map(Some).collect();
+    order
+        .into_iter()
+        .filter_map(|i| instructions[i].take())
+        .collect()
+}
+
+/// Whether an instruction computes a function of one operand that takes long.
+fn is_costly(code: Code) -> bool {
+    match code {
+        Code::Unary(kind) => !matches!(
+            kind,
+            UnaryOp::Neg
+                | UnaryOp::Abs
+                | UnaryOp::Sign
+                | UnaryOp::Square
+                | UnaryOp::Not
+                | UnaryOp::Floor
+                | UnaryOp::Ceil
+                | UnaryOp::RoundHalfEven
+        ),
+        _ => false,
+    }
+}
+
 /// A rough cost of a call in elementary operations.
 fn work(instructions: &[Instruction], blocks: &Blocks) -> usize {
     let cost = |instruction: &Instruction| {
@@ -177,16 +232,7 @@ fn work(instructions: &[Instruction], blocks: &Blocks) -> usize {
             (_, Level::Row) => blocks.rows,
         };
         let weight = match instruction.code {
-            Code::Unary(
-                UnaryOp::Neg
-                | UnaryOp::Abs
-                | UnaryOp::Sign
-                | UnaryOp::Square
-                | UnaryOp::Not
-                | UnaryOp::Floor
-                | UnaryOp::Ceil
-                | UnaryOp::RoundHalfEven,
-            ) => 1,
+            code @ Code::Unary(_) if !is_costly(code) => 1,
             Code::Unary(_) | Code::Binary(BinaryOp::Pow | BinaryOp::Atan2) => 10,
             Code::Binary(BinaryOp::Div | BinaryOp::Rem) => 4,
             Code::IsFinite

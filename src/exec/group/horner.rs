@@ -3,7 +3,6 @@
 //! Each link of such a chain reads what the one before has written, for the price of an addition; as one loop they read
 //! `x` once. A maximum or minimum with a number may follow. Every product and every sum is rounded, so bits are those of the links.
 
-use super::block::Value;
 use super::{Arg, Code, Instruction};
 use crate::array::{Pass, Scalar, on_widest};
 use crate::ops::{Number, Operand, ThenAdd};
@@ -208,21 +207,22 @@ pub(super) fn horner<T: Number>(
     }
 }
 
-/// The numbers of a chain's sums, and its bound.
-pub(super) fn sums<T: Value>(
+/// The numbers of a chain's sums, and its bound; `of` says what a constant is in the chain's type.
+pub(super) fn sums<T: Number>(
     constants: &[Scalar],
     first: Arg,
     count: usize,
     bound: Bound,
+    of: fn(Scalar) -> T,
 ) -> ([T; MOST], (Bound, T)) {
     let (mut found, mut by) = ([T::ZERO; MOST], T::ZERO);
     if let Arg::Constant(first) = first {
         let constants = &constants[first as usize..];
         for (found, &constant) in found.iter_mut().zip(constants.iter().take(count)) {
-            *found = T::constant(constant);
+            *found = of(constant);
         }
         if bound != Bound::None {
-            by = T::constant(constants[count]);
+            by = of(constants[count]);
         }
     }
     (found, (bound, by))

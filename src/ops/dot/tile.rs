@@ -10,7 +10,7 @@
 use pulp::Simd;
 use rayon::prelude::*;
 
-use crate::array::{prepare_threads, turn};
+use crate::array::prepare_threads;
 use crate::ops::math::Float;
 
 /// Floats with vectors and their fused multiply-add.
@@ -148,13 +148,7 @@ pub(super) fn products<T: Fused>(
         });
         return;
     }
-    // Few and large ones, so that a panel is put together for many rows: enough for all threads to end at about the same time.
-    let parts = (one / PARALLEL).min(2 * rayon::current_num_threads());
-    let strip = m
-        .div_ceil(parts.max(1))
-        .max(2 * PACKED_ROWS)
-        .next_multiple_of(8)
-        .min(m);
+    let strip = (PARALLEL / (k * n)).max(1).next_multiple_of(8).min(m);
     out.par_chunks_exact_mut(m * n)
         .enumerate()
         .for_each(|(i, out)| {
@@ -546,33 +540,11 @@ fn pack<T: Fused>(
     full: usize,
     panel: &mut Vec<T>,
 ) {
+    panel.clear();
     panel.resize(depth * full, T::ZERO);
-    if width < full {
-        panel.fill(T::ZERO);
-    }
     if rhs.column == 1 {
         for (i, to) in panel.chunks_exact_mut(full).enumerate() {
-            let from = &rhs.elements[i * rhs.row..][..width];
-            // Eight at a time, since rows are short and copying by a call takes longer.
-            let (some, rest) = to[..width].as_chunks_mut::<8>();
-            let (from, last) = from.as_chunks::<8>();
-            for (to, from) in some.iter_mut().zip(from) {
-                *to = *from;
-            }
-            rest.copy_from_slice(last);
-        }
-        return;
-    }
-    if rhs.row == 1 {
-        // Rows a power of two apart share lines of the first cache, so few of them are written at a time.
-        for first in (0..depth).step_by(32) {
-            let shape = ((depth - first).min(32), width, rhs.column);
-            turn(
-                &rhs.elements[first..],
-                shape,
-                &mut panel[first * full..],
-                full,
-            );
+            to[..width].copy_from_slice(&rhs.elements[i * rhs.row..][..width]);
         }
         return;
     }
