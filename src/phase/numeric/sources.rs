@@ -271,15 +271,13 @@ impl Sources {
         for (number, coefficient) in terms {
             let coefficient = S::splat(*coefficient);
             let factors = self.factors(number);
-            if let &[parameter] = factors {
-                each(parameter as usize, coefficient, false);
-                continue;
-            }
+            let is_rounded = factors.len() > 1;
+            // There is one call of `each`, so that it is made part of this and has the unit's instructions.
             for (place, &parameter) in factors.iter().enumerate() {
                 let others = factors.iter().enumerate().filter(|&(at, _)| at != place);
                 let slope =
                     others.fold(coefficient, |slope, (_, &k)| slope.mul(values[k as usize]));
-                each(parameter as usize, slope, true);
+                each(parameter as usize, slope, is_rounded);
             }
         }
     }
