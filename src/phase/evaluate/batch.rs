@@ -412,20 +412,21 @@ impl Batch {
         if self.trace.graph().is_discrete() {
             return Err(NumericError::Discrete);
         }
+        let job = Job::new(&self.trace, recipe);
         let lanes = self.lanes;
-        match lanes.unwrap_or_else(|| self.fitting(thetas.nrows(), recipe)) {
-            0..=1 => self.groups::<f64>(thetas, recipe),
-            2..=8 => self.groups::<Wide<8>>(thetas, recipe),
-            9..=16 => self.groups::<Wide<16>>(thetas, recipe),
-            _ => self.groups::<Wide<32>>(thetas, recipe),
+        match lanes.unwrap_or_else(|| self.fitting(thetas.nrows(), job.retain())) {
+            0..=1 => self.groups::<f64>(thetas, &job),
+            2..=8 => self.groups::<Wide<8>>(thetas, &job),
+            9..=16 => self.groups::<Wide<16>>(thetas, &job),
+            _ => self.groups::<Wide<32>>(thetas, &job),
         }
     }
 
     /// How many lanes are fastest: more of them pay less for looking up what to do, until their numbers leave the cache.
-    fn fitting(&self, rows: usize, recipe: &Recipe) -> usize {
+    fn fitting(&self, rows: usize, retain: Retain) -> usize {
         let sizes = self.trace.ranks().sizes();
         let symbolic = self.trace.symbolic();
-        let factors = match recipe.retain() {
+        let factors = match retain {
             Retain::Nothing => sizes.upper,
             Retain::Block => sizes.upper + sizes.lower,
             Retain::All => symbolic.lower_len() + symbolic.upper_len(),
@@ -442,24 +443,23 @@ impl Batch {
     fn groups<S: Lanes>(
         &self,
         thetas: ArrayView2<'_, f64>,
-        recipe: &Recipe,
+        job: &Job<'_>,
     ) -> Result<Vec<f64>, NumericError> {
-        let width = recipe.width();
+        let width = job.recipe.width();
         let mut out = vec![0.0; thetas.nrows() * width];
         if out.is_empty() {
             return Ok(out);
         }
-        let job = Job::new(&self.trace, recipe);
         let rows: Vec<Row<'_>> = out.chunks_mut(width).enumerate().collect();
         if rows.len() <= S::COUNT {
-            Group::<S>::new(&job).answer(&job, thetas, rows, false)?;
+            Group::<S>::new(job).answer(job, thetas, rows, false)?;
             return Ok(out);
         }
         prepare_threads();
         // Fresh memory costs more than a replay, so workspaces go round: as many as there are threads at work.
         let idle: Mutex<Vec<Group<S>>> = Mutex::new(Vec::new());
-        let (waiting, first) = self.pass(&job, &idle, thetas, rows, true);
-        let (_, second) = self.pass(&job, &idle, thetas, waiting, false);
+        let (waiting, first) = self.pass(job, &idle, thetas, rows, true);
+        let (_, second) = self.pass(job, &idle, thetas, waiting, false);
         match (first, second) {
             (Some(a), Some(b)) => Err(if row_of(&b) < row_of(&a) { b } else { a }),
             (Some(error), None) | (None, Some(error)) => Err(error),

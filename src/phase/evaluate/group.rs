@@ -14,8 +14,7 @@ use crate::phase::evaluate::quantity::{Output, Recipe, variance_is_doubtful};
 use crate::phase::index::Rank;
 use crate::phase::numeric::adjoint::Adjoint;
 use crate::phase::numeric::error::NumericError;
-use crate::phase::numeric::extended::Range;
-use crate::phase::numeric::kernel::{Kernel, System};
+use crate::phase::numeric::kernel::{Kernel, Retain, System};
 use crate::phase::numeric::lanes::{Lanes, Pass, on_widest};
 use crate::phase::numeric::precise::Precise;
 use crate::phase::numeric::ranks::Ranks;
@@ -26,16 +25,30 @@ use crate::phase::trace::EliminationTrace;
 pub(crate) struct Job<'a> {
     pub trace: &'a EliminationTrace,
     pub recipe: &'a Recipe,
+    /// Whether gradients are multiples of the values, as where all rates are multiples of the one parameter: the k-th moment is a constant
+    /// over the parameter's k-th power, so its derivative is `-k` times it over the parameter.
+    has_one_scale: bool,
     /// By entry of the gradients, whether it is zero at every theta; found when the first entry is in doubt.
     zeros: OnceLock<Vec<bool>>,
 }
 
 impl<'a> Job<'a> {
     pub(crate) fn new(trace: &'a EliminationTrace, recipe: &'a Recipe) -> Self {
+        let transposed = recipe.transposed.as_ref();
+        let of_values = transposed.is_some_and(|of| !of.terms.is_empty() && of.starts.is_empty());
         Self {
             trace,
             recipe,
+            has_one_scale: of_values && trace.ranks().have_one_scale(),
             zeros: OnceLock::new(),
+        }
+    }
+
+    /// Which factors the solves need.
+    pub(crate) fn retain(&self) -> Retain {
+        match self.has_one_scale {
+            true => self.recipe.retain_for_values(),
+            false => self.recipe.retain(),
         }
     }
 
@@ -261,6 +274,9 @@ impl<S: Lanes> Solved<'_, S> {
                 }
             }
             Output::Gradients => {
+                if self.job.has_one_scale {
+                    return self.put_scaled(lane, out);
+                }
                 if let Some(adjoint) = &self.adjoint {
                     for (entry, out) in out.iter_mut().enumerate() {
                         // An entry that is zero at every theta is never accurate, so its being zero was found.
@@ -271,6 +287,25 @@ impl<S: Lanes> Solved<'_, S> {
                         };
                     }
                 }
+            }
+        }
+        true
+    }
+
+    /// Writes a lane's gradients as multiples of the values; false if one leaves the range of `f64`.
+    fn put_scaled(&self, lane: usize, out: &mut [f64]) -> bool {
+        let parameter = self.kernel.source(0).lane(lane);
+        let is_chain = self.job.recipe.is_chain();
+        for (k, out) in out.iter_mut().enumerate() {
+            let order = if is_chain { k + 1 } else { 1 };
+            let value = order as f64 * self.products[k].lane(lane);
+            *out = if value == 0.0 {
+                0.0
+            } else {
+                -(value / parameter)
+            };
+            if value != 0.0 && !out.is_normal() {
+                return false;
             }
         }
         true
@@ -352,6 +387,7 @@ fn is_safe(weights: &[f64]) -> bool {
 
 fn new_adjoint<S: Lanes>(job: &Job<'_>) -> Option<Adjoint<S>> {
     let transposed = job.recipe.transposed.as_ref();
+    let transposed = transposed.filter(|_| !job.has_one_scale);
     transposed.map(|of| Adjoint::new(job.ranks(), of.solves, of.gradients))
 }
 
@@ -369,7 +405,7 @@ impl<S: Lanes> Group<S> {
     pub(crate) fn new(job: &Job<'_>) -> Self {
         let recipe = job.recipe;
         Self {
-            kernel: Kernel::new(job.ranks(), recipe.right.len(), recipe.retain()),
+            kernel: Kernel::new(job.ranks(), recipe.right.len(), job.retain()),
             adjoint: new_adjoint(job),
             products: Vec::new(),
         }
@@ -488,6 +524,43 @@ mod tests {
                 assert!(error <= 1e-15, "{found:e}, {expected:e}: {error:e}");
             }
         }
+    }
+
+    #[test]
+    fn gradients_of_models_with_one_scale_are_multiples_of_their_values() {
+        for graph in [models::coalescent_sfs(6), models::kingman(9)] {
+            let graph = graph.unwrap();
+            let trace = EliminationTrace::record(&graph);
+            assert!(trace.ranks().have_one_scale());
+            let theta = [0.37];
+            let recipe = Quantity::MomentsAndGradients(3)
+                .recipe(&graph, trace.symbolic().layout())
+                .unwrap();
+            let problem = Problem {
+                trace: &trace,
+                theta: &theta,
+                nonabsorbing: None,
+                recipe: &recipe,
+            };
+            let mut expected = vec![0.0; 3];
+            problem.answer(&mut expected).unwrap();
+            let thetas = Array2::from_elem((11, 1), theta[0]);
+            let batch = trace.batch();
+            let (_, found) = batch.moments_and_gradients(thetas.view(), 3).unwrap();
+            for row in found.outer_iter() {
+                for (found, expected) in row.iter().zip(&expected) {
+                    let error = ((found - expected) / expected).abs();
+                    assert!(error <= 1e-14, "{found:e}, {expected:e}: {error:e}");
+                }
+            }
+            // The expected reward for a reward of 2 everywhere is twice the mean.
+            let rewards = Array2::from_elem((1, graph.vertex_count()), 2.0);
+            let of_rewards = batch.expected_rewards_and_gradients(thetas.view(), rewards.view());
+            let (_, of_rewards) = of_rewards.unwrap();
+            assert!((of_rewards[[10, 0, 0]] / (2.0 * expected[0]) - 1.0).abs() <= 1e-14);
+        }
+        let islands = EliminationTrace::record(&models::islands(3).unwrap());
+        assert!(!islands.ranks().have_one_scale());
     }
 
     #[test]

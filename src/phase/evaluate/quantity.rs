@@ -174,10 +174,17 @@ impl Recipe {
 
     /// Which factors the solves need.
     pub(crate) fn retain(&self) -> Retain {
-        match (&self.transposed, self.right.len()) {
-            (Some(_), _) => Retain::All,
-            (None, 0..=1) => Retain::Nothing,
-            (None, _) => Retain::Block,
+        match &self.transposed {
+            Some(_) => Retain::All,
+            None => self.retain_for_values(),
+        }
+    }
+
+    /// Which factors values alone need.
+    pub(crate) fn retain_for_values(&self) -> Retain {
+        match self.right.len() {
+            0..=1 => Retain::Nothing,
+            _ => Retain::Block,
         }
     }
 

@@ -62,7 +62,7 @@ use crate::phase::numeric::lanes::Lanes;
 use crate::phase::numeric::ranks::Ranks;
 use crate::phase::numeric::refine::Refinement;
 use crate::phase::numeric::solve::transposed;
-use crate::phase::numeric::terms::{Ingredients, Start, Sums};
+use crate::phase::numeric::terms::{Ingredients, Sums};
 
 /// The relative error that a gradient may have.
 const TOLERANCE: f64 = 1e-11;
@@ -311,14 +311,15 @@ impl<S: Lanes> Adjoint<S> {
             &factors.upper[view.place.upper..],
             &factors.inverse[view.place.pivots..],
         );
-        let see = |flow: S, value: S| {
+        // There is one call, so that what it calls is made part of this and has the unit's instructions.
+        let at = |p: Position| match count {
+            1 => p.index(),
+            _ => p.index() * count + i,
+        };
+        transposed(view.trace, factors, y, at, |flow, value| {
             least = least.min_nonzero(flow).min_nonzero(value);
             largest = largest.max(flow).max(value);
-        };
-        match count {
-            1 => transposed(view.trace, factors, y, Index::index, see),
-            _ => transposed(view.trace, factors, y, |p| p.index() * count + i, see),
-        }
+        });
         (self.least, self.largest) = (least, largest);
     }
 

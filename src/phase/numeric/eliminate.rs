@@ -27,8 +27,7 @@ impl<S: Lanes> Kernel<S> {
                     self.eliminate_singleton(system, rank, pivot)
                 }
                 Diagonal::Block(view) => {
-                    // One theta has nothing to gain from panels.
-                    if S::COUNT == 1 || view.schedule.is_sparse {
+                    if Self::is_by_rows(view.schedule) {
                         self.eliminate_rows(system, view);
                     } else {
                         self.eliminate(system, view);
@@ -176,8 +175,29 @@ mod tests {
     use crate::phase::index::IndexVec;
     use crate::phase::numeric::factor::Factor;
     use crate::phase::numeric::kernel::{Kernel, Retain, RightHandSide, System};
+    use crate::phase::numeric::lanes::{Lanes, Wide};
+    use crate::phase::numeric::ranks::Ranks;
     use crate::phase::numeric::rates::rates;
     use crate::phase::{EliminationTrace, Graph, models};
+
+    /// The bits of the solution for ones, found on the way and again with the factors.
+    fn solutions<S: Lanes>(ranks: &Ranks, theta: &[f64]) -> Vec<u64> {
+        let mut kernel = Kernel::<S>::new(ranks, 1, Retain::All);
+        kernel.load(ranks, ArrayView1::from(theta).insert_axis(Axis(0)));
+        kernel.run(&System {
+            ranks,
+            right: &[RightHandSide::ONES],
+            nonabsorbing: None,
+        });
+        assert!(kernel.is_safe(0) && kernel.is_in_range(0, 0));
+        let last = S::COUNT - 1;
+        let bits =
+            |values: &[S]| -> Vec<u64> { values.iter().map(|x| x.lane(last).to_bits()).collect() };
+        let mut again = vec![S::splat(1.0); ranks.all().len()];
+        kernel.solve(ranks, &mut again);
+        assert_eq!(bits(&again), bits(&kernel.x));
+        bits(&kernel.x)
+    }
 
     /// The kernel's order of work differs from that of [`Factor`], row by row and entry by entry; no number may.
     #[test]
@@ -196,27 +216,16 @@ mod tests {
                 .collect();
             let trace = EliminationTrace::record(&graph);
             let (symbolic, ranks) = (trace.symbolic(), trace.ranks());
-            let mut kernel = Kernel::<f64>::new(ranks, 1, Retain::All);
-            kernel.load(ranks, ArrayView1::from(&theta).insert_axis(Axis(0)));
-            kernel.run(&System {
-                ranks,
-                right: &[RightHandSide::ONES],
-                nonabsorbing: None,
-            });
-            assert!(kernel.is_safe(0));
-
             let plain = Factor::new(
                 symbolic,
                 rates(symbolic.layout(), &graph, &theta).unwrap(),
                 None,
             );
             let right = IndexVec::filled(1.0, ranks.all().len());
-            let bits = |values: &[f64]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
             let expected = ranks.by_rank(&plain.solve(symbolic, &right));
-            assert_eq!(bits(&kernel.x), bits(expected.as_slice()));
-            let mut again = vec![1.0; ranks.all().len()];
-            kernel.solve(ranks, &mut again);
-            assert_eq!(bits(&again), bits(expected.as_slice()));
+            let expected: Vec<u64> = expected.iter().map(|x| x.to_bits()).collect();
+            assert_eq!(solutions::<f64>(ranks, &theta), expected);
+            assert_eq!(solutions::<Wide<8>>(ranks, &theta), expected);
         }
     }
 }

@@ -272,6 +272,12 @@ impl<S: Lanes> Kernel<S> {
         low >= 1.0 / Range::LIMIT && high <= Range::LIMIT
     }
 
+    /// Whether a block is eliminated row by row: one theta has nothing to gain from panels.
+    #[inline(always)]
+    pub(super) fn is_by_rows(schedule: &Schedule) -> bool {
+        S::COUNT == 1 || schedule.is_sparse
+    }
+
     #[inline(always)]
     pub(crate) fn diagonal<'a>(&self, ranks: &'a Ranks, block: Block) -> Diagonal<'a> {
         let symbolic = ranks.symbolic();

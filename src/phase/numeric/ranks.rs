@@ -45,6 +45,7 @@ pub(crate) struct Ranks {
     sizes: Sizes,
     multiply_adds: u64,
     cost: u64,
+    have_one_scale: bool,
 }
 
 impl Ranks {
@@ -73,7 +74,10 @@ impl Ranks {
         }
         let (rates, sources) = rates(graph, symbolic, &transient, &rank);
         let traces = symbolic.traces().iter();
+        let mut values = rates.values().iter();
+        let have_one_scale = sources.parameters() == 1 && values.all(|rate| rate.source == 0);
         let mut ranks = Self {
+            have_one_scale,
             symbolic: Arc::clone(symbolic),
             multiply_adds,
             cost: cost + 2 * rates.values().len() as u64,
@@ -142,6 +146,12 @@ impl Ranks {
     #[inline(always)]
     pub(crate) fn start(&self) -> &[(Rank, f64)] {
         &self.start
+    }
+
+    /// Whether all rates are multiples of one parameter, which there is no other of. A time is its reciprocal times a constant
+    /// then, so that derivatives follow from values.
+    pub(crate) fn have_one_scale(&self) -> bool {
+        self.have_one_scale
     }
 
     /// Whether the start probabilities are far enough from the ends of the range of `f64`.

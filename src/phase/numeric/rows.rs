@@ -55,10 +55,14 @@ impl<S: Lanes> Kernel<S> {
             for &step in steps.row(p) {
                 let v = step.v();
                 if step.is_four() {
-                    let weights =
-                        add_four(work, upper, &trace.upper, v, steps.scattered(v.plus(3)));
-                    for (j, weight) in weights.into_iter().enumerate() {
-                        let v = v.index() + j;
+                    let last = v.plus(3);
+                    let scattered = match S::COUNT {
+                        1 => steps.scattered(last),
+                        _ => trace.upper.row(last).len(),
+                    };
+                    let weights = add_four(work, upper, &trace.upper, v, scattered);
+                    for j in 0..4 {
+                        let (v, weight) = (v.index() + j, weights[j]);
                         exit = exit.plus(weight, exits[v]);
                         y = y.plus(weight, ys[v]);
                         least = least.min(weight);
@@ -79,7 +83,11 @@ impl<S: Lanes> Kernel<S> {
                 }
                 let range = trace.upper.range(v);
                 let (values, columns) = (&upper[range.clone()], &trace.upper.values()[range]);
-                let scattered = steps.scattered(v);
+                // Of several thetas each entry is a vector already.
+                let scattered = match S::COUNT {
+                    1 => steps.scattered(v),
+                    _ => values.len(),
+                };
                 let (near, far) = (&values[..scattered], &values[scattered..]);
                 for (&value, &u) in near.iter().zip(columns) {
                     let entry = &mut work[u.index()];
@@ -132,7 +140,8 @@ fn add_four<S: Lanes>(
     v: Position,
     scattered: usize,
 ) -> [S; 4] {
-    let f = [0, 1, 2, 3].map(|j| &upper[pattern.range(v.plus(j))]);
+    let row = |j: usize| &upper[pattern.range(v.plus(j))];
+    let f = [row(0), row(1), row(2), row(3)];
     let own = &mut work[v.index()..][..4];
     let w0 = own[0];
     let w1 = own[1].plus(w0, f[0][0]);
@@ -140,19 +149,21 @@ fn add_four<S: Lanes>(
     let w3 = own[3].plus(w0, f[0][2]).plus(w1, f[1][1]).plus(w2, f[2][0]);
     let columns = pattern.row(v.plus(3));
     let count = columns.len();
-    let f = [&f[0][3..], &f[1][2..], &f[2][1..], f[3]].map(|f| &f[..count]);
+    let (f0, f1) = (&f[0][3..][..count], &f[1][2..][..count]);
+    let (f2, f3) = (&f[2][1..][..count], &f[3][..count]);
     let (near, far) = columns.split_at(scattered);
     for (k, &u) in near.iter().enumerate() {
         let entry = &mut work[u.index()];
-        let sum = entry.plus(w0, f[0][k]).plus(w1, f[1][k]);
-        *entry = sum.plus(w2, f[2][k]).plus(w3, f[3][k]);
+        let sum = entry.plus(w0, f0[k]).plus(w1, f1[k]);
+        *entry = sum.plus(w2, f2[k]).plus(w3, f3[k]);
     }
     if let Some(first) = far.first() {
-        let f = f.map(|f| &f[scattered..][..far.len()]);
-        let entries = &mut work[first.index()..][..far.len()];
-        for (k, entry) in entries.iter_mut().enumerate() {
-            let sum = entry.plus(w0, f[0][k]).plus(w1, f[1][k]);
-            *entry = sum.plus(w2, f[2][k]).plus(w3, f[3][k]);
+        let (f0, f1) = (&f0[scattered..], &f1[scattered..]);
+        let (f2, f3) = (&f2[scattered..], &f3[scattered..]);
+        let entries = work[first.index()..][..far.len()].iter_mut();
+        for ((((entry, &a), &b), &c), &d) in entries.zip(f0).zip(f1).zip(f2).zip(f3) {
+            let sum = entry.plus(w0, a).plus(w1, b);
+            *entry = sum.plus(w2, c).plus(w3, d);
         }
     }
     [w0, w1, w2, w3]

@@ -39,9 +39,15 @@ impl<S: Lanes> Kernel<S> {
     pub(super) fn substitute_back(&mut self, k: usize, view: &BlockView<'_>) {
         let upper = &self.factors.upper[view.place.upper..];
         backward(view.trace, upper, &mut self.factors.y);
-        for (p, rank) in view.ranks.iter().enumerate() {
-            self.store(rank, k, self.factors.y[p]);
+        let (mut smallest, mut largest) = (self.smallest[k], self.largest[k]);
+        let x = &mut self.x[view.ranks.start.index() * self.columns + k..];
+        let x = x.iter_mut().step_by(self.columns);
+        for (x, &value) in x.zip(&self.factors.y[..view.size()]) {
+            smallest = smallest.min_nonzero(value);
+            largest = largest.max(value);
+            *x = value;
         }
+        (self.smallest[k], self.largest[k]) = (smallest, largest);
     }
 
     /// A right-hand side without the inflow from other blocks.

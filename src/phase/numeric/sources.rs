@@ -286,25 +286,31 @@ impl Sources {
         values: &[S],
         mut each: impl FnMut(usize, S, bool),
     ) {
-        let Some(general) = source.checked_sub(self.parameters + 1) else {
-            if source < self.parameters {
-                each(source, S::splat(1.0), false);
-            }
-            return;
+        let own = source as u32;
+        let (edges, is_own) = match source.checked_sub(self.parameters + 1) {
+            Some(general) => (self.general.row(general), false),
+            None if source == self.parameters => return,
+            None => (std::slice::from_ref(&own), true),
         };
-        self.each_term(general, |number, coefficient| {
-            let coefficient = S::splat(coefficient);
-            let factors = self.factors(number);
-            if let &[parameter] = factors {
-                each(parameter as usize, coefficient, false);
-                return;
+        // There is one call of `each`, so that it is made part of this and has the unit's instructions.
+        for edge in edges {
+            let (numbers, coefficients) = if is_own {
+                (std::slice::from_ref(edge), &[1.0][..])
+            } else {
+                let terms = self.graph.rate_of(*edge as usize);
+                (terms.parameters, terms.coefficients)
+            };
+            for (number, &coefficient) in numbers.iter().zip(coefficients) {
+                let coefficient = S::splat(coefficient);
+                let factors = self.factors(number);
+                let is_rounded = factors.len() > 1;
+                for (place, &parameter) in factors.iter().enumerate() {
+                    let others = factors.iter().enumerate().filter(|&(at, _)| at != place);
+                    let slope =
+                        others.fold(coefficient, |slope, (_, &k)| slope.mul(values[k as usize]));
+                    each(parameter as usize, slope, is_rounded);
+                }
             }
-            for (place, &parameter) in factors.iter().enumerate() {
-                let others = factors.iter().enumerate().filter(|&(at, _)| at != place);
-                let slope =
-                    others.fold(coefficient, |slope, (_, &k)| slope.mul(values[k as usize]));
-                each(parameter as usize, slope, true);
-            }
-        });
+        }
     }
 }
