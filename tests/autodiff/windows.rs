@@ -10,12 +10,15 @@ fn three() -> Windows {
     Windows::new([3]).padding([(1, 1)])
 }
 
+/// Elements, whether the greatest is chosen, what is gathered, what is scattered.
+type Case<'a> = (&'a [f64], bool, [f64; 8], [f64; 8]);
+
 /// The answers are JAX's, in every type of floats.
 #[test]
 fn the_first_of_equal_elements_is_chosen() {
     let nan = f64::NAN;
     let low = f64::NEG_INFINITY;
-    let cases: [(&[f64], bool, [f64; 8], [f64; 8]); 5] = [
+    let cases: [Case<'_>; 5] = [
         (
             &[1.0, 1.0, 1.0, 0.0, 2.0, 2.0, 2.0, 2.0],
             true,
