@@ -4,7 +4,7 @@ use super::{apply, count, refused, traced};
 use crate::array::{DType, TensorType, promote_all, promote_types};
 use crate::error::ParseError;
 use crate::lax;
-use crate::program::text::Given;
+use crate::program::text::{Given, Value};
 use crate::program::{DataOp, DotDims, Op, Program, ScatterOp};
 use crate::special;
 use crate::tensor::{Tensor, full};
@@ -60,6 +60,7 @@ pub(super) fn compose(
         "tile" => tile(name, given, operands),
         "stack" | "unstack" => stack(name, given, operands),
         "empty" | "empty2" => empty(name, given, operands),
+        "platform_index" => platform_index(name, given, operands),
         "mul" if given.has("out_dtype") => wide_product(name, given, operands),
         "pow" if to_whole_powers(given, operands) => {
             traced(name, given, operands, |x| Ok(vec![x[0].pow(&x[1])]))
@@ -145,6 +146,28 @@ fn wide_product(name: &str, given: &mut Given<'_>, operands: &[TensorType]) -> R
                 },
             );
         Ok(vec![f.call((&x[0], &x[1]))?])
+    })
+}
+
+/// Which of several lists of platforms names the processor; the one that names none stands for every other.
+fn platform_index(name: &str, given: &mut Given<'_>, operands: &[TensorType]) -> Read {
+    count::<0>(name, given, operands)?;
+    let (platforms, at) = given.take("platforms")?;
+    let ty = given.single()?.clone();
+    let Value::Tuple(platforms) = platforms else {
+        let detail = "platforms are tuples of names, or `None`".to_owned();
+        return Err(refused(name, at, detail));
+    };
+    let processor = |name: &Value| matches!(name, Value::Text(text) if text == "cpu");
+    let named = |list: &Value| matches!(list, Value::Tuple(names) if names.iter().any(processor));
+    let other = |list: &Value| matches!(list, Value::Word(word) if word == "None");
+    let place = platforms.iter().position(named);
+    let Some(place) = place.or_else(|| platforms.iter().position(other)) else {
+        let detail = "none of the platforms is `cpu`".to_owned();
+        return Err(refused(name, at, detail));
+    };
+    traced(name, given, operands, |_| {
+        Ok(vec![full(&ty.shape, place as i64).astype(ty.dtype)])
     })
 }
 

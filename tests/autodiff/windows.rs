@@ -2,7 +2,7 @@
 
 use elimap::lax::{Windows, reduce_window, select_and_gather_add, select_and_scatter_add};
 use elimap::prelude::*;
-use elimap::{DType, grad};
+use elimap::{DType, GatherDims, IndexMode, grad};
 
 use crate::{list, row};
 
@@ -10,12 +10,15 @@ fn three() -> Windows {
     Windows::new([3]).padding([(1, 1)])
 }
 
+/// Elements, whether the greatest is chosen, what is gathered, what is scattered.
+type Case<'a> = (&'a [f64], bool, [f64; 8], [f64; 8]);
+
 /// The answers are JAX's, in every type of floats.
 #[test]
 fn the_first_of_equal_elements_is_chosen() {
     let nan = f64::NAN;
     let low = f64::NEG_INFINITY;
-    let cases: [(&[f64], bool, [f64; 8], [f64; 8]); 5] = [
+    let cases: [Case<'_>; 5] = [
         (
             &[1.0, 1.0, 1.0, 0.0, 2.0, 2.0, 2.0, 2.0],
             true,
@@ -90,4 +93,21 @@ fn a_maximum_over_windows_has_its_derivative_at_the_first() {
         list(&grad(above).call((x,)).unwrap()),
         [0.0, 0.5, 0.5, 0.5, 0.0]
     );
+}
+
+#[test]
+fn what_breaks_a_promise_to_be_in_bounds_has_no_gradient() {
+    let read = |x: Tensor| {
+        let dims = GatherDims {
+            collapsed_slice_dims: [0].into_iter().collect(),
+            start_index_map: [0].into_iter().collect(),
+            ..GatherDims::default()
+        };
+        let places = ndarray::array![[1], [7]];
+        x.gather(places, dims, [1], IndexMode::PromiseInBounds)
+    };
+    let x = row(&[1.0, 2.0, 3.0]);
+    assert_eq!(list(&read(Tensor::from(x.clone()))), [2.0, 3.0]);
+    let slope = grad(|x: Tensor| read(x).sum(..)).call((x,)).unwrap();
+    assert_eq!(list(&slope), [0.0, 1.0, 0.0]);
 }

@@ -1,7 +1,7 @@
 //! Calls, conditionals and loops, with closures over what the vmaps map.
 
 use elimap::prelude::*;
-use elimap::{custom_vmap, sequential_vmap};
+use elimap::{checkpoint, custom_jvp, custom_vmap, sequential_vmap, stop_gradient};
 
 use crate::lanes::{Draw, Rule, any, between};
 
@@ -23,6 +23,33 @@ rules! {
             let f = jit(move |x: Tensor| (&x * &y, x.sin()));
             let (a, b) = f.call((&x[0],))?;
             Ok(vec![a, b])
+        })
+    };
+    checkpointed => |d| {
+        let (_, args) = numbers(d, 2);
+        Rule::many(args, |x| {
+            let y = x[1].clone();
+            let f = checkpoint(move |x: Tensor| (x.sin() * &y).sin());
+            Ok(vec![f.call((&x[0],))?])
+        })
+    };
+    with_a_forward_rule => |d| {
+        let (_, args) = numbers(d, 2);
+        Rule::many(args, |x| {
+            let f = custom_jvp(|x: Tensor, y: Tensor| x.sin() * y).def_jvp(
+                |(x, y): (Tensor, Tensor), (dx, dy): (Tensor, Tensor)| {
+                    let slope = x.cos() * &y * dx + x.sin() * dy;
+                    (x.sin() * y, slope)
+                },
+            );
+            Ok(vec![f.call((&x[0], &x[1]))?])
+        })
+    };
+    // What is stopped does not change around the arguments, or its slope would not be 0.
+    stopped => |d| {
+        let (_, args) = numbers(d, 2);
+        Rule::many(args, |x| {
+            Ok(vec![x[1].sin() * stop_gradient(x[0].floor())?])
         })
     };
     cond_by_value => |d| {

@@ -315,3 +315,26 @@ fn checkpoints_that_are_objects_are_read() {
     let other = text.replace("RematTraced", "Other");
     assert_snapshot!(errors(&[&other]), @"line 2, column 15: unknown operation `call_hi_primitive`; use the JAX name of one of `elimap::program::Op`'s variants");
 }
+
+/// What JAX 0.10.2 prints of `lax.platform_dependent`.
+#[test]
+fn a_choice_by_platform_is_that_of_the_processor() {
+    let text = "\
+{ lambda ; a:f32[]. let
+    b:i32[] = platform_index[platforms=(('tpu',), ('cpu', 'cuda'), None)]
+    c:f32[] = cond[
+      branches=(
+        { lambda ; d:f32[]. let e:f32[] = sin d in (e,) }
+        { lambda ; d:f32[]. let e:f32[] = add d 1.0:f32[] in (e,) }
+        { lambda ; d:f32[]. let e:f32[] = cos d in (e,) }
+      )
+      branches_platforms=(('tpu',), ('cpu', 'cuda'), None)
+    ] b a
+  in (c,) }";
+    let program = Program::parse(text).unwrap();
+    program.verify().unwrap();
+    let out = program.run(&[Array::from(0.5_f32)]).unwrap();
+    assert_eq!(out[0].item::<f32>().unwrap(), 1.5);
+    let other = text.replace("('cpu', 'cuda'), None", "('cuda',)");
+    assert_snapshot!(errors(&[&other]), @"line 2, column 30: `platform_index` cannot be read: none of the platforms is `cpu`");
+}

@@ -29,7 +29,7 @@ pub use kinds::{
     GatherDims, IndexMode, PadAxis, ReduceOp, ScatterDims, ScatterOp, UnaryOp,
 };
 
-use crate::callback::VmapMethod;
+use crate::callback::{CallbackKind, VmapMethod};
 
 /// The name `axis_name` gives to a mapped axis.
 pub type AxisName = Arc<str>;
@@ -113,6 +113,16 @@ macro_rules! op_is_named {
 }
 pub(crate) use op_is_named;
 
+/// All names of a row.
+macro_rules! op_names {
+    (($kind:ty)) => {
+        <$kind>::NAMES
+    };
+    ($name:literal) => {
+        &[$name]
+    };
+}
+
 macro_rules! define_ops {
     (
         data { $($data:ident $data_name:tt),* $(,)? }
@@ -148,6 +158,20 @@ macro_rules! define_ops {
                     $(Op::Data(DataOp::$data(op)) => op_name!(op, $data_name),)*
                     $(Op::Control(ControlOp::$control(op)) => op_name!(op, $control_name),)*
                 }
+            }
+
+            /// The names of all operations, some of which are other operations with other parameters.
+            ///
+            /// ```
+            /// use elimap::program::Op;
+            /// assert!(Op::names().any(|name| name == "sin") && Op::names().any(|name| name == "scan"));
+            /// ```
+            pub fn names() -> impl Iterator<Item = &'static str> {
+                let rows: &[&[&'static str]] = &[
+                    $(op_names!($data_name),)*
+                    $(op_names!($control_name),)*
+                ];
+                rows.iter().copied().flatten().copied()
             }
         }
 

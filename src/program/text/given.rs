@@ -87,8 +87,9 @@ impl Value {
 }
 
 /// Parameters in JAX's text that say how something is computed, not what: accuracies, layouts, devices, hints.
-const ADVICE: [&str; 15] = [
+const ADVICE: [&str; 16] = [
     "accuracy",
+    "branches_platforms",
     "compiler_options_kvs",
     "ctx_mesh",
     "donated_invars",
