@@ -229,7 +229,7 @@ impl Sources {
 
     /// The parameters that are multiplied under a number.
     #[inline(always)]
-    fn factors<'s>(&'s self, number: &'s u32) -> &'s [u32] {
+    pub(crate) fn factors<'s>(&'s self, number: &'s u32) -> &'s [u32] {
         match (*number as usize).checked_sub(self.parameters) {
             None => std::slice::from_ref(number),
             Some(product) => self.products.row(product),
@@ -254,31 +254,30 @@ impl Sources {
         &self.terms.values()[ends[edges.start]..ends[edges.end]]
     }
 
-    /// Hands over the derivatives of a source with respect to theta: a parameter, the derivative, and whether that is a product,
-    /// which is rounded.
+    /// The terms of a source: numbers with their coefficients.
     #[inline(always)]
-    pub(crate) fn each_derivative<S: Lanes>(
-        &self,
-        source: usize,
-        values: &[S],
-        mut each: impl FnMut(usize, S, bool),
-    ) {
-        let terms = match source.checked_sub(self.parameters + 1) {
+    pub(crate) fn terms_of_source(&self, source: usize) -> &[(u32, f64)] {
+        match source.checked_sub(self.parameters + 1) {
             Some(general) => self.terms_of(general),
             None if source == self.parameters => &[],
             None => &self.identity[source..=source],
-        };
-        for (number, coefficient) in terms {
-            let coefficient = S::splat(*coefficient);
-            let factors = self.factors(number);
-            let is_rounded = factors.len() > 1;
-            // There is one call of `each`, so that it is made part of this and has the unit's instructions.
-            for (place, &parameter) in factors.iter().enumerate() {
-                let others = factors.iter().enumerate().filter(|&(at, _)| at != place);
-                let slope =
-                    others.fold(coefficient, |slope, (_, &k)| slope.mul(values[k as usize]));
-                each(parameter as usize, slope, is_rounded);
+        }
+    }
+
+    /// The derivative of a term with respect to the factor at a place: a product of the others.
+    #[inline(always)]
+    pub(crate) fn slope<S: Lanes>(
+        coefficient: f64,
+        factors: &[u32],
+        place: usize,
+        values: &[S],
+    ) -> S {
+        let mut slope = S::splat(coefficient);
+        for (at, &other) in factors.iter().enumerate() {
+            if at != place {
+                slope = slope.mul(values[other as usize]);
             }
         }
+        slope
     }
 }
