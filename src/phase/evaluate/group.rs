@@ -222,7 +222,10 @@ impl<S: Lanes> Solved<'_, S> {
     /// Whether a lane's transposed solutions, or the gradients made of them, are good.
     fn is_accurate(&self, lane: usize) -> bool {
         match (&self.adjoint, &self.job.recipe.transposed) {
-            (Some(adjoint), Some(of)) if of.terms.is_empty() => adjoint.is_safe(lane),
+            (Some(adjoint), Some(of)) if of.terms.is_empty() => {
+                // A flow is the source's share first, which must not underflow before the coefficient.
+                adjoint.is_safe(lane) && self.job.trace.sensitivity().is_safe
+            }
             (Some(adjoint), Some(of)) => {
                 let ingredients = self.job.ingredients(self.kernel, &of.terms);
                 adjoint.is_accurate(&ingredients, lane, |entry| self.job.is_zero(entry))

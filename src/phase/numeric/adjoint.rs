@@ -61,7 +61,8 @@ use crate::phase::numeric::kernel::{Diagonal, Kernel, RightHandSide};
 use crate::phase::numeric::lanes::Lanes;
 use crate::phase::numeric::ranks::Ranks;
 use crate::phase::numeric::refine::Refinement;
-use crate::phase::numeric::solve::transposed;
+use crate::phase::numeric::solve::{Extremes, transposed};
+use crate::phase::numeric::sources::Sources;
 use crate::phase::numeric::terms::{Ingredients, Sums};
 
 /// The relative error that a gradient may have.
@@ -294,7 +295,7 @@ impl<S: Lanes> Adjoint<S> {
     #[inline(always)]
     fn solve(&mut self, diagonal: &Diagonal<'_>, kernel: &Kernel<S>, i: usize) {
         let count = self.count;
-        let (mut least, mut largest) = (self.least, self.largest);
+        let (least, largest) = (self.least, self.largest);
         let factors = &kernel.factors;
         let view = match diagonal {
             &Diagonal::Singleton { rank, pivot } => {
@@ -311,16 +312,13 @@ impl<S: Lanes> Adjoint<S> {
             &factors.upper[view.place.upper..],
             &factors.inverse[view.place.pivots..],
         );
-        // There is one call, so that what it calls is made part of this and has the unit's instructions.
         let at = |p: Position| match count {
             1 => p.index(),
             _ => p.index() * count + i,
         };
-        transposed(view.trace, factors, y, at, |flow, value| {
-            least = least.min_nonzero(flow).min_nonzero(value);
-            largest = largest.max(flow).max(value);
-        });
-        (self.least, self.largest) = (least, largest);
+        let mut extremes = Extremes { least, largest };
+        transposed(view.trace, factors, y, at, &mut extremes);
+        (self.least, self.largest) = (extremes.least, extremes.largest);
     }
 
     /// Adds up the gradients from differences.
@@ -363,18 +361,25 @@ impl<S: Lanes> Adjoint<S> {
         } = &self.sums;
         let sources = ranks.sources();
         for source in 0..values.len() / (*outputs).max(1) {
-            sources.each_derivative(source, theta, |parameter, slope, is_rounded| {
-                let size = match is_rounded {
-                    true => slope.abs().mul(S::splat(PRODUCT)),
-                    false => slope.abs(),
-                };
-                for output in 0..*outputs {
-                    let from = source * outputs + output;
-                    let to = output * parameters + parameter;
-                    self.gradient[to] = self.gradient[to].sub(slope.mul(values[from]));
-                    self.bound[to] = self.bound[to].plus(size, bounds[from]);
+            let source = source as u32;
+            for edge in sources.edges_of(&source) {
+                for (number, coefficient) in sources.terms_of(source, edge) {
+                    let factors = sources.factors(number);
+                    for (place, &parameter) in factors.iter().enumerate() {
+                        let slope = Sources::slope(*coefficient, factors, place, theta);
+                        let size = match factors.len() {
+                            1 => slope.abs(),
+                            _ => slope.abs().mul(S::splat(PRODUCT)),
+                        };
+                        for output in 0..*outputs {
+                            let from = source as usize * outputs + output;
+                            let to = output * parameters + parameter as usize;
+                            self.gradient[to] = self.gradient[to].sub(slope.mul(values[from]));
+                            self.bound[to] = self.bound[to].plus(size, bounds[from]);
+                        }
+                    }
                 }
-            });
+            }
         }
     }
 

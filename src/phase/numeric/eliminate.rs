@@ -1,7 +1,7 @@
 //! Elimination of all blocks in lanes, panel by panel, with the first solution on the way.
 //!
-//! The algorithm is that of [`crate::phase::numeric::factor`], and so are the bits. Rows are eliminated in panels
-//! ([`crate::phase::symbolic::schedule`]): scatter the rates of the panel's rows, add multiples of eliminated rows, and
+//! The algorithm is that of [`crate::phase::numeric::factor`], and so are the bits. Where rows are long, they are eliminated in
+//! panels ([`crate::phase::symbolic::schedule`]), else one by one ([`rows`](crate::phase::numeric::rows)). By panels: scatter the rates of the panel's rows, add multiples of eliminated rows, and
 //! divide each row by its pivot.
 
 use crate::phase::index::{Index, Position, Rank, Span};

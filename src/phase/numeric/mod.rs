@@ -1,7 +1,7 @@
 //! Elimination and solves at a theta, or at lanes of thetas side by side.
 //!
 //! Start reading at [`factor`], which is the algorithm in its plainest form. [`kernel`] has the same bits faster: its
-//! workspace, [`eliminate`] with [`panel`], and [`solve`] do the same work in lanes and panels, and the test
+//! workspace, [`eliminate`] with [`panel`] or [`rows`], and [`solve`] do the same work in lanes, by panels or row by row, and the test
 //! `panels_have_the_bits_of_plain_elimination` holds the two together. [`rates`] and [`sources`] turn theta into rates,
 //! [`ranks`] puts them in the order in which the kernel reads them. [`precise`] is for where `f64` ends. Gradients start at
 //! [`adjoint`].

@@ -26,6 +26,7 @@ use crate::phase::index::{Index, Rank};
 use crate::phase::numeric::extended::power_of_two;
 use crate::phase::numeric::lanes::Lanes;
 use crate::phase::numeric::ranks::Ranks;
+use crate::phase::numeric::sources::Sources;
 use crate::phase::numeric::terms::Ingredients;
 use crate::phase::numeric::twofold::{SHARE, Twofold};
 
@@ -409,19 +410,26 @@ impl<S: Lanes> Refinement<S> {
         let share = S::splat(SHARE * (BESIDE + sources as f64));
         for source in 0..sources {
             let sources = ranks.sources();
-            sources.each_derivative(source, theta, |parameter, slope, is_rounded| {
-                for output in 0..outputs {
-                    let from = source * outputs + output;
-                    let to = output * parameters + parameter;
-                    let sum = self.sums[from];
-                    totals[to] = totals[to].sub(sum.times(slope));
-                    let mut size = self.bounds[from].plus(share, sum.high.abs());
-                    if is_rounded {
-                        size = size.plus(S::splat(PRODUCT), sum.high.abs());
+            let source = source as u32;
+            for edge in sources.edges_of(&source) {
+                for (number, coefficient) in sources.terms_of(source, edge) {
+                    let factors = sources.factors(number);
+                    for (place, &parameter) in factors.iter().enumerate() {
+                        let slope = Sources::slope(*coefficient, factors, place, theta);
+                        for output in 0..outputs {
+                            let from = source as usize * outputs + output;
+                            let to = output * parameters + parameter as usize;
+                            let sum = self.sums[from];
+                            totals[to] = totals[to].sub(sum.times(slope));
+                            let mut size = self.bounds[from].plus(share, sum.high.abs());
+                            if factors.len() > 1 {
+                                size = size.plus(S::splat(PRODUCT), sum.high.abs());
+                            }
+                            bound[to] = bound[to].plus(slope.abs(), size);
+                        }
                     }
-                    bound[to] = bound[to].plus(slope.abs(), size);
                 }
-            });
+            }
         }
         for (own, total) in gradient.iter_mut().zip(totals) {
             *own = total.high;

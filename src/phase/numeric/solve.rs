@@ -113,6 +113,11 @@ impl<S: Lanes> Kernel<S> {
     /// Solves A' y = r with all factors retained; `y` comes in as r and leaves as y, by rank.
     #[inline(always)]
     pub(crate) fn solve_transposed(&self, ranks: &Ranks, y: &mut [S]) {
+        // Nobody asks for those of a correction.
+        let mut extremes = Extremes {
+            least: S::INFINITY,
+            largest: S::ZERO,
+        };
         for block in ranks.symbolic().layout().blocks() {
             match self.diagonal(ranks, block) {
                 Diagonal::Singleton { rank, pivot } => {
@@ -124,13 +129,8 @@ impl<S: Lanes> Kernel<S> {
                     let lower = &self.factors.lower[view.place.lower..];
                     let inverse = &self.factors.inverse[view.place.pivots..];
                     let y = &mut y[view.ranks.range()];
-                    transposed(
-                        view.trace,
-                        (lower, upper, inverse),
-                        y,
-                        Index::index,
-                        |_, _| {},
-                    );
+                    let factors = (lower, upper, inverse);
+                    transposed(view.trace, factors, y, Index::index, &mut extremes);
                 }
             }
             for rank in ranks.block(block).iter() {
@@ -141,6 +141,23 @@ impl<S: Lanes> Kernel<S> {
                 }
             }
         }
+    }
+}
+
+/// The smallest number that is not zero, and the largest.
+///
+/// A type and no closure: one that is called in a large function is not made part of it, and then runs without the vector unit's
+/// instructions.
+pub(crate) struct Extremes<S> {
+    pub least: S,
+    pub largest: S,
+}
+
+impl<S: Lanes> Extremes<S> {
+    #[inline(always)]
+    fn see(&mut self, value: S) {
+        self.least = self.least.min_nonzero(value);
+        self.largest = self.largest.max(value);
     }
 }
 
@@ -177,14 +194,14 @@ fn backward<S: Lanes>(trace: &BlockTrace, upper: &[S], y: &mut [S]) {
 }
 
 /// The flow into a block in, the transposed solution out: lower and upper factors and inverse pivots are given, `at` says where
-/// a position has its number, and `see` gets the flow through each vertex and its solution.
+/// a position has its number, and `extremes` sees the flow through each vertex and its solution.
 #[inline(always)]
 pub(crate) fn transposed<S: Lanes>(
     trace: &BlockTrace,
     (lower, upper, inverse): (&[S], &[S], &[S]),
     y: &mut [S],
     at: impl Fn(Position) -> usize,
-    mut see: impl FnMut(S, S),
+    extremes: &mut Extremes<S>,
 ) {
     for p in positions(trace) {
         let value = y[at(p)];
@@ -198,7 +215,8 @@ pub(crate) fn transposed<S: Lanes>(
         let flow = y[at(p)];
         let value = flow.mul(inverse[p.index()]);
         y[at(p)] = value;
-        see(flow, value);
+        extremes.see(flow);
+        extremes.see(value);
         let weights = &lower[trace.lower.range(p)];
         for (&weight, &v) in weights.iter().zip(trace.lower.row(p)) {
             let y = &mut y[at(v)];

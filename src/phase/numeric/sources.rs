@@ -248,7 +248,7 @@ impl Sources {
 
     /// The parameters that are multiplied under a number.
     #[inline(always)]
-    fn factors<'s>(&'s self, number: &'s u32) -> &'s [u32] {
+    pub(crate) fn factors<'s>(&'s self, number: &'s u32) -> &'s [u32] {
         match (*number as usize).checked_sub(self.parameters) {
             None => std::slice::from_ref(number),
             Some(product) => self.products.row(product),
@@ -277,40 +277,46 @@ impl Sources {
         }
     }
 
-    /// Hands over the derivatives of a source with respect to theta: a parameter, the derivative, and whether that is a product,
-    /// which is rounded.
+    /// The edges whose terms a source adds up. A parameter stands for itself, the number 1 has no terms.
     #[inline(always)]
-    pub(crate) fn each_derivative<S: Lanes>(
-        &self,
-        source: usize,
-        values: &[S],
-        mut each: impl FnMut(usize, S, bool),
-    ) {
-        let own = source as u32;
-        let (edges, is_own) = match source.checked_sub(self.parameters + 1) {
-            Some(general) => (self.general.row(general), false),
-            None if source == self.parameters => return,
-            None => (std::slice::from_ref(&own), true),
+    pub(crate) fn edges_of<'s>(&'s self, source: &'s u32) -> &'s [u32] {
+        match (*source as usize).checked_sub(self.parameters) {
+            None => std::slice::from_ref(source),
+            Some(0) => &[],
+            Some(general) => self.general.row(general - 1),
+        }
+    }
+
+    /// The terms that a source adds up for one of its edges: numbers with their coefficients.
+    #[inline(always)]
+    pub(crate) fn terms_of<'s>(
+        &'s self,
+        source: u32,
+        edge: &'s u32,
+    ) -> impl Iterator<Item = (&'s u32, &'s f64)> {
+        let (numbers, coefficients) = if (source as usize) < self.parameters {
+            (std::slice::from_ref(edge), &[1.0][..])
+        } else {
+            let rate = self.graph.rate_of(*edge as usize);
+            (rate.parameters, rate.coefficients)
         };
-        // There is one call of `each`, so that it is made part of this and has the unit's instructions.
-        for edge in edges {
-            let (numbers, coefficients) = if is_own {
-                (std::slice::from_ref(edge), &[1.0][..])
-            } else {
-                let terms = self.graph.rate_of(*edge as usize);
-                (terms.parameters, terms.coefficients)
-            };
-            for (number, &coefficient) in numbers.iter().zip(coefficients) {
-                let coefficient = S::splat(coefficient);
-                let factors = self.factors(number);
-                let is_rounded = factors.len() > 1;
-                for (place, &parameter) in factors.iter().enumerate() {
-                    let others = factors.iter().enumerate().filter(|&(at, _)| at != place);
-                    let slope =
-                        others.fold(coefficient, |slope, (_, &k)| slope.mul(values[k as usize]));
-                    each(parameter as usize, slope, is_rounded);
-                }
+        numbers.iter().zip(coefficients)
+    }
+
+    /// The derivative of a term with respect to the factor at a place: a product of the others.
+    #[inline(always)]
+    pub(crate) fn slope<S: Lanes>(
+        coefficient: f64,
+        factors: &[u32],
+        place: usize,
+        values: &[S],
+    ) -> S {
+        let mut slope = S::splat(coefficient);
+        for (at, &other) in factors.iter().enumerate() {
+            if at != place {
+                slope = slope.mul(values[other as usize]);
             }
         }
+        slope
     }
 }

@@ -9,8 +9,8 @@
 //! What the rows of a panel add to each other comes last, row by row.
 //!
 //! Where rows are short, looking up what to do to a panel takes longer than doing it. Such blocks, and all blocks where there is
-//! one theta alone, are eliminated row by row ([`Steps`]): a row lies by position, and runs of neighbouring positions at the
-//! end of an upper row, as in a dense front, are added without looking up where they go.
+//! one theta alone, are eliminated row by row ([`Steps`]): a row lies by position, and for one theta runs of neighbouring
+//! positions at the end of an upper row, as in a dense front, are added without looking up where they go.
 
 use crate::phase::csr::Csr;
 use crate::phase::index::{Index, IndexVec, Local, Position, Span};
@@ -129,7 +129,7 @@ const SHORT: usize = 4;
 
 #[derive(Debug)]
 pub(crate) struct Schedule {
-    /// By panel.
+    /// By panel, where rows are not eliminated one by one in any case.
     tasks: Csr<usize, Task>,
     /// Bit j if row j of the own panel is added to the row.
     inside: IndexVec<Position, u8>,
@@ -148,6 +148,10 @@ impl Schedule {
             tasks: Csr::with_capacity(size.div_ceil(PANEL), 0),
             inside: IndexVec::filled(0, size),
         };
+        if schedule.is_sparse {
+            // Nobody asks for panels.
+            return schedule;
+        }
         let mut taken: Vec<(Position, bool, u8)> = Vec::new();
         for begin in (0..size).step_by(PANEL) {
             taken.clear();
