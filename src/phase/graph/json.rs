@@ -164,10 +164,8 @@ impl RawGraph {
             Some(clock) => clock,
             None if is_discretized(
                 |vertex| {
-                    states
-                        .row(vertex as usize)
-                        .iter()
-                        .all(|&label| label == 0.0)
+                    let vertex = vertex as usize;
+                    vertex < vertices && states.row(vertex).iter().all(|&label| label == 0.0)
                 },
                 &constants,
                 || param_edges.iter().map(|(_, row)| ends.pair(row)),
@@ -480,6 +478,16 @@ mod tests {
             assert!(text.contains(from), "{from}");
             let text = text.replacen(from, to, 1);
             assert_eq!(graph(text.as_bytes()), None, "{to}");
+        }
+    }
+
+    #[test]
+    fn auxiliary_vertices_that_do_not_exist_are_named() {
+        let text = models::birth_death(2).unwrap().to_json();
+        for row in ["[99,1,1.0]", "[-1,1,1.0]", "[1.5,1,1.0]"] {
+            let rows = format!("\"constant_edges\":[{row}]");
+            let error = parse(text.replace("\"constant_edges\":[]", &rows).as_bytes()).unwrap_err();
+            assert!(error.to_string().contains("constant_edges"), "{error}");
         }
     }
 
