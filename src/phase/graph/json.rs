@@ -1,37 +1,24 @@
-//! phasic's serialized form of a graph, read and written.
+//! phasic's serialized form of a graph: reading it, and the text of a graph.
 //!
 //! The fields are described at [`Graph::from_json`]. Text that holds a valid graph takes the [short way](super::quick). For any
 //! other, reading has two steps: the text becomes rows of numbers without further meaning, so that a value of the wrong type is
 //! reported with its line and column; then the rows go through [`GraphBuilder`] one by one, so that everything else is
 //! reported with its field and row.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::Path;
 
+use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
 
 use crate::phase::graph::error::GraphError;
 use crate::phase::graph::explore::Rate;
+use crate::phase::graph::header::{
+    add_products, clock, is_discretized, is_integer, required, size,
+};
 use crate::phase::graph::rows::Rows;
-use crate::phase::graph::{Clock, Edge, Graph, GraphBuilder, VertexId, quick};
-
-/// What a file has beside its arrays of vertices and edges.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Header {
-    pub products: Option<Rows>,
-    pub start_param_edges: Option<Vec<IgnoredAny>>,
-    pub param_length: Option<f64>,
-    pub state_length: Option<f64>,
-    pub n_vertices: Option<f64>,
-    pub weight_mode: Option<String>,
-    pub is_discrete: Option<bool>,
-    pub discrete: Option<serde_json::Value>,
-    pub parameters: Option<Vec<String>>,
-    pub slots: Option<Vec<String>>,
-}
+use crate::phase::graph::{Clock, Graph, GraphBuilder, VertexId, quick};
 
 /// The file as it stands, before any check of its content.
 #[derive(Debug, Default, Deserialize)]
@@ -55,10 +42,6 @@ struct RawGraph {
     slots: Option<Vec<String>>,
 }
 
-fn required<T>(field: &'static str, value: Option<T>) -> Result<T, GraphError> {
-    value.ok_or(GraphError::MissingField { field })
-}
-
 /// A number as an integer, if it is one that f64 represents without doubt.
 fn integer(field: &'static str, row: usize, column: usize, value: f64) -> Result<i64, GraphError> {
     match is_integer(value) {
@@ -70,20 +53,6 @@ fn integer(field: &'static str, row: usize, column: usize, value: f64) -> Result
             value,
         }),
     }
-}
-
-#[inline(always)]
-pub(super) fn is_integer(value: f64) -> bool {
-    const LIMIT: f64 = 9_007_199_254_740_992.0;
-    value.abs() <= LIMIT && (value as i64) as f64 == value
-}
-
-pub(super) fn size(field: &'static str, value: Option<f64>) -> Result<usize, GraphError> {
-    let value = required(field, value)?;
-    let size = integer(field, 0, 0, value)
-        .ok()
-        .and_then(|value| usize::try_from(value).ok());
-    size.ok_or(GraphError::InvalidSize { field, value })
 }
 
 /// Reads the endpoints of edges, so that every complaint names field and row.
@@ -199,10 +168,8 @@ impl RawGraph {
             Some(clock) => clock,
             None if is_discretized(
                 |vertex| {
-                    states
-                        .row(vertex as usize)
-                        .iter()
-                        .all(|&label| label == 0.0)
+                    let vertex = vertex as usize;
+                    vertex < vertices && states.row(vertex).iter().all(|&label| label == 0.0)
                 },
                 &constants,
                 || param_edges.iter().map(|(_, row)| ends.pair(row)),
@@ -237,42 +204,6 @@ impl RawGraph {
         }
         builder.build()
     }
-}
-
-/// What the field `discrete` says, if it is there.
-pub(super) fn clock(field: Option<&serde_json::Value>) -> Result<Option<Clock>, GraphError> {
-    use serde_json::Value;
-    match field {
-        None => Ok(None),
-        Some(Value::Bool(false)) => Ok(Some(Clock::Continuous)),
-        Some(Value::Bool(true)) => Ok(Some(Clock::Steps)),
-        Some(Value::String(word)) if word == "jumps" => Ok(Some(Clock::Jumps)),
-        Some(other) => Err(GraphError::DiscreteField {
-            found: other.to_string(),
-        }),
-    }
-}
-
-/// Whether all edges with constant rates are those of auxiliary vertices, which phasic's `discretize` adds: from a state of
-/// zeros back to the vertex that alone leads there, with the weight 1. Vertices that do not exist have no state of zeros.
-pub(super) fn is_discretized<I: Iterator<Item = (u32, u32)>>(
-    is_zero: impl Fn(u32) -> bool,
-    constant_edges: &[(u32, u32, f64)],
-    param_edges: impl Fn() -> I,
-) -> bool {
-    // Most graphs have an edge that is none of these, and need no map.
-    let has_the_form = |&(from, _, rate): &(u32, u32, f64)| rate == 1.0 && is_zero(from);
-    if constant_edges.is_empty() || !constant_edges.iter().all(has_the_form) {
-        return false;
-    }
-    let mut leads: HashMap<u32, Vec<u32>> = HashMap::new();
-    for (from, to) in param_edges() {
-        leads.entry(to).or_default().push(from);
-    }
-    constant_edges.iter().all(|&(auxiliary, back, _)| {
-        let from = leads.get(&auxiliary);
-        from.is_some_and(|from| from[..] == [back])
-    })
 }
 
 fn check_vertex_indices(indices: &[f64], vertices: usize) -> Result<(), GraphError> {
@@ -318,31 +249,6 @@ fn add_states(
     let mut builder = Graph::builder(state_length, param_length);
     builder.set_states(states.len(), labels);
     Ok(builder)
-}
-
-/// Products of parameters, each ascending, numbered as the file has them.
-pub(super) fn add_products(
-    builder: &mut GraphBuilder,
-    rows: &Rows,
-    param_length: usize,
-) -> Result<Vec<Box<[u32]>>, GraphError> {
-    let mut products = Vec::with_capacity(rows.len());
-    for (row, numbers) in rows.iter() {
-        let is_number =
-            |&value: &f64| value.fract() == 0.0 && (0.0..param_length as f64).contains(&value);
-        if numbers.len() < 2 || !numbers.iter().all(is_number) {
-            return Err(GraphError::Product {
-                row,
-                found: format!("{numbers:?}"),
-                parameters: param_length,
-            });
-        }
-        let mut factors: Vec<u32> = numbers.iter().map(|&value| value as u32).collect();
-        factors.sort_unstable();
-        builder.number_of(&factors);
-        products.push(factors.into());
-    }
-    Ok(products)
 }
 
 fn add_param_edges(
@@ -406,174 +312,6 @@ fn add_product_edges(
         builder.add_rate(from, to, Rate::product(0..param_length, coefficient));
     }
     Ok(())
-}
-
-/// An edge row as written: indices as integers, then numbers.
-struct EdgeRow<'a> {
-    ends: &'a [VertexId],
-    numbers: &'a [f64],
-}
-
-impl Serialize for EdgeRow<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeSeq;
-        let mut row = serializer.serialize_seq(Some(self.ends.len() + self.numbers.len()))?;
-        for end in self.ends {
-            row.serialize_element(&end.as_u32())?;
-        }
-        for number in self.numbers {
-            row.serialize_element(number)?;
-        }
-        row.end()
-    }
-}
-
-/// A sequence that is written as it is produced.
-struct Sequence<F>(F);
-
-impl<F, I> Serialize for Sequence<F>
-where
-    F: Fn() -> I,
-    I: Iterator<Item: Serialize>,
-{
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq((self.0)())
-    }
-}
-
-/// An edge with all its coefficients, zeros included.
-struct ParamEdge {
-    ends: [VertexId; 2],
-    coefficients: Vec<f64>,
-}
-
-impl Serialize for ParamEdge {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        EdgeRow {
-            ends: &self.ends,
-            numbers: &self.coefficients,
-        }
-        .serialize(serializer)
-    }
-}
-
-impl Graph {
-    /// Whether an edge is written with coefficients. A zero rate may be either; it is written as its neighbours are, so that
-    /// the edges of a vertex keep their order when they are read back.
-    fn is_parameterized(&self, edge: &Edge<'_>) -> bool {
-        let row = || self.edges_from(edge.from);
-        match edge.is_zero() {
-            true => {
-                row().all(|other| other.constant == 0.0)
-                    && row().any(|other| !other.coefficients.is_empty())
-            }
-            false => !edge.coefficients.is_empty(),
-        }
-    }
-}
-
-impl Serialize for Graph {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeStruct;
-        let param_length = self.param_length();
-        let numbers = param_length + self.products().len();
-        let all = || self.edges().chain(self.self_loops());
-        let edges = Sequence(|| {
-            all()
-                .filter(|edge| !self.is_parameterized(edge))
-                .map(ConstantEdge::new)
-        });
-        let param_edges = Sequence(|| {
-            all()
-                .filter(|edge| self.is_parameterized(edge))
-                .map(|edge| {
-                    let mut coefficients = vec![0.0; numbers];
-                    for (&parameter, &coefficient) in edge.parameters.iter().zip(edge.coefficients)
-                    {
-                        coefficients[parameter as usize] = coefficient;
-                    }
-                    ParamEdge {
-                        ends: [edge.from, edge.to],
-                        coefficients,
-                    }
-                })
-        });
-        let none: [u32; 0] = [];
-        let mut object = serializer.serialize_struct("Graph", 11)?;
-        object.serialize_field(
-            "states",
-            &Sequence(|| self.vertices().map(|vertex| self.state(vertex))),
-        )?;
-        object.serialize_field(
-            "vertex_indices",
-            &Sequence(|| self.vertices().map(VertexId::as_u32)),
-        )?;
-        object.serialize_field("edges", &edges)?;
-        object.serialize_field("constant_edges", &none)?;
-        object.serialize_field(
-            "start_edges",
-            &Sequence(|| self.start().iter().map(StartEdge::new)),
-        )?;
-        object.serialize_field("param_edges", &param_edges)?;
-        object.serialize_field("start_param_edges", &none)?;
-        object.serialize_field("param_length", &param_length)?;
-        object.serialize_field("state_length", &self.state_length())?;
-        object.serialize_field("n_vertices", &self.vertex_count())?;
-        object.serialize_field("weight_mode", "linear")?;
-        if self.products().len() > 0 {
-            object.serialize_field("products", &Sequence(|| self.products()))?;
-        }
-        match self.clock() {
-            Clock::Continuous => {}
-            Clock::Steps => object.serialize_field("discrete", &true)?,
-            Clock::Jumps => object.serialize_field("discrete", "jumps")?,
-        }
-        for (field, names) in [
-            ("parameters", self.parameter_names()),
-            ("slots", self.slot_names()),
-        ] {
-            if !names.is_empty() {
-                object.serialize_field(field, names)?;
-            }
-        }
-        object.end()
-    }
-}
-
-struct ConstantEdge([VertexId; 2], f64);
-
-impl ConstantEdge {
-    fn new(edge: crate::phase::graph::Edge<'_>) -> Self {
-        Self([edge.from, edge.to], edge.constant)
-    }
-}
-
-impl Serialize for ConstantEdge {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        EdgeRow {
-            ends: &self.0,
-            numbers: &[self.1],
-        }
-        .serialize(serializer)
-    }
-}
-
-struct StartEdge(VertexId, f64);
-
-impl StartEdge {
-    fn new(&(vertex, probability): &(VertexId, f64)) -> Self {
-        Self(vertex, probability)
-    }
-}
-
-impl Serialize for StartEdge {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        EdgeRow {
-            ends: &[self.0],
-            numbers: &[self.1],
-        }
-        .serialize(serializer)
-    }
 }
 
 impl Graph {
@@ -681,7 +419,7 @@ impl Graph {
     }
 }
 
-pub(super) fn parse(text: &[u8]) -> Result<Graph, GraphError> {
+fn parse(text: &[u8]) -> Result<Graph, GraphError> {
     match quick::graph(text) {
         Some(graph) => Ok(graph),
         None => long_way(text),
@@ -689,7 +427,7 @@ pub(super) fn parse(text: &[u8]) -> Result<Graph, GraphError> {
 }
 
 /// The graph of a text, or what is wrong with it.
-pub(super) fn long_way(text: &[u8]) -> Result<Graph, GraphError> {
+fn long_way(text: &[u8]) -> Result<Graph, GraphError> {
     let raw: serde_json::Result<RawGraph> = serde_json::from_slice(text);
     raw.map_err(|error| GraphError::Json {
         line: error.line(),
@@ -704,4 +442,116 @@ pub(crate) fn bare_message(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let position = format!(" at line {} column {}", error.line(), error.column());
     text.strip_suffix(&position).unwrap_or(&text).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+
+    use super::{long_way, parse};
+    use crate::phase::graph::quick::graph;
+    use crate::phase::{Clock, Graph, Rate, models};
+
+    /// Graphs of every kind.
+    fn graphs() -> Vec<Graph> {
+        let mut steps = Graph::builder(2, 1);
+        let (on, off) = (steps.add_vertex(&[1, -1]), steps.add_vertex(&[0, 2]));
+        steps.discrete().slots(["working", "broken"]);
+        steps.add_edge(on, off, &[0.25]).add_edge(on, on, &[0.75]);
+        steps.start(on, 0.5);
+        let mut products = Graph::builder(0, 2);
+        let (a, b) = (products.add_vertex(&[]), products.add_vertex(&[]));
+        products.parameters(["contacts", "chance"]).start(a, 1.0);
+        products.add_rate(a, b, Rate::product([0, 1], 3.0));
+        products
+            .add_edge(a, b, &[1.0, 0.0])
+            .add_constant_edge(a, b, 0.125);
+        let mut graphs = vec![steps.build().unwrap(), products.build().unwrap()];
+        let made = [
+            models::erlang(3),
+            models::islands_sfs(4),
+            models::coalescent_sfs(6),
+            models::birth_death(5),
+            models::dense(6, 1),
+            models::block_chain(3, 6, 3, 2, 1),
+        ];
+        graphs.extend(made.map(Result::unwrap));
+        graphs
+    }
+
+    #[test]
+    fn both_ways_lead_to_the_same_graph() {
+        for made in graphs() {
+            let short = made.to_json();
+            // Edges with constant rates come first in a file.
+            let expected = long_way(short.as_bytes()).unwrap();
+            let value: serde_json::Value = serde_json::from_str(&short).unwrap();
+            let spaced = serde_json::to_string_pretty(&value).unwrap();
+            for text in [short, spaced] {
+                assert_eq!(graph(text.as_bytes()).as_ref(), Some(&expected), "{text}");
+                assert_eq!(long_way(text.as_bytes()).unwrap(), expected, "{text}");
+            }
+        }
+        // As phasic 0.32 writes a discretized graph; coefficients beyond those of theta do not count.
+        let discretized = r#"{"states": [[0], [2], [1], [0], [0]], "edges": [], "constant_edges": [[3, 1, 1.0], [4, 2, 1.0]],
+            "start_edges": [[1, 1.0]], "param_edges": [[1, 2, 0.5, 7.0], [1, 3, 0.5, 7.0], [2, 4, 0.5, 7.0], [2, 5, 0.5, 7.0]],
+            "param_length": 1, "state_length": 1, "n_vertices": 6}"#;
+        let discretized = discretized.replace("[0], [0]]", "[0], [0], [3]]");
+        let found = graph(discretized.as_bytes()).unwrap();
+        assert_eq!(found, long_way(discretized.as_bytes()).unwrap());
+        assert_eq!((found.clock(), found.edge_count()), (Clock::Jumps, 6));
+    }
+
+    #[test]
+    fn what_is_unexpected_is_left_to_the_long_way() {
+        let text = models::birth_death(2).unwrap().to_json();
+        for (from, to) in [
+            ("\"states\"", "\"st\\u0061tes\""),
+            ("\"edges\":[]", "\"edges\":null"),
+            ("\"edges\":[]", "\"edges\":[[1,2]]"),
+            ("\"edges\":[]", "\"edges\":[[1,9,1.0]]"),
+            ("\"edges\":[]", "\"edges\":[],\"edges\":[]"),
+            ("\"param_edges\":[[1,", "\"param_edges\":[[1.5,"),
+            ("\"param_edges\":[[1,", "\"param_edges\":[[-1,"),
+            ("\"param_edges\":[[1,", "\"param_edges\":[[99,"),
+            ("\"param_length\":2", "\"param_length\":3"),
+            ("\"state_length\":1", "\"state_length\":2"),
+            ("\"weight_mode\":\"linear\"", "\"weight_mode\":\"log\""),
+            ("\"vertex_indices\":[0,1", "\"vertex_indices\":[1,0"),
+            ("}", "}}"),
+        ] {
+            assert!(text.contains(from), "{from}");
+            let text = text.replacen(from, to, 1);
+            assert_eq!(graph(text.as_bytes()), None, "{to}");
+        }
+    }
+
+    #[test]
+    fn auxiliary_vertices_that_do_not_exist_are_named() {
+        let text = models::birth_death(2).unwrap().to_json();
+        for row in ["[99,1,1.0]", "[-1,1,1.0]", "[1.5,1,1.0]"] {
+            let rows = format!("\"constant_edges\":[{row}]");
+            let error = parse(text.replace("\"constant_edges\":[]", &rows).as_bytes()).unwrap_err();
+            assert!(error.to_string().contains("constant_edges"), "{error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_text_has_the_same_fate_both_ways(
+            which in 0usize..8,
+            place: prop::sample::Index,
+            length in 0usize..4,
+            by in "[-0-9.,e\\[\\]{}\" ]{0,3}",
+        ) {
+            let text = graphs()[which].to_json();
+            let begin = place.index(text.len());
+            let end = text.len().min(begin + length);
+            let damaged = format!("{}{by}{}", &text[..begin], &text[end..]);
+            let (short, long) = (parse(damaged.as_bytes()), long_way(damaged.as_bytes()));
+            prop_assert_eq!(format!("{short:?}"), format!("{long:?}"), "{}", damaged);
+        }
+    }
 }

@@ -6,12 +6,14 @@
 //! Edges are stored row by row (compressed sparse rows), coefficients as a second level of sparse rows, so that an edge
 //! costs 20 bytes and 12 more per nonzero coefficient. A graph is immutable and cheap to clone.
 
+mod absorption;
 mod acyclic;
 mod algebra;
 mod builder;
 mod clock;
 pub(crate) mod error;
 pub(crate) mod explore;
+mod header;
 pub(crate) mod json;
 pub(crate) mod matrices;
 pub mod models;
@@ -22,6 +24,7 @@ mod rewards;
 mod rows;
 mod scanner;
 mod vertex;
+mod written;
 
 use std::ops::Range;
 use std::sync::Arc;

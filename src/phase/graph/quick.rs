@@ -9,7 +9,7 @@ use std::io::Read;
 
 use crate::phase::csr::Csr;
 use crate::phase::graph::explore::Rate;
-use crate::phase::graph::json::{Header, add_products, clock, is_discretized, size};
+use crate::phase::graph::header::{Header, add_products, clock, is_discretized, size};
 use crate::phase::graph::scanner::Scanner;
 use crate::phase::graph::{Clock, Graph, GraphBuilder, VertexId};
 
@@ -276,110 +276,5 @@ impl Parameterized {
             numbers.fill(0.0);
         }
         Some(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use proptest::prelude::*;
-
-    use super::graph;
-    use crate::phase::graph::json::{long_way, parse};
-    use crate::phase::{Graph, Rate, models};
-
-    /// Graphs of every kind.
-    fn graphs() -> Vec<Graph> {
-        let mut steps = Graph::builder(2, 1);
-        let (on, off) = (steps.add_vertex(&[1, -1]), steps.add_vertex(&[0, 2]));
-        steps.discrete().slots(["working", "broken"]);
-        steps.add_edge(on, off, &[0.25]).add_edge(on, on, &[0.75]);
-        steps.start(on, 0.5);
-        let mut products = Graph::builder(0, 2);
-        let (a, b) = (products.add_vertex(&[]), products.add_vertex(&[]));
-        products.parameters(["contacts", "chance"]).start(a, 1.0);
-        products.add_rate(a, b, Rate::product([0, 1], 3.0));
-        products
-            .add_edge(a, b, &[1.0, 0.0])
-            .add_constant_edge(a, b, 0.125);
-        let mut graphs = vec![steps.build().unwrap(), products.build().unwrap()];
-        let made = [
-            models::erlang(3),
-            models::islands_sfs(4),
-            models::coalescent_sfs(6),
-            models::birth_death(5),
-            models::dense(6, 1),
-            models::block_chain(3, 6, 3, 2, 1),
-        ];
-        graphs.extend(made.map(Result::unwrap));
-        graphs
-    }
-
-    #[test]
-    fn both_ways_lead_to_the_same_graph() {
-        for made in graphs() {
-            let short = made.to_json();
-            // Edges with constant rates come first in a file.
-            let expected = long_way(short.as_bytes()).unwrap();
-            let value: serde_json::Value = serde_json::from_str(&short).unwrap();
-            let spaced = serde_json::to_string_pretty(&value).unwrap();
-            for text in [short, spaced] {
-                assert_eq!(graph(text.as_bytes()).as_ref(), Some(&expected), "{text}");
-                assert_eq!(long_way(text.as_bytes()).unwrap(), expected, "{text}");
-            }
-        }
-        // As phasic 0.32 writes a discretized graph; coefficients beyond those of theta do not count.
-        let discretized = r#"{"states": [[0], [2], [1], [0], [0]], "edges": [], "constant_edges": [[3, 1, 1.0], [4, 2, 1.0]],
-            "start_edges": [[1, 1.0]], "param_edges": [[1, 2, 0.5, 7.0], [1, 3, 0.5, 7.0], [2, 4, 0.5, 7.0], [2, 5, 0.5, 7.0]],
-            "param_length": 1, "state_length": 1, "n_vertices": 6}"#;
-        let discretized = discretized.replace("[0], [0]]", "[0], [0], [3]]");
-        let found = graph(discretized.as_bytes()).unwrap();
-        assert_eq!(found, long_way(discretized.as_bytes()).unwrap());
-        assert_eq!(
-            (found.clock(), found.edge_count()),
-            (crate::phase::Clock::Jumps, 6)
-        );
-    }
-
-    #[test]
-    fn what_is_unexpected_is_left_to_the_long_way() {
-        let text = models::birth_death(2).unwrap().to_json();
-        for (from, to) in [
-            ("\"states\"", "\"st\\u0061tes\""),
-            ("\"edges\":[]", "\"edges\":null"),
-            ("\"edges\":[]", "\"edges\":[[1,2]]"),
-            ("\"edges\":[]", "\"edges\":[[1,9,1.0]]"),
-            ("\"edges\":[]", "\"edges\":[],\"edges\":[]"),
-            ("\"param_edges\":[[1,", "\"param_edges\":[[1.5,"),
-            ("\"param_edges\":[[1,", "\"param_edges\":[[-1,"),
-            ("\"param_edges\":[[1,", "\"param_edges\":[[99,"),
-            ("\"param_length\":2", "\"param_length\":3"),
-            ("\"state_length\":1", "\"state_length\":2"),
-            ("\"weight_mode\":\"linear\"", "\"weight_mode\":\"log\""),
-            ("\"vertex_indices\":[0,1", "\"vertex_indices\":[1,0"),
-            ("}", "}}"),
-        ] {
-            assert!(text.contains(from), "{from}");
-            let text = text.replacen(from, to, 1);
-            assert_eq!(graph(text.as_bytes()), None, "{to}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_damaged_text_has_the_same_fate_both_ways(
-            which in 0usize..8,
-            place: prop::sample::Index,
-            length in 0usize..4,
-            by in "[-0-9.,e\\[\\]{}\" ]{0,3}",
-        ) {
-            let text = graphs()[which].to_json();
-            let begin = place.index(text.len());
-            let end = text.len().min(begin + length);
-            let damaged = format!("{}{by}{}", &text[..begin], &text[end..]);
-            let (short, long) = (parse(damaged.as_bytes()), long_way(damaged.as_bytes()));
-            prop_assert_eq!(format!("{short:?}"), format!("{long:?}"), "{}", damaged);
-        }
     }
 }

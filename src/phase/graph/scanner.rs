@@ -11,7 +11,7 @@
 
 use std::io::Read;
 
-use crate::phase::graph::json::is_integer;
+use crate::phase::graph::header::is_integer;
 
 /// The powers of ten that are exact.
 const POWERS: [f64; 23] = [

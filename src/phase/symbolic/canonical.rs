@@ -17,12 +17,13 @@
 
 use std::collections::VecDeque;
 
+use crate::phase::csr::Csr;
 use crate::phase::symbolic::topology::Topology;
 
 /// An ordered partition. A cell is named by the position of its first member.
 pub(super) struct Partition<'t> {
     pub(super) topology: &'t Topology,
-    predecessors: Vec<Vec<u32>>,
+    predecessors: Csr<usize, u32>,
     /// Vertices, cell by cell.
     members: Vec<u32>,
     /// The position of each vertex among the members.
@@ -36,6 +37,10 @@ pub(super) struct Partition<'t> {
     queued: Vec<bool>,
     /// Scratch: neighbours in the splitter, by vertex; zero between uses.
     count: Vec<u32>,
+    /// Scratch: the members of a splitter, their neighbours, and the parts of a cell.
+    splitter: Vec<u32>,
+    touched: Vec<u32>,
+    parts: Vec<usize>,
     /// Edges looked at so far.
     pub(super) effort: u64,
 }
@@ -53,16 +58,15 @@ impl<'t> Partition<'t> {
     /// Cells by exits and degrees.
     pub(super) fn new(topology: &'t Topology) -> Self {
         let vertices = topology.size();
-        let mut predecessors = vec![Vec::new(); vertices];
-        for vertex in 0..vertices as u32 {
-            for &target in topology.row(vertex) {
-                predecessors[target as usize].push(vertex);
-            }
-        }
+        let edges = (0..vertices as u32).flat_map(|vertex| {
+            let targets = topology.row(vertex).iter();
+            targets.map(move |&target| (target as usize, vertex))
+        });
+        let predecessors: Csr<usize, u32> = Csr::from_pairs(vertices, edges);
         let class = |vertex: u32| {
             let (out, into) = (
                 topology.row(vertex).len(),
-                predecessors[vertex as usize].len(),
+                predecessors.range(vertex as usize).len(),
             );
             (topology.exits(vertex), out, into)
         };
@@ -75,10 +79,13 @@ impl<'t> Partition<'t> {
             queue: VecDeque::new(),
             queued: vec![false; vertices],
             count: vec![0; vertices],
+            splitter: Vec::new(),
+            touched: Vec::new(),
+            parts: Vec::new(),
             effort: 0,
             topology,
             members: Vec::new(),
-            predecessors: Vec::new(),
+            predecessors: Csr::default(),
         };
         let mut first = 0;
         for part in members.chunk_by(|&a, &b| class(a) == class(b)) {
@@ -108,14 +115,17 @@ impl<'t> Partition<'t> {
 
     /// Splits cells until each vertex of a cell has as many neighbours in any cell as every other.
     pub(super) fn refine(&mut self) {
+        let mut splitter = std::mem::take(&mut self.splitter);
+        let mut touched = std::mem::take(&mut self.touched);
         while let Some(cell) = self.queue.pop_front() {
             self.queued[cell] = false;
-            let splitter = self.members[cell..cell + self.size[cell]].to_vec();
+            splitter.clear();
+            splitter.extend_from_slice(&self.members[cell..cell + self.size[cell]]);
             for incoming in [true, false] {
-                let mut touched = Vec::new();
+                touched.clear();
                 for &vertex in &splitter {
                     let neighbours = if incoming {
-                        &self.predecessors[vertex as usize][..]
+                        self.predecessors.row(vertex as usize)
                     } else {
                         self.topology.row(vertex)
                     };
@@ -135,26 +145,24 @@ impl<'t> Partition<'t> {
                     splittable
                 });
                 touched.sort_unstable_by_key(|&vertex| {
-                    (
-                        self.cell[vertex as usize],
-                        self.count[vertex as usize],
-                        vertex,
-                    )
+                    // Cells are positions, which fit 32 bits.
+                    let cell = self.cell[vertex as usize] as u64;
+                    (cell << 32 | u64::from(self.count[vertex as usize]), vertex)
                 });
-                let cell_of: Vec<usize> = touched
-                    .iter()
-                    .map(|&vertex| self.cell[vertex as usize])
-                    .collect();
-                let mut from = 0;
-                for group in cell_of.chunk_by(|a, b| a == b) {
-                    self.split(group[0], &touched[from..from + group.len()]);
-                    from += group.len();
+                let mut rest = &touched[..];
+                while let Some(&first) = rest.first() {
+                    let cell = self.cell[first as usize];
+                    let others = rest.iter().position(|&v| self.cell[v as usize] != cell);
+                    let (group, after) = rest.split_at(others.unwrap_or(rest.len()));
+                    self.split(cell, group);
+                    rest = after;
                 }
-                for vertex in touched {
+                for &vertex in &touched {
                     self.count[vertex as usize] = 0;
                 }
             }
         }
+        (self.splitter, self.touched) = (splitter, touched);
     }
 
     /// Splits a cell into the vertices without neighbours in the splitter, which stay in front, and the touched ones by
@@ -177,20 +185,21 @@ impl<'t> Partition<'t> {
             self.place[other as usize] = here;
         }
         let rest = size - touched.len();
-        let lengths: Vec<usize> = touched
-            .chunk_by(|&a, &b| count(self, a) == count(self, b))
-            .map(<[u32]>::len)
-            .collect();
-        let mut parts = Vec::with_capacity(lengths.len() + 1);
+        let mut parts = std::mem::take(&mut self.parts);
+        parts.clear();
         if rest > 0 {
             self.size[cell] = rest;
             parts.push(cell);
         }
-        let mut done = 0;
-        for length in lengths {
-            parts.push(cell + rest + done);
-            self.make_cell(cell + rest + done, &touched[done..done + length]);
-            done += length;
+        let mut left = touched;
+        while let Some(&vertex) = left.first() {
+            let alike = count(self, vertex);
+            let length = left.iter().position(|&v| count(self, v) != alike);
+            let (part, after) = left.split_at(length.unwrap_or(left.len()));
+            let first = cell + size - left.len();
+            parts.push(first);
+            self.make_cell(first, part);
+            left = after;
         }
         let whole_is_queued = self.queued[cell];
         let mut largest = parts[0];
@@ -199,11 +208,12 @@ impl<'t> Partition<'t> {
                 largest = part;
             }
         }
-        for part in parts {
+        for &part in &parts {
             if whole_is_queued || part != largest {
                 self.enqueue(part);
             }
         }
+        self.parts = parts;
     }
 
     /// Makes a vertex of a cell, the lowest if none is named, a cell of its own, in front.
@@ -249,7 +259,7 @@ impl<'t> Partition<'t> {
         let twins = [false, true].into_iter().all(|incoming| {
             let neighbours = |vertex: u32| {
                 if incoming {
-                    &self.predecessors[vertex as usize][..]
+                    self.predecessors.row(vertex as usize)
                 } else {
                     self.topology.row(vertex)
                 }

@@ -7,7 +7,7 @@ mod resources;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use elimap::phase::{EliminationTrace, Graph};
+use elimap::phase::{Analysis, EliminationTrace, Graph};
 use ndarray::Array2;
 use tempfile::TempDir;
 
@@ -41,7 +41,8 @@ fn failure(args: &[&str]) -> String {
 
 fn trace(path: &str) -> EliminationTrace {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    EliminationTrace::record(&Graph::read(path).unwrap())
+    // As the program makes it, with vertices numbered by their place in a block.
+    Analysis::new(&Graph::read(path).unwrap()).eliminate()
 }
 
 /// The bytes of an .npy file, version 1.0.
