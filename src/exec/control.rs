@@ -23,6 +23,9 @@ pub(super) fn run_cond(
 /// Arrays of at most this many bytes are copied so that the parts which a loop reads are in row-major order.
 const ORDERED_BYTES: usize = 1 << 24;
 
+/// The same of products that were computed ahead.
+const AHEAD_ORDERED_BYTES: usize = 1 << 18;
+
 fn any(pred: &Array) -> bool {
     match pred.data() {
         Data::Bool(a) => match a.as_slice_memory_order() {
@@ -124,7 +127,11 @@ pub(super) fn run_scan(
     }
     if let Some(ahead) = &plan.ahead {
         let found = ahead.run(consts.iter().chain(&xs).cloned(), cx)?;
-        xs.extend(found.iter().map(Array::in_order));
+        // Few elements in order are read sooner in every step; to put many in order takes longer than that saves.
+        xs.extend(found.into_iter().map(|x| {
+            let few = x.len() * x.dtype().size() <= AHEAD_ORDERED_BYTES;
+            if few { x.in_order() } else { x }
+        }));
     }
     for step in 0..plan.length {
         let i = if plan.reverse {

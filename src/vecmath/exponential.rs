@@ -52,7 +52,7 @@ pub(crate) fn near_exp(x: f64) -> f64 {
 /// how programs mask an exponent.
 #[inline(always)]
 pub(crate) fn is_extreme_exponent(x: f64) -> bool {
-    !(x.abs() < 708.0) & !(x < EXP_VANISHES)
+    !((x.abs() < 708.0) | (x < EXP_VANISHES))
 }
 
 /// exp(-(x + tail)) for x >= 0 as (k, high, low): 2^k (1 + high + low).

@@ -74,7 +74,7 @@ pub(crate) fn near_exp(x: f32) -> f32 {
 /// As in double precision.
 #[inline(always)]
 pub(crate) fn is_extreme_exponent(x: f32) -> bool {
-    !(x.abs() < 87.0) & !(x < EXP_VANISHES)
+    !((x.abs() < 87.0) | (x < EXP_VANISHES))
 }
 
 #[inline(always)]
