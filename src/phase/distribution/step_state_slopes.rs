@@ -7,7 +7,6 @@ use crate::phase::distribution::error::DistributionError;
 use crate::phase::distribution::powers::{Powers, Wide};
 use crate::phase::distribution::state_slopes::reach_slopes;
 use crate::phase::distribution::step_slopes::StepSlope;
-use crate::phase::distribution::system::Number;
 use crate::phase::graph::VertexId;
 use crate::phase::index::IndexVec;
 use crate::phase::numeric::extended::{Extended, Scalar};

@@ -64,16 +64,6 @@ fn leaves_range(factors: &[u32], theta: &[f64]) -> bool {
     })
 }
 
-/// The derivatives of an edge's rate at a theta: parameters, each with its derivative.
-pub(crate) fn slopes<'a>(
-    edge: &Edge<'a>,
-    theta: &'a [f64],
-) -> impl Iterator<Item = (usize, f64)> + use<'a> {
-    // Wide, because products of parameters may leave the range on the way.
-    let wide = edge.slopes(move |parameter| Extended::from_f64(theta[parameter]));
-    wide.map(|(parameter, slope)| (parameter, slope.to_f64()))
-}
-
 pub(crate) fn check_theta(theta: &[f64], expected: usize) -> Result<(), NumericError> {
     if theta.len() != expected {
         return Err(NumericError::ThetaLength {
