@@ -192,7 +192,8 @@ impl PhaseType {
         let mut timeline = Timeline::new(chain, self.tolerance);
         let parameters = self.parameters();
         if let Some(steps) = timeline.steps_for(times)? {
-            let values: Vec<Values> = times.iter().map(|&time| steps.at(time)).collect();
+            let found: Vec<_> = times.iter().map(|&time| steps.at_steps(time)).collect();
+            let values: Vec<Values> = found.iter().map(|(values, _)| *values).collect();
             // By time, as many observations may share one; its weights are found again, which takes less than to keep them all.
             let mut by_time = vec![[0.0; 2]; times.len()];
             let sum = self.add_up(data, &values, |weight, slope| {
@@ -202,25 +203,41 @@ impl PhaseType {
             })?;
             let mut coefficients = Coefficients::new(steps.record.mass.len());
             let rate = steps.jump.rate;
-            for ((&time, v), &[survival, density]) in times.iter().zip(&values).zip(&by_time) {
-                let window = steps.window(time);
+            for ((&time, (v, near)), &[survival, density]) in times.iter().zip(&found).zip(&by_time)
+            {
+                // Where less is absorbed than not, that is what keeps its digits.
                 let early = v.log_scale == 0.0 && v.absorbed < v.survival;
-                coefficients.reach(steps.record.mass.len());
-                let (by_mass, by_absorbed) = match early {
-                    true => (0.0, -survival),
-                    false => (survival, 0.0),
+                let of = match early {
+                    true => [density * rate, -survival],
+                    false => [density * rate, survival],
                 };
-                let flow = density * rate;
-                for (place, of) in window.weights[..window.counted].iter().enumerate() {
-                    let step = window.first + place;
-                    coefficients.flow[step] += of * flow;
-                    coefficients.mass[step] += of * by_mass;
+                match near {
+                    Some(range) => {
+                        let by_step = coefficients.pairs(early);
+                        steps.each_weight(time, *range, |step, weight| {
+                            let [flow, other] = &mut by_step[step];
+                            *flow += weight * of[0];
+                            *other += weight * of[1];
+                        });
+                    }
+                    None => {
+                        let window = steps.window(time);
+                        coefficients.reach(steps.record.mass.len());
+                        let by_step = coefficients.pairs(early);
+                        for (place, weight) in window.weights.iter().enumerate() {
+                            let [flow, other] = &mut by_step[window.first + place];
+                            // Further on masses are in other units.
+                            if place < window.counted {
+                                *flow += weight * of[0];
+                            }
+                            if early || place < window.counted {
+                                *other += weight * of[1];
+                            }
+                        }
+                    }
                 }
                 if early {
-                    for (place, of) in window.weights.iter().enumerate() {
-                        coefficients.absorbed[window.first + place] += of * by_absorbed;
-                        coefficients.start += of * survival;
-                    }
+                    coefficients.start += survival;
                 }
             }
             return Ok((sum, gradient(chain, trace, steps, &coefficients)));
