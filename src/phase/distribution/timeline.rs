@@ -30,6 +30,9 @@ const DENSE: f64 = 8.0;
 /// Steps of so many multiplications take some ten seconds.
 const LONG: f64 = 1e10;
 
+/// The terms of the series that the ladder begins with, weighted as single numbers where squarings are vectors.
+const SERIES: f64 = 60.0;
+
 /// What a ladder costs before its first product.
 const SET_UP: f64 = 2e5;
 
@@ -114,7 +117,9 @@ impl<'a> Timeline<'a> {
         let states = chain.len() as f64;
         let steps = self.cost_of_steps(count);
         let levels = count.max(1.0).log2() + 4.0;
-        let ladder = SET_UP + states.powi(3) * levels / DENSE + 64.0 * states.powi(2);
+        // The first level is a series for each state, which takes this many times what as many steps do.
+        let series = SERIES * states * (chain.flows() as f64 + 5.0 * states);
+        let ladder = SET_UP + states.powi(3) * levels / DENSE + series;
         let one = Bounded {
             value: 1.0,
             error: rounding(count),
