@@ -382,7 +382,8 @@ fn rows_of_thetas_are_answered_as_each_alone() {
         file.to_str().unwrap(),
         "--times",
         "0.5,1,4",
-        "--json",
+        "--format",
+        "json",
     ];
     let rows = json(&rows, &model);
     let rows = rows.as_array().unwrap();

@@ -120,3 +120,19 @@ fn states_of_larger_models_have_the_gradients_of_differences() {
     ];
     agree(&models::islands(4).unwrap(), &[1.0, 2.0, 0.5], &questions);
 }
+
+#[test]
+fn likelihoods_of_near_and_far_times_are_those_of_each() {
+    // Steps answer the first times, the ladder the last.
+    let time = switch().at(&[1e3, 0.01]).unwrap();
+    let times = [0.0, 0.5, 3.0, 1e3, 4e3];
+    let data = elimap::phase::Observations::of_times(&times).unwrap();
+    let (value, gradient) = time.log_likelihood_and_gradient(&data).unwrap();
+    let (logs, slopes) = time.log_pdf_and_gradients(&times).unwrap();
+    close(value, logs.iter().sum(), 1e-14);
+    for (parameter, found) in gradient.iter().enumerate() {
+        close(*found, slopes.column(parameter).sum(), 1e-9);
+    }
+    // Half of the time is spent where the rate out is theta.
+    close(gradient[1], 5.0 / 0.01 - 5003.5 / 2.0, 1e-3);
+}

@@ -17,14 +17,10 @@ use crate::phase::trace::EliminationTrace;
 /// Numbers that rows may take in all before some are computed twice.
 const ROOM: usize = 1 << 24;
 
-/// Coefficients by step.
+/// Coefficients by step: of flows, and of masses or of what was absorbed before.
 pub(crate) struct Coefficients {
-    /// Of flows.
-    pub flow: Vec<f64>,
-    /// Of masses.
-    pub mass: Vec<f64>,
-    /// Of what was absorbed before.
-    pub absorbed: Vec<f64>,
+    flow_and_mass: Vec<[f64; 2]>,
+    flow_and_absorbed: Vec<[f64; 2]>,
     /// Of what is not absorbed at once.
     pub start: f64,
 }
@@ -32,27 +28,40 @@ pub(crate) struct Coefficients {
 impl Coefficients {
     pub(crate) fn new(steps: usize) -> Self {
         Self {
-            flow: vec![0.0; steps],
-            mass: vec![0.0; steps],
-            absorbed: vec![0.0; steps],
+            flow_and_mass: vec![[0.0; 2]; steps],
+            flow_and_absorbed: vec![[0.0; 2]; steps],
             start: 0.0,
         }
     }
 
     /// Makes room for so many steps.
     pub(crate) fn reach(&mut self, steps: usize) {
-        for list in [&mut self.flow, &mut self.mass, &mut self.absorbed] {
-            list.resize(steps.max(list.len()), 0.0);
+        for list in [&mut self.flow_and_mass, &mut self.flow_and_absorbed] {
+            list.resize(steps.max(list.len()), [0.0; 2]);
         }
+    }
+
+    /// Those of flows and masses, or of flows and what was absorbed before.
+    pub(crate) fn pairs(&mut self, of_absorbed: bool) -> &mut [[f64; 2]] {
+        match of_absorbed {
+            true => &mut self.flow_and_absorbed,
+            false => &mut self.flow_and_mass,
+        }
+    }
+
+    /// Of masses.
+    fn masses(&self) -> Vec<f64> {
+        self.flow_and_mass.iter().map(|[_, mass]| *mass).collect()
     }
 
     /// What was absorbed before a step are the flows of all steps before it.
     fn flows(&self) -> Vec<f64> {
-        let mut flows = self.flow.clone();
+        let pairs = self.flow_and_mass.iter().zip(&self.flow_and_absorbed);
+        let mut flows: Vec<f64> = pairs.map(|([a, _], [b, _])| a + b).collect();
         let mut sum = 0.0;
-        for step in (0..flows.len()).rev() {
-            flows[step] += sum;
-            sum += self.absorbed[step];
+        for (flow, [_, absorbed]) in flows.iter_mut().zip(&self.flow_and_absorbed).rev() {
+            *flow += sum;
+            sum += absorbed;
         }
         flows
     }
@@ -66,7 +75,7 @@ pub(crate) fn gradient(
     coefficients: &Coefficients,
 ) -> Vec<f64> {
     let (count, states) = (steps.record.mass.len(), chain.len());
-    let flows = coefficients.flows();
+    let (flows, masses) = (coefficients.flows(), coefficients.masses());
     let spacing = match count * states <= ROOM {
         true => count,
         false => count.isqrt() + 1,
@@ -110,7 +119,7 @@ pub(crate) fn gradient(
                 }
             }
             outward.add(row, &z, flows[step], &mut inner, &mut direct);
-            outward.back(&z, flows[step], coefficients.mass[step], &mut next);
+            outward.back(&z, flows[step], masses[step], &mut next);
             std::mem::swap(&mut z, &mut next);
         }
     }

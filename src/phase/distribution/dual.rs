@@ -86,8 +86,8 @@ impl Dual {
 
 /// The sums of two lists, the empty one of which is zero.
 fn sums(
-    a: impl Iterator<Item = Extended> + ExactSizeIterator,
-    b: impl Iterator<Item = Extended> + ExactSizeIterator,
+    a: impl ExactSizeIterator<Item = Extended>,
+    b: impl ExactSizeIterator<Item = Extended>,
 ) -> Slopes {
     match (a.len(), b.len()) {
         (_, 0) => a.collect(),

@@ -190,52 +190,77 @@ impl PhaseType {
         let times = self.times_of(data)?;
         let (chain, trace) = (self.slope_chain()?, self.trace());
         let mut timeline = Timeline::new(chain, self.tolerance);
-        let parameters = self.parameters();
-        if let Some(steps) = timeline.steps_for(times)? {
-            let values: Vec<Values> = times.iter().map(|&time| steps.at(time)).collect();
-            // By time, as many observations may share one; its weights are found again, which takes less than to keep them all.
-            let mut by_time = vec![[0.0; 2]; times.len()];
-            let sum = self.add_up(data, &values, |weight, slope| {
-                let [survival, density] = &mut by_time[slope.place];
-                *survival += weight * slope.survival;
-                *density += weight * slope.density;
-            })?;
-            let mut coefficients = Coefficients::new(steps.record.mass.len());
-            let rate = steps.jump.rate;
-            for ((&time, v), &[survival, density]) in times.iter().zip(&values).zip(&by_time) {
-                let window = steps.window(time);
-                let early = v.log_scale == 0.0 && v.absorbed < v.survival;
-                coefficients.reach(steps.record.mass.len());
-                let (by_mass, by_absorbed) = match early {
-                    true => (0.0, -survival),
-                    false => (survival, 0.0),
-                };
-                let flow = density * rate;
-                for (place, of) in window.weights[..window.counted].iter().enumerate() {
-                    let step = window.first + place;
-                    coefficients.flow[step] += of * flow;
-                    coefficients.mass[step] += of * by_mass;
+        // Those that steps answer share one pass back; derivatives of the others are carried forward by the ladder.
+        let (near, far) = times.split_at(timeline.near(times));
+        let tangents = timeline.tangents(trace, far)?;
+        let mut slopes = vec![0.0; self.parameters()];
+        let found = timeline.at_near(near);
+        let values = found.iter().map(|(values, _)| *values);
+        let values: Vec<Values> = values.chain(tangents.iter().map(|(v, _)| *v)).collect();
+        // By time, as many observations may share one; its weights are found again, which takes less than to keep them all.
+        let mut by_time = vec![[0.0; 2]; near.len()];
+        let sum = self.add_up(data, &values, |weight, slope| {
+            match slope.place.checked_sub(near.len()) {
+                None => {
+                    let [survival, density] = &mut by_time[slope.place];
+                    *survival += weight * slope.survival;
+                    *density += weight * slope.density;
                 }
-                if early {
-                    for (place, of) in window.weights.iter().enumerate() {
-                        coefficients.absorbed[window.first + place] += of * by_absorbed;
-                        coefficients.start += of * survival;
+                Some(place) => {
+                    let (_, tangent) = &tangents[place];
+                    for (k, (s, d)) in tangent.survival.iter().zip(&tangent.density).enumerate() {
+                        slopes[k] += weight * (slope.survival * s + slope.density * d);
                     }
                 }
             }
-            return Ok((sum, gradient(chain, trace, steps, &coefficients)));
-        }
-        let found = timeline.tangents(trace, times)?;
-        let values: Vec<Values> = found.iter().map(|(values, _)| *values).collect();
-        let mut gradient = vec![0.0; parameters];
-        let sum = self.add_up(data, &values, |weight, slope| {
-            // Without states all mass is at zero, and nothing depends on theta.
-            if let Some((_, tangent)) = found.get(slope.place) {
-                for (k, (s, d)) in tangent.survival.iter().zip(&tangent.density).enumerate() {
-                    gradient[k] += weight * (slope.survival * s + slope.density * d);
+        })?;
+        if !near.is_empty() {
+            let steps = timeline.steps();
+            let mut coefficients = Coefficients::new(steps.record.mass.len());
+            let rate = steps.jump.rate;
+            for ((&time, (v, near)), &[survival, density]) in near.iter().zip(&found).zip(&by_time)
+            {
+                // Where less is absorbed than not, that is what keeps its digits.
+                let early = v.log_scale == 0.0 && v.absorbed < v.survival;
+                let of = match early {
+                    true => [density * rate, -survival],
+                    false => [density * rate, survival],
+                };
+                match near {
+                    Some(range) => {
+                        let by_step = coefficients.pairs(early);
+                        steps.each_weight(time, *range, |step, weight| {
+                            let [flow, other] = &mut by_step[step];
+                            *flow += weight * of[0];
+                            *other += weight * of[1];
+                        });
+                    }
+                    None => {
+                        let window = steps.window(time);
+                        coefficients.reach(steps.record.mass.len());
+                        let by_step = coefficients.pairs(early);
+                        for (place, weight) in window.weights.iter().enumerate() {
+                            let [flow, other] = &mut by_step[window.first + place];
+                            // Further on masses are in other units.
+                            if place < window.counted {
+                                *flow += weight * of[0];
+                            }
+                            if early || place < window.counted {
+                                *other += weight * of[1];
+                            }
+                        }
+                    }
+                }
+                if early {
+                    coefficients.start += survival;
                 }
             }
-        })?;
-        Ok((sum, gradient))
+            let back = gradient(chain, trace, steps, &coefficients);
+            slopes
+                .iter_mut()
+                .zip(back)
+                .for_each(|(slope, back)| *slope += back);
+        }
+        Ok((sum, slopes))
     }
 }

@@ -316,32 +316,23 @@ impl PhaseType {
     /// # Ok::<(), elimap::phase::PhaseError>(())
     /// ```
     pub fn given(&self, vertex: VertexId) -> Result<Self, DistributionError> {
-        let (graph, _) = self.given_in::<Extended>(vertex, Extended::from_f64)?;
+        self.absorbing_mark(vertex)?;
+        let reach = self.reach_probabilities(&[vertex])?;
+        let chance = |v: VertexId| Extended::from_f64(reach[v.index()]);
+        let (graph, _) = self.given_with(vertex, &reach, chance)?;
         self.made(graph, Making::Given(vertex))
     }
 
     /// The derivatives of the model of an end.
     pub(crate) fn given_slopes(&self, vertex: VertexId) -> Result<Inherited, DistributionError> {
         let (reach, slopes) = self.reach_probabilities_and_gradients(&[vertex])?;
-        // Each vertex has a probability, looked up by its number.
-        let chance = |index: f64| {
-            let index = index as usize;
-            let slopes = slopes.row(index);
+        let chance = |vertex: VertexId| {
+            let slopes = slopes.row(vertex.index());
             let slopes = slopes.iter().map(|&slope| Extended::from_f64(slope));
-            Dual::new(Extended::from_f64(reach[index]), slopes.collect())
+            Dual::new(Extended::from_f64(reach[vertex.index()]), slopes.collect())
         };
-        let (_, inherited) = self.given_with(vertex, &reach, |v| chance(v.index() as f64))?;
+        let (_, inherited) = self.given_with(vertex, &reach, chance)?;
         Ok(inherited)
-    }
-
-    fn given_in<N: Weight>(
-        &self,
-        vertex: VertexId,
-        number: impl Fn(f64) -> N,
-    ) -> Result<(Graph, Inherited), DistributionError> {
-        self.absorbing_mark(vertex)?;
-        let reach = self.reach_probabilities(&[vertex])?;
-        self.given_with(vertex, &reach, |v| number(reach[v.index()]))
     }
 
     /// The graph of an end that vertices reach with these probabilities.

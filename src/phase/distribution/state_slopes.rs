@@ -296,7 +296,7 @@ pub(crate) fn reach_slopes(
 ) -> Result<Array2<f64>, DistributionError> {
     let graph = trace.graph();
     let reach = Reach::<Extended>::new(trace, theta, targets)?;
-    let found = reach.from_states();
+    let found = reach.by_state();
     let layout = trace.symbolic().layout();
     let mut out = Array2::zeros((graph.vertex_count(), by.parameters()));
     let mut right = vec![reach.system.constant(0.0); by.parameters()];

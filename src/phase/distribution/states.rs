@@ -218,7 +218,7 @@ pub(crate) fn reach_probabilities(
     targets: &[VertexId],
 ) -> Result<Vec<f64>, DistributionError> {
     let reach = Reach::<f64>::new(trace, theta, targets)?;
-    Ok(reach.by_vertex(&reach.from_states()))
+    Ok(reach.by_vertex(&reach.by_state()))
 }
 
 /// What reaching targets is a solution of.
@@ -274,7 +274,7 @@ impl<S: Number> Reach<S> {
     }
 
     /// The probabilities from transient vertices.
-    pub(crate) fn from_states(&self) -> Column<S> {
+    pub(crate) fn by_state(&self) -> Column<S> {
         let mut right = self.system.absorption(|vertex| self.is_target(vertex));
         for (t, &end) in self.ends.iter_enumerated() {
             right[t] = right[t] + end;

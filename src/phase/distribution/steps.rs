@@ -189,6 +189,9 @@ struct Sums {
     survival: f64,
     flow: f64,
     absorbed: f64,
+    /// The steps whose weights are in them.
+    first: usize,
+    last: usize,
 }
 
 /// What is left out of a sum, relative to it.
@@ -300,6 +303,8 @@ impl<'a> Steps<'a> {
             survival: at_mode * record.mass[mode],
             flow: at_mode * record.flow[mode],
             absorbed: at_mode * record.absorbed[mode],
+            first: mode,
+            last: mode,
         };
         let (mut value, mut count) = (at_mode, mode);
         loop {
@@ -339,11 +344,13 @@ impl<'a> Steps<'a> {
                 survival,
                 flow,
                 absorbed,
+                ..
             } = sums;
             if mass <= small * survival && mass <= small * flow && total <= small * absorbed {
                 break;
             }
         }
+        sums.last = count;
         let record = &self.record;
         let (mut value, mut count) = (at_mode, mode);
         while count > 0 {
@@ -369,6 +376,7 @@ impl<'a> Steps<'a> {
                 break;
             }
         }
+        sums.first = count;
         Some(sums)
     }
 
@@ -454,19 +462,52 @@ impl<'a> Steps<'a> {
 
     /// Survival, density and absorption at a time.
     pub(crate) fn at(&mut self, time: f64) -> Values {
+        self.at_steps(time).0
+    }
+
+    /// The same with the first and the last step that count, unless masses there are far below that at time 0.
+    pub(crate) fn at_steps(&mut self, time: f64) -> (Values, Option<[usize; 2]>) {
         let mean = self.jump.rate * time;
         match self.sums(mean, |_, _| ()) {
-            Some(sums) => Values {
-                survival: sums.survival,
-                density: sums.flow * self.jump.rate,
-                absorbed: sums.absorbed,
-                relative: rounding(mean),
-                ..Values::default()
-            },
+            Some(sums) => {
+                let values = Values {
+                    survival: sums.survival,
+                    density: sums.flow * self.jump.rate,
+                    absorbed: sums.absorbed,
+                    relative: rounding(mean),
+                    ..Values::default()
+                };
+                let steps = [sums.first, sums.last];
+                (values, self.record.sections.is_empty().then_some(steps))
+            }
             None => {
                 let window = self.window(time);
-                self.in_window(&window, time)
+                (self.in_window(&window, time), None)
             }
+        }
+    }
+
+    /// The weights of a time from a first to a last step: at the mode, then to the right of it, then to the left.
+    #[inline]
+    pub(crate) fn each_weight(
+        &self,
+        time: f64,
+        [first, last]: [usize; 2],
+        mut each: impl FnMut(usize, f64),
+    ) {
+        let mean = self.jump.rate * time;
+        let mode = mean.floor() as usize;
+        let at_mode = weight(mode, mean);
+        each(mode, at_mode);
+        let mut value = at_mode;
+        for step in mode + 1..=last {
+            value *= mean / step as f64;
+            each(step, value);
+        }
+        let mut value = at_mode;
+        for step in (first..mode).rev() {
+            value *= (step + 1) as f64 / mean;
+            each(step, value);
         }
     }
 

@@ -30,6 +30,9 @@ const DENSE: f64 = 8.0;
 /// Steps of so many multiplications take some ten seconds.
 const LONG: f64 = 1e10;
 
+/// The terms of the series that the ladder begins with, weighted as single numbers where squarings are vectors.
+const SERIES: f64 = 60.0;
+
 /// What a ladder costs before its first product.
 const SET_UP: f64 = 2e5;
 
@@ -114,7 +117,9 @@ impl<'a> Timeline<'a> {
         let states = chain.len() as f64;
         let steps = self.cost_of_steps(count);
         let levels = count.max(1.0).log2() + 4.0;
-        let ladder = SET_UP + states.powi(3) * levels / DENSE + 64.0 * states.powi(2);
+        // The first level is a series for each state, which takes this many times what as many steps do.
+        let series = SERIES * states * (chain.flows() as f64 + 5.0 * states);
+        let ladder = SET_UP + states.powi(3) * levels / DENSE + series;
         let one = Bounded {
             value: 1.0,
             error: rounding(count),
@@ -135,7 +140,7 @@ impl<'a> Timeline<'a> {
         }
     }
 
-    fn steps(&mut self) -> &mut Steps<'a> {
+    pub(crate) fn steps(&mut self) -> &mut Steps<'a> {
         let chain = self.chain;
         self.steps.get_or_insert_with(|| Steps::new(chain))
     }
@@ -213,21 +218,24 @@ impl<'a> Timeline<'a> {
     }
 
     /// How many of ascending times are for steps: small times keep more digits there.
-    fn near(&self, times: &[f64]) -> usize {
+    pub(crate) fn near(&self, times: &[f64]) -> usize {
+        if self.chain.len() == 0 {
+            return 0;
+        }
         let is_near = |time: &f64| matches!(self.choose(*time), Ok(Method::Steps));
-        times.iter().take_while(|time| is_near(time)).count()
+        // Steps cost more with time than anything else does.
+        times.partition_point(is_near)
     }
 
-    /// Uniformization, if it is the method for these times and there are states.
-    pub(crate) fn steps_for(
-        &mut self,
-        times: &[f64],
-    ) -> Result<Option<&mut Steps<'a>>, DistributionError> {
-        let latest = times.last().copied().unwrap_or(0.0);
-        if self.chain.len() == 0 || self.choose(latest)? != Method::Steps {
-            return Ok(None);
+    /// Values of times that steps answer, with the steps that count for each.
+    pub(crate) fn at_near(&mut self, near: &[f64]) -> Vec<(Values, Option<[usize; 2]>)> {
+        match near.is_empty() {
+            true => Vec::new(),
+            false => {
+                let steps = self.steps();
+                near.iter().map(|&time| steps.at_steps(time)).collect()
+            }
         }
-        Ok(Some(self.steps()))
     }
 
     /// Values at ascending times with their derivatives by theta.
