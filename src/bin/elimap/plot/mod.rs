@@ -108,7 +108,7 @@ fn encode(pixels: &[u8], width: u32, height: u32) -> std::io::Result<Vec<u8>> {
         rows.write_all(&[0])?;
         rows.write_all(row)?;
     }
-    let mut header = Vec::from([width.to_be_bytes(), height.to_be_bytes()].concat());
+    let mut header = [width.to_be_bytes(), height.to_be_bytes()].concat();
     // 8 bits a sample, of red, green and blue; the only compression and filtering there are; not interlaced.
     header.extend([8, 2, 0, 0, 0]);
     let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
@@ -131,6 +131,7 @@ fn encode(pixels: &[u8], width: u32, height: u32) -> std::io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use std::io::Read as _;
 
