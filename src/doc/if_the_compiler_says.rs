@@ -70,17 +70,11 @@
 //! # Ok::<(), elimap::Error>(())
 //! ```
 //!
-//! [`grad`](crate::grad) and the other derivatives take functions of values only:
+//! [`grad`](crate::grad) and the other derivatives take both too:
 //!
-//! ```compile_fail,E0599
+//! ```
 //! use elimap::prelude::*;
 //! let slope = grad(|x: &Tensor| x.sin()).call((0.0,))?;
-//! # ok(())
-//! ```
-//!
-//! ```
-//! use elimap::prelude::*;
-//! let slope = grad(|x: Tensor| x.sin()).call((0.0,))?;
 //! assert_eq!(slope.item::<f64>()?, 1.0);
 //! # ok(())
 //! ```

@@ -1,12 +1,11 @@
 //! Steps of several thetas side by side, a lane for each; what a lane has is what its theta has alone, to the bit.
 
-use crate::array::{Pass, on_widest};
 use crate::phase::distribution::PhaseType;
 use crate::phase::distribution::chain::Chain;
 use crate::phase::distribution::error::DistributionError;
 use crate::phase::distribution::jump::Jump;
 use crate::phase::distribution::steps::{Record, Steps, beginning, rate_of};
-use crate::phase::numeric::lanes::{Lanes, Wide};
+use crate::phase::numeric::lanes::{Lanes, Pass, Wide, on_widest};
 
 /// Thetas side by side: one vector of the widest unit, or two of the next.
 const LANES: usize = 8;

@@ -8,7 +8,6 @@ use std::sync::{Arc, OnceLock};
 
 use ndarray::ArrayView2;
 
-use crate::array::{Pass, on_widest};
 use crate::phase::evaluate::certified::{self, Problem};
 use crate::phase::evaluate::point::Point;
 use crate::phase::evaluate::quantity::{Output, Recipe, variance_is_doubtful};
@@ -16,7 +15,7 @@ use crate::phase::index::Rank;
 use crate::phase::numeric::adjoint::Adjoint;
 use crate::phase::numeric::error::NumericError;
 use crate::phase::numeric::kernel::{Kernel, Retain, System};
-use crate::phase::numeric::lanes::Lanes;
+use crate::phase::numeric::lanes::{Lanes, Pass, on_widest};
 use crate::phase::numeric::precise::Precise;
 use crate::phase::numeric::ranks::Ranks;
 use crate::phase::numeric::terms::{Ingredients, Term};
@@ -468,9 +467,9 @@ mod tests {
     use ndarray::Array2;
 
     use super::{Again, Group, Job, Solve, Solved};
-    use crate::array::on_widest;
     use crate::phase::evaluate::certified::Problem;
     use crate::phase::evaluate::quantity::Quantity;
+    use crate::phase::numeric::lanes::on_widest;
     use crate::phase::{EliminationTrace, Graph, models};
 
     /// The gradients of the first two moments by refinement, whether their bounds allow them, and the certified ones.

@@ -13,7 +13,6 @@ use std::sync::{Arc, OnceLock};
 
 use ndarray::{ArrayView1, Axis};
 
-use crate::array::{Pass, on_widest};
 use crate::phase::evaluate::certified::Problem;
 use crate::phase::evaluate::quantity::{Output, Recipe, variance_is_doubtful};
 use crate::phase::graph::VertexId;
@@ -21,6 +20,7 @@ use crate::phase::index::{Index, IndexVec, Rank, Slot, Transient};
 use crate::phase::numeric::error::NumericError;
 use crate::phase::numeric::extended::{Range, exponent, power_of_two, scale};
 use crate::phase::numeric::kernel::{Kernel, RightHandSide, System};
+use crate::phase::numeric::lanes::{Pass, on_widest};
 use crate::phase::numeric::precise::Precise;
 use crate::phase::numeric::ranks::Ranks;
 use crate::phase::numeric::rates;

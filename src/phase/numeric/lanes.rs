@@ -7,6 +7,32 @@
 //! product is exact, with or without.) So a lane's
 //! bits depend neither on the width nor on the instruction set nor on its neighbours.
 
+/// Work that runs on the widest vector unit there is. (The array half has the same few lines; the elimination uses of it what is
+/// public, which this is not.)
+///
+/// This is a trait and no closure: a closure that could be called twice is called through a function that the compiler
+/// makes, which is not inlined into the one that has the unit's instructions, and then runs without them.
+pub(crate) trait Pass {
+    /// To be marked `#[inline(always)]`, as all that it calls.
+    fn run(self);
+}
+
+struct Widest<P>(P);
+
+impl<P: Pass> pulp::WithSimd for Widest<P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<V: pulp::Simd>(self, _: V) {
+        self.0.run();
+    }
+}
+
+/// Runs on the widest vector unit there is.
+pub(crate) fn on_widest(pass: impl Pass) {
+    pulp::Arch::new().dispatch(Widest(pass));
+}
+
 /// One or more numbers, one per lane; every operation is lane by lane.
 pub(crate) trait Lanes: Copy + Send + Sync + 'static {
     const COUNT: usize;
