@@ -10,7 +10,8 @@ use ndarray::Array2;
 use crate::phase::graph::Graph;
 use crate::phase::index::{IndexVec, Transient};
 use crate::phase::numeric::error::NumericError;
-use crate::phase::numeric::kernel::{Retain, RightHandSide};
+use crate::phase::numeric::flows::RightHandSide;
+use crate::phase::numeric::kernel::Retain;
 use crate::phase::numeric::terms::{Start, Term, moment_terms};
 use crate::phase::symbolic::layout::Layout;
 

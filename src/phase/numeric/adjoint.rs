@@ -57,7 +57,8 @@
 use crate::phase::index::{Index, Position, Rank};
 use crate::phase::numeric::differences::Differences;
 use crate::phase::numeric::extended::Range;
-use crate::phase::numeric::kernel::{Diagonal, Kernel, RightHandSide};
+use crate::phase::numeric::flows::RightHandSide;
+use crate::phase::numeric::kernel::{Diagonal, Kernel};
 use crate::phase::numeric::lanes::Lanes;
 use crate::phase::numeric::ranks::Ranks;
 use crate::phase::numeric::refine::Refinement;

@@ -5,7 +5,8 @@
 //! divide each row by its pivot.
 
 use crate::phase::index::{Index, Position, Rank, Span};
-use crate::phase::numeric::kernel::{BlockView, Diagonal, Kernel, Retain, RightHandSide, System};
+use crate::phase::numeric::flows::RightHandSide;
+use crate::phase::numeric::kernel::{BlockView, Diagonal, Kernel, Retain, System};
 use crate::phase::numeric::lanes::Lanes;
 use crate::phase::numeric::panel::Panel;
 use crate::phase::numeric::ranks::Ranks;
@@ -174,7 +175,8 @@ mod tests {
 
     use crate::phase::index::IndexVec;
     use crate::phase::numeric::factor::Factor;
-    use crate::phase::numeric::kernel::{Kernel, Retain, RightHandSide, System};
+    use crate::phase::numeric::flows::RightHandSide;
+    use crate::phase::numeric::kernel::{Kernel, Retain, System};
     use crate::phase::numeric::lanes::{Lanes, Wide};
     use crate::phase::numeric::ranks::Ranks;
     use crate::phase::numeric::rates::rates;

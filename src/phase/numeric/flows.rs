@@ -1,9 +1,33 @@
-//! Rates, and what flows along them: what elimination and solves read, apart from what they write.
+//! Rates, right-hand sides, and what flows along rates: what elimination and solves read, apart from what they write.
 
-use crate::phase::index::{Index, Rank};
-use crate::phase::numeric::kernel::RightHandSide;
+use std::sync::Arc;
+
+use crate::phase::index::{Index, IndexVec, Rank, Transient};
 use crate::phase::numeric::lanes::Lanes;
 use crate::phase::numeric::ranks::{Ranks, Rate};
+
+/// A right-hand side: `factor x an earlier solution x reward`, absent parts being 1.
+#[derive(Clone, Debug)]
+pub(crate) struct RightHandSide {
+    /// Which solution.
+    pub previous: Option<usize>,
+    pub factor: f64,
+    pub reward: Option<Arc<IndexVec<Transient, f64>>>,
+}
+
+impl RightHandSide {
+    /// A right-hand side of ones.
+    pub(crate) const ONES: Self = Self {
+        previous: None,
+        factor: 1.0,
+        reward: None,
+    };
+
+    /// Whether the solution is one of the time alone, without rewards.
+    pub(crate) fn is_moment(&self) -> bool {
+        self.reward.is_none()
+    }
+}
 
 /// The sources of rates, and the solutions so far.
 #[derive(Clone, Copy)]

@@ -20,40 +20,15 @@
 //! watched. With positive rates no factor is zero: one that is zero has underflowed, or belongs to a row of a vertex with
 //! an infinite waiting time.
 
-use std::sync::Arc;
-
-use crate::phase::index::{Block, Index, IndexVec, Position, Rank, Span, Transient};
+use crate::phase::index::{Block, Index, IndexVec, Position, Rank, Span};
 use crate::phase::numeric::extended::Range;
-use crate::phase::numeric::flows::Flows;
+use crate::phase::numeric::flows::{Flows, RightHandSide};
 use crate::phase::numeric::lanes::Lanes;
 use crate::phase::numeric::panel::Eliminated;
 use crate::phase::numeric::ranks::{Ranks, Rate};
 use crate::phase::symbolic::factor::BlockPlace;
 use crate::phase::symbolic::fill::BlockTrace;
 use crate::phase::symbolic::schedule::{PANEL, Schedule};
-
-/// A right-hand side: `factor x an earlier solution x reward`, absent parts being 1.
-#[derive(Clone, Debug)]
-pub(crate) struct RightHandSide {
-    /// Which solution.
-    pub previous: Option<usize>,
-    pub factor: f64,
-    pub reward: Option<Arc<IndexVec<Transient, f64>>>,
-}
-
-impl RightHandSide {
-    /// A right-hand side of ones.
-    pub(crate) const ONES: Self = Self {
-        previous: None,
-        factor: 1.0,
-        reward: None,
-    };
-
-    /// Whether the solution is one of the time alone, without rewards.
-    pub(crate) fn is_moment(&self) -> bool {
-        self.reward.is_none()
-    }
-}
 
 /// What a run solves.
 #[derive(Clone, Copy)]

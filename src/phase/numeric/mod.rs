@@ -44,7 +44,7 @@ pub(crate) mod eliminate;
 pub(crate) mod error;
 pub(crate) mod extended;
 pub(crate) mod factor;
-mod flows;
+pub(crate) mod flows;
 pub(crate) mod kernel;
 pub(crate) mod lanes;
 pub(crate) mod panel;

@@ -1,7 +1,8 @@
 //! Solves with the factors of the kernel: right-hand sides, forward and back substitution.
 
 use crate::phase::index::{Index, Position, Rank, Span};
-use crate::phase::numeric::kernel::{BlockView, Diagonal, Kernel, RightHandSide, System};
+use crate::phase::numeric::flows::RightHandSide;
+use crate::phase::numeric::kernel::{BlockView, Diagonal, Kernel, System};
 use crate::phase::numeric::lanes::Lanes;
 use crate::phase::numeric::ranks::Ranks;
 use crate::phase::symbolic::fill::BlockTrace;

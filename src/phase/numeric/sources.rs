@@ -161,9 +161,8 @@ impl Sources {
         for (general, edges) in self.general.iter().enumerate() {
             let mut sum = S::ZERO;
             for &edge in edges {
-                let terms = self.graph.rate_of(edge as usize);
-                let mut rate = S::splat(terms.constant);
-                for (&number, &coefficient) in terms.parameters.iter().zip(terms.coefficients) {
+                let mut rate = S::splat(self.graph.rate_of(edge as usize).constant);
+                for (&number, &coefficient) in self.terms(edge) {
                     let value = self.product(number, values);
                     if number as usize >= self.parameters {
                         // A product that leaves the range has lost digits, whatever the rate is.
@@ -211,15 +210,17 @@ impl Sources {
             for &edge in edges {
                 sum = sum.plus(S::splat(self.graph.rate_of(edge as usize).constant));
             }
-            self.each_term(general, |number, coefficient| {
-                let factors = self.factors(number);
-                let first = twofold[factors[0] as usize].times(S::splat(coefficient));
-                let product = factors[1..].iter().fold(first, |product, &k| {
-                    // Theta itself has no second half.
-                    product.times(values[k as usize])
-                });
-                sum = sum.add(product);
-            });
+            for &edge in edges {
+                for (number, &coefficient) in self.terms(edge) {
+                    let factors = self.factors(number);
+                    let first = twofold[factors[0] as usize].times(S::splat(coefficient));
+                    let product = factors[1..].iter().fold(first, |product, &k| {
+                        // Theta itself has no second half.
+                        product.times(values[k as usize])
+                    });
+                    sum = sum.add(product);
+                }
+            }
             twofold[self.parameters + 1 + general] = sum;
         }
     }
@@ -230,11 +231,13 @@ impl Sources {
         let mut largest = S::splat(1.0);
         for (general, edges) in self.general.iter().enumerate() {
             let (mut terms, mut count) = (S::ZERO, 0);
-            self.each_term(general, |&number, coefficient| {
-                let product = S::splat(coefficient).mul(self.product(number, values));
-                terms = terms.add(product.abs());
-                count += 1;
-            });
+            for &edge in edges {
+                for (&number, &coefficient) in self.terms(edge) {
+                    let product = S::splat(coefficient).mul(self.product(number, values));
+                    terms = terms.add(product.abs());
+                    count += 1;
+                }
+            }
             if count < 2 {
                 continue;
             }
@@ -266,18 +269,18 @@ impl Sources {
         }
     }
 
-    /// Hands over numbers and coefficients of all edges of a rate of another form.
+    /// The terms of an edge's rate beside its constant: numbers with their coefficients.
     #[inline(always)]
-    fn each_term(&self, general: usize, mut each: impl FnMut(&u32, f64)) {
-        for &edge in self.general.row(general) {
-            let terms = self.graph.rate_of(edge as usize);
-            for (number, &coefficient) in terms.parameters.iter().zip(terms.coefficients) {
-                each(number, coefficient);
-            }
-        }
+    fn terms(&self, edge: u32) -> impl Iterator<Item = (&u32, &f64)> {
+        let rate = self.graph.rate_of(edge as usize);
+        rate.parameters.iter().zip(rate.coefficients)
     }
 
     /// The edges whose terms a source adds up. A parameter stands for itself, the number 1 has no terms.
+    ///
+    /// Those who want derivatives write the loops over edges, [terms](Self::terms_of) and [factors](Self::factors) themselves: a
+    /// closure that is handed to a function with these loops is not always made part of it, and then runs without the vector
+    /// unit's instructions.
     #[inline(always)]
     pub(crate) fn edges_of<'s>(&'s self, source: &'s u32) -> &'s [u32] {
         match (*source as usize).checked_sub(self.parameters) {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::phase::index::{IndexVec, Transient};
-use crate::phase::numeric::kernel::{Kernel, RightHandSide};
+use crate::phase::numeric::flows::RightHandSide;
+use crate::phase::numeric::kernel::Kernel;
 use crate::phase::numeric::lanes::Lanes;
 use crate::phase::numeric::ranks::Ranks;
 use crate::phase::numeric::sensitivity::{Sensitivity, Units};
