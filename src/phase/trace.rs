@@ -5,7 +5,7 @@
 //! is written beside them, as methods of this type.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::phase::graph::Graph;
 use crate::phase::numeric::kernel::{Kernel, Retain};
@@ -101,18 +101,20 @@ impl EliminationTrace {
 
     /// A workspace for one theta that retains all factors.
     pub(crate) fn workspace(&self) -> Kernel<f64> {
-        let mut idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = idle.pop();
-        drop(idle);
+        let taken = self.idle().pop();
         taken.unwrap_or_else(|| Kernel::new(self.ranks(), 1, Retain::All))
     }
 
     /// Keeps a [`workspace`](Self::workspace) for the next theta.
     pub(crate) fn keep_workspace(&self, kernel: Kernel<f64>) {
-        let mut idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.idle();
         if idle.len() < KEPT {
             idle.push(kernel);
         }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Kernel<f64>>> {
+        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Analyzes and eliminates a graph in one go, on the calling thread.
