@@ -552,8 +552,10 @@ impl Action {
                 let carry = op.num_carry;
                 let mapped = op.body.inputs().len() - op.num_consts - carry;
                 let consts = body.inputs().len() - carry - mapped;
-                let split = ahead::products(&body, (consts, carry), op.length, AHEAD_BYTES);
-                let split = split.filter(|_| !op.lanes);
+                let split = match op.lanes {
+                    true => None,
+                    false => ahead::products(&body, (consts, carry), op.length, AHEAD_BYTES),
+                };
                 let (ahead, body) = match split {
                     Some(split) => (Some(Plan::new(&split.first)), split.rest),
                     None => (None, body),
