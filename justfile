@@ -44,6 +44,10 @@ instructions *ARGS:
 vecmath-sweep PYTHON="target/jax/bin/python" *ARGS:
     {{PYTHON}} scripts/vecmath_sweep.py {{ARGS}}
 
+# The functions of single precision at every number there is, against double precision.
+vecmath-hard:
+    cargo test --release --lib every_single_number -- --ignored
+
 # The cache under two hundred killed writers.
 cache-hard:
     cargo test --test cli cache:: -- --include-ignored

@@ -99,9 +99,8 @@ fn same(a: f64, b: f64) -> bool {
     a.to_bits() == b.to_bits()
 }
 
-/// Minutes of an optimized build: `cargo test --release --lib every_single_number -- --ignored`.
 #[test]
-#[ignore = "takes minutes"]
+#[ignore = "takes minutes of an optimized build; `just vecmath-hard` runs it"]
 fn every_single_number_is_met_within_the_stated_errors() {
     let functions: [(&str, Function, SingleFunction, f64); 2] = [
         ("exp", double::exp, single::exp, 1.08),
