@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use clap::Args;
 use elimap::phase::{DiscretePhaseType, EliminationTrace, PhaseType, Tolerance};
-use ndarray::{Array2, ArrayView1};
+use ndarray::{Array2, ArrayView1, ArrayView2};
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 
@@ -110,14 +110,23 @@ impl Table {
 
     /// Adds a column for the derivatives by each parameter, a row of them for each row.
     pub(crate) fn add_gradients(&mut self, name: &str, slopes: &Array2<f64>) {
-        let old = self.columns.len();
         let names = (0..slopes.ncols()).map(|parameter| format!("d{name}/dtheta{parameter}"));
-        self.columns.extend(names);
-        let rows = self.cells.chunks(old).zip(slopes.outer_iter());
+        let json = slopes.outer_iter().map(|row| numbers(&row.to_vec()));
+        self.append(names, slopes.view(), json.collect());
+    }
+
+    /// Adds columns of gradients, whose rows stand behind those there are, and the gradients as JSON.
+    pub(crate) fn append(
+        &mut self,
+        names: impl Iterator<Item = String>,
+        slopes: ArrayView2<'_, f64>,
+        json: Value,
+    ) {
+        let rows = self.rows().zip(slopes.outer_iter());
         let cells = rows.flat_map(|(row, slopes)| row.iter().copied().chain(slopes.to_vec()));
         self.cells = cells.collect();
-        let rows = slopes.outer_iter().map(|row| numbers(&row.to_vec()));
-        self.json.insert("gradients".to_owned(), rows.collect());
+        self.columns.extend(names);
+        self.json.insert("gradients".to_owned(), json);
     }
 
     fn shape(&self) -> [usize; 2] {

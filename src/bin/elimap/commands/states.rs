@@ -34,20 +34,80 @@ pub(crate) struct Args {
     gradient: bool,
 }
 
+/// What is asked about each vertex.
+#[derive(Clone, Copy)]
+enum Question {
+    Probabilities,
+    Occupancy,
+    Absorbed,
+}
+
+impl Question {
+    /// Its name in JSON.
+    fn name(self) -> &'static str {
+        match self {
+            Question::Probabilities => "probabilities",
+            Question::Occupancy => "occupancy",
+            Question::Absorbed => "absorbed",
+        }
+    }
+
+    fn values(self, subject: &Subject, times: &[f64]) -> Result<Array2<f64>> {
+        use Question as Q;
+        Ok(match subject {
+            Subject::Time(time) => match self {
+                Q::Occupancy => time.occupancy(times)?,
+                Q::Absorbed => time.cdf_by_vertex(times)?,
+                Q::Probabilities => time.state_probabilities(times)?,
+            },
+            Subject::Steps(steps) => {
+                let counts = counts(times)?;
+                match self {
+                    Q::Occupancy => steps.occupancy(&counts)?,
+                    Q::Absorbed => steps.cdf_by_vertex(&counts)?,
+                    Q::Probabilities => steps.state_probabilities(&counts)?,
+                }
+            }
+        })
+    }
+
+    fn values_and_gradients(
+        self,
+        subject: &Subject,
+        times: &[f64],
+    ) -> Result<(Array2<f64>, Array3<f64>)> {
+        use Question as Q;
+        Ok(match subject {
+            Subject::Time(time) => match self {
+                Q::Occupancy => time.occupancy_and_gradients(times)?,
+                Q::Absorbed => time.cdf_by_vertex_and_gradients(times)?,
+                Q::Probabilities => time.state_probabilities_and_gradients(times)?,
+            },
+            Subject::Steps(steps) => {
+                let counts = counts(times)?;
+                match self {
+                    Q::Occupancy => steps.occupancy_and_gradients(&counts)?,
+                    Q::Absorbed => steps.cdf_by_vertex_and_gradients(&counts)?,
+                    Q::Probabilities => steps.state_probabilities_and_gradients(&counts)?,
+                }
+            }
+        })
+    }
+}
+
 pub(crate) fn run(args: &Args) -> Result<Text> {
     let times = vector::numbers(&args.times)?;
+    let question = match (args.occupancy, args.absorbed) {
+        (true, _) => Question::Occupancy,
+        (_, true) => Question::Absorbed,
+        _ => Question::Probabilities,
+    };
     args.answer.answer(|subject| {
-        let name = match (args.occupancy, args.absorbed) {
-            (true, _) => "occupancy",
-            (_, true) => "absorbed",
-            _ => "probabilities",
-        };
-        let (values, slopes) = match args.gradient {
-            true => {
-                let (values, slopes) = with_gradients(&subject, name, &times)?;
-                (values, Some(slopes))
-            }
-            false => (plain(&subject, name, &times)?, None),
+        let (values, slopes) = if args.gradient {
+            let (values, slopes) = question.values_and_gradients(&subject, &times)?;
+            (values, Some(slopes))
+        } else {
+            (question.values(&subject, &times)?, None)
         };
         let graph = subject.trace().graph();
         let mut columns = vec!["times".to_owned()];
@@ -68,7 +128,7 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
         let json = json!({
             "times": numbers(&times),
             "states": states,
-            name: rows().map(|row| numbers(&row)).collect::<Value>(),
+            question.name(): rows().map(|row| numbers(&row)).collect::<Value>(),
         });
         let mut table = Table {
             cells: cells.collect(),
@@ -76,63 +136,26 @@ pub(crate) fn run(args: &Args) -> Result<Text> {
             json: json.as_object().cloned().unwrap_or_default(),
         };
         if let Some(slopes) = slopes {
-            add_gradients(&mut table, &slopes);
+            add_gradients(&mut table, &slopes)?;
         }
         Ok(table)
     })
 }
 
-fn plain(subject: &Subject, name: &str, times: &[f64]) -> Result<Array2<f64>> {
-    Ok(match (subject, name) {
-        (Subject::Time(time), "occupancy") => time.occupancy(times)?,
-        (Subject::Time(time), "absorbed") => time.cdf_by_vertex(times)?,
-        (Subject::Time(time), _) => time.state_probabilities(times)?,
-        (Subject::Steps(steps), "occupancy") => steps.occupancy(&counts(times)?)?,
-        (Subject::Steps(steps), "absorbed") => steps.cdf_by_vertex(&counts(times)?)?,
-        (Subject::Steps(steps), _) => steps.state_probabilities(&counts(times)?)?,
-    })
-}
-
-fn with_gradients(
-    subject: &Subject,
-    name: &str,
-    times: &[f64],
-) -> Result<(Array2<f64>, Array3<f64>)> {
-    Ok(match (subject, name) {
-        (Subject::Time(time), "occupancy") => time.occupancy_and_gradients(times)?,
-        (Subject::Time(time), "absorbed") => time.cdf_by_vertex_and_gradients(times)?,
-        (Subject::Time(time), _) => time.state_probabilities_and_gradients(times)?,
-        (Subject::Steps(steps), "occupancy") => steps.occupancy_and_gradients(&counts(times)?)?,
-        (Subject::Steps(steps), "absorbed") => {
-            steps.cdf_by_vertex_and_gradients(&counts(times)?)?
-        }
-        (Subject::Steps(steps), _) => steps.state_probabilities_and_gradients(&counts(times)?)?,
-    })
-}
-
 /// Adds derivatives by vertex and parameter: columns in that order, and nested lists as JSON.
-fn add_gradients(table: &mut Table, slopes: &Array3<f64>) {
+fn add_gradients(table: &mut Table, slopes: &Array3<f64>) -> Result<()> {
     let (times, vertices, parameters) = slopes.dim();
-    let old = table.columns.len();
-    for vertex in 0..vertices {
-        let names = (0..parameters).map(|p| format!("dvertex{vertex}/dtheta{p}"));
-        table.columns.extend(names);
-    }
-    let rows = table.cells.chunks(old).zip(slopes.outer_iter());
-    let cells = rows.flat_map(|(row, slopes)| {
-        let row: Vec<f64> = row.iter().chain(&slopes).copied().collect();
-        row
+    let names = (0..vertices).flat_map(|vertex| {
+        (0..parameters).map(move |parameter| format!("dvertex{vertex}/dtheta{parameter}"))
     });
-    table.cells = cells.collect();
-    let of_vertex = |time: usize, vertex: usize| {
-        let each = (0..parameters).map(|parameter| slopes[[time, vertex, parameter]]);
-        numbers(&each.collect::<Vec<f64>>())
-    };
-    let of_time = |time: usize| -> Value {
-        (0..vertices)
-            .map(|vertex| of_vertex(time, vertex))
-            .collect()
-    };
-    let all: Value = (0..times).map(of_time).collect();
-    table.json.insert("gradients".to_owned(), all);
+    let of_time = slopes.outer_iter().map(|of_time| {
+        let of_vertex = of_time.outer_iter();
+        of_vertex
+            .map(|row| numbers(&row.to_vec()))
+            .collect::<Value>()
+    });
+    let json = of_time.collect();
+    let rows = slopes.to_shape((times, vertices * parameters))?;
+    table.append(names, rows.view(), json);
+    Ok(())
 }
