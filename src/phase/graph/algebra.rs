@@ -8,7 +8,8 @@
 //! that is not in a state yet, or no longer. Mass at time zero is a time of zero.
 
 use crate::phase::graph::error::GraphError;
-use crate::phase::graph::explore::{Rate, Transitions};
+use crate::phase::graph::explore::Transitions;
+use crate::phase::graph::rate::Rate;
 use crate::phase::graph::{Clock, Edge, Graph, VertexId};
 
 /// A vertex of each graph; a graph that was absorbed at time zero is in its start.

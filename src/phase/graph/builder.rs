@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::phase::csr::Csr;
 use crate::phase::graph::error::GraphError;
-use crate::phase::graph::explore::Rate;
+use crate::phase::graph::rate::Rate;
 use crate::phase::graph::{Clock, Graph, Inner, SelfLoops, VertexId};
 
 /// Marks the numbers of products among those of parameters while the length of theta may not be known.

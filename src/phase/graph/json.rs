@@ -13,10 +13,10 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::phase::graph::error::GraphError;
-use crate::phase::graph::explore::Rate;
 use crate::phase::graph::header::{
     add_products, clock, is_discretized, is_integer, required, size,
 };
+use crate::phase::graph::rate::Rate;
 use crate::phase::graph::rows::Rows;
 use crate::phase::graph::{Clock, Graph, GraphBuilder, VertexId, quick};
 

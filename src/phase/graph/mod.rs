@@ -19,6 +19,7 @@ pub(crate) mod matrices;
 pub mod models;
 mod moments;
 mod quick;
+pub(crate) mod rate;
 pub(crate) mod reach;
 mod rewards;
 mod rows;

@@ -8,8 +8,8 @@
 use std::io::Read;
 
 use crate::phase::csr::Csr;
-use crate::phase::graph::explore::Rate;
 use crate::phase::graph::header::{Header, add_products, clock, is_discretized, size};
+use crate::phase::graph::rate::Rate;
 use crate::phase::graph::scanner::Scanner;
 use crate::phase::graph::{Clock, Graph, GraphBuilder, VertexId};
 

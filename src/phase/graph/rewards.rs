@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use crate::phase::graph::error::GraphError;
-use crate::phase::graph::explore::Rate;
+use crate::phase::graph::rate::Rate;
 use crate::phase::graph::{Clock, Edge, Graph, GraphBuilder, VertexId};
 
 /// Stands for no parameter among the numbers of parameters and products.

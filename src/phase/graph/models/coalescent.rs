@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use crate::phase::graph::Graph;
 use crate::phase::graph::error::GraphError;
-use crate::phase::graph::explore::{Rate, Transitions};
+use crate::phase::graph::explore::Transitions;
 use crate::phase::graph::models::{at_least, at_most, pairs_up_to};
+use crate::phase::graph::rate::Rate;
 
 /// Lineages by kind.
 type State = Vec<i64>;

@@ -9,7 +9,8 @@
 //! [`GraphError::ModelSize`] or [`GraphError::TooLarge`].
 
 use crate::phase::graph::error::GraphError;
-use crate::phase::graph::explore::{Rate, Transitions};
+use crate::phase::graph::explore::Transitions;
+use crate::phase::graph::rate::Rate;
 use crate::phase::graph::{Graph, VertexId};
 
 mod coalescent;
