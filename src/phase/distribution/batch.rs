@@ -7,10 +7,11 @@ use ndarray::{ArrayD, ArrayView2, Axis, IxDyn, s};
 use rayon::prelude::*;
 
 use crate::phase::distribution::PhaseType;
+use crate::phase::distribution::answers::arrays;
 use crate::phase::distribution::curve::check_times;
 use crate::phase::distribution::error::DistributionError;
 use crate::phase::distribution::observations::Observations;
-use crate::phase::distribution::statistic::{Statistic, arrays};
+use crate::phase::distribution::statistic::Statistic;
 use crate::phase::distribution::step_lanes::{TASK, prepare};
 use crate::phase::distribution::tolerance::Tolerance;
 use crate::phase::evaluate::batch::Batch;

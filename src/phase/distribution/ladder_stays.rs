@@ -7,7 +7,7 @@
 
 use ndarray::Axis;
 
-use crate::phase::distribution::ladder::{Matrix, Rows, Rung, product};
+use crate::phase::distribution::ladder_matrix::{Matrix, Rows, product};
 
 /// Mean numbers of steps in each state, for one row of a start, and their derivatives by the parameters.
 pub(super) struct Stays {
@@ -43,7 +43,7 @@ impl Stays {
         let next = slopes.iter().zip(&self.slopes).map(|(rung_slope, own)| {
             let mut next = after(rung_slope, &self.matrix, length);
             // The length has no derivative.
-            add(&mut next, &after_rows(rung, own));
+            add(&mut next, &after(rung, own, 0.0));
             add(&mut next, own);
             next.balance(&matrix, &lengths);
             next
@@ -55,9 +55,8 @@ impl Stays {
         }
     }
 
-    /// Takes some rows, which are in these places before it, one level further.
-    pub(super) fn climb(&mut self, places: &Rows, rows: &[usize], rung: &Rung, total: f64) {
-        let Some(of) = &rung.stays else { return };
+    /// Takes some rows, which are in these places before it, one level further, whose own stays are these.
+    pub(super) fn climb(&mut self, places: &Rows, rows: &[usize], of: &Stays, total: f64) {
         // What is left of rows that were scaled up adds nothing.
         let plain = |row: &&usize| places.log_scale[**row] == 0.0;
         let rows: Vec<usize> = rows.iter().filter(plain).copied().collect();
@@ -73,7 +72,7 @@ impl Stays {
         next.normalize(&totals);
         for ((own, place), of_rung) in self.slopes.iter_mut().zip(&places.slopes).zip(&of.slopes) {
             let mut slope = after(&place.select(&rows), &of.matrix, length);
-            add(&mut slope, &after_rows(&before, of_rung));
+            add(&mut slope, &after(&before, of_rung, 0.0));
             add(&mut slope, &own.select(&rows));
             slope.balance(&next, &totals);
             own.replace(&rows, &slope);
@@ -83,11 +82,6 @@ impl Stays {
             self.lengths[row] = length;
         }
     }
-}
-
-/// `p J'`, with J' the derivative of stays.
-fn after_rows(p: &Matrix, slope: &Matrix) -> Matrix {
-    after(p, slope, 0.0)
 }
 
 /// The rows of a matrix as vectors, divided by a rate.

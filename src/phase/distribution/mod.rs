@@ -19,6 +19,7 @@
 //! *The least variable phase type distribution is Erlang*), and mass at zero only adds to it, so the subtraction loses at
 //! most a factor of n + 1. Where it loses more than a factor of 32 both moments are computed again with 106 bits.
 
+mod answers;
 pub(crate) mod backward;
 pub(crate) mod batch;
 pub(crate) mod bridge;
@@ -34,6 +35,7 @@ pub(crate) mod inherited;
 pub(crate) mod joint;
 pub(crate) mod jump;
 pub(crate) mod ladder;
+pub(crate) mod ladder_matrix;
 pub(crate) mod ladder_stays;
 pub(crate) mod likelihood;
 pub(crate) mod marks;
@@ -49,6 +51,7 @@ pub(crate) mod reward;
 pub(crate) mod sample;
 pub(crate) mod slopes;
 pub(crate) mod state_slopes;
+pub(crate) mod state_tangents;
 pub(crate) mod states;
 pub(crate) mod statistic;
 pub(crate) mod step_lanes;

@@ -3,94 +3,16 @@
 use ndarray::{Array2, Array3, ArrayViewMut2};
 
 use crate::phase::distribution::PhaseType;
-use crate::phase::distribution::chain::Chain;
 use crate::phase::distribution::curve::check_times;
 use crate::phase::distribution::error::DistributionError;
 use crate::phase::distribution::inherited::By;
-use crate::phase::distribution::poisson::Weights;
-use crate::phase::distribution::slopes::Slope;
+use crate::phase::distribution::state_tangents::StateSlope;
 use crate::phase::distribution::states::Reach;
-use crate::phase::distribution::steps::Steps;
 use crate::phase::distribution::system::Number;
 use crate::phase::distribution::timeline::Timeline;
-use crate::phase::graph::VertexId;
+use crate::phase::graph::{Graph, VertexId};
 use crate::phase::numeric::extended::{Extended, Scalar};
 use crate::phase::trace::EliminationTrace;
-
-/// Derivatives by one parameter, a row of states for each time.
-pub(crate) struct StateSlope {
-    /// Of the probability to be there.
-    pub places: Vec<Vec<f64>>,
-    /// Of the time spent there.
-    pub stays: Vec<Vec<f64>>,
-}
-
-/// By parameter, from steps at ascending times: rows of derivatives are carried beside those of the chain.
-pub(crate) fn by_steps(chain: &Chain, trace: &EliminationTrace, times: &[f64]) -> Vec<StateSlope> {
-    let states = chain.len();
-    let mut walk = Steps::new(chain);
-    let rate = walk.jump.rate;
-    let slopes = Slope::all(chain, trace, rate);
-    let weights: Vec<Weights> = times.iter().map(|t| Weights::new(rate * t)).collect();
-    let last = weights.iter().map(Weights::last).max().unwrap_or(0);
-    let empty = || vec![vec![0.0; states]; times.len()];
-    let mut out: Vec<StateSlope> = slopes
-        .iter()
-        .map(|_| StateSlope {
-            places: empty(),
-            stays: empty(),
-        })
-        .collect();
-    let mut rows: Vec<Vec<f64>> = slopes.iter().map(|slope| slope.start.clone()).collect();
-    let mut sums = vec![vec![0.0; states]; slopes.len()];
-    let (mut place, mut next) = (vec![0.0; states], vec![0.0; states]);
-    for count in 0..=last {
-        for (time, weights) in weights.iter().enumerate() {
-            if count < weights.first || count > weights.last() {
-                continue;
-            }
-            let at = count - weights.first;
-            let (weight, tail) = (weights.values[at], weights.tails[at]);
-            for ((out, row), sum) in out.iter_mut().zip(&rows).zip(&sums) {
-                if at == 0 {
-                    out.stays[time].copy_from_slice(sum);
-                }
-                let pairs = out.places[time].iter_mut().zip(&mut out.stays[time]);
-                for ((of, stay), d) in pairs.zip(row) {
-                    *of += weight * d;
-                    *stay += tail * d;
-                }
-            }
-        }
-        if count == last {
-            break;
-        }
-        // A later section has masses that do not count beside the first.
-        let mass = match walk.record.sections.is_empty() {
-            true => walk.record.mass[count],
-            false => 0.0,
-        };
-        for (place, p) in place.iter_mut().zip(&walk.state) {
-            *place = p * mass;
-        }
-        for ((slope, row), sum) in slopes.iter().zip(&mut rows).zip(&mut sums) {
-            for (sum, d) in sum.iter_mut().zip(row.iter()) {
-                *sum += d;
-            }
-            walk.jump.forward_signed(row, &mut next);
-            slope.add(&place, &mut next);
-            std::mem::swap(row, &mut next);
-        }
-        walk.step();
-    }
-    for stay in out
-        .iter_mut()
-        .flat_map(|out| out.stays.iter_mut().flatten())
-    {
-        *stay /= rate;
-    }
-    out
-}
 
 impl PhaseType {
     /// The probabilities to be in each vertex at ascending times and their gradients with respect to theta:
@@ -256,7 +178,7 @@ impl PhaseType {
         // Vertices that the start reaches through rates of zero only are in the chain of slopes, with no time spent in them.
         let stays = self.occupancy(times)?;
         for &(vertex, _) in chain.absorbed_at_once() {
-            for (parameter, _) in slopes.iter().enumerate() {
+            for parameter in 0..slopes.len() {
                 let slope = by.start(vertex, parameter).to_f64();
                 for time in 0..times.len() {
                     out[[time, vertex.index(), parameter]] += slope;
@@ -330,12 +252,7 @@ pub(crate) fn reach_slopes(
 }
 
 /// Writes the derivatives of what the start has of the values of vertices.
-fn from_start(
-    graph: &crate::phase::graph::Graph,
-    by: By<'_>,
-    values: &[f64],
-    mut out: ArrayViewMut2<'_, f64>,
-) {
+fn from_start(graph: &Graph, by: By<'_>, values: &[f64], mut out: ArrayViewMut2<'_, f64>) {
     for parameter in 0..by.parameters() {
         let each = graph.start().iter().map(|&(vertex, p)| {
             let start = by.start(vertex, parameter).to_f64();

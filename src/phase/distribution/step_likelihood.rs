@@ -1,9 +1,9 @@
 //! Log-likelihoods of observed numbers of steps, and their gradients.
 
+use crate::phase::distribution::answers::whole_counts;
 use crate::phase::distribution::discrete::DiscretePhaseType;
 use crate::phase::distribution::error::DistributionError;
 use crate::phase::distribution::observations::{Observation, Observations};
-use crate::phase::distribution::statistic::whole_counts;
 use crate::phase::distribution::tolerance::{Bounded, UNIT};
 
 /// What an observation says: the logarithm of its probability, and its derivatives by the probability of a count and by

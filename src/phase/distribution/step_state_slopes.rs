@@ -42,6 +42,7 @@ impl Tangent {
 /// Which of the derivatives are asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
+    /// Of the probability to be in each vertex, absorbing ones included.
     Places,
     Visits,
     Absorbed,
@@ -75,8 +76,7 @@ impl DiscretePhaseType {
         counts: &[u64],
     ) -> Result<(Array2<f64>, Array3<f64>), DistributionError> {
         let values = self.state_probabilities(counts)?;
-        let absorbed = self.state_slopes(counts, Kind::Absorbed)?;
-        Ok((values, absorbed + self.state_slopes(counts, Kind::Places)?))
+        Ok((values, self.state_slopes(counts, Kind::Places)?))
     }
 
     /// The visits of each vertex in ascending numbers of steps and their gradients with respect to theta: `[counts, vertices]`
@@ -255,16 +255,18 @@ impl DiscretePhaseType {
                     tangent.step(powers, &slope, &march.state);
                     march.step();
                 }
-                let rows = match kind {
-                    Kind::Places => &tangent.state,
+                if kind != Kind::Visits {
+                    for (vertex, value) in tangent.absorbed.iter().enumerate() {
+                        out[[place, vertex, parameter]] = value.to_f64() + 0.0;
+                    }
+                }
+                let by_state = match kind {
+                    Kind::Places => &tangent.state[..],
                     Kind::Visits => &tangent.visits,
-                    Kind::Absorbed => &tangent.absorbed,
+                    Kind::Absorbed => &[],
                 };
-                for (index, value) in rows.iter().enumerate() {
-                    let vertex = match kind {
-                        Kind::Absorbed => index,
-                        Kind::Places | Kind::Visits => of.vertex(index).index(),
-                    };
+                for (state, value) in by_state.iter().enumerate() {
+                    let vertex = of.vertex(state).index();
                     out[[place, vertex, parameter]] = value.to_f64() + 0.0;
                 }
             }

@@ -12,7 +12,7 @@ use crate::phase::distribution::chain::Chain;
 use crate::phase::distribution::contour::Contour;
 use crate::phase::distribution::error::DistributionError;
 use crate::phase::distribution::ladder::Ladder;
-use crate::phase::distribution::state_slopes::{StateSlope, by_steps};
+use crate::phase::distribution::state_tangents::{StateSlope, by_steps};
 use crate::phase::distribution::steps::{Steps, Values, last_step, rate_of, rounding};
 use crate::phase::distribution::tangents::{Tangent, Tangents};
 use crate::phase::distribution::tolerance::{Bounded, Tolerance};
