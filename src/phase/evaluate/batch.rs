@@ -413,12 +413,38 @@ impl Batch {
             return Err(NumericError::Discrete);
         }
         let job = Job::new(&self.trace, recipe);
-        let lanes = self.lanes;
-        match lanes.unwrap_or_else(|| self.fitting(thetas.nrows(), job.retain())) {
-            0..=1 => self.groups::<f64>(thetas, &job),
-            2..=8 => self.groups::<Wide<8>>(thetas, &job),
-            9..=16 => self.groups::<Wide<16>>(thetas, &job),
-            _ => self.groups::<Wide<32>>(thetas, &job),
+        let width = recipe.width();
+        let mut out = vec![0.0; thetas.nrows() * width];
+        if out.is_empty() {
+            return Ok(out);
+        }
+        let rows: Vec<Row<'_>> = out.chunks_mut(width).enumerate().collect();
+        let (waiting, first) = self.side_by_side(&job, job.retain(), thetas, rows, true);
+        let (_, second) = self.side_by_side(&job, Retain::All, thetas, waiting, false);
+        match (first, second) {
+            (Some(a), Some(b)) => Err(if row_of(&b) < row_of(&a) { b } else { a }),
+            (Some(error), None) | (None, Some(error)) => Err(error),
+            (None, None) => Ok(out),
+        }
+    }
+
+    /// Answers rows, with as many lanes as are fastest; the rows that [wait](Group::answer), and the first error.
+    fn side_by_side<'o>(
+        &self,
+        job: &Job<'_>,
+        retain: Retain,
+        thetas: ArrayView2<'_, f64>,
+        rows: Vec<Row<'o>>,
+        may_wait: bool,
+    ) -> (Vec<Row<'o>>, Option<NumericError>) {
+        match self
+            .lanes
+            .unwrap_or_else(|| self.fitting(rows.len(), retain))
+        {
+            0..=1 => self.pass::<f64>(job, retain, thetas, rows, may_wait),
+            2..=8 => self.pass::<Wide<8>>(job, retain, thetas, rows, may_wait),
+            9..=16 => self.pass::<Wide<16>>(job, retain, thetas, rows, may_wait),
+            _ => self.pass::<Wide<32>>(job, retain, thetas, rows, may_wait),
         }
     }
 
@@ -440,60 +466,49 @@ impl Batch {
         }
     }
 
-    fn groups<S: Lanes>(
-        &self,
-        thetas: ArrayView2<'_, f64>,
-        job: &Job<'_>,
-    ) -> Result<Vec<f64>, NumericError> {
-        let width = job.recipe.width();
-        let mut out = vec![0.0; thetas.nrows() * width];
-        if out.is_empty() {
-            return Ok(out);
-        }
-        let rows: Vec<Row<'_>> = out.chunks_mut(width).enumerate().collect();
-        if rows.len() <= S::COUNT {
-            Group::<S>::new(job).answer(job, thetas, rows, false)?;
-            return Ok(out);
-        }
-        prepare_threads();
-        // Fresh memory costs more than a replay, so workspaces go round: as many as there are threads at work.
-        let idle: Mutex<Vec<Group<S>>> = Mutex::new(Vec::new());
-        let (waiting, first) = self.pass(job, &idle, thetas, rows, true);
-        let (_, second) = self.pass(job, &idle, thetas, waiting, false);
-        match (first, second) {
-            (Some(a), Some(b)) => Err(if row_of(&b) < row_of(&a) { b } else { a }),
-            (Some(error), None) | (None, Some(error)) => Err(error),
-            (None, None) => Ok(out),
-        }
-    }
-
-    /// Answers rows, group by group over all threads; the rows that [wait](Group::answer), and the first error.
+    /// Answers rows, group by group over all threads.
     fn pass<'o, S: Lanes>(
         &self,
         job: &Job<'_>,
-        idle: &Mutex<Vec<Group<S>>>,
+        retain: Retain,
         thetas: ArrayView2<'_, f64>,
         rows: Vec<Row<'o>>,
         may_wait: bool,
     ) -> (Vec<Row<'o>>, Option<NumericError>) {
+        // Fresh memory costs more than a replay, so workspaces go round: as many as there are threads at work.
+        let idle: Mutex<Vec<Group<S>>> = Mutex::new(Vec::new());
+        let answer = |rows: Vec<Row<'o>>, may_wait| {
+            if retain == Retain::Block && job.loses_digits() {
+                return Ok(rows);
+            }
+            let numbers: Vec<usize> = rows.iter().map(|(row, _)| *row).collect();
+            let thetas = thetas.select(Axis(0), &numbers);
+            // The lock is held for the exchange alone.
+            let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut group = taken.unwrap_or_else(|| Group::<S>::new(job, retain));
+            let outcome = group.answer(job, thetas.view(), rows, may_wait);
+            idle.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(group);
+            outcome
+        };
+        if rows.len() <= S::COUNT {
+            return match rows.is_empty() {
+                true => (rows, None),
+                false => match answer(rows, false) {
+                    Ok(waiting) => (waiting, None),
+                    Err(error) => (Vec::new(), Some(error)),
+                },
+            };
+        }
+        prepare_threads();
         // A task should be long against what it costs to hand it out.
         let groups = (TASK / (self.trace.ranks().cost() * S::COUNT as u64 + 1)).max(1) as usize;
         let outcomes: Vec<Result<Vec<Row<'o>>, NumericError>> = rows
             .into_par_iter()
             .chunks(S::COUNT)
             .with_min_len(groups)
-            .map(|rows| {
-                let numbers: Vec<usize> = rows.iter().map(|(row, _)| *row).collect();
-                let thetas = thetas.select(Axis(0), &numbers);
-                // The lock is held for the exchange alone.
-                let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-                let mut group = taken.unwrap_or_else(|| Group::<S>::new(job));
-                let outcome = group.answer(job, thetas.view(), rows, may_wait);
-                idle.lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(group);
-                outcome
-            })
+            .map(|rows| answer(rows, may_wait))
             .collect();
         let (mut waiting, mut first) = (Vec::new(), None);
         for outcome in outcomes {

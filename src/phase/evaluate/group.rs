@@ -4,6 +4,7 @@
 //! differences and from refined solutions, with the factors at hand; what remains is answered alone, with more digits. Which
 //! stage answers depends on the lane's own numbers only.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use ndarray::ArrayView2;
@@ -12,14 +13,19 @@ use crate::phase::evaluate::certified::{self, Problem};
 use crate::phase::evaluate::point::Point;
 use crate::phase::evaluate::quantity::{Output, Recipe, variance_is_doubtful};
 use crate::phase::index::Rank;
-use crate::phase::numeric::adjoint::Adjoint;
+use crate::phase::numeric::adjoint::{Adjoint, Factors};
 use crate::phase::numeric::error::NumericError;
 use crate::phase::numeric::kernel::{Kernel, Retain, System};
 use crate::phase::numeric::lanes::{Lanes, Pass, on_widest};
 use crate::phase::numeric::precise::Precise;
 use crate::phase::numeric::ranks::Ranks;
-use crate::phase::numeric::terms::{Ingredients, Term};
+use crate::phase::numeric::terms::{Ingredients, Request, Term};
 use crate::phase::trace::EliminationTrace;
+
+/// Factors of this many bytes are retained for transposed solves, as they stay in the second-level cache: with the least number of lanes side
+/// by side. Where they would not, each block is eliminated again.
+const RETAINED: usize = 1 << 20;
+const LEAST: usize = 8;
 
 /// A recipe for a trace: what all groups of a batch have in common.
 pub(crate) struct Job<'a> {
@@ -30,6 +36,7 @@ pub(crate) struct Job<'a> {
     has_one_scale: bool,
     /// By entry of the gradients, whether it is zero at every theta; found when the first entry is in doubt.
     zeros: OnceLock<Vec<bool>>,
+    loses_digits: AtomicBool,
 }
 
 impl<'a> Job<'a> {
@@ -41,15 +48,30 @@ impl<'a> Job<'a> {
             recipe,
             has_one_scale: of_values && trace.ranks().have_one_scale(),
             zeros: OnceLock::new(),
+            loses_digits: AtomicBool::new(false),
         }
     }
 
-    /// Which factors the solves need.
+    /// Which factors to retain.
     pub(crate) fn retain(&self) -> Retain {
-        match self.has_one_scale {
-            true => self.recipe.retain_for_values(),
-            false => self.recipe.retain(),
+        if self.recipe.transposed.is_none() || self.has_one_scale {
+            return match self.recipe.right.len() {
+                0..=1 => Retain::Nothing,
+                _ => Retain::Block,
+            };
         }
+        let (sizes, symbolic) = (self.ranks().sizes(), self.trace.symbolic());
+        let all = symbolic.lower_len() + symbolic.upper_len();
+        let fit = LEAST * all * size_of::<f64>() <= RETAINED;
+        match fit || all <= 2 * (sizes.lower + sizes.upper) {
+            true => Retain::All,
+            false => Retain::Block,
+        }
+    }
+
+    /// Whether the gradients of most thetas so far need more digits than plain sums have, which takes all factors.
+    pub(crate) fn loses_digits(&self) -> bool {
+        self.loses_digits.load(Ordering::Relaxed)
     }
 
     fn ranks(&self) -> &'a Ranks {
@@ -61,15 +83,10 @@ impl<'a> Job<'a> {
         transposed.is_some_and(|of| !of.terms.is_empty())
     }
 
-    fn ingredients<'b, S>(
-        &'b self,
-        kernel: &'b Kernel<S>,
-        terms: &'b [Term],
-    ) -> Ingredients<'b, S> {
-        Ingredients {
+    fn request<'b>(&'b self, terms: &'b [Term]) -> Request<'b> {
+        Request {
             ranks: self.ranks(),
             sensitivity: self.trace.sensitivity(),
-            kernel,
             right: &self.recipe.right,
             terms,
             starts: self.recipe.starts(),
@@ -86,7 +103,7 @@ impl<'a> Job<'a> {
 /// The start products of what a kernel has solved for a job, and its transposed solutions and gradients.
 struct Finish<'a, S> {
     job: &'a Job<'a>,
-    kernel: &'a Kernel<S>,
+    factors: Factors<'a, S>,
     adjoint: Option<&'a mut Adjoint<S>>,
     products: &'a mut Vec<S>,
 }
@@ -94,14 +111,14 @@ struct Finish<'a, S> {
 impl<S: Lanes> Pass for Finish<'_, S> {
     #[inline(always)]
     fn run(self) {
-        let (job, kernel) = (self.job, self.kernel);
+        let (job, kernel) = (self.job, self.factors.kernel());
         let ranks = job.ranks();
         self.products.clear();
         let solutions = 0..job.recipe.right.len();
         self.products
             .extend(solutions.map(|k| kernel.start_product(ranks, k)));
         if let (Some(adjoint), Some(of)) = (self.adjoint, &job.recipe.transposed) {
-            adjoint.run(job.ingredients(kernel, &of.terms));
+            adjoint.run(job.request(&of.terms), self.factors);
         }
     }
 }
@@ -125,7 +142,10 @@ impl<S: Lanes> Pass for Solve<'_, S> {
         });
         let finish = Finish {
             job,
-            kernel: &group.kernel,
+            factors: match group.kernel.retain() {
+                Retain::All => Factors::Retained(&group.kernel),
+                Retain::Nothing | Retain::Block => Factors::OfOneBlock(&mut group.kernel),
+            },
             adjoint: group.adjoint.as_mut(),
             products: &mut group.products,
         };
@@ -183,12 +203,8 @@ impl<S: Lanes> Solved<'_, S> {
     ///
     /// Lanes that were accurate keep what they have: no answer depends on its neighbours.
     fn settle_again(&mut self, open: &mut Vec<(usize, &mut [f64])>) {
-        // The cheaper way first: differences take as long as a few eliminations, refinement a few hundred operations per rate.
-        let ways = match self.job.ranks().fills_up() {
-            true => [Again::Refined, Again::Differences],
-            false => [Again::Differences, Again::Refined],
-        };
-        for how in ways {
+        // The cheaper way first: refinement takes some hundred operations per rate, differences as long as a few eliminations.
+        for how in [Again::Refined, Again::Differences] {
             // Rows of vertices with an infinite waiting time are not solved, so they have no residual.
             let has_residuals = self.job.ranks().nonabsorbing().is_none();
             if (has_residuals || matches!(how, Again::Differences))
@@ -204,7 +220,7 @@ impl<S: Lanes> Solved<'_, S> {
     fn add_up_again(&mut self, how: Again) {
         let (job, kernel) = (self.job, self.kernel);
         if let (Some(adjoint), Some(of)) = (&mut self.adjoint, &job.recipe.transposed) {
-            let of = job.ingredients(kernel, &of.terms);
+            let of = job.request(&of.terms).of(kernel);
             on_widest(AddUpAgain { how, adjoint, of });
         }
     }
@@ -227,7 +243,7 @@ impl<S: Lanes> Solved<'_, S> {
                 adjoint.is_safe(lane) && self.job.trace.sensitivity().is_safe
             }
             (Some(adjoint), Some(of)) => {
-                let ingredients = self.job.ingredients(self.kernel, &of.terms);
+                let ingredients = self.job.request(&of.terms).of(self.kernel);
                 adjoint.is_accurate(&ingredients, lane, |entry| self.job.is_zero(entry))
             }
             _ => true,
@@ -361,7 +377,7 @@ pub(crate) fn answer_at(point: &Point, job: &Job<'_>, out: &mut [f64]) -> Result
     let mut products = Vec::new();
     on_widest(Finish {
         job,
-        kernel,
+        factors: Factors::Retained(kernel),
         adjoint: adjoint.as_mut(),
         products: &mut products,
     });
@@ -391,7 +407,8 @@ fn is_safe(weights: &[f64]) -> bool {
 fn new_adjoint<S: Lanes>(job: &Job<'_>) -> Option<Adjoint<S>> {
     let transposed = job.recipe.transposed.as_ref();
     let transposed = transposed.filter(|_| !job.has_one_scale);
-    transposed.map(|of| Adjoint::new(job.ranks(), of.solves, of.gradients))
+    let sensitivity = job.trace.sensitivity();
+    transposed.map(|of| Adjoint::new(job.ranks(), sensitivity, of.solves, of.gradients))
 }
 
 /// A row of a batch, and where its answer goes.
@@ -405,10 +422,10 @@ pub(crate) struct Group<S> {
 }
 
 impl<S: Lanes> Group<S> {
-    pub(crate) fn new(job: &Job<'_>) -> Self {
+    pub(crate) fn new(job: &Job<'_>, retain: Retain) -> Self {
         let recipe = job.recipe;
         Self {
-            kernel: Kernel::new(job.ranks(), recipe.right.len(), job.retain()),
+            kernel: Kernel::new(job.ranks(), recipe.right.len(), retain),
             adjoint: new_adjoint(job),
             products: Vec::new(),
         }
@@ -416,8 +433,9 @@ impl<S: Lanes> Group<S> {
 
     /// Answers up to as many thetas as there are lanes, of the rows of a batch that `rows` says.
     ///
-    /// With `may_wait`, rows whose gradients need more digits are handed back if they are few, so that the caller can put them side
-    /// by side: what is done for one lane of a group is done for all of them.
+    /// Rows whose gradients need more digits are handed back where that takes factors that are not retained. With `may_wait` they are
+    /// handed back also if they are few, so that the caller can put them side by side: what is done for one lane of a group is
+    /// done for all of them.
     pub(crate) fn answer<'o>(
         &mut self,
         job: &Job<'_>,
@@ -441,7 +459,11 @@ impl<S: Lanes> Group<S> {
         solved.settle(&mut open);
         let mut waiting = Vec::new();
         let inaccurate = open.iter().filter(|(lane, _)| solved.inaccurate(*lane));
-        if may_wait && 2 * inaccurate.count() <= numbers.len() {
+        let are_few = 2 * inaccurate.count() <= numbers.len();
+        if !are_few {
+            job.loses_digits.store(true, Ordering::Relaxed);
+        }
+        if solved.kernel.retain() != Retain::All || may_wait && are_few {
             let (wait, rest) = open
                 .into_iter()
                 .partition(|(lane, _)| solved.inaccurate(*lane));
@@ -469,7 +491,8 @@ mod tests {
     use super::{Again, Group, Job, Solve, Solved};
     use crate::phase::evaluate::certified::Problem;
     use crate::phase::evaluate::quantity::Quantity;
-    use crate::phase::numeric::lanes::on_widest;
+    use crate::phase::numeric::kernel::Retain;
+    use crate::phase::numeric::lanes::{Wide, on_widest};
     use crate::phase::{EliminationTrace, Graph, models};
 
     /// The gradients of the first two moments by refinement, whether their bounds allow them, and the certified ones.
@@ -478,7 +501,7 @@ mod tests {
         let quantity = Quantity::MomentsAndGradients(2);
         let recipe = quantity.recipe(graph, trace.symbolic().layout()).unwrap();
         let job = Job::new(&trace, &recipe);
-        let mut group = Group::<f64>::new(&job);
+        let mut group = Group::<f64>::new(&job, Retain::All);
         let thetas = Array2::from_shape_vec((1, theta.len()), theta.to_vec()).unwrap();
         on_widest(Solve {
             job: &job,
@@ -505,6 +528,43 @@ mod tests {
         (found, is_accurate, expected)
     }
 
+    /// The bits of what a group of four answers with these factors retained; nothing for lanes that wait.
+    fn bits(trace: &EliminationTrace, retain: Retain) -> Vec<Vec<u64>> {
+        let quantity = Quantity::MomentsAndGradients(2);
+        let recipe = quantity.recipe(trace.graph(), trace.symbolic().layout());
+        let recipe = recipe.unwrap();
+        let job = Job::new(trace, &recipe);
+        let parameters = trace.param_length();
+        let thetas = Array2::from_shape_fn((4, parameters), |(row, k)| {
+            0.4 + 0.3 * row as f64 + 0.17 * k as f64
+        });
+        let mut out = vec![0.0; 4 * recipe.width()];
+        let rows = out.chunks_mut(recipe.width()).enumerate().collect();
+        let mut group = Group::<Wide<8>>::new(&job, retain);
+        let _ = group.answer(&job, thetas.view(), rows, true).unwrap();
+        let rows = out.chunks(recipe.width());
+        rows.map(|row| row.iter().map(|x| x.to_bits()).collect())
+            .collect()
+    }
+
+    #[test]
+    fn blocks_that_are_eliminated_again_give_the_bits_of_retained_factors() {
+        for graph in [
+            models::islands_sfs(7),
+            models::two_locus_arg_sfs(4),
+            models::block_chain(6, 9, 3, 2, 5),
+            // Long rows go by panels.
+            models::block_chain(2, 40, 30, 2, 5),
+        ] {
+            let trace = EliminationTrace::record(&graph.unwrap());
+            let (again, retained) = (bits(&trace, Retain::Block), bits(&trace, Retain::All));
+            for (again, retained) in again.iter().zip(&retained) {
+                assert!(again.iter().all(|&x| x == 0) || again == retained);
+            }
+            assert!(again.iter().flatten().any(|&x| x != 0));
+        }
+    }
+
     #[test]
     fn refined_gradients_are_those_that_are_certified() {
         for (graph, theta) in [
@@ -516,6 +576,10 @@ mod tests {
             (models::islands_sfs(6), vec![1.0, 0.9, 1e-3]),
             (models::grid_walk(12, 12), vec![1.0, 1.2, 0.9]),
             (models::birth_death(60), vec![1.0, 1.1]),
+            (models::block_chain(12, 10, 3, 4, 2), vec![0.9, 1.3]),
+            (models::two_locus_arg_sfs(4), vec![0.7, 1.9]),
+            // Visits to the far end are rarer than the smallest number.
+            (models::birth_death(900), vec![0.3, 1.1]),
         ] {
             let graph = graph.unwrap();
             let theta = theta.iter().copied().cycle();

@@ -11,7 +11,6 @@ use crate::phase::graph::Graph;
 use crate::phase::index::{IndexVec, Transient};
 use crate::phase::numeric::error::NumericError;
 use crate::phase::numeric::flows::RightHandSide;
-use crate::phase::numeric::kernel::Retain;
 use crate::phase::numeric::terms::{Start, Term, moment_terms};
 use crate::phase::symbolic::layout::Layout;
 
@@ -171,22 +170,6 @@ impl Recipe {
     /// How many numbers answer one theta.
     pub(crate) fn width(&self) -> usize {
         self.parts.iter().map(|(part, _)| part.size()).sum()
-    }
-
-    /// Which factors the solves need.
-    pub(crate) fn retain(&self) -> Retain {
-        match &self.transposed {
-            Some(_) => Retain::All,
-            None => self.retain_for_values(),
-        }
-    }
-
-    /// Which factors values alone need.
-    pub(crate) fn retain_for_values(&self) -> Retain {
-        match self.right.len() {
-            0..=1 => Retain::Nothing,
-            _ => Retain::Block,
-        }
     }
 
     /// Whether the solutions are moments, each made of the one before.

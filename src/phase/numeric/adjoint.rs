@@ -62,9 +62,10 @@ use crate::phase::numeric::kernel::{Diagonal, Kernel};
 use crate::phase::numeric::lanes::Lanes;
 use crate::phase::numeric::ranks::Ranks;
 use crate::phase::numeric::refine::Refinement;
-use crate::phase::numeric::solve::{Extremes, transposed};
+use crate::phase::numeric::sensitivity::Sensitivity;
+use crate::phase::numeric::solve::{Extremes, FLOOR, FLOOR_EXPONENT, above, transposed};
 use crate::phase::numeric::sources::Sources;
-use crate::phase::numeric::terms::{Ingredients, Sums};
+use crate::phase::numeric::terms::{Ingredients, Request, Sums};
 
 /// The relative error that a gradient may have.
 const TOLERANCE: f64 = 1e-11;
@@ -79,6 +80,23 @@ const SMALLEST: f64 = -800.0;
 /// The binary logarithm of more operations than any solve takes, and of more edges than any vertex has.
 const COUNT: f64 = 40.0;
 const ROW: f64 = 32.0;
+
+/// A kernel that has run, and the factors that transposed solves find in it.
+pub(crate) enum Factors<'a, S> {
+    Retained(&'a Kernel<S>),
+    /// Those of the block at hand; each is eliminated again when its turn comes.
+    OfOneBlock(&'a mut Kernel<S>),
+}
+
+impl<S> Factors<'_, S> {
+    #[inline(always)]
+    pub(crate) fn kernel(&self) -> &Kernel<S> {
+        match self {
+            Self::Retained(kernel) => kernel,
+            Self::OfOneBlock(kernel) => kernel,
+        }
+    }
+}
 
 /// Transposed solutions and gradients of a group of lanes.
 pub(crate) struct Adjoint<S> {
@@ -107,13 +125,18 @@ pub(crate) struct Adjoint<S> {
 }
 
 impl<S: Lanes> Adjoint<S> {
-    pub(crate) fn new(ranks: &Ranks, count: usize, outputs: usize) -> Self {
+    pub(crate) fn new(
+        ranks: &Ranks,
+        sensitivity: &Sensitivity,
+        count: usize,
+        outputs: usize,
+    ) -> Self {
         let zeros = |count: usize| vec![S::ZERO; count];
         let gradient = outputs * ranks.sources().parameters();
         let sources = if outputs == 0 {
             0
         } else {
-            ranks.sources().count()
+            sensitivity.sources().len()
         };
         Self {
             count,
@@ -150,11 +173,13 @@ impl<S: Lanes> Adjoint<S> {
         *y = y.add(value);
     }
 
-    /// Solves the transposed systems, after a run of the kernel that retained its factors: from the model's start distribution one
-    /// after the other, or each from one of the starts. Gradients are added up the plain way as the solutions come.
+    /// Solves the transposed systems after a run of the kernel: from the model's start distribution one after the other, or each from
+    /// one of the starts. Gradients are added up the plain way as the solutions come.
     #[inline(always)]
-    pub(crate) fn run(&mut self, of: Ingredients<'_, S>) {
-        let Ingredients { ranks, kernel, .. } = of;
+    pub(crate) fn run(&mut self, request: Request<'_>, mut factors: Factors<'_, S>) {
+        let ranks = request.ranks;
+        let kernel = factors.kernel();
+        let of = request.of(kernel);
         self.y.fill(S::ZERO);
         self.least = S::INFINITY;
         self.largest = S::ZERO;
@@ -172,7 +197,12 @@ impl<S: Lanes> Adjoint<S> {
         }
         self.begin(&of);
         let is_single = self.count == 1 && kernel.columns() <= 1;
-        for block in ranks.symbolic().layout().blocks() {
+        for (number, block) in ranks.symbolic().layout().blocks().enumerate() {
+            // The first block's factors are those that the kernel has made last.
+            if let (Factors::OfOneBlock(kernel), 1..) = (&mut factors, number) {
+                kernel.eliminate_again(ranks, block);
+            }
+            let of = request.of(factors.kernel());
             let members = ranks.block(block);
             for i in 0..self.count {
                 if is_chain && i > 0 {
@@ -180,7 +210,7 @@ impl<S: Lanes> Adjoint<S> {
                         self.add(rank, i, self.solution(rank, i - 1));
                     }
                 }
-                self.solve(&kernel.diagonal(ranks, block), kernel, i);
+                self.solve(&of.kernel.diagonal(ranks, block), of.kernel, i);
             }
             for rank in members.iter() {
                 match is_single {
@@ -189,8 +219,8 @@ impl<S: Lanes> Adjoint<S> {
                 }
             }
         }
-        if !of.terms.is_empty() {
-            self.put_together(ranks, kernel.sources());
+        if !request.terms.is_empty() {
+            self.put_together(request.of(factors.kernel()));
         }
     }
 
@@ -201,35 +231,48 @@ impl<S: Lanes> Adjoint<S> {
             return;
         }
         self.unit = self.sums.clear(of.sensitivity.plain);
-        for (inverse, &source) in self.inverse.iter_mut().zip(of.kernel.sources()) {
-            *inverse = source.inverse();
+        for (inverse, &source) in self.inverse.iter_mut().zip(of.sensitivity.sources()) {
+            *inverse = of.kernel.source(source).inverse();
         }
         self.cancellation = of.ranks.sources().cancellation(of.kernel.sources());
         self.values.resize(of.kernel.columns(), (S::ZERO, S::ZERO));
     }
 
-    /// Hands the transposed solutions of a vertex on to later blocks, and adds its edges to the gradients.
+    /// Hands the transposed solutions of a vertex on to later blocks.
     #[inline(always)]
-    fn pass_on(&mut self, of: &Ingredients<'_, S>, rank: Rank) {
-        let count = self.count;
-        let row = of.sensitivity.row(rank);
-        for edges in row {
+    fn hand_on(&mut self, of: &Ingredients<'_, S>, rank: Rank) {
+        if of.sensitivity.takes_rates_apart {
+            for (later, rate) in of.ranks.later(rank) {
+                let rate = of.kernel.rate(rate);
+                for i in 0..self.count {
+                    self.add(later, i, rate.mul(self.solution(rank, i)));
+                }
+            }
+            return;
+        }
+        for edges in of.sensitivity.row(rank) {
             let source = of.kernel.source(edges.source);
-            for i in 0..count {
+            for i in 0..self.count {
                 let flow = self.solution(rank, i).mul(source);
                 for &(coefficient, target) in of.sensitivity.later(edges) {
-                    let y = &mut self.y[target.index() * count + i];
-                    *y = y.plus(S::splat(coefficient), flow);
+                    self.add(target, i, S::splat(coefficient).mul(flow));
                 }
             }
         }
+    }
+
+    /// Hands the transposed solutions of a vertex on to later blocks, and adds its edges to the gradients.
+    #[inline(always)]
+    fn pass_on(&mut self, of: &Ingredients<'_, S>, rank: Rank) {
+        self.hand_on(of, rank);
+        let (count, row) = (self.count, of.sensitivity.row(rank));
         if of.terms.is_empty() {
             return;
         }
         let constant = of.ranks.sources().parameters();
         for edges in row.iter().filter(|e| e.source as usize != constant) {
             if row.len() == 1 {
-                let inverse = self.inverse[edges.source as usize];
+                let inverse = self.inverse[edges.sum as usize];
                 for (value, right) in self.values.iter_mut().zip(of.right) {
                     let right = of.kernel.own_right_hand_side(of.ranks, right, rank);
                     *value = (right.mul(inverse), S::ZERO);
@@ -248,7 +291,7 @@ impl<S: Lanes> Adjoint<S> {
             let y = &self.y[rank.index() * count..][..count];
             let values = |k: usize| self.values[k].0;
             let bounds = |k: usize| self.values[k].1;
-            self.sums.add(edges.source, of.terms, y, values, bounds);
+            self.sums.add(edges.sum, of.terms, y, values, bounds);
         }
     }
 
@@ -259,27 +302,37 @@ impl<S: Lanes> Adjoint<S> {
         let constant = of.ranks.sources().parameters() as u32;
         let own = self.y[rank.index()];
         let row = sensitivity.row(rank);
+        let goes_apart = sensitivity.takes_rates_apart;
+        if goes_apart {
+            self.hand_on(of, rank);
+        }
         for edges in row {
             let flow = own.mul(of.kernel.source(edges.source));
+            let later: &[(f64, Rank)] = if goes_apart {
+                &[]
+            } else {
+                sensitivity.later(edges)
+            };
             if row.len() == 1 || edges.source == constant || of.terms.is_empty() {
-                for &(coefficient, target) in sensitivity.later(edges) {
+                for &(coefficient, target) in later {
                     let y = &mut self.y[target.index()];
                     *y = y.plus(S::splat(coefficient), flow);
                 }
                 if edges.source != constant && !of.terms.is_empty() {
                     let right = &of.right[0];
                     let right = of.kernel.own_right_hand_side(of.ranks, right, rank);
-                    let value = right.mul(self.inverse[edges.source as usize]);
+                    let value = right.mul(self.inverse[edges.sum as usize]);
                     let sums = &mut self.sums;
-                    sums.add(edges.source, of.terms, &[own], |_| value, |_| S::ZERO);
+                    sums.add(edges.sum, of.terms, &[own], |_| value, |_| S::ZERO);
                 }
                 continue;
             }
             let mut there = S::ZERO;
-            for &(coefficient, target) in sensitivity.inside(edges) {
+            let rest = sensitivity.targets(edges).len() - later.len();
+            for &(coefficient, target) in &sensitivity.targets(edges)[..rest] {
                 there = there.plus(S::splat(coefficient), x[target.index()]);
             }
-            for &(coefficient, target) in sensitivity.later(edges) {
+            for &(coefficient, target) in later {
                 let coefficient = S::splat(coefficient);
                 there = there.plus(coefficient, x[target.index()]);
                 let y = &mut self.y[target.index()];
@@ -288,7 +341,7 @@ impl<S: Lanes> Adjoint<S> {
             let here = S::splat(edges.total).mul(x[rank.index()]);
             let (value, bound) = (here.sub(there), here.add(there));
             let sums = &mut self.sums;
-            sums.add(edges.source, of.terms, &[own], |_| value, |_| bound);
+            sums.add(edges.sum, of.terms, &[own], |_| value, |_| bound);
         }
     }
 
@@ -301,8 +354,10 @@ impl<S: Lanes> Adjoint<S> {
         let view = match diagonal {
             &Diagonal::Singleton { rank, pivot } => {
                 let y = &mut self.y[rank.index() * count + i];
-                *y = y.mul(factors.inverse[pivot]);
-                (self.least, self.largest) = (least.min_nonzero(*y), largest.max(*y));
+                let inverse = factors.inverse[pivot];
+                let exact = y.mul(inverse);
+                *y = above(FLOOR, *y).mul(inverse);
+                (self.least, self.largest) = (least.min_nonzero(exact), largest.max(exact));
                 return;
             }
             Diagonal::Block(view) => view,
@@ -318,7 +373,7 @@ impl<S: Lanes> Adjoint<S> {
             _ => p.index() * count + i,
         };
         let mut extremes = Extremes { least, largest };
-        transposed(view.trace, factors, y, at, &mut extremes);
+        transposed(view.trace, factors, y, at, FLOOR, &mut extremes);
         (self.least, self.largest) = (extremes.least, extremes.largest);
     }
 
@@ -333,7 +388,7 @@ impl<S: Lanes> Adjoint<S> {
         for k in 0..of.right.len() {
             differences.add_up(of, k, &self.inverse, (&self.y, self.count), &mut self.sums);
         }
-        self.put_together(of.ranks, of.kernel.sources());
+        self.put_together(of);
     }
 
     /// Adds up the gradients from solutions with twice the digits.
@@ -350,8 +405,9 @@ impl<S: Lanes> Adjoint<S> {
 
     /// Sums by parameter from sums by source.
     #[inline(always)]
-    fn put_together(&mut self, ranks: &Ranks, theta: &[S]) {
-        let parameters = ranks.sources().parameters();
+    fn put_together(&mut self, of: Ingredients<'_, S>) {
+        let (sources, theta) = (of.ranks.sources(), of.kernel.sources());
+        let parameters = sources.parameters();
         self.gradient.fill(S::ZERO);
         self.bound.fill(S::ZERO);
         let Sums {
@@ -360,11 +416,9 @@ impl<S: Lanes> Adjoint<S> {
             bounds,
             ..
         } = &self.sums;
-        let sources = ranks.sources();
-        for source in 0..values.len() / (*outputs).max(1) {
-            let source = source as u32;
-            for edge in sources.edges_of(&source) {
-                for (number, coefficient) in sources.terms_of(source, edge) {
+        for (sum, source) in of.sensitivity.sources().iter().enumerate() {
+            for edge in sources.edges_of(source) {
+                for (number, coefficient) in sources.terms_of(*source, edge) {
                     let factors = sources.factors(number);
                     for (place, &parameter) in factors.iter().enumerate() {
                         let slope = Sources::slope(*coefficient, factors, place, theta);
@@ -373,7 +427,7 @@ impl<S: Lanes> Adjoint<S> {
                             _ => slope.abs().mul(S::splat(PRODUCT)),
                         };
                         for output in 0..*outputs {
-                            let from = source as usize * outputs + output;
+                            let from = sum * outputs + output;
                             let to = output * parameters + parameter as usize;
                             self.gradient[to] = self.gradient[to].sub(slope.mul(values[from]));
                             self.bound[to] = self.bound[to].plus(size, bounds[from]);
@@ -407,7 +461,8 @@ impl<S: Lanes> Adjoint<S> {
         let coefficient = bits(of.sensitivity.largest);
         let rate = coefficient + bits(largest(kernel.sources())) + ROW;
         let order = self.order as f64;
-        let lost = -1074.0 + COUNT * order + rate + coefficient + x * (order + 1.0) + 1.0;
+        let lost =
+            FLOOR_EXPONENT as f64 + COUNT * order + rate + coefficient + x * (order + 1.0) + 1.0;
         // Far below what may have been lost there is nothing left of eleven digits.
         SMALLEST.max(lost + 60.0)
     }

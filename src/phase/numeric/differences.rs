@@ -135,7 +135,7 @@ impl<S: Lanes> Differences<S> {
                 self.vertex(of, k, inverse, rank);
                 for (edges, sum) in of.sensitivity.row(rank).iter().zip(&self.sums) {
                     if edges.source as usize != of.ranks.sources().parameters() {
-                        sums.add(edges.source, &terms, y, |_| sum.value, |_| sum.bound);
+                        sums.add(edges.sum, &terms, y, |_| sum.value, |_| sum.bound);
                     }
                 }
             }
@@ -214,7 +214,7 @@ impl<S: Lanes> Differences<S> {
         let right = of.kernel.own_right_hand_side(of.ranks, &of.right[k], rank);
         self.sums.clear();
         if let [only] = row {
-            let value = right.mul(inverse[only.source as usize]);
+            let value = right.mul(inverse[only.sum as usize]);
             let bound = value;
             self.sums.push(Bounded { value, bound });
             return;
@@ -245,7 +245,7 @@ impl<S: Lanes> Differences<S> {
         let mut after = Bounded::ZERO;
         for s in (0..row.len()).rev() {
             let product = product((&row[s], &self.sums[s]));
-            let inverse = inverse[row[s].source as usize];
+            let inverse = inverse[row[s].sum as usize];
             let (direct, before) = (self.sums[s], self.others[s]);
             let value = before.value.sub(after.value).mul(inverse);
             let bound = before.bound.add(after.bound).mul(inverse);

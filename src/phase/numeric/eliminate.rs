@@ -4,7 +4,7 @@
 //! panels ([`crate::phase::symbolic::schedule`]), else one by one ([`rows`](crate::phase::numeric::rows)). By panels: scatter the rates of the panel's rows, add multiples of eliminated rows, and
 //! divide each row by its pivot.
 
-use crate::phase::index::{Index, Position, Rank, Span};
+use crate::phase::index::{Block, Index, Position, Rank, Span};
 use crate::phase::numeric::flows::RightHandSide;
 use crate::phase::numeric::kernel::{BlockView, Diagonal, Kernel, Retain, System};
 use crate::phase::numeric::lanes::Lanes;
@@ -23,22 +23,34 @@ impl<S: Lanes> Kernel<S> {
         self.largest.fill(S::ZERO);
         for block in system.ranks.symbolic().layout().blocks().rev() {
             let diagonal = self.diagonal(system.ranks, block);
-            match &diagonal {
-                &Diagonal::Singleton { rank, pivot } => {
-                    self.eliminate_singleton(system, rank, pivot)
-                }
-                Diagonal::Block(view) => {
-                    if Self::is_by_rows(view.schedule) {
-                        self.eliminate_rows(system, view);
-                    } else {
-                        self.eliminate(system, view);
-                    }
-                    if !system.right.is_empty() {
-                        self.substitute_back(0, view);
-                    }
-                }
+            self.eliminate_diagonal(system, &diagonal);
+            if let (Diagonal::Block(view), false) = (&diagonal, system.right.is_empty()) {
+                self.substitute_back(0, view);
             }
             self.solve_block(system, 1, &diagonal);
+        }
+    }
+
+    /// The factors of a block again, where those of later blocks have been eliminated since.
+    #[inline(always)]
+    pub(crate) fn eliminate_again(&mut self, ranks: &Ranks, block: Block) {
+        let system = System {
+            ranks,
+            right: &[],
+            nonabsorbing: ranks.nonabsorbing(),
+        };
+        self.eliminate_diagonal(&system, &self.diagonal(ranks, block));
+    }
+
+    /// The factors of a block, and the forward substitution of the first right-hand side on the way.
+    #[inline(always)]
+    fn eliminate_diagonal(&mut self, system: &System<'_>, diagonal: &Diagonal<'_>) {
+        match diagonal {
+            &Diagonal::Singleton { rank, pivot } => self.eliminate_singleton(system, rank, pivot),
+            Diagonal::Block(view) if Self::is_by_rows(view.schedule) => {
+                self.eliminate_rows(system, view);
+            }
+            Diagonal::Block(view) => self.eliminate(system, view),
         }
     }
 

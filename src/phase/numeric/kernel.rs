@@ -51,7 +51,7 @@ impl System<'_> {
 pub(crate) enum Retain {
     /// None, and the lower ones are not even written: there is one right-hand side at most.
     Nothing,
-    /// Those of the block at hand, for several right-hand sides.
+    /// Those of the block at hand, for several right-hand sides, and for transposed solves that eliminate each block again.
     Block,
     All,
 }
@@ -234,6 +234,11 @@ impl<S: Lanes> Kernel<S> {
     /// All solutions; see [`solution`](Self::solution).
     pub(crate) fn solutions(&self) -> &[S] {
         &self.x
+    }
+
+    /// Which factors outlive their block.
+    pub(crate) fn retain(&self) -> Retain {
+        self.retain
     }
 
     /// How many solutions there is room for.

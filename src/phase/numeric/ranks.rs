@@ -43,7 +43,6 @@ pub(crate) struct Ranks {
     nonabsorbing: Option<IndexVec<Rank, bool>>,
     start: Vec<(Rank, f64)>,
     sizes: Sizes,
-    multiply_adds: u64,
     cost: u64,
     have_one_scale: bool,
 }
@@ -52,7 +51,7 @@ impl Ranks {
     pub(crate) fn new(graph: &Graph, symbolic: &Arc<SymbolicFactor>) -> Self {
         let layout = symbolic.layout();
         let mut transient: IndexVec<Rank, Transient> = IndexVec::new();
-        let (mut sizes, mut cost, mut multiply_adds) = (Sizes::default(), 0, 0);
+        let (mut sizes, mut cost) = (Sizes::default(), 0);
         for block in layout.blocks() {
             let members = layout.members(block);
             sizes.block = sizes.block.max(members.len());
@@ -63,7 +62,6 @@ impl Ranks {
                     transient.extend(order.map(|&local| layout.member(block, local)));
                     sizes.lower = sizes.lower.max(trace.lower.len());
                     sizes.upper = sizes.upper.max(trace.upper.len());
-                    multiply_adds += trace.multiply_adds();
                     cost += trace.multiply_adds() + trace.factor_entries() as u64;
                 }
             }
@@ -79,7 +77,6 @@ impl Ranks {
         let mut ranks = Self {
             have_one_scale,
             symbolic: Arc::clone(symbolic),
-            multiply_adds,
             cost: cost + 2 * rates.values().len() as u64,
             rates,
             sources,
@@ -168,11 +165,6 @@ impl Ranks {
     /// Multiply-adds of one elimination and solve, roughly.
     pub(crate) fn cost(&self) -> u64 {
         self.cost
-    }
-
-    /// Whether an elimination combines rates more often than there are rates; that of a chain combines none.
-    pub(crate) fn fills_up(&self) -> bool {
-        self.multiply_adds > self.rates.values().len() as u64
     }
 
     /// Rates to vertices of the own block.

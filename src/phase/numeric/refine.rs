@@ -15,6 +15,10 @@
 //! those of which the residual is made, formed with twice the digits, and the errors of x and y and of each operation are added
 //! up beside them.
 //!
+//! All of it goes block by block, so that what a block needs stays in cache: transposed solutions from the first block to the last,
+//! solutions from the last to the first. A block takes what flows in from those before it as they are corrected, with their errors, and
+//! solves for its own correction and error.
+//!
 //! # Where it serves
 //!
 //! It costs two solves and a few passes over the edges per solution and no elimination, so it is the cheapest way to more digits
@@ -22,16 +26,17 @@
 //! differences of solutions or in the sum over edges. On stiff chains all of them do:
 //! [`differences`](crate::phase::numeric::differences) is for those.
 
-use crate::phase::index::{Index, Rank};
+use crate::phase::index::{Block, Index, Rank};
 use crate::phase::numeric::extended::power_of_two;
 use crate::phase::numeric::lanes::Lanes;
-use crate::phase::numeric::ranks::Ranks;
+use crate::phase::numeric::solve::FLOOR;
 use crate::phase::numeric::sources::Sources;
 use crate::phase::numeric::terms::Ingredients;
-use crate::phase::numeric::twofold::{SHARE, Twofold};
+use crate::phase::numeric::twofold::{Dot, SHARE, Twofold, dot_share};
 
-/// What every bound has on top for operations that underflow, each of which is off by 2^-1074.
-const TINY: f64 = power_of_two(-990);
+/// What every bound has on top for operations that underflow, each of which is off by 2^-1074, so that no bound is among the numbers
+/// that processors are slow with.
+const TINY: f64 = power_of_two(-900);
 
 /// A bound is solved for with factors in `f64`, which are right to a few digits at the very least (O'Cinneide 1993: to
 /// `9 n^3 2^-53`); so the solve is off by less than this factor.
@@ -42,87 +47,133 @@ const BESIDE: f64 = 16.0;
 
 /// Solutions with twice the digits, and bounds on their errors.
 struct Solutions<S> {
-    /// Of rank r and column k at `r * columns + k`, as in the kernel.
-    values: Vec<Twofold<S>>,
-    errors: Vec<S>,
+    /// Value and error of rank r and column k at `r * columns + k`, as in the kernel. The error is as solved for, block after block;
+    /// those who use it as a bound multiply it by [`SOLVE`].
+    entries: Vec<(Twofold<S>, S)>,
     columns: usize,
 }
 
 impl<S: Lanes> Solutions<S> {
     fn new(vertices: usize, columns: usize) -> Self {
         Self {
-            values: vec![Twofold::ZERO; vertices * columns],
-            errors: vec![S::ZERO; vertices * columns],
+            entries: vec![(Twofold::ZERO, S::ZERO); vertices * columns],
             columns,
         }
     }
 
     #[inline(always)]
-    fn at(&self, rank: Rank, k: usize) -> usize {
-        rank.index() * self.columns + k
+    fn get(&self, rank: Rank, k: usize) -> (Twofold<S>, S) {
+        self.entries[rank.index() * self.columns + k]
     }
 
-    /// Takes solutions that are not refined yet.
+    /// The bound on the error.
     #[inline(always)]
-    fn load(&mut self, values: &[S]) {
-        for (own, &value) in self.values.iter_mut().zip(values) {
-            *own = Twofold::new(value);
-        }
+    fn error(&self, rank: Rank, k: usize) -> S {
+        self.get(rank, k).1.mul(S::splat(SOLVE))
     }
 
     #[inline(always)]
-    fn add(&mut self, k: usize, corrections: &[S]) {
-        let own = self.values.iter_mut().skip(k).step_by(self.columns);
-        for (own, &correction) in own.zip(corrections) {
-            *own = own.plus(correction);
+    fn set(&mut self, rank: Rank, k: usize, value: Twofold<S>, error: S) {
+        self.entries[rank.index() * self.columns + k] = (value, error);
+    }
+}
+
+/// A residual of the block at hand.
+#[derive(Clone, Copy)]
+struct Row<S> {
+    /// What it is off by, with all that rounding may have hidden.
+    slack: S,
+    /// What is left of it after the correction, and the magnitudes added up in that.
+    left: S,
+    left_size: S,
+}
+
+impl<S: Lanes> Row<S> {
+    const ZERO: Self = Self {
+        slack: S::ZERO,
+        left: S::ZERO,
+        left_size: S::ZERO,
+    };
+
+    /// For a residual that adds up numbers of this many operations and with these magnitudes, and is off by so much beside.
+    #[inline(always)]
+    fn new(residual: Twofold<S>, slack: S, operations: f64, size: S, cancellation: S) -> Self {
+        let share = S::splat(dot_share(operations)).mul(cancellation);
+        let slack = slack.add(S::splat(TINY)).add(residual.low.abs());
+        Self {
+            slack: slack.plus(share, size),
+            left: residual.high,
+            left_size: residual.high.abs(),
         }
     }
 
+    /// A bound on what is left of the residual.
     #[inline(always)]
-    fn bound(&mut self, k: usize, errors: &[S]) {
-        let own = self.errors.iter_mut().skip(k).step_by(self.columns);
-        for (own, &error) in own.zip(errors) {
-            *own = error.mul(S::splat(SOLVE));
-        }
+    fn bound(&self, operations: f64, cancellation: S) -> S {
+        let roundings = S::splat(f64::EPSILON * operations).mul(cancellation);
+        let slack = self.slack.add(self.left.abs());
+        slack.plus(roundings, self.left_size)
     }
+}
+
+/// What flows into a vertex: from the start and earlier blocks, and within its own block.
+#[derive(Clone, Copy)]
+struct Inflow<S> {
+    sum: Dot<S>,
+    error: S,
 }
 
 /// The workspace of one group of lanes.
 pub(crate) struct Refinement<S> {
+    /// By number of the sum.
     sources: Vec<Twofold<S>>,
     x: Solutions<S>,
     y: Solutions<S>,
-    /// By rank: residuals, and what they may be off by.
-    residuals: Vec<Twofold<S>>,
-    slack: Vec<S>,
-    /// By rank: how much was added up in a residual, and how many numbers.
-    sizes: Vec<S>,
-    operations: Vec<f64>,
-    /// By rank: one column of a solve.
+    /// By rank.
+    inflow: Vec<Inflow<S>>,
+    /// By rank: how many numbers are added up in an inflow.
+    entering: Vec<f64>,
+    /// By position in the block at hand.
+    rows: Vec<Row<S>>,
     column: Vec<S>,
-    /// By rank: what is left of a transposed residual, and how much was added up in it.
-    flows: Vec<(S, S)>,
-    /// By group of edges: the sum D of the column at hand, and what it is off by beside the errors of x.
+    operations: Vec<f64>,
+    /// By group of edges of the block at hand: the sum D of the column at hand, and what it is off by beside the errors of the
+    /// block's own x.
     sums_of_edges: Vec<(Twofold<S>, S)>,
-    /// By source and output.
+    /// By number of the sum and output.
     sums: Vec<Twofold<S>>,
     bounds: Vec<S>,
 }
 
 impl<S: Lanes> Refinement<S> {
     pub(crate) fn new(of: &Ingredients<'_, S>, solves: usize, outputs: usize) -> Self {
-        let (vertices, sources) = (of.ranks.all().len(), of.ranks.sources().count());
+        let (vertices, sources) = (of.ranks.all().len(), of.sensitivity.sources().len());
+        let mut entering = vec![BESIDE; vertices];
+        for rank in of.ranks.all().iter() {
+            for edges in of.sensitivity.row(rank) {
+                entering[rank.index()] += 2.0;
+                for (_, target) in of.sensitivity.targets(edges) {
+                    entering[target.index()] += 1.0;
+                }
+            }
+        }
+        let size = of.ranks.sizes().block.max(1);
         Self {
             sources: vec![Twofold::ZERO; sources],
             x: Solutions::new(vertices, of.kernel.columns()),
             y: Solutions::new(vertices, solves),
-            residuals: vec![Twofold::ZERO; vertices],
-            slack: vec![S::ZERO; vertices],
-            sizes: vec![S::ZERO; vertices],
-            operations: vec![0.0; vertices],
-            column: vec![S::ZERO; vertices],
-            flows: vec![(S::ZERO, S::ZERO); vertices],
-            sums_of_edges: vec![(Twofold::ZERO, S::ZERO); of.sensitivity.groups()],
+            inflow: vec![
+                Inflow {
+                    sum: Dot::ZERO,
+                    error: S::ZERO
+                };
+                vertices
+            ],
+            entering,
+            rows: vec![Row::ZERO; size],
+            column: vec![S::ZERO; size],
+            operations: vec![0.0; size],
+            sums_of_edges: Vec::new(),
             sums: vec![Twofold::ZERO; sources * outputs],
             bounds: vec![S::ZERO; sources * outputs],
         }
@@ -137,76 +188,188 @@ impl<S: Lanes> Refinement<S> {
         gradient: &mut [S],
         bound: &mut [S],
     ) {
-        let sources = of.ranks.sources();
-        sources.evaluate_twofold(of.kernel.sources(), &mut self.sources);
-        let cancellation = sources.cancellation(of.kernel.sources());
-        self.x.load(of.kernel.solutions());
-        self.y.load(y);
+        let (sources, values) = (of.ranks.sources(), of.kernel.sources());
+        for (own, &source) in self.sources.iter_mut().zip(of.sensitivity.sources()) {
+            *own = sources.twofold(source, values);
+        }
+        let cancellation = sources.cancellation(values);
         self.sums.fill(Twofold::ZERO);
         self.bounds.fill(S::ZERO);
         for i in 0..self.y.columns {
-            self.transposed_residual(of, i);
-            self.correct_transposed(of, i, cancellation);
+            self.begin_transposed(of, i);
+            for block in of.ranks.symbolic().layout().blocks() {
+                self.transposed(of, y, i, block, cancellation);
+            }
         }
         for k in 0..of.right.len() {
-            self.residual(of, k);
-            self.correct(of, k, cancellation);
-            self.edges(of, k, cancellation);
+            for block in of.ranks.symbolic().layout().blocks().rev() {
+                self.block(of, k, block, cancellation);
+                self.edges(of, k, block, cancellation);
+            }
         }
-        self.put_together(of.ranks, of.kernel.sources(), gradient, bound);
+        self.put_together(of, gradient, bound);
     }
 
-    /// The residual of a solution and the sums over its edges.
+    /// What flows into the vertices to begin with.
     #[inline(always)]
-    fn residual(&mut self, of: Ingredients<'_, S>, k: usize) {
-        let mut group = 0;
+    fn begin_transposed(&mut self, of: Ingredients<'_, S>, i: usize) {
         for rank in of.ranks.all().iter() {
-            let (mut residual, error) = self.right_hand_side(of, k, rank);
-            let (mut size, mut operations) = (residual.high.abs(), BESIDE);
-            let here = self.x.values[self.x.at(rank, k)];
-            for edges in of.sensitivity.row(rank) {
-                let mut sum = here.mul(edges.exact_total());
-                let mut added_up = sum.high.abs();
-                let targets = of.sensitivity.targets(edges);
-                for &(coefficient, target) in targets {
-                    let there = self.x.values[self.x.at(target, k)].times(S::splat(coefficient));
-                    sum = sum.sub(there);
-                    added_up = added_up.add(there.high.abs());
+            let (value, error) = match of.starts.get(i) {
+                Some(start) => {
+                    let weight = S::splat(start[of.ranks.transient(rank)]);
+                    (Twofold::new(weight), S::ZERO)
                 }
-                let source = self.sources[edges.source as usize];
+                None if i == 0 => (Twofold::ZERO, S::ZERO),
+                None => (self.y.get(rank, i - 1).0, self.y.error(rank, i - 1)),
+            };
+            let sum = Dot::new(value);
+            self.inflow[rank.index()] = Inflow { sum, error };
+        }
+        if i == 0 && of.starts.is_empty() {
+            for &(rank, probability) in of.ranks.start() {
+                let inflow = &mut self.inflow[rank.index()];
+                inflow.sum = inflow.sum.plus(S::splat(probability), S::splat(1.0));
+            }
+        }
+    }
+
+    /// Corrects a transposed solution in a block and bounds its error, and hands both on to later blocks.
+    #[inline(always)]
+    fn transposed(
+        &mut self,
+        of: Ingredients<'_, S>,
+        y: &[S],
+        i: usize,
+        block: Block,
+        cancellation: S,
+    ) {
+        let Self {
+            sources,
+            inflow,
+            entering,
+            rows,
+            column,
+            ..
+        } = self;
+        let (columns, members) = (self.y.columns, of.ranks.block(block));
+        let (first, size) = (members.start.index(), members.len());
+        let (rows, column) = (&mut rows[..size], &mut column[..size]);
+        for (p, rank) in members.iter().enumerate() {
+            let here = y[rank.index() * columns + i];
+            let mut outflow = S::ZERO;
+            for edges in of.sensitivity.row(rank) {
+                let flow = sources[edges.sum as usize].times(here);
+                let out = flow.mul(edges.exact_total());
+                outflow = outflow.add(out.high);
+                let own = &mut inflow[rank.index()].sum;
+                *own = own.plus_twofold(S::splat(-1.0), out);
+                for &(coefficient, target) in of.sensitivity.inside(edges) {
+                    let there = &mut inflow[target.index()].sum;
+                    *there = there.plus_twofold(S::splat(coefficient), flow);
+                }
+            }
+            column[p] = outflow;
+        }
+        for (p, rank) in members.iter().enumerate() {
+            let Inflow { sum, error } = inflow[rank.index()];
+            let residual = sum.value();
+            // What flows in is what flows out and the residual.
+            let size = column[p].add(column[p]).add(residual.high.abs());
+            rows[p] = Row::new(residual, error, entering[rank.index()], size, cancellation);
+            column[p] = residual.high;
+        }
+        let diagonal = of.kernel.diagonal(of.ranks, block);
+        of.kernel
+            .solve_diagonal_transposed(&diagonal, column, FLOOR);
+        // The residual of what is corrected is the residual less A times the correction. Both are so small that `f64` is
+        // enough for it, if its roundings are added to the bound.
+        for (p, rank) in members.iter().enumerate() {
+            for edges in of.sensitivity.row(rank) {
+                let flow = column[p].mul(sources[edges.sum as usize].high);
+                let out = flow.mul(S::splat(edges.total));
+                rows[p].left = rows[p].left.sub(out);
+                rows[p].left_size = rows[p].left_size.add(out.abs());
+                for &(coefficient, target) in of.sensitivity.inside(edges) {
+                    let there = &mut rows[target.index() - first];
+                    let flow = flow.mul(S::splat(coefficient));
+                    there.left = there.left.add(flow);
+                    there.left_size = there.left_size.add(flow.abs());
+                }
+            }
+        }
+        for (p, rank) in members.iter().enumerate() {
+            let value = Twofold::new(y[rank.index() * columns + i]).plus(column[p]);
+            self.y.set(rank, i, value, S::ZERO);
+            column[p] = rows[p].bound(entering[rank.index()], cancellation);
+        }
+        of.kernel.solve_diagonal_transposed(&diagonal, column, 0.0);
+        for (p, rank) in members.iter().enumerate() {
+            let (value, _) = self.y.get(rank, i);
+            let error = column[p];
+            self.y.set(rank, i, value, error);
+            for edges in of.sensitivity.row(rank) {
+                let source = sources[edges.sum as usize];
+                let (flow, error) = (source.mul(value), source.high.mul(error));
+                for &(coefficient, target) in of.sensitivity.later(edges) {
+                    let there = &mut inflow[target.index()];
+                    let coefficient = S::splat(coefficient);
+                    there.sum = there.sum.plus_twofold(coefficient, flow);
+                    there.error = there.error.plus(coefficient, error);
+                }
+            }
+        }
+    }
+
+    /// Corrects a solution in a block and the sums over its edges, and bounds their errors.
+    #[inline(always)]
+    fn block(&mut self, of: Ingredients<'_, S>, k: usize, block: Block, cancellation: S) {
+        let (members, x) = (of.ranks.block(block), |rank| of.kernel.solution(rank, k));
+        let (first, size) = (members.start.index(), members.len());
+        self.sums_of_edges.clear();
+        for (p, rank) in members.iter().enumerate() {
+            let (mut residual, mut slack) = self.right_hand_side(of, k, rank);
+            let (mut size, mut operations) = (residual.high.abs(), BESIDE);
+            let here = x(rank);
+            for edges in of.sensitivity.row(rank) {
+                let mut sum = Dot::ZERO.plus_twofold(here, edges.exact_total());
+                for &(coefficient, target) in of.sensitivity.inside(edges) {
+                    sum = sum.plus(S::splat(-coefficient), x(target));
+                }
+                let mut error = S::ZERO;
+                for &(coefficient, target) in of.sensitivity.later(edges) {
+                    let (there, error_there) = self.x.get(target, k);
+                    sum = sum.plus_twofold(S::splat(-coefficient), there);
+                    error = error.plus(S::splat(coefficient), error_there);
+                }
+                let sum = sum.value();
+                // Coefficients and solutions are positive, so what is taken away is what is there less the sum.
+                let here = S::splat(edges.total).mul(here);
+                let added_up = here.add(here).add(sum.high.abs());
+                let source = self.sources[edges.sum as usize];
                 residual = residual.sub(sum.mul(source));
                 size = size.plus(source.high.abs(), added_up);
-                operations += 1.0 + targets.len() as f64;
-                let share = S::splat(SHARE * (BESIDE + targets.len() as f64));
-                self.sums_of_edges[group] = (sum, added_up.mul(share));
-                group += 1;
+                slack = slack.plus(source.high.abs(), error);
+                let count = BESIDE + of.sensitivity.targets(edges).len() as f64;
+                operations += count;
+                let roundings = S::splat(dot_share(count));
+                error = error.mul(S::splat(SOLVE)).plus(roundings, added_up);
+                self.sums_of_edges.push((sum, error));
             }
-            let at = rank.index();
-            (self.residuals[at], self.slack[at]) = (residual, error);
-            (self.sizes[at], self.operations[at]) = (size, operations);
+            self.rows[p] = Row::new(residual, slack, operations, size, cancellation);
+            self.operations[p] = operations;
+            self.column[p] = residual.high;
         }
-    }
-
-    /// Corrects a solution and the sums over its edges by the residual, and bounds what is left.
-    ///
-    /// The residual of what is corrected is `residual - A correction`. Both are so small that `f64` is enough for it, if its
-    /// roundings are added to the bound.
-    #[inline(always)]
-    fn correct(&mut self, of: Ingredients<'_, S>, k: usize, cancellation: S) {
-        self.load_column();
-        of.kernel.solve(of.ranks, &mut self.column);
+        let (rows, column) = (&mut self.rows[..size], &mut self.column[..size]);
+        let diagonal = of.kernel.diagonal(of.ranks, block);
+        of.kernel.solve_diagonal(&diagonal, column);
         let mut group = 0;
-        for rank in of.ranks.all().iter() {
-            let at = rank.index();
-            let here = self.column[at];
-            let mut left = self.residuals[at].high;
-            let mut size = left.abs();
+        for (p, rank) in members.iter().enumerate() {
             for edges in of.sensitivity.row(rank) {
-                let mut sum = here.mul(S::splat(edges.total));
+                let mut sum = column[p].mul(S::splat(edges.total));
                 let mut added_up = sum.abs();
-                let targets = of.sensitivity.targets(edges);
+                let targets = of.sensitivity.inside(edges);
                 for &(coefficient, target) in targets {
-                    let there = self.column[target.index()].mul(S::splat(coefficient));
+                    let there = column[target.index() - first].mul(S::splat(coefficient));
                     sum = sum.sub(there);
                     added_up = added_up.add(there.abs());
                 }
@@ -214,37 +377,21 @@ impl<S: Lanes> Refinement<S> {
                 *value = value.plus(sum);
                 let roundings = S::splat(f64::EPSILON * (BESIDE + targets.len() as f64));
                 *error = error.plus(roundings, added_up);
-                let source = self.sources[edges.source as usize].high;
-                left = left.sub(sum.mul(source));
-                size = size.plus(source.abs(), added_up);
+                let source = self.sources[edges.sum as usize].high;
+                rows[p].left = rows[p].left.sub(sum.mul(source));
+                rows[p].left_size = rows[p].left_size.plus(source.abs(), added_up);
                 group += 1;
             }
-            self.keep(at, left, size, cancellation);
         }
-        self.x.add(k, &self.column);
-        self.column.copy_from_slice(&self.slack);
-        of.kernel.solve(of.ranks, &mut self.column);
-        self.x.bound(k, &self.column);
-    }
-
-    /// What is left of a residual, as the bound that is solved for.
-    #[inline(always)]
-    fn keep(&mut self, at: usize, left: S, size: S, cancellation: S) {
-        let operations = self.operations[at];
-        let share = S::splat(SHARE * operations).mul(cancellation);
-        let roundings = S::splat(f64::EPSILON * operations).mul(cancellation);
-        let slack = self.slack[at].add(S::splat(TINY));
-        self.slack[at] = slack
-            .add(left.abs())
-            .add(self.residuals[at].low.abs())
-            .plus(share, self.sizes[at])
-            .plus(roundings, size);
-    }
-
-    #[inline(always)]
-    fn load_column(&mut self) {
-        for (column, residual) in self.column.iter_mut().zip(&self.residuals) {
-            *column = residual.high;
+        for (p, rank) in members.iter().enumerate() {
+            let value = Twofold::new(of.kernel.solution(rank, k)).plus(column[p]);
+            self.x.set(rank, k, value, S::ZERO);
+            column[p] = rows[p].bound(self.operations[p], cancellation);
+        }
+        of.kernel.solve_diagonal(&diagonal, column);
+        for (p, rank) in members.iter().enumerate() {
+            let (value, _) = self.x.get(rank, k);
+            self.x.set(rank, k, value, column[p]);
         }
     }
 
@@ -253,10 +400,7 @@ impl<S: Lanes> Refinement<S> {
     fn right_hand_side(&self, of: Ingredients<'_, S>, k: usize, rank: Rank) -> (Twofold<S>, S) {
         let right = &of.right[k];
         let (mut value, mut error) = match right.previous {
-            Some(previous) => {
-                let at = self.x.at(rank, previous);
-                (self.x.values[at], self.x.errors[at])
-            }
+            Some(previous) => (self.x.get(rank, previous).0, self.x.error(rank, previous)),
             None => (Twofold::new(S::splat(1.0)), S::ZERO),
         };
         let reward = right.reward.as_ref();
@@ -268,102 +412,17 @@ impl<S: Lanes> Refinement<S> {
         (value, error)
     }
 
-    /// The residual of a transposed solution.
+    /// Adds what a solution has in the sums by source and output, and in their bounds, in a block.
     #[inline(always)]
-    fn transposed_residual(&mut self, of: Ingredients<'_, S>, i: usize) {
-        self.slack.fill(S::ZERO);
-        self.operations.fill(BESIDE);
-        if i == 0 || !of.starts.is_empty() {
-            self.residuals.fill(Twofold::ZERO);
-            self.sizes.fill(S::ZERO);
-            match of.starts.get(i) {
-                Some(start) => {
-                    for rank in of.ranks.all().iter() {
-                        let weight = start[of.ranks.transient(rank)];
-                        self.flow(rank, Twofold::new(S::splat(weight)));
-                    }
-                }
-                None => {
-                    for &(rank, probability) in of.ranks.start() {
-                        self.flow(rank, Twofold::new(S::splat(probability)));
-                    }
-                }
-            }
-        } else {
-            for rank in of.ranks.all().iter() {
-                let (at, before) = (rank.index(), self.y.at(rank, i - 1));
-                self.residuals[at] = self.y.values[before];
-                self.sizes[at] = self.residuals[at].high.abs();
-                self.slack[at] = self.y.errors[before];
-            }
-        }
-        for rank in of.ranks.all().iter() {
-            let here = self.y.values[self.y.at(rank, i)];
-            for edges in of.sensitivity.row(rank) {
-                let flow = here.mul(self.sources[edges.source as usize]);
-                self.flow(rank, Twofold::ZERO.sub(flow.mul(edges.exact_total())));
-                for &(coefficient, target) in of.sensitivity.targets(edges) {
-                    self.flow(target, flow.times(S::splat(coefficient)));
-                }
-            }
-        }
-    }
-
-    /// Adds a flow into a vertex.
-    #[inline(always)]
-    fn flow(&mut self, rank: Rank, flow: Twofold<S>) {
-        let at = rank.index();
-        self.residuals[at] = self.residuals[at].add(flow);
-        self.sizes[at] = self.sizes[at].add(flow.high.abs());
-        self.operations[at] += 1.0;
-    }
-
-    /// Corrects a transposed solution, as [`correct`](Self::correct) does a solution.
-    #[inline(always)]
-    fn correct_transposed(&mut self, of: Ingredients<'_, S>, i: usize, cancellation: S) {
-        self.load_column();
-        of.kernel.solve_transposed(of.ranks, &mut self.column);
-        // The flows of the correction, and how much they add up to.
-        let mut flows = std::mem::take(&mut self.flows);
-        for (flow, residual) in flows.iter_mut().zip(&self.residuals) {
-            *flow = (residual.high, residual.high.abs());
-        }
-        let mut add = |rank: Rank, flow: S| {
-            let (left, size) = &mut flows[rank.index()];
-            *left = left.add(flow);
-            *size = size.add(flow.abs());
-        };
-        for rank in of.ranks.all().iter() {
-            let here = self.column[rank.index()];
-            for edges in of.sensitivity.row(rank) {
-                let flow = here.mul(self.sources[edges.source as usize].high);
-                add(rank, S::ZERO.sub(flow.mul(S::splat(edges.total))));
-                for &(coefficient, target) in of.sensitivity.targets(edges) {
-                    add(target, flow.mul(S::splat(coefficient)));
-                }
-            }
-        }
-        for (at, &(left, size)) in flows.iter().enumerate() {
-            self.keep(at, left, size, cancellation);
-        }
-        self.flows = flows;
-        self.y.add(i, &self.column);
-        self.column.copy_from_slice(&self.slack);
-        of.kernel.solve_transposed(of.ranks, &mut self.column);
-        self.y.bound(i, &self.column);
-    }
-
-    /// Adds what a solution has in the sums by source and output, and in their bounds.
-    #[inline(always)]
-    fn edges(&mut self, of: Ingredients<'_, S>, k: usize, cancellation: S) {
+    fn edges(&mut self, of: Ingredients<'_, S>, k: usize, block: Block, cancellation: S) {
         let constant = of.ranks.sources().parameters();
         let outputs = self.sums.len() / self.sources.len().max(1);
         // A product's share, and those of all sums that it enters.
         let share = SHARE * (BESIDE + of.sensitivity.groups() as f64);
         let share = S::splat(share).mul(cancellation);
         let mut group = 0;
-        for rank in of.ranks.all().iter() {
-            let error_here = self.x.errors[self.x.at(rank, k)];
+        for rank in of.ranks.block(block).iter() {
+            let error_here = self.x.error(rank, k);
             for edges in of.sensitivity.row(rank) {
                 let (difference, mut error) = self.sums_of_edges[group];
                 group += 1;
@@ -371,14 +430,13 @@ impl<S: Lanes> Refinement<S> {
                     continue;
                 }
                 error = error.plus(S::splat(edges.total), error_here);
-                for &(coefficient, target) in of.sensitivity.targets(edges) {
-                    let error_there = self.x.errors[self.x.at(target, k)];
+                for &(coefficient, target) in of.sensitivity.inside(edges) {
+                    let error_there = self.x.error(target, k);
                     error = error.plus(S::splat(coefficient), error_there);
                 }
                 let size = difference.high.abs().add(error);
                 for term in of.terms.iter().filter(|term| term.x == k) {
-                    let at = self.y.at(rank, term.y);
-                    let (y, y_error) = (self.y.values[at], self.y.errors[at]);
+                    let (y, y_error) = (self.y.get(rank, term.y).0, self.y.error(rank, term.y));
                     let mut product = y.mul(difference);
                     let mut bound = S::splat(TINY)
                         .plus(y.high.abs().add(y_error), error)
@@ -392,7 +450,7 @@ impl<S: Lanes> Refinement<S> {
                         }
                         (product, bound) = (product.times(factor), bound.mul(factor));
                     }
-                    let at = edges.source as usize * outputs + term.output;
+                    let at = edges.sum as usize * outputs + term.output;
                     self.sums[at] = self.sums[at].add(product);
                     self.bounds[at] = self.bounds[at].add(bound);
                 }
@@ -402,22 +460,21 @@ impl<S: Lanes> Refinement<S> {
 
     /// Sums by parameter from sums by source.
     #[inline(always)]
-    fn put_together(&self, ranks: &Ranks, theta: &[S], gradient: &mut [S], bound: &mut [S]) {
-        let (parameters, sources) = (ranks.sources().parameters(), self.sources.len());
-        let outputs = self.sums.len() / sources.max(1);
+    fn put_together(&self, of: Ingredients<'_, S>, gradient: &mut [S], bound: &mut [S]) {
+        let (sources, theta) = (of.ranks.sources(), of.kernel.sources());
+        let (parameters, count) = (sources.parameters(), self.sources.len());
+        let outputs = self.sums.len() / count.max(1);
         let mut totals = vec![Twofold::ZERO; gradient.len()];
         bound.fill(S::ZERO);
-        let share = S::splat(SHARE * (BESIDE + sources as f64));
-        for source in 0..sources {
-            let sources = ranks.sources();
-            let source = source as u32;
-            for edge in sources.edges_of(&source) {
-                for (number, coefficient) in sources.terms_of(source, edge) {
+        let share = S::splat(SHARE * (BESIDE + count as f64));
+        for (at, source) in of.sensitivity.sources().iter().enumerate() {
+            for edge in sources.edges_of(source) {
+                for (number, coefficient) in sources.terms_of(*source, edge) {
                     let factors = sources.factors(number);
                     for (place, &parameter) in factors.iter().enumerate() {
                         let slope = Sources::slope(*coefficient, factors, place, theta);
                         for output in 0..outputs {
-                            let from = source as usize * outputs + output;
+                            let from = at * outputs + output;
                             let to = output * parameters + parameter as usize;
                             let sum = self.sums[from];
                             totals[to] = totals[to].sub(sum.times(slope));

@@ -5,6 +5,11 @@
 //! A gradient sums over edges by parameter, so the slots of a row are grouped by their source
 //! ([`ranks`](crate::phase::numeric::ranks)). Derivatives are summed by source, and by parameter only at the end.
 //!
+//! A rate that adds up several parameters is a source of its own. Where hardly two edges have the same such rate, sums by source
+//! are as many as edges, so those rates are taken apart: an edge is in one group for each parameter. (Not where a
+//! row has one source only, whose sum needs no differences; nor where a coefficient is negative, so that all groups add up positive
+//! numbers.)
+//!
 //! # How far roundings add up
 //!
 //! Solutions, factors and differences of solutions are sums of products of numbers computed before. A relative error is
@@ -27,6 +32,8 @@ use crate::phase::symbolic::layout::Target;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Edges {
     pub source: u32,
+    /// Which of the sums by source.
+    pub sum: u32,
     /// The sum of the coefficients, and what rounding it left out.
     pub total: f64,
     rest: f64,
@@ -80,6 +87,10 @@ pub(crate) struct Sensitivity {
     pub is_safe: bool,
     /// The largest sum of the coefficients of one source in a row.
     pub largest: f64,
+    /// The sources that groups have, by number of the sum.
+    sources: Vec<u32>,
+    /// Whether rates are taken apart, so that groups do not have the rates as they are.
+    pub takes_rates_apart: bool,
     pairs: OnceLock<Pairs>,
 }
 
@@ -105,25 +116,51 @@ impl Sensitivity {
             differences: Units::new(steps, 1.0 / 4.0),
             is_safe: true,
             largest: 0.0,
+            sources: Vec::new(),
+            takes_rates_apart: false,
             pairs: OnceLock::new(),
         };
+        let mut slots = vec![0; ranks.sources().count()];
+        for rank in ranks.all().iter() {
+            for (_, rate) in ranks.targets(rank) {
+                slots[rate.source as usize] += 1;
+            }
+        }
+        let mut sums = vec![u32::MAX; ranks.sources().count()];
         let mut row: Vec<(u32, f64, Target<Rank, Rank>)> = Vec::new();
         for block in ranks.symbolic().layout().blocks() {
             let members = ranks.block(block);
             for rank in members.iter() {
                 row.clear();
-                row.extend(ranks.targets(rank).map(|(target, rate)| {
+                let mut rates = ranks.targets(rank).map(|(_, rate)| rate.source);
+                let first = rates.next();
+                let has_one_source = rates.all(|source| Some(source) == first);
+                for (target, rate) in ranks.targets(rank) {
                     let target = match target {
                         Target::Own(p) => Target::Own(members.start.plus(p.index())),
                         Target::Later(later) => Target::Later(later),
                         Target::Absorbing => Target::Absorbing,
                     };
-                    (rate.source, rate.coefficient, target)
-                }));
+                    let parts = match has_one_source {
+                        true => Vec::new(),
+                        false => ranks.sources().parts(rate.source),
+                    };
+                    if parts.is_empty() || parts.len() < slots[rate.source as usize] {
+                        row.push((rate.source, rate.coefficient, target));
+                    } else {
+                        result.takes_rates_apart = true;
+                        row.extend(parts.into_iter().map(|(source, c)| (source, c, target)));
+                    }
+                }
                 // Stable: inside a source the own block stays first.
                 row.sort_by_key(|&(source, ..)| source);
                 for rates in row.chunk_by(|a, b| a.0 == b.0) {
-                    result.push(rates);
+                    let sum = &mut sums[rates[0].0 as usize];
+                    if *sum == u32::MAX {
+                        *sum = result.sources.len() as u32;
+                        result.sources.push(rates[0].0);
+                    }
+                    result.push(rates, *sum);
                 }
                 result.edges.end_row();
             }
@@ -140,7 +177,7 @@ impl Sensitivity {
         result
     }
 
-    fn push(&mut self, rates: &[(u32, f64, Target<Rank, Rank>)]) {
+    fn push(&mut self, rates: &[(u32, f64, Target<Rank, Rank>)], sum: u32) {
         let first = self.targets.len();
         let (mut later, mut absorbing, mut total) = (first, 0.0, Twofold::<f64>::ZERO);
         for &(_, coefficient, target) in rates {
@@ -156,6 +193,7 @@ impl Sensitivity {
         }
         self.edges.push(Edges {
             source: rates[0].0,
+            sum,
             total: total.high,
             rest: total.low,
             absorbing,
@@ -169,6 +207,11 @@ impl Sensitivity {
     #[inline(always)]
     pub(crate) fn row(&self, rank: Rank) -> &[Edges] {
         self.edges.row(rank)
+    }
+
+    /// The sources that groups have, by number of the sum.
+    pub(crate) fn sources(&self) -> &[u32] {
+        &self.sources
     }
 
     /// How many groups there are.

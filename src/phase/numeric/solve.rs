@@ -1,6 +1,7 @@
 //! Solves with the factors of the kernel: right-hand sides, forward and back substitution.
 
 use crate::phase::index::{Index, Position, Rank, Span};
+use crate::phase::numeric::extended::power_of_two;
 use crate::phase::numeric::flows::RightHandSide;
 use crate::phase::numeric::kernel::{BlockView, Diagonal, Kernel, System};
 use crate::phase::numeric::lanes::Lanes;
@@ -95,51 +96,46 @@ impl<S: Lanes> Kernel<S> {
                     x[rank.index()] = x[rank.index()].plus(self.rate(rate), x[later.index()]);
                 }
             }
-            match self.diagonal(ranks, block) {
-                Diagonal::Singleton { rank, pivot } => {
-                    let x = &mut x[rank.index()];
-                    *x = x.mul(self.factors.inverse[pivot]);
-                }
-                Diagonal::Block(view) => {
-                    let y = &mut x[view.ranks.range()];
-                    let lower = &self.factors.lower[view.place.lower..];
-                    let inverse = &self.factors.inverse[view.place.pivots..];
-                    forward(view.trace, lower, inverse, y);
-                    backward(view.trace, &self.factors.upper[view.place.upper..], y);
-                }
+            let members = ranks.block(block).range();
+            self.solve_diagonal(&self.diagonal(ranks, block), &mut x[members]);
+        }
+    }
+
+    /// Solves with a diagonal block whose factors are there; `x` comes in as the right-hand side, by position.
+    #[inline(always)]
+    pub(crate) fn solve_diagonal(&self, diagonal: &Diagonal<'_>, x: &mut [S]) {
+        match diagonal {
+            &Diagonal::Singleton { pivot, .. } => x[0] = x[0].mul(self.factors.inverse[pivot]),
+            Diagonal::Block(view) => {
+                let lower = &self.factors.lower[view.place.lower..];
+                let inverse = &self.factors.inverse[view.place.pivots..];
+                forward(view.trace, lower, inverse, x);
+                backward(view.trace, &self.factors.upper[view.place.upper..], x);
             }
         }
     }
 
-    /// Solves A' y = r with all factors retained; `y` comes in as r and leaves as y, by rank.
+    /// Solves with the transpose of a diagonal block. Flows below the floor count as none.
     #[inline(always)]
-    pub(crate) fn solve_transposed(&self, ranks: &Ranks, y: &mut [S]) {
-        // Nobody asks for those of a correction.
-        let mut extremes = Extremes {
-            least: S::INFINITY,
-            largest: S::ZERO,
-        };
-        for block in ranks.symbolic().layout().blocks() {
-            match self.diagonal(ranks, block) {
-                Diagonal::Singleton { rank, pivot } => {
-                    let y = &mut y[rank.index()];
-                    *y = y.mul(self.factors.inverse[pivot]);
-                }
-                Diagonal::Block(view) => {
-                    let upper = &self.factors.upper[view.place.upper..];
-                    let lower = &self.factors.lower[view.place.lower..];
-                    let inverse = &self.factors.inverse[view.place.pivots..];
-                    let y = &mut y[view.ranks.range()];
-                    let factors = (lower, upper, inverse);
-                    transposed(view.trace, factors, y, Index::index, &mut extremes);
-                }
-            }
-            for rank in ranks.block(block).iter() {
-                let value = y[rank.index()];
-                for (later, rate) in ranks.later(rank) {
-                    let y = &mut y[later.index()];
-                    *y = y.plus(self.rate(rate), value);
-                }
+    pub(crate) fn solve_diagonal_transposed(
+        &self,
+        diagonal: &Diagonal<'_>,
+        y: &mut [S],
+        floor: f64,
+    ) {
+        match diagonal {
+            &Diagonal::Singleton { pivot, .. } => y[0] = y[0].mul(self.factors.inverse[pivot]),
+            Diagonal::Block(view) => {
+                let lower = &self.factors.lower[view.place.lower..];
+                let upper = &self.factors.upper[view.place.upper..];
+                let inverse = &self.factors.inverse[view.place.pivots..];
+                // Nobody asks for those of a correction.
+                let mut extremes = Extremes {
+                    least: S::INFINITY,
+                    largest: S::ZERO,
+                };
+                let factors = (lower, upper, inverse);
+                transposed(view.trace, factors, y, Index::index, floor, &mut extremes);
             }
         }
     }
@@ -194,18 +190,33 @@ fn backward<S: Lanes>(trace: &BlockTrace, upper: &[S], y: &mut [S]) {
     }
 }
 
+/// Flows below this count as none. Down a long queue flows fall below the smallest normal number, and processors take a hundred times as
+/// long for those as for others.
+pub(crate) const FLOOR: f64 = power_of_two(FLOOR_EXPONENT);
+pub(crate) const FLOOR_EXPONENT: i64 = -960;
+
+/// A flow, or none if it is below the floor.
+#[inline(always)]
+pub(crate) fn above<S: Lanes>(floor: f64, flow: S) -> S {
+    S::choose_less(flow.abs(), S::splat(floor), S::ZERO, flow)
+}
+
 /// The flow into a block in, the transposed solution out: lower and upper factors and inverse pivots are given, `at` says where
-/// a position has its number, and `extremes` sees the flow through each vertex and its solution.
+/// a position has its number, flows below the floor count as none, and `extremes` sees the flow through each vertex, that one too, and
+/// its solution.
 #[inline(always)]
 pub(crate) fn transposed<S: Lanes>(
     trace: &BlockTrace,
     (lower, upper, inverse): (&[S], &[S], &[S]),
     y: &mut [S],
     at: impl Fn(Position) -> usize,
+    floor: f64,
     extremes: &mut Extremes<S>,
 ) {
     for p in positions(trace) {
-        let value = y[at(p)];
+        extremes.see(y[at(p)]);
+        let value = above(floor, y[at(p)]);
+        y[at(p)] = value;
         let probabilities = &upper[trace.upper.range(p)];
         for (&probability, &u) in probabilities.iter().zip(trace.upper.row(p)) {
             let y = &mut y[at(u)];
@@ -213,10 +224,8 @@ pub(crate) fn transposed<S: Lanes>(
         }
     }
     for p in positions(trace).rev() {
-        let flow = y[at(p)];
-        let value = flow.mul(inverse[p.index()]);
+        let value = y[at(p)].mul(inverse[p.index()]);
         y[at(p)] = value;
-        extremes.see(flow);
         extremes.see(value);
         let weights = &lower[trace.lower.range(p)];
         for (&weight, &v) in weights.iter().zip(trace.lower.row(p)) {

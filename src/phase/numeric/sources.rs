@@ -3,7 +3,7 @@
 //! A rate is linear in theta and products of its entries. Nearly every one is a coefficient times one parameter, or a constant, which is a
 //! coefficient of 1. So a slot has a coefficient and a *source*, and its rate is their product: the sources are theta,
 //! then the number 1, then one value for each distinct rate of another form (several edges or parameters, negative
-//! coefficients), which is evaluated once per theta however many slots have it.
+//! coefficients), which is evaluated once per theta however many slots have it, then the products of parameters.
 
 use hashbrown::HashTable;
 
@@ -25,6 +25,10 @@ pub(crate) struct Sources {
     general: Csr<usize, u32>,
     /// Products of parameters, which terms name by numbers after those of the parameters.
     products: Csr<usize, u32>,
+    /// Those numbers.
+    numbers: Vec<u32>,
+    /// The rates of another form that have a negative coefficient.
+    cancelling: Vec<u32>,
     /// By parameter, and for the number 1: the smallest and the largest coefficient, if there is one.
     extremes: Vec<Option<(f64, f64)>>,
     /// Rates in these bounds keep a row's total in the safe range.
@@ -47,6 +51,7 @@ pub(crate) struct SourceBuilder<'g> {
 impl<'g> SourceBuilder<'g> {
     pub(crate) fn new(graph: &'g Graph, layout: &'g Layout) -> Self {
         let parameters = graph.param_length();
+        let products = graph.product_rows().clone();
         Self {
             graph,
             layout,
@@ -54,7 +59,11 @@ impl<'g> SourceBuilder<'g> {
                 parameters,
                 graph: graph.clone(),
                 general: Csr::default(),
-                products: graph.product_rows().clone(),
+                numbers: (0..products.rows())
+                    .map(|product| (parameters + product) as u32)
+                    .collect(),
+                products,
+                cancelling: Vec::new(),
                 extremes: vec![None; parameters + 1],
                 bounds: (0.0, 0.0),
             },
@@ -126,8 +135,11 @@ impl<'g> SourceBuilder<'g> {
     pub(crate) fn finish(self, longest: usize) -> Sources {
         // What a row gathers adds up to no more than its own rates, with room for rounding.
         let limit = extended::Range::LIMIT;
+        let general = 0..self.sources.general.rows() as u32;
+        let cancelling = general.filter(|&general| !self.sources.is_sum_of_positive(general));
         Sources {
             bounds: (1.0 / limit, limit / (4 * longest + 4) as f64),
+            cancelling: cancelling.collect(),
             ..self.sources
         }
     }
@@ -142,7 +154,54 @@ fn mix(hash: u64, bits: u64) -> u64 {
 
 impl Sources {
     pub(crate) fn count(&self) -> usize {
-        self.extremes.len() + self.general.rows()
+        self.first_product() + self.products.rows()
+    }
+
+    /// The source of the first product of parameters.
+    #[inline(always)]
+    fn first_product(&self) -> usize {
+        self.parameters + 1 + self.general.rows()
+    }
+
+    /// The source that is a number: a parameter or a product of them.
+    #[inline(always)]
+    fn source_of(&self, number: u32) -> usize {
+        match (number as usize).checked_sub(self.parameters) {
+            None => number as usize,
+            Some(product) => self.first_product() + product,
+        }
+    }
+
+    /// The number of a rate of another form, if the source is one.
+    fn general(&self, source: u32) -> Option<u32> {
+        let is_general =
+            (source as usize) > self.parameters && (source as usize) < self.first_product();
+        is_general.then(|| source - self.parameters as u32 - 1)
+    }
+
+    /// Whether no term of a rate of another form is negative.
+    fn is_sum_of_positive(&self, general: u32) -> bool {
+        let edges = self.general.row(general as usize).iter();
+        edges.copied().all(|edge| {
+            self.graph.rate_of(edge as usize).constant >= 0.0
+                && self.terms(edge).all(|(_, &coefficient)| coefficient >= 0.0)
+        })
+    }
+
+    /// The terms of a source that is a sum of positive ones: sources with their coefficients. Of others there are none.
+    pub(crate) fn parts(&self, source: u32) -> Vec<(u32, f64)> {
+        let mut parts = Vec::new();
+        let general = self.general(source);
+        if let Some(general) = general.filter(|&general| self.is_sum_of_positive(general)) {
+            for &edge in self.general.row(general as usize) {
+                let terms = self.terms(edge);
+                parts.extend(terms.map(|(&number, &c)| (self.source_of(number) as u32, c)));
+                let constant = self.graph.rate_of(edge as usize).constant;
+                parts.push((self.parameters as u32, constant));
+            }
+        }
+        parts.retain(|&(_, coefficient)| coefficient > 0.0);
+        parts
     }
 
     /// The length of theta.
@@ -156,6 +215,9 @@ impl Sources {
     #[inline(always)]
     pub(crate) fn evaluate<S: Lanes>(&self, values: &mut [S], safe: &mut Vec<bool>) {
         values[self.parameters] = S::splat(1.0);
+        for &number in &self.numbers {
+            values[self.source_of(number)] = self.product(number, values);
+        }
         let (mut least_rate, mut least) = (S::splat(f64::INFINITY), S::splat(f64::INFINITY));
         let (mut largest, mut total) = (S::ZERO, S::ZERO);
         for (general, edges) in self.general.iter().enumerate() {
@@ -163,7 +225,7 @@ impl Sources {
             for &edge in edges {
                 let mut rate = S::splat(self.graph.rate_of(edge as usize).constant);
                 for (&number, &coefficient) in self.terms(edge) {
-                    let value = self.product(number, values);
+                    let value = values[self.source_of(number)];
                     if number as usize >= self.parameters {
                         // A product that leaves the range has lost digits, whatever the rate is.
                         least = least.min(value.abs());
@@ -199,52 +261,43 @@ impl Sources {
         }
     }
 
-    /// The sources with twice the digits, from theta and what follows it.
+    /// A source with twice the digits, of which theta has none to add.
     #[inline(always)]
-    pub(crate) fn evaluate_twofold<S: Lanes>(&self, values: &[S], twofold: &mut [Twofold<S>]) {
-        for (twofold, &value) in twofold.iter_mut().zip(&values[..=self.parameters]) {
-            *twofold = Twofold::new(value);
+    pub(crate) fn twofold<S: Lanes>(&self, source: u32, values: &[S]) -> Twofold<S> {
+        if source as usize <= self.parameters {
+            return Twofold::new(values[source as usize]);
         }
-        for (general, edges) in self.general.iter().enumerate() {
-            let mut sum = Twofold::ZERO;
-            for &edge in edges {
-                sum = sum.plus(S::splat(self.graph.rate_of(edge as usize).constant));
+        let mut sum = Twofold::ZERO;
+        for edge in self.edges_of(&source) {
+            if self.general(source).is_some() {
+                sum = sum.plus(S::splat(self.graph.rate_of(*edge as usize).constant));
             }
-            for &edge in edges {
-                for (number, &coefficient) in self.terms(edge) {
-                    let factors = self.factors(number);
-                    let first = twofold[factors[0] as usize].times(S::splat(coefficient));
-                    let product = factors[1..].iter().fold(first, |product, &k| {
-                        // Theta itself has no second half.
-                        product.times(values[k as usize])
-                    });
-                    sum = sum.add(product);
+            for (number, &coefficient) in self.terms_of(source, edge) {
+                let mut product = Twofold::new(S::splat(coefficient));
+                for &factor in self.factors(number) {
+                    product = product.times(values[factor as usize]);
                 }
+                sum = sum.add(product);
             }
-            twofold[self.parameters + 1 + general] = sum;
         }
+        sum
     }
 
     /// The largest quotient of what a rate would be with all terms positive, and the rate.
     #[inline(always)]
     pub(crate) fn cancellation<S: Lanes>(&self, values: &[S]) -> S {
         let mut largest = S::splat(1.0);
-        for (general, edges) in self.general.iter().enumerate() {
-            let (mut terms, mut count) = (S::ZERO, 0);
-            for &edge in edges {
+        for &general in &self.cancelling {
+            let mut terms = S::ZERO;
+            for &edge in self.general.row(general as usize) {
                 for (&number, &coefficient) in self.terms(edge) {
-                    let product = S::splat(coefficient).mul(self.product(number, values));
+                    let product = S::splat(coefficient).mul(values[self.source_of(number)]);
                     terms = terms.add(product.abs());
-                    count += 1;
                 }
-            }
-            if count < 2 {
-                continue;
-            }
-            for &edge in edges {
                 terms = terms.add(S::splat(self.graph.rate_of(edge as usize).constant));
             }
-            largest = largest.max(terms.mul(values[self.parameters + 1 + general].inverse()));
+            let source = self.parameters + 1 + general as usize;
+            largest = largest.max(terms.mul(values[source].inverse()));
         }
         largest
     }
@@ -276,7 +329,7 @@ impl Sources {
         rate.parameters.iter().zip(rate.coefficients)
     }
 
-    /// The edges whose terms a source adds up. A parameter stands for itself, the number 1 has no terms.
+    /// The edges whose terms a source adds up. A parameter or a product stands for itself, the number 1 has no terms.
     ///
     /// Those who want derivatives write the loops over edges, [terms](Self::terms_of) and [factors](Self::factors) themselves: a
     /// closure that is handed to a function with these loops is not always made part of it, and then runs without the vector
@@ -286,7 +339,8 @@ impl Sources {
         match (*source as usize).checked_sub(self.parameters) {
             None => std::slice::from_ref(source),
             Some(0) => &[],
-            Some(general) => self.general.row(general - 1),
+            Some(general) if general <= self.general.rows() => self.general.row(general - 1),
+            Some(product) => std::slice::from_ref(&self.numbers[product - 1 - self.general.rows()]),
         }
     }
 
@@ -297,11 +351,12 @@ impl Sources {
         source: u32,
         edge: &'s u32,
     ) -> impl Iterator<Item = (&'s u32, &'s f64)> {
-        let (numbers, coefficients) = if (source as usize) < self.parameters {
-            (std::slice::from_ref(edge), &[1.0][..])
-        } else {
-            let rate = self.graph.rate_of(*edge as usize);
-            (rate.parameters, rate.coefficients)
+        let (numbers, coefficients) = match self.general(source) {
+            None => (std::slice::from_ref(edge), &[1.0][..]),
+            Some(_) => {
+                let rate = self.graph.rate_of(*edge as usize);
+                (rate.parameters, rate.coefficients)
+            }
         };
         numbers.iter().zip(coefficients)
     }

@@ -23,13 +23,13 @@ impl<S: Lanes> Sums<S> {
     #[inline(always)]
     pub(crate) fn add(
         &mut self,
-        source: u32,
+        sum: u32,
         terms: &[Term],
         y: &[S],
         values: impl Fn(usize) -> S,
         bounds: impl Fn(usize) -> S,
     ) {
-        let first = source as usize * self.outputs;
+        let first = sum as usize * self.outputs;
         for term in terms {
             let mut weight = y[term.y];
             if term.factor != 1.0 {
@@ -85,6 +85,39 @@ pub(crate) fn moment_terms(order: usize) -> Vec<Term> {
     terms
 }
 
+/// What a gradient is made of, beside the solutions.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub ranks: &'a Ranks,
+    pub sensitivity: &'a Sensitivity,
+    pub right: &'a [RightHandSide],
+    pub terms: &'a [Term],
+    /// What transposed solutions start from, where that is not the model's start distribution.
+    pub starts: &'a [Start],
+}
+
+impl<'a> Request<'a> {
+    /// With what a kernel has solved.
+    #[inline(always)]
+    pub(crate) fn of<S>(self, kernel: &'a Kernel<S>) -> Ingredients<'a, S> {
+        let Self {
+            ranks,
+            sensitivity,
+            right,
+            terms,
+            starts,
+        } = self;
+        Ingredients {
+            ranks,
+            sensitivity,
+            kernel,
+            right,
+            terms,
+            starts,
+        }
+    }
+}
+
 /// What a gradient is made of.
 #[derive(Clone, Copy)]
 pub(crate) struct Ingredients<'a, S> {
@@ -93,7 +126,6 @@ pub(crate) struct Ingredients<'a, S> {
     pub kernel: &'a Kernel<S>,
     pub right: &'a [RightHandSide],
     pub terms: &'a [Term],
-    /// What transposed solutions start from, where that is not the model's start distribution.
     pub starts: &'a [Start],
 }
 

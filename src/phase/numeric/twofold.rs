@@ -11,6 +11,12 @@ use crate::phase::numeric::lanes::Lanes;
 /// What an operation is off by, relative to the magnitudes that enter a sum, or to a product.
 pub(crate) const SHARE: f64 = 2.0 * f64::EPSILON * f64::EPSILON;
 
+/// What a sum of products is off by as [`Dot`], relative to the sum of the products' magnitudes and for a given number of them.
+#[inline(always)]
+pub(crate) fn dot_share(count: f64) -> f64 {
+    SHARE * (count + 2.0) * (count + 2.0)
+}
+
 /// A sum of two numbers that do not overlap.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Twofold<S> {
@@ -38,6 +44,57 @@ pub(crate) fn quick_two_sum<S: Lanes>(a: S, b: S) -> (S, S) {
 fn two_product<S: Lanes>(a: S, b: S) -> (S, S) {
     let product = a.mul(b);
     (product, a.product_error(b, product))
+}
+
+/// A sum of products whose rounding errors are added up beside it (Ogita, Rump and Oishi 2005, *Accurate sum and dot product*).
+///
+/// The errors are at most `2^-53` of each product and of each sum so far, and those of adding them up are as small again: after
+/// n products it is off by less than `2 (n + 1)^2 2^-106` of the sum of their magnitudes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dot<S> {
+    sum: S,
+    errors: S,
+}
+
+impl<S: Lanes> Dot<S> {
+    pub(crate) const ZERO: Self = Self {
+        sum: S::ZERO,
+        errors: S::ZERO,
+    };
+
+    #[inline(always)]
+    pub(crate) fn new(value: Twofold<S>) -> Self {
+        Self {
+            sum: value.high,
+            errors: value.low,
+        }
+    }
+
+    /// The sum with a product.
+    #[inline(always)]
+    pub(crate) fn plus(self, a: S, b: S) -> Self {
+        let (product, left) = two_product(a, b);
+        let (sum, error) = two_sum(self.sum, product);
+        Self {
+            sum,
+            errors: self.errors.add(error.add(left)),
+        }
+    }
+
+    /// The sum with the product of a number and a twofold one.
+    #[inline(always)]
+    pub(crate) fn plus_twofold(self, a: S, b: Twofold<S>) -> Self {
+        let Self { sum, errors } = self.plus(a, b.high);
+        Self {
+            sum,
+            errors: errors.plus(a, b.low),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn value(self) -> Twofold<S> {
+        Twofold::normal((self.sum, self.errors))
+    }
 }
 
 impl<S: Lanes> Twofold<S> {
@@ -101,7 +158,7 @@ mod tests {
     use num_traits::{FromPrimitive, Signed};
     use proptest::prelude::*;
 
-    use super::{SHARE, Twofold};
+    use super::{Dot, SHARE, Twofold, dot_share};
     use crate::phase::numeric::lanes::Lanes;
 
     fn exact(value: Twofold<f64>) -> BigRational {
@@ -117,6 +174,30 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn sums_of_products_are_off_by_less_than_their_share(
+            pairs in prop::collection::vec((number(), number()), 1..40),
+            ends_in_zero in any::<bool>(),
+        ) {
+            let (mut dot, mut sum) = (Dot::ZERO, BigRational::default());
+            let mut size = BigRational::default();
+            let mut add = |a: f64, b: Twofold<f64>, sum: &mut BigRational| {
+                let product = exact(Twofold::new(a)) * exact(b);
+                size += product.abs();
+                *sum += product;
+                dot = dot.plus_twofold(a, b);
+            };
+            for (a, b) in &pairs {
+                add(a.high, *b, &mut sum);
+            }
+            for (a, b) in pairs.iter().filter(|_| ends_in_zero) {
+                // All of it cancels but for what rounding would leave.
+                add(-a.high, Twofold::new(b.high), &mut sum);
+            }
+            let share = BigRational::from_f64(dot_share(2.0 * pairs.len() as f64)).unwrap();
+            prop_assert!((exact(dot.value()) - sum).abs() <= size * share);
+        }
+
         #[test]
         fn operations_are_off_by_less_than_a_share(a in number(), b in number(), factor in -8.0f64..8.0) {
             let share = BigRational::from_f64(SHARE).unwrap();
