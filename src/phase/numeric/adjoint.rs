@@ -197,9 +197,8 @@ impl<S: Lanes> Adjoint<S> {
         }
         self.begin(&of);
         let is_single = self.count == 1 && kernel.columns() <= 1;
-        for (number, block) in ranks.symbolic().layout().blocks().enumerate() {
-            // The first block's factors are those that the kernel has made last.
-            if let (Factors::OfOneBlock(kernel), 1..) = (&mut factors, number) {
+        for block in ranks.symbolic().layout().blocks() {
+            if let Factors::OfOneBlock(kernel) = &mut factors {
                 kernel.eliminate_again(ranks, block);
             }
             let of = request.of(factors.kernel());

@@ -6,7 +6,7 @@
 
 use crate::phase::index::{Block, Index, Position, Rank, Span};
 use crate::phase::numeric::flows::RightHandSide;
-use crate::phase::numeric::kernel::{BlockView, Diagonal, Kernel, Retain, System};
+use crate::phase::numeric::kernel::{BlockView, Diagonal, Kernel, System};
 use crate::phase::numeric::lanes::Lanes;
 use crate::phase::numeric::panel::Panel;
 use crate::phase::numeric::ranks::Ranks;
@@ -145,7 +145,7 @@ impl<S: Lanes> Kernel<S> {
         panel: &Panel<S>,
     ) {
         let BlockView { trace, place, .. } = *view;
-        if self.retain != Retain::Nothing {
+        if self.keeps_lower(system) {
             let range = trace.lower.range(p);
             let lower = place.lower + range.start..place.lower + range.end;
             let weights = self.factors.lower[lower].iter_mut();

@@ -252,6 +252,17 @@ impl<S: Lanes> Kernel<S> {
         low >= 1.0 / Range::LIMIT && high <= Range::LIMIT
     }
 
+    /// Whether lower factors are written. For one right-hand side they are used as they are made; an elimination for none is one for
+    /// transposed solves.
+    #[inline(always)]
+    pub(super) fn keeps_lower(&self, system: &System<'_>) -> bool {
+        match self.retain {
+            Retain::Nothing => false,
+            Retain::Block => system.right.len() != 1,
+            Retain::All => true,
+        }
+    }
+
     /// Whether a block is eliminated row by row: one theta has nothing to gain from panels.
     #[inline(always)]
     pub(super) fn is_by_rows(schedule: &Schedule) -> bool {

@@ -6,7 +6,7 @@
 
 use crate::phase::index::{Index, Position};
 use crate::phase::numeric::flows::Flows;
-use crate::phase::numeric::kernel::{BlockView, Factors, Kernel, Retain, System};
+use crate::phase::numeric::kernel::{BlockView, Factors, Kernel, System};
 use crate::phase::numeric::lanes::Lanes;
 use crate::phase::symbolic::fill::Pattern;
 
@@ -15,6 +15,7 @@ impl<S: Lanes> Kernel<S> {
     #[inline(always)]
     pub(super) fn eliminate_rows(&mut self, system: &System<'_>, view: &BlockView<'_>) {
         let BlockView { trace, place, .. } = *view;
+        let keeps_lower = self.keeps_lower(system);
         let (steps, ranks, size) = (&view.schedule.steps, system.ranks, view.size());
         let flows = Flows {
             sources: &self.sources,
@@ -29,7 +30,6 @@ impl<S: Lanes> Kernel<S> {
             exit: exits,
             y: ys,
         } = &mut self.factors;
-        let keeps_lower = self.retain != Retain::Nothing;
         let inverse = &mut inverse[place.pivots..][..size];
         let upper = &mut upper[place.upper..][..trace.upper.len()];
         let lower = match keeps_lower {
@@ -89,8 +89,10 @@ impl<S: Lanes> Kernel<S> {
                     _ => values.len(),
                 };
                 let (near, far) = (&values[..scattered], &values[scattered..]);
-                for (&value, &u) in near.iter().zip(columns) {
-                    let entry = &mut work[u.index()];
+                // Two slices side by side, without a call for each pair of them in builds that do not optimize across units.
+                let scattered_columns = &columns[..near.len()];
+                for (k, &value) in near.iter().enumerate() {
+                    let entry = &mut work[scattered_columns[k].index()];
                     *entry = entry.plus(weight, value);
                 }
                 if !far.is_empty() {

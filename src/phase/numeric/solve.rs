@@ -6,7 +6,7 @@ use crate::phase::numeric::flows::RightHandSide;
 use crate::phase::numeric::kernel::{BlockView, Diagonal, Kernel, System};
 use crate::phase::numeric::lanes::Lanes;
 use crate::phase::numeric::ranks::Ranks;
-use crate::phase::symbolic::fill::BlockTrace;
+use crate::phase::symbolic::fill::{BlockTrace, Pattern};
 
 impl<S: Lanes> Kernel<S> {
     /// Solves a block whose factors are there for the right-hand sides from `from` on.
@@ -164,14 +164,22 @@ fn positions(trace: &BlockTrace) -> impl DoubleEndedIterator<Item = Position> + 
     Span::new(0..trace.size()).iter()
 }
 
+/// The entries of a row and their columns, of one length. (Loops count instead of zipping: where builds do not optimize across units,
+/// a zip is a call.)
+#[inline(always)]
+fn sides<'a, S>(values: &'a [S], pattern: &'a Pattern, p: Position) -> (&'a [S], &'a [Position]) {
+    let values = &values[pattern.range(p)];
+    (values, &pattern.row(p)[..values.len()])
+}
+
 /// Right-hand sides in, the forward substitution out.
 #[inline(always)]
 pub(crate) fn forward<S: Lanes>(trace: &BlockTrace, lower: &[S], inverse: &[S], y: &mut [S]) {
     for p in positions(trace) {
         let mut value = y[p.index()];
-        let weights = &lower[trace.lower.range(p)];
-        for (&weight, &v) in weights.iter().zip(trace.lower.row(p)) {
-            value = value.plus(weight, y[v.index()]);
+        let (weights, columns) = sides(lower, &trace.lower, p);
+        for (k, &weight) in weights.iter().enumerate() {
+            value = value.plus(weight, y[columns[k].index()]);
         }
         y[p.index()] = value.mul(inverse[p.index()]);
     }
@@ -182,9 +190,9 @@ pub(crate) fn forward<S: Lanes>(trace: &BlockTrace, lower: &[S], inverse: &[S], 
 fn backward<S: Lanes>(trace: &BlockTrace, upper: &[S], y: &mut [S]) {
     for p in positions(trace).rev() {
         let mut value = y[p.index()];
-        let probabilities = &upper[trace.upper.range(p)];
-        for (&probability, &u) in probabilities.iter().zip(trace.upper.row(p)) {
-            value = value.plus(probability, y[u.index()]);
+        let (probabilities, columns) = sides(upper, &trace.upper, p);
+        for (k, &probability) in probabilities.iter().enumerate() {
+            value = value.plus(probability, y[columns[k].index()]);
         }
         y[p.index()] = value;
     }
@@ -217,9 +225,9 @@ pub(crate) fn transposed<S: Lanes>(
         extremes.see(y[at(p)]);
         let value = above(floor, y[at(p)]);
         y[at(p)] = value;
-        let probabilities = &upper[trace.upper.range(p)];
-        for (&probability, &u) in probabilities.iter().zip(trace.upper.row(p)) {
-            let y = &mut y[at(u)];
+        let (probabilities, columns) = sides(upper, &trace.upper, p);
+        for (k, &probability) in probabilities.iter().enumerate() {
+            let y = &mut y[at(columns[k])];
             *y = y.plus(probability, value);
         }
     }
@@ -227,9 +235,9 @@ pub(crate) fn transposed<S: Lanes>(
         let value = y[at(p)].mul(inverse[p.index()]);
         y[at(p)] = value;
         extremes.see(value);
-        let weights = &lower[trace.lower.range(p)];
-        for (&weight, &v) in weights.iter().zip(trace.lower.row(p)) {
-            let y = &mut y[at(v)];
+        let (weights, columns) = sides(lower, &trace.lower, p);
+        for (k, &weight) in weights.iter().enumerate() {
+            let y = &mut y[at(columns[k])];
             *y = y.plus(weight, value);
         }
     }
