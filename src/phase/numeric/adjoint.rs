@@ -241,8 +241,8 @@ impl<S: Lanes> Adjoint<S> {
     #[inline(always)]
     fn hand_on(&mut self, of: &Ingredients<'_, S>, rank: Rank) {
         if of.sensitivity.takes_rates_apart {
-            for (later, rate) in of.ranks.later(rank) {
-                let rate = of.kernel.rate(rate);
+            for rate in of.ranks.later(rank) {
+                let (later, rate) = (rate.rank(), of.kernel.rate(rate));
                 for i in 0..self.count {
                     self.add(later, i, rate.mul(self.solution(rank, i)));
                 }

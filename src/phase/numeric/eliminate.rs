@@ -128,8 +128,8 @@ impl<S: Lanes> Kernel<S> {
             self.work[column.index()][i] = S::ZERO;
         }
         let rank = view.rank(p);
-        for (target, rate) in system.ranks.own(rank) {
-            self.work[target.index()][i] = self.rate(rate);
+        for rate in system.ranks.own(rank) {
+            self.work[rate.position().index()][i] = self.rate(rate);
         }
         (panel.exit[i], panel.y[i]) = self.outflow(system.ranks, system.right.first(), rank);
     }

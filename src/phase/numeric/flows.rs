@@ -63,14 +63,14 @@ impl<S: Lanes> Flows<'_, S> {
         match right {
             Some(right) => {
                 inflow = self.own_right_hand_side(ranks, right, rank);
-                for (later, rate) in ranks.later(rank) {
-                    let rate = self.rate(rate);
+                for rate in ranks.later(rank) {
+                    let (later, rate) = (rate.rank(), self.rate(rate));
                     exit = exit.add(rate);
                     inflow = inflow.plus(rate, self.solution(later, 0));
                 }
             }
             None => {
-                for (_, rate) in ranks.later(rank) {
+                for rate in ranks.later(rank) {
                     exit = exit.add(self.rate(rate));
                 }
             }

@@ -32,6 +32,20 @@ pub(crate) struct Sizes {
     pub upper: usize,
 }
 
+impl Rate {
+    /// Where it leads, of a rate to a vertex of the own block.
+    #[inline(always)]
+    pub(crate) fn position(&self) -> Position {
+        Position::from_u32(self.target)
+    }
+
+    /// Where it leads, of a rate to a vertex of a later block.
+    #[inline(always)]
+    pub(crate) fn rank(&self) -> Rank {
+        Rank::from_u32(self.target)
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Ranks {
     symbolic: Arc<SymbolicFactor>,
@@ -169,16 +183,14 @@ impl Ranks {
 
     /// Rates to vertices of the own block.
     #[inline(always)]
-    pub(crate) fn own(&self, rank: Rank) -> impl Iterator<Item = (Position, &Rate)> {
-        let rates = self.rates.own(rank).iter();
-        rates.map(|rate| (Position::from_u32(rate.target), rate))
+    pub(crate) fn own(&self, rank: Rank) -> &[Rate] {
+        self.rates.own(rank)
     }
 
     /// Rates to vertices of later blocks.
     #[inline(always)]
-    pub(crate) fn later(&self, rank: Rank) -> impl Iterator<Item = (Rank, &Rate)> {
-        let rates = self.rates.later(rank).iter();
-        rates.map(|rate| (Rank::from_u32(rate.target), rate))
+    pub(crate) fn later(&self, rank: Rank) -> &[Rate] {
+        self.rates.later(rank)
     }
 
     /// Rates to absorbing vertices.
@@ -193,8 +205,10 @@ impl Ranks {
         &self,
         rank: Rank,
     ) -> impl Iterator<Item = (Target<Position, Rank>, &Rate)> {
-        let own = self.own(rank).map(|(p, rate)| (Target::Own(p), rate));
-        let later = self.later(rank).map(|(r, rate)| (Target::Later(r), rate));
+        let own = self.own(rank).iter();
+        let own = own.map(|rate| (Target::Own(rate.position()), rate));
+        let later = self.later(rank).iter();
+        let later = later.map(|rate| (Target::Later(rate.rank()), rate));
         let absorbing = self.absorbing(rank).iter();
         own.chain(later)
             .chain(absorbing.map(|rate| (Target::Absorbing, rate)))

@@ -47,8 +47,8 @@ impl<S: Lanes> Kernel<S> {
             }
             // What returns to p is of no interest, but added up all the same.
             work[p.index()] = S::ZERO;
-            for (target, rate) in ranks.own(rank) {
-                work[target.index()] = flows.rate(rate);
+            for rate in ranks.own(rank) {
+                work[rate.position().index()] = flows.rate(rate);
             }
             let (mut exit, mut y) = flows.outflow(ranks, system.right.first(), rank);
             let mut least = S::INFINITY;

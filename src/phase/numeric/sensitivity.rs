@@ -326,9 +326,9 @@ fn steps(ranks: &Ranks) -> f64 {
     for block in symbolic.layout().blocks().rev() {
         let members = ranks.block(block);
         let later = members.iter().flat_map(|rank| ranks.later(rank));
-        let inflow = longest(&mut later.map(|(later, _)| up[later]));
+        let inflow = longest(&mut later.map(|rate| up[rate.rank()]));
         let Some(unit) = symbolic.block_trace(block) else {
-            up[members.start] = inflow + sum(ranks.later(members.start).count());
+            up[members.start] = inflow + sum(ranks.later(members.start).len());
             continue;
         };
         down.clear();

@@ -73,8 +73,8 @@ impl<S: Lanes> Kernel<S> {
         rank: Rank,
     ) -> S {
         let mut value = self.own_right_hand_side(ranks, right, rank);
-        for (later, rate) in ranks.later(rank) {
-            value = value.plus(self.rate(rate), self.solution(later, k));
+        for rate in ranks.later(rank) {
+            value = value.plus(self.rate(rate), self.solution(rate.rank(), k));
         }
         value
     }
@@ -92,8 +92,9 @@ impl<S: Lanes> Kernel<S> {
     pub(crate) fn solve(&self, ranks: &Ranks, x: &mut [S]) {
         for block in ranks.symbolic().layout().blocks().rev() {
             for rank in ranks.block(block).iter() {
-                for (later, rate) in ranks.later(rank) {
-                    x[rank.index()] = x[rank.index()].plus(self.rate(rate), x[later.index()]);
+                for rate in ranks.later(rank) {
+                    let there = x[rate.rank().index()];
+                    x[rank.index()] = x[rank.index()].plus(self.rate(rate), there);
                 }
             }
             let members = ranks.block(block).range();
