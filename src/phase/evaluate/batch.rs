@@ -21,7 +21,7 @@ use crate::phase::trace::EliminationTrace;
 use crate::prepare_threads;
 
 /// Bytes of a group's factors that stay in the second-level cache.
-const CACHE: usize = 600 << 10;
+const CACHE: usize = 1 << 20;
 
 /// Multiply-adds that are worth a task of their own.
 const TASK: u64 = 1 << 16;
@@ -461,7 +461,7 @@ impl Batch {
         match rows {
             0..=1 => 1,
             32.. if 32 * bytes <= CACHE => 32,
-            16.. if 16 * bytes <= 4 * CACHE => 16,
+            16.. if 16 * bytes <= 5 * CACHE / 2 => 16,
             _ => 8,
         }
     }
