@@ -141,7 +141,7 @@ pub(crate) struct Refinement<S> {
     /// block's own x.
     sums_of_edges: Vec<(Twofold<S>, S)>,
     /// By number of the sum and output.
-    sums: Vec<Twofold<S>>,
+    sums: Vec<Dot<S>>,
     bounds: Vec<S>,
 }
 
@@ -174,7 +174,7 @@ impl<S: Lanes> Refinement<S> {
             column: vec![S::ZERO; size],
             operations: vec![0.0; size],
             sums_of_edges: Vec::new(),
-            sums: vec![Twofold::ZERO; sources * outputs],
+            sums: vec![Dot::ZERO; sources * outputs],
             bounds: vec![S::ZERO; sources * outputs],
         }
     }
@@ -193,7 +193,7 @@ impl<S: Lanes> Refinement<S> {
             *own = sources.twofold(source, values);
         }
         let cancellation = sources.cancellation(values);
-        self.sums.fill(Twofold::ZERO);
+        self.sums.fill(Dot::ZERO);
         self.bounds.fill(S::ZERO);
         for i in 0..self.y.columns {
             self.begin_transposed(of, i);
@@ -259,10 +259,9 @@ impl<S: Lanes> Refinement<S> {
             let mut outflow = S::ZERO;
             for edges in of.sensitivity.row(rank) {
                 let flow = sources[edges.sum as usize].times(here);
-                let out = flow.mul(edges.exact_total());
-                outflow = outflow.add(out.high);
+                outflow = outflow.plus(flow.high, S::splat(edges.total));
                 let own = &mut inflow[rank.index()].sum;
-                *own = own.plus_twofold(S::splat(-1.0), out);
+                *own = own.plus_product(flow.negative(), edges.exact_total());
                 for &(coefficient, target) in of.sensitivity.inside(edges) {
                     let there = &mut inflow[target.index()].sum;
                     *there = there.plus_twofold(S::splat(coefficient), flow);
@@ -327,8 +326,9 @@ impl<S: Lanes> Refinement<S> {
         let (first, size) = (members.start.index(), members.len());
         self.sums_of_edges.clear();
         for (p, rank) in members.iter().enumerate() {
-            let (mut residual, mut slack) = self.right_hand_side(of, k, rank);
-            let (mut size, mut operations) = (residual.high.abs(), BESIDE);
+            let (right, mut slack) = self.right_hand_side(of, k, rank);
+            let (mut residual, mut operations) = (Dot::new(right), BESIDE);
+            let mut size = right.high.abs();
             let here = x(rank);
             for edges in of.sensitivity.row(rank) {
                 let mut sum = Dot::ZERO.plus_twofold(here, edges.exact_total());
@@ -346,7 +346,7 @@ impl<S: Lanes> Refinement<S> {
                 let here = S::splat(edges.total).mul(here);
                 let added_up = here.add(here).add(sum.high.abs());
                 let source = self.sources[edges.sum as usize];
-                residual = residual.sub(sum.mul(source));
+                residual = residual.plus_product(source.negative(), sum);
                 size = size.plus(source.high.abs(), added_up);
                 slack = slack.plus(source.high.abs(), error);
                 let count = BESIDE + of.sensitivity.targets(edges).len() as f64;
@@ -355,6 +355,7 @@ impl<S: Lanes> Refinement<S> {
                 error = error.mul(S::splat(SOLVE)).plus(roundings, added_up);
                 self.sums_of_edges.push((sum, error));
             }
+            let residual = residual.value();
             self.rows[p] = Row::new(residual, slack, operations, size, cancellation);
             self.operations[p] = operations;
             self.column[p] = residual.high;
@@ -418,7 +419,7 @@ impl<S: Lanes> Refinement<S> {
         let constant = of.ranks.sources().parameters();
         let outputs = self.sums.len() / self.sources.len().max(1);
         // A product's share, and those of all sums that it enters.
-        let share = SHARE * (BESIDE + of.sensitivity.groups() as f64);
+        let share = dot_share(BESIDE + of.sensitivity.groups() as f64);
         let share = S::splat(share).mul(cancellation);
         let mut group = 0;
         for rank in of.ranks.block(block).iter() {
@@ -437,21 +438,22 @@ impl<S: Lanes> Refinement<S> {
                 let size = difference.high.abs().add(error);
                 for term in of.terms.iter().filter(|term| term.x == k) {
                     let (y, y_error) = (self.y.get(rank, term.y).0, self.y.error(rank, term.y));
-                    let mut product = y.mul(difference);
+                    let product = y.high.mul(difference.high).abs();
                     let mut bound = S::splat(TINY)
                         .plus(y.high.abs().add(y_error), error)
                         .plus(y_error, size)
-                        .plus(share, product.high.abs());
+                        .plus(share, product);
+                    let mut y = y;
                     if term.factor != 1.0 {
                         let factor = S::splat(term.factor);
                         // The factorials of high moments are rounded.
                         if term.factor >= FACTORIALS {
-                            bound = bound.plus(S::splat(ROUNDED), product.high.abs());
+                            bound = bound.plus(S::splat(ROUNDED), product);
                         }
-                        (product, bound) = (product.times(factor), bound.mul(factor));
+                        (y, bound) = (y.times(factor), bound.mul(factor));
                     }
                     let at = edges.sum as usize * outputs + term.output;
-                    self.sums[at] = self.sums[at].add(product);
+                    self.sums[at] = self.sums[at].plus_product(y, difference);
                     self.bounds[at] = self.bounds[at].add(bound);
                 }
             }
@@ -476,7 +478,7 @@ impl<S: Lanes> Refinement<S> {
                         for output in 0..outputs {
                             let from = at * outputs + output;
                             let to = output * parameters + parameter as usize;
-                            let sum = self.sums[from];
+                            let sum = self.sums[from].value();
                             totals[to] = totals[to].sub(sum.times(slope));
                             let mut size = self.bounds[from].plus(share, sum.high.abs());
                             if factors.len() > 1 {

@@ -91,6 +91,16 @@ impl<S: Lanes> Dot<S> {
         }
     }
 
+    /// The sum with the product of two twofold numbers.
+    #[inline(always)]
+    pub(crate) fn plus_product(self, a: Twofold<S>, b: Twofold<S>) -> Self {
+        let Self { sum, errors } = self.plus(a.high, b.high);
+        Self {
+            sum,
+            errors: errors.add(a.high.mul(b.low).plus(a.low, b.high)),
+        }
+    }
+
     #[inline(always)]
     pub(crate) fn value(self) -> Twofold<S> {
         Twofold::normal((self.sum, self.errors))
@@ -124,11 +134,16 @@ impl<S: Lanes> Twofold<S> {
     }
 
     #[inline(always)]
+    pub(crate) fn negative(self) -> Self {
+        Self {
+            high: S::ZERO.sub(self.high),
+            low: S::ZERO.sub(self.low),
+        }
+    }
+
+    #[inline(always)]
     pub(crate) fn sub(self, other: Self) -> Self {
-        self.add(Self {
-            high: S::ZERO.sub(other.high),
-            low: S::ZERO.sub(other.low),
-        })
+        self.add(other.negative())
     }
 
     /// The sum with a number.
@@ -181,18 +196,21 @@ mod tests {
         ) {
             let (mut dot, mut sum) = (Dot::ZERO, BigRational::default());
             let mut size = BigRational::default();
-            let mut add = |a: f64, b: Twofold<f64>, sum: &mut BigRational| {
-                let product = exact(Twofold::new(a)) * exact(b);
+            let mut add = |a: Twofold<f64>, b: Twofold<f64>, sum: &mut BigRational| {
+                let product = exact(a) * exact(b);
                 size += product.abs();
                 *sum += product;
-                dot = dot.plus_twofold(a, b);
+                dot = match a.low {
+                    0.0 => dot.plus_twofold(a.high, b),
+                    _ => dot.plus_product(a, b),
+                };
             };
             for (a, b) in &pairs {
-                add(a.high, *b, &mut sum);
+                add(*a, *b, &mut sum);
             }
             for (a, b) in pairs.iter().filter(|_| ends_in_zero) {
                 // All of it cancels but for what rounding would leave.
-                add(-a.high, Twofold::new(b.high), &mut sum);
+                add(Twofold::new(-a.high), *b, &mut sum);
             }
             let share = BigRational::from_f64(dot_share(2.0 * pairs.len() as f64)).unwrap();
             prop_assert!((exact(dot.value()) - sum).abs() <= size * share);
