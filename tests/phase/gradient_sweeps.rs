@@ -193,6 +193,45 @@ fn random_graph(random: &mut Random, digits: f64) -> (Graph, Vec<f64>) {
     (builder.build().unwrap(), theta)
 }
 
+/// Up to seven vertices whose rates add up three parameters and constants, hardly two of them the same: coefficients within
+/// 10^`digits`, some negative, and a third parameter that may be negative.
+fn random_sums(random: &mut Random, digits: f64) -> (Graph, Vec<f64>) {
+    let size = 2 + random.below(5);
+    let mut builder = Graph::builder(0, 3);
+    let vertices: Vec<_> = (0..=size).map(|_| builder.add_vertex(&[])).collect();
+    let theta = vec![
+        0.5 + random.unit(),
+        0.5 + random.unit(),
+        random.unit() - 0.5,
+    ];
+    for from in 0..size {
+        for way in 0..2 + random.below(3) {
+            let to = if way == 0 {
+                from + 1
+            } else {
+                random.below(size + 1)
+            };
+            if to == from {
+                continue;
+            }
+            // The third parameter is at most a half and the others at least, so the rate is positive.
+            let (a, b) = (random.power(digits), random.power(digits));
+            let c = 0.99 * (a + b) * (2.0 * random.unit() - 1.0);
+            let coefficients = match random.below(4) {
+                0 => [a, 0.0, 0.0],
+                1 => [a, b, 0.0],
+                _ => [a, b, c],
+            };
+            if random.below(5) == 0 {
+                builder.add_constant_edge(vertices[from], vertices[to], random.power(digits));
+            }
+            builder.add_edge(vertices[from], vertices[to], &coefficients);
+        }
+    }
+    builder.start(vertices[0], 1.0);
+    (builder.build().unwrap(), theta)
+}
+
 /// Gradients of three moments and of two rewards against exact answers.
 fn check(graph: &Graph, theta: &[f64], what: &str) {
     let exact = Exact::new(graph, theta);
@@ -223,6 +262,29 @@ fn check(graph: &Graph, theta: &[f64], what: &str) {
                 assert_close(gradients[[0, i, p]], expected, &what);
             }
         }
+    }
+}
+
+fn check_sums(seed: u64, count: usize, digits: f64) {
+    let mut random = Random(seed);
+    for i in 0..count {
+        let (graph, theta) = random_sums(&mut random, digits);
+        check(&graph, &theta, &format!("sums {i} of seed {seed}"));
+    }
+}
+
+#[test]
+fn rates_of_several_parameters() {
+    for (seed, digits) in [(1, 0.5), (2, 2.0), (3, 6.0), (4, 12.0)] {
+        check_sums(seed, 12, digits);
+    }
+}
+
+#[test]
+#[ignore = "takes minutes unoptimized; `just gradients-hard` runs it"]
+fn many_rates_of_several_parameters() {
+    for (seed, digits) in [(11, 1.0), (12, 3.0), (13, 9.0), (14, 20.0)] {
+        check_sums(seed, 400, digits);
     }
 }
 

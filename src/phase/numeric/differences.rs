@@ -228,7 +228,8 @@ impl<S: Lanes> Differences<S> {
             let source = of.kernel.source(edges.source);
             Bounded {
                 value: source.mul(sum.value),
-                bound: source.mul(sum.bound),
+                // A parameter may be negative where rates add up several.
+                bound: source.abs().mul(sum.bound),
             }
         };
         self.others.clear();
@@ -248,7 +249,7 @@ impl<S: Lanes> Differences<S> {
             let inverse = inverse[row[s].sum as usize];
             let (direct, before) = (self.sums[s], self.others[s]);
             let value = before.value.sub(after.value).mul(inverse);
-            let bound = before.bound.add(after.bound).mul(inverse);
+            let bound = before.bound.add(after.bound).mul(inverse.abs());
             self.sums[s] = Bounded {
                 value: S::choose_less(bound, direct.bound, value, direct.value),
                 bound: bound.min(direct.bound),

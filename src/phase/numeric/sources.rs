@@ -288,18 +288,34 @@ impl Sources {
     pub(crate) fn cancellation<S: Lanes>(&self, values: &[S]) -> S {
         let mut largest = S::splat(1.0);
         for &general in &self.cancelling {
-            let mut terms = S::ZERO;
-            for &edge in self.general.row(general as usize) {
-                for (&number, &coefficient) in self.terms(edge) {
-                    let product = S::splat(coefficient).mul(values[self.source_of(number)]);
-                    terms = terms.add(product.abs());
-                }
-                terms = terms.add(S::splat(self.graph.rate_of(edge as usize).constant));
+            largest = largest.max(self.excess(general, values));
+        }
+        let parameters = values[..self.parameters].iter();
+        let least = parameters.fold(S::ZERO, |least, &value| least.min(value));
+        if (0..S::COUNT).any(|lane| least.lane(lane) < 0.0) {
+            for general in 0..self.general.rows() as u32 {
+                let excess = self.excess(general, values);
+                // A lane's answer does not depend on its neighbours.
+                let excess = S::choose_less(least, S::ZERO, excess, S::ZERO);
+                largest = largest.max(excess);
             }
-            let source = self.parameters + 1 + general as usize;
-            largest = largest.max(terms.mul(values[source].inverse()));
         }
         largest
+    }
+
+    /// The quotient of what a rate of another form would be with all terms positive, and the rate.
+    #[inline(always)]
+    fn excess<S: Lanes>(&self, general: u32, values: &[S]) -> S {
+        let mut terms = S::ZERO;
+        for &edge in self.general.row(general as usize) {
+            for (&number, &coefficient) in self.terms(edge) {
+                let product = S::splat(coefficient).mul(values[self.source_of(number)]);
+                terms = terms.add(product.abs());
+            }
+            terms = terms.add(S::splat(self.graph.rate_of(edge as usize).constant).abs());
+        }
+        let source = self.parameters + 1 + general as usize;
+        terms.mul(values[source].inverse())
     }
 
     /// The parameters that are multiplied under a number.
