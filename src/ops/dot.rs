@@ -5,6 +5,8 @@
 //! where they lie; products with vectors and integers are plain loops over contiguous rows.
 
 mod derivative;
+mod matrices;
+mod panel;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -27,7 +29,8 @@ use crate::program::text::python::{list, tuple};
 use crate::program::text::{Given, Shown};
 use crate::program::{DotDims, DotGeneral, Op};
 
-use tile::{Matrices, Sizes};
+use matrices::Matrices;
+use tile::Sizes;
 
 type Typed<T> = ArcArray<T, IxDyn>;
 
