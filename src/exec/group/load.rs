@@ -95,7 +95,13 @@ impl Walk {
         let mut rest = out;
         loop {
             let run = (length - column).min(rest.len());
-            let (out, tail) = rest.split_at_mut(run);
+            let repeats = match (outer.last(), index.last()) {
+                (Some(&(length, 0)), Some(&index)) if column == 0 => length - index,
+                _ => 1,
+            };
+            let repeats = repeats.min(rest.len() / run);
+            let (same, tail) = rest.split_at_mut(repeats * run);
+            let (out, _) = same.split_at_mut(run);
             let from = at + column * stride;
             match stride {
                 0 => out.fill(data[from]),
@@ -106,11 +112,15 @@ impl Walk {
                     }
                 }
             }
+            repeat(same, run);
             if tail.is_empty() {
                 return;
             }
             rest = tail;
             column = 0;
+            if let Some(index) = index.last_mut() {
+                *index += repeats - 1;
+            }
             for (index, &(length, stride)) in index.iter_mut().zip(outer).rev() {
                 *index += 1;
                 at += stride;
@@ -154,6 +164,17 @@ fn turn<T: Copy>(data: &[T], (rows, columns, stride): (usize, usize, usize), out
         for column in from..columns {
             out[row * columns + column] = data[row + column * stride];
         }
+    }
+}
+
+/// Repeats the first `period` elements.
+#[inline]
+fn repeat<T: Copy>(out: &mut [T], period: usize) {
+    let mut done = period;
+    while done < out.len() {
+        let more = done.min(out.len() - done);
+        out.copy_within(..more, done);
+        done += more;
     }
 }
 
