@@ -27,7 +27,7 @@ use ndarray::{ArcArray, ArrayView, ArrayViewD, Axis, Dimension, IxDyn};
 use num_complex::Complex;
 use smallvec::SmallVec;
 
-pub(crate) use copy::{axes_merge, row_major};
+pub(crate) use copy::{axes_merge, row_major, turn};
 pub use dtype::{DType, Element, Scalar};
 pub(crate) use dtype::{bf16_from, f16_from};
 pub use error::ArrayError;
