@@ -22,8 +22,8 @@ impl Group {
         self.inputs.iter().map(|input| input.source)
     }
 
-    /// Computes the results into `outputs`, arrays in row-major order that nobody shares. `arenas` are kept by the caller, so that
-    /// later calls need not make them.
+    /// Computes the results into `outputs`, arrays in row-major order that nobody shares; they may lie in another afterwards.
+    /// `arenas` are kept by the caller, so that later calls need not make them.
     pub(in crate::exec) fn run(
         &self,
         inputs: &[&Array],
