@@ -2,7 +2,7 @@
 //!
 //! vmap moves batch axes about, so operands often are permuted views. Element iterators over a dynamic number of axes
 //! cost tens of nanoseconds per element; the loops here go over two axes at a time, the one that is contiguous in
-//! memory and the one that is contiguous in the copy, in tiles that fit the cache.
+//! memory and the one that is contiguous in the copy, in parts that fit the cache.
 
 use std::borrow::Cow;
 
@@ -87,28 +87,57 @@ fn permuted<T: Element>(source: &[T], shape: &[usize], strides: &[isize]) -> Vec
         },
         |i| axes.remove(i),
     );
-    // Tiles of whole cache lines.
-    let tile = (64 / size_of::<T>().max(1)).clamp(8, 32);
+    // Parts of so many elements that those of a part stay in the first cache while they are turned.
+    let part = (256 / size_of::<T>().max(1)).clamp(32, 128);
     for_each_offset(&axes, |from, to| {
-        for i in (0..first.length).step_by(tile) {
-            let rows = i..(i + tile).min(first.length);
-            for j in (0..last.length).step_by(tile) {
-                let columns = j..(j + tile).min(last.length);
-                for i in rows.clone() {
-                    let row = to + i * first.target;
-                    let start = from + i + columns.start * last.source;
-                    let column = source[start..].iter().step_by(last.source);
-                    for (o, &x) in out[row + columns.start..row + columns.end]
-                        .iter_mut()
-                        .zip(column)
-                    {
-                        *o = x;
-                    }
-                }
+        for i in (0..first.length).step_by(part) {
+            for j in (0..last.length).step_by(part) {
+                let (rows, columns) = (part.min(first.length - i), part.min(last.length - j));
+                let source = &source[from + i + j * last.source..];
+                let out = &mut out[to + i * first.target + j..];
+                turn(source, (rows, columns, last.source), out, first.target);
             }
         }
     });
     out
+}
+
+/// As many elements of a row and a column are turned together: what stays in registers on every machine. Larger tiles, and tiles on the
+/// widest vector unit, go through memory.
+const TURNED: usize = 4;
+
+/// Writes the rows of a matrix, `rows` by `columns`, whose columns lie `stride` apart, with `target` from one row to the next.
+pub(crate) fn turn<T: Copy>(
+    data: &[T],
+    (rows, columns, stride): (usize, usize, usize),
+    out: &mut [T],
+    target: usize,
+) {
+    let (whole_rows, whole_columns) = (rows / TURNED * TURNED, columns / TURNED * TURNED);
+    for column in (0..whole_columns).step_by(TURNED) {
+        for row in (0..whole_rows).step_by(TURNED) {
+            // Parts of columns are read as a whole, and parts of rows written.
+            let mut tile = [[data[0]; TURNED]; TURNED];
+            for j in 0..TURNED {
+                let part = &data[row + (column + j) * stride..][..TURNED];
+                for i in 0..TURNED {
+                    tile[i][j] = part[i];
+                }
+            }
+            for i in 0..TURNED {
+                let part = &mut out[(row + i) * target + column..][..TURNED];
+                for j in 0..TURNED {
+                    part[j] = tile[i][j];
+                }
+            }
+        }
+    }
+    for row in 0..rows {
+        let from = if row < whole_rows { whole_columns } else { 0 };
+        for column in from..columns {
+            out[row * target + column] = data[row + column * stride];
+        }
+    }
 }
 
 /// The axes longer than 1, outermost first, with those merged that are neighbours in memory too.

@@ -27,7 +27,7 @@ use ndarray::{ArcArray, ArrayView, ArrayViewD, Axis, Dimension, IxDyn};
 use num_complex::Complex;
 use smallvec::SmallVec;
 
-pub(crate) use copy::{axes_merge, row_major};
+pub(crate) use copy::{axes_merge, row_major, turn};
 pub use dtype::{DType, Element, Scalar};
 pub(crate) use dtype::{bf16_from, f16_from};
 pub use error::ArrayError;
@@ -35,7 +35,7 @@ pub use npy::{NpyError, NpyHeader, NpyKind, NpyType};
 pub use npz::NpzError;
 pub use promote::promote_types;
 pub(crate) use promote::{promote_all, to_inexact};
-pub(crate) use recycle::{buffer, owned};
+pub(crate) use recycle::{buffer, owned, unfilled};
 pub use threads::prepare_threads;
 pub use types::{Shape, TensorType};
 pub(crate) use types::{ShapeTuple, broadcast_shapes, resolve_axis};
@@ -686,9 +686,7 @@ impl Array {
 
     /// An array to be filled; what it holds is not said.
     pub(crate) fn unfilled(dtype: DType, shape: &[usize]) -> Self {
-        dispatch_dtype!(dtype, T => {
-            Array::from_elements(shape, buffer::<T>(shape.iter().product(), T::default()))
-        })
+        dispatch_dtype!(dtype, T => Array::wrap(unfilled(shape, T::default())))
     }
 
     /// Where the first element lies in memory, to tell buffers apart cheaply.

@@ -7,12 +7,15 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use ndarray::{ArcArray, IxDyn};
+use ndarray::{ArcArray, IxDyn, s};
 
 use super::{Data, Element, dispatch};
 
 /// Smaller buffers come from the allocator, which keeps them itself.
 const LEAST: usize = 1 << 16;
+
+/// The bytes of a cache line.
+const LINE: usize = 64;
 
 /// As many bytes are kept.
 const MOST: usize = 1 << 28;
@@ -82,8 +85,36 @@ pub(crate) fn buffer<T: Element>(count: usize, zero: T) -> Vec<T> {
             elements.resize(count, zero);
             elements
         }
-        None => vec![zero; count],
+        None => {
+            let mut elements = vec![zero; count + LINE / size_of::<T>()];
+            elements.truncate(count);
+            elements
+        }
     }
+}
+
+/// An array to be filled. Where it is large, its elements begin with a cache line, since vectors that lie across two are read and
+/// written in twice the time.
+pub(crate) fn unfilled<T: Element>(shape: &[usize], zero: T) -> ArcArray<T, IxDyn> {
+    let count = shape.iter().product::<usize>();
+    let mut elements = buffer(count, zero);
+    let (start, spare) = (
+        elements.as_ptr().align_offset(LINE),
+        elements.capacity() - count,
+    );
+    // What a caller has made may have no room for that.
+    let start = if count * size_of::<T>() < LEAST || spare < start {
+        0
+    } else {
+        start
+    };
+    elements.resize(start + count, zero);
+    let mut elements = ArcArray::from(elements);
+    if start > 0 {
+        elements.slice_collapse(s![start..]);
+    }
+    let shaped = elements.into_shape_with_order(IxDyn(shape));
+    shaped.expect("there are as many elements as the shape says")
 }
 
 /// Elements to write to: those that were copied before, or a copy.
@@ -143,7 +174,7 @@ pub(super) fn keep<T: Element>(array: &mut ArcArray<T, IxDyn>) {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::array::Array;
+    use crate::array::{Array, DType};
 
     #[test]
     fn a_buffer_that_is_dead_is_used_again_and_one_that_is_held_is_not() {
@@ -161,5 +192,15 @@ mod tests {
         let again: Vec<f64> = buffer(COUNT, 0.0);
         assert_eq!((again.as_ptr().addr(), again.len()), (address, COUNT));
         assert!(find::<f32>(COUNT).is_none());
+    }
+
+    #[test]
+    fn large_arrays_begin_with_a_cache_line() {
+        // Twice, since the second is made of what the first leaves.
+        for _ in 0..2 {
+            let array = Array::unfilled(DType::F64, &[100, 117]);
+            assert_eq!(array.shape(), [100, 117]);
+            assert_eq!(array.buffer_address() % LINE, 0);
+        }
     }
 }

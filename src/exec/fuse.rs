@@ -111,6 +111,12 @@ pub(super) fn is_view(op: &Op) -> bool {
     )
 }
 
+/// Whether an operation on arrays puts operands in row-major order where they are not.
+pub(super) fn reads_in_order(op: &Op) -> bool {
+    let Op::Data(data) = op else { return false };
+    matches!(data, DataOp::Reshape(_)) || !matches!(data, DataOp::DotGeneral(_)) && !is_view(op)
+}
+
 impl<'a> Fuser<'a> {
     fn kind(&self, i: usize) -> Kind<'a> {
         let program = self.program;

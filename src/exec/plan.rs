@@ -282,6 +282,8 @@ fn draughts(program: &Program) -> Vec<Draught> {
         }
     };
     need(&mut needed, &program.outputs);
+    // What single steps read in row-major order.
+    let mut ordered = vec![false; program.types.len()];
     let mut steps = Vec::new();
     for unit in fuse::units(program).into_iter().rev() {
         let step = match unit {
@@ -294,6 +296,9 @@ fn draughts(program: &Program) -> Vec<Draught> {
                 let action =
                     Action::new(&equation.op, program, &equation.outputs, equation.location);
                 let mut inputs = equation.inputs.to_vec();
+                if fuse::reads_in_order(&equation.op) {
+                    need(&mut ordered, &inputs);
+                }
                 let action = match action {
                     Action::Data(op) => match indices::wrapped(program, &definitions, equation) {
                         Some((raw, wrap)) => {
@@ -313,11 +318,12 @@ fn draughts(program: &Program) -> Vec<Draught> {
             Unit::Group(members, space) => {
                 let last = members.last().map(|&i| &program.equations[i]);
                 let draft = Draft::new(program, &definitions, &members, space);
-                let Some(group) = draft.finish(program, |v| needed[v.index()]) else {
+                let Some(mut group) = draft.finish(program, |v| needed[v.index()]) else {
                     continue;
                 };
                 let outputs: SmallVec<[Var; 2]> =
                     group.outputs.iter().map(|o| Var(o.var)).collect();
+                group.in_order = outputs.iter().any(|v| ordered[v.index()]);
                 let results = outputs.iter().map(|&v| program.var_type(v).clone());
                 // What is reduced is never in memory as a whole, but is refused where that has no room for it: as without groups, and
                 // because nobody would live to see the end.

@@ -5,6 +5,8 @@
 //! where they lie; products with vectors and integers are plain loops over contiguous rows.
 
 mod derivative;
+mod matrices;
+mod panel;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -15,7 +17,7 @@ use ndarray::{ArcArray, ArrayView3, ArrayViewD, CowArray, Ix3, IxDyn};
 use smallvec::{SmallVec, smallvec};
 
 use crate::array::{
-    Array, Data, Pass, Shape, TensorType, axes_merge, buffer, on_widest, row_major,
+    Array, Data, Pass, Shape, TensorType, axes_merge, on_widest, row_major, unfilled,
 };
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::math::Arith;
@@ -27,7 +29,8 @@ use crate::program::text::python::{list, tuple};
 use crate::program::text::{Given, Shown};
 use crate::program::{DotDims, DotGeneral, Op};
 
-use tile::{Matrices, Sizes};
+use matrices::Matrices;
+use tile::Sizes;
 
 type Typed<T> = ArcArray<T, IxDyn>;
 
@@ -262,10 +265,10 @@ fn dot<T: Arith>(
         lengths(&rhs_free, rhs),
     ];
 
-    let mut out = buffer(batch * m * n, T::ZERO);
+    let mut out = unfilled(&shape.concat(), T::ZERO);
     if k == 0 || out.is_empty() {
         out.fill(T::ZERO);
-        return Array::from_elements(&shape.concat(), out);
+        return Array::wrap(out);
     }
     let lhs_groups = [left.batch, &lhs_free, left.contract];
     let rhs_groups = [right.batch, right.contract, &rhs_free];
@@ -281,8 +284,8 @@ fn dot<T: Arith>(
     let rhs = merged(&rhs, rhs_groups, (batch, k, n));
     let (lhs, rhs) = (lhs.view(), rhs.view());
     let Some(kernel) = kernel.filter(|_| m > 1 && n > 1) else {
-        product(&lhs, &rhs, &mut out);
-        return Array::from_elements(&shape.concat(), out);
+        product(&lhs, &rhs, elements_of(&mut out));
+        return Array::wrap(out);
     };
     let (lhs, rhs) = (in_memory(&lhs), in_memory(&rhs));
     let sides = (lhs.matrices(), rhs.matrices());
@@ -295,21 +298,27 @@ fn matrix_product<T: Arith>(
     sizes: Sizes,
     (lhs, rhs): (Matrices<'_, T>, Matrices<'_, T>),
     shape: &[Shape; 3],
-    mut out: Vec<T>,
+    mut out: Typed<T>,
 ) -> Array {
     let Sizes { m, k, n } = sizes;
     // The kernel wants rows of the right matrix. Where that has columns, the product is computed transposed if that spares the larger copy.
     if rhs.column != 1 && (lhs.row == 1 || m <= n) {
         let sizes = Sizes { m: n, k, n: m };
-        kernel(sizes, rhs.transposed(), lhs.transposed(), &mut out);
+        let (lhs, rhs) = (lhs.transposed(), rhs.transposed());
+        kernel(sizes, rhs, lhs, elements_of(&mut out));
         let [batch, rows, columns] = shape;
         let (b, r, c) = (batch.len(), rows.len(), columns.len());
-        let out = Array::from_elements(&[&batch[..], &columns[..], &rows[..]].concat(), out);
+        let out = Array::wrap(out).reshaped(&[&batch[..], &columns[..], &rows[..]].concat());
         let axes: Shape = (0..b).chain(b + c..b + c + r).chain(b..b + c).collect();
         return out.permute(&axes);
     }
-    kernel(sizes, lhs, rhs, &mut out);
-    Array::from_elements(&shape.concat(), out)
+    kernel(sizes, lhs, rhs, elements_of(&mut out));
+    Array::wrap(out)
+}
+
+/// The elements of an array in row-major order that nobody shares.
+fn elements_of<T: Arith>(array: &mut Typed<T>) -> &mut [T] {
+    array.as_slice_mut().unwrap_or(&mut [])
 }
 
 /// An operand as a stack of matrices, where one slice of memory holds it and each group of axes is as good as one axis.

@@ -285,6 +285,38 @@ fn sums_do_not_depend_on_the_layout() {
 }
 
 #[test]
+fn results_that_lie_as_their_operands_do_mean_the_same() {
+    let args = [
+        array(&[60, 20, 7], 3),
+        array(&[60, 20, 7], 4),
+        array(&[20], 5),
+    ];
+    let args: Vec<Tensor> = args.into_iter().map(Tensor::from).collect();
+    let program = |reader: usize, args: &[Tensor]| {
+        let turned = |x: &Tensor| x.transpose([2, 0, 1]);
+        let z = (turned(&args[0]) * turned(&args[1]) + &args[2]).tanh();
+        match reader {
+            0 => z,
+            1 => z.transpose([1, 2, 0]),
+            2 => z.matmul(z.transpose([0, 2, 1])),
+            3 => z.reshape([70, 120]),
+            4 => z.sort(-1),
+            5 => z.sum(0),
+            _ => z.cumsum(1, false) + z,
+        }
+    };
+    for reader in 0..7 {
+        let want = program(reader, &args);
+        let f = jit(|args: Vec<Tensor>| program(reader, &args));
+        for _ in 0..2 {
+            let got = f.call((&args,)).unwrap();
+            let what = format!("reader {reader}");
+            same(std::slice::from_ref(&want), &[got], &what);
+        }
+    }
+}
+
+#[test]
 fn indices_from_the_end_and_outside_mean_the_same_in_every_lane() {
     let (lanes, width, count) = (300, 64, 256);
     let x = array(&[lanes, width], 3);

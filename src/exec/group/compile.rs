@@ -84,6 +84,7 @@ impl Draft<'_> {
         let work = work(&instructions, &blocks);
         let mut group = Group {
             outer: self.space.axes(Level::Row).len(),
+            in_order: false,
             shape: self.space.shape,
             blocks,
             inputs: self.inputs,

@@ -2,6 +2,8 @@
 
 use smallvec::SmallVec;
 
+use crate::array::turn;
+
 /// How the elements of a level run over an operand's memory.
 #[derive(Clone, Debug)]
 pub(super) struct Walk {
@@ -67,7 +69,12 @@ impl Walk {
         if let (&[(_, 1)], 0, 0) = (outer, column, out.len() % length) {
             // A transposed matrix.
             let rows = out.len() / length;
-            turn(&data[self.offset + row..], (rows, length, stride), out);
+            turn(
+                &data[self.offset + row..],
+                (rows, length, stride),
+                out,
+                length,
+            );
             return;
         }
         if let (&[.., (rows, 1)], 0) = (outer, column)
@@ -81,7 +88,7 @@ impl Walk {
             };
             for (i, out) in out.chunks_exact_mut(rows * length).enumerate() {
                 let at = stack.place(row / rows + i);
-                turn(&data[at..], (rows, length, stride), out);
+                turn(&data[at..], (rows, length, stride), out, length);
             }
             return;
         }
@@ -95,7 +102,13 @@ impl Walk {
         let mut rest = out;
         loop {
             let run = (length - column).min(rest.len());
-            let (out, tail) = rest.split_at_mut(run);
+            let repeats = match (outer.last(), index.last()) {
+                (Some(&(length, 0)), Some(&index)) if column == 0 => length - index,
+                _ => 1,
+            };
+            let repeats = repeats.min(rest.len() / run);
+            let (same, tail) = rest.split_at_mut(repeats * run);
+            let (out, _) = same.split_at_mut(run);
             let from = at + column * stride;
             match stride {
                 0 => out.fill(data[from]),
@@ -106,11 +119,15 @@ impl Walk {
                     }
                 }
             }
+            repeat(same, run);
             if tail.is_empty() {
                 return;
             }
             rest = tail;
             column = 0;
+            if let Some(index) = index.last_mut() {
+                *index += repeats - 1;
+            }
             for (index, &(length, stride)) in index.iter_mut().zip(outer).rev() {
                 *index += 1;
                 at += stride;
@@ -124,36 +141,14 @@ impl Walk {
     }
 }
 
-/// As many elements of a row and a column are turned together: what stays in registers on every machine. Larger tiles, and tiles on the
-/// widest vector unit, go through memory.
-const TURNED: usize = 4;
-
-/// Writes the rows of a matrix, `rows` by `columns`, whose columns lie one after another, `stride` apart.
-fn turn<T: Copy>(data: &[T], (rows, columns, stride): (usize, usize, usize), out: &mut [T]) {
-    let (whole_rows, whole_columns) = (rows / TURNED * TURNED, columns / TURNED * TURNED);
-    for column in (0..whole_columns).step_by(TURNED) {
-        for row in (0..whole_rows).step_by(TURNED) {
-            // Parts of columns are read as a whole, and parts of rows written.
-            let mut tile = [[data[0]; TURNED]; TURNED];
-            for j in 0..TURNED {
-                let part = &data[row + (column + j) * stride..][..TURNED];
-                for i in 0..TURNED {
-                    tile[i][j] = part[i];
-                }
-            }
-            for i in 0..TURNED {
-                let part = &mut out[(row + i) * columns + column..][..TURNED];
-                for j in 0..TURNED {
-                    part[j] = tile[i][j];
-                }
-            }
-        }
-    }
-    for row in 0..rows {
-        let from = if row < whole_rows { whole_columns } else { 0 };
-        for column in from..columns {
-            out[row * columns + column] = data[row + column * stride];
-        }
+/// Repeats the first `period` elements.
+#[inline]
+fn repeat<T: Copy>(out: &mut [T], period: usize) {
+    let mut done = period;
+    while done < out.len() {
+        let more = done.min(out.len() - done);
+        out.copy_within(..more, done);
+        done += more;
     }
 }
 

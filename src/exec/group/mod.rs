@@ -218,6 +218,8 @@ pub(super) struct Group {
     shape: Shape,
     /// How many of its axes run over rows.
     outer: usize,
+    /// Whether results are read in row-major order.
+    pub(super) in_order: bool,
     blocks: Blocks,
     inputs: Vec<Input>,
     /// The element type of each input, and the slot it is copied to where it is.

@@ -1,5 +1,7 @@
 //! A call of a group: arrays bound to its operands and results, blocks spread over threads.
 
+use std::cmp::Reverse;
+
 use ndarray::{ArcArray, IxDyn};
 use smallvec::SmallVec;
 
@@ -20,8 +22,8 @@ impl Group {
         self.inputs.iter().map(|input| input.source)
     }
 
-    /// Computes the results into `outputs`, arrays in row-major order that nobody shares. `arenas` are kept by the caller, so that
-    /// later calls need not make them.
+    /// Computes the results into `outputs`, arrays in row-major order that nobody shares; they may lie in another afterwards.
+    /// `arenas` are kept by the caller, so that later calls need not make them.
     pub(in crate::exec) fn run(
         &self,
         inputs: &[&Array],
@@ -32,12 +34,15 @@ impl Group {
         let copies: SmallVec<[Option<Array>; 4]> =
             inputs.iter().map(|array| ordered(array)).collect();
         let given = inputs.iter().zip(&copies);
-        let given = given.map(|(array, copy)| copy.as_ref().unwrap_or(array));
+        let given: SmallVec<[&Array; 4]> = given
+            .map(|(array, copy)| copy.as_ref().unwrap_or(array))
+            .collect();
+        let order = self.order(&given);
         let bound: SmallVec<[Bound<'_>; 4]> = self
             .inputs
             .iter()
             .zip(given)
-            .map(|(input, array)| self.bind(input, array))
+            .map(|(input, array)| self.bind(input, array, &order))
             .collect();
         if let Some(small) = &self.small {
             if arenas.is_empty() {
@@ -71,6 +76,11 @@ impl Group {
             arena.reserve(&self.sizes);
         }
         self.blocks(0, self.blocks.count, &bound, parts, &mut arenas[..tasks]);
+        if !order.is_sorted() {
+            for array in &mut *outputs {
+                *array = self.reordered(array, &order);
+            }
+        }
         for ((output, array), partial) in self.outputs.iter().zip(outputs).zip(partial) {
             if let (Some(kind), Some(partial)) = (output.combine, partial) {
                 dispatch_kernel_dtype!(output.dtype, T => {
@@ -139,7 +149,53 @@ impl Group {
         );
     }
 
-    fn bind<'a>(&self, input: &Input, array: &'a Array) -> Bound<'a> {
+    /// The axes of the space in the order in which blocks run over them. That is their own order, unless all operands that have every
+    /// axis lie in one other order: then results lie as they do, and nothing is turned.
+    fn order(&self, inputs: &[&Array]) -> SmallVec<[usize; 4]> {
+        let rank = self.shape.len();
+        let own: SmallVec<[usize; 4]> = (0..rank).collect();
+        // Rows are reduced in an order of their own, and a few elements are turned sooner than results are said to lie in another.
+        if self.in_order || self.outer < rank || self.blocks.count < 2 {
+            return own;
+        }
+        let mut common: Option<SmallVec<[usize; 4]>> = None;
+        for (input, array) in self.inputs.iter().zip(inputs) {
+            let (strides, in_order) =
+                dispatch_kernel!(array.data(), a => (a.strides(), a.is_standard_layout()));
+            if input.plain && in_order {
+                return own;
+            }
+            let axes = input.axes.iter().zip(&self.shape);
+            let whole = axes.clone().all(|(axis, &n)| n == 1 || axis.is_some());
+            if !whole {
+                continue;
+            }
+            let steps: SmallVec<[usize; 4]> = axes
+                .map(|(axis, _)| {
+                    axis.map_or(usize::MAX, |(a, step)| strides[a].unsigned_abs() * step)
+                })
+                .collect();
+            let mut order = own.clone();
+            order.sort_by_key(|&axis| Reverse(steps[axis]));
+            if common.as_ref().is_some_and(|common| *common != order) {
+                return own;
+            }
+            common = Some(order);
+        }
+        common.unwrap_or(own)
+    }
+
+    /// What was written in an order of the axes, as an array of the space's shape.
+    fn reordered(&self, array: &Array, order: &[usize]) -> Array {
+        let shape: SmallVec<[usize; 4]> = order.iter().map(|&axis| self.shape[axis]).collect();
+        let mut permutation = SmallVec::<[usize; 4]>::from_elem(0, order.len());
+        for (k, &axis) in order.iter().enumerate() {
+            permutation[axis] = k;
+        }
+        array.reshaped(&shape).permute(&permutation)
+    }
+
+    fn bind<'a>(&self, input: &Input, array: &'a Array, order: &[usize]) -> Bound<'a> {
         dispatch_kernel!(array.data(), a => {
             let elements = elements(a);
             let offset = || {
@@ -151,13 +207,13 @@ impl Group {
             } else if input.plain && a.is_standard_layout() {
                 Place::Here(0)
             } else {
-                let lengths = match input.level {
-                    Level::Each => &self.shape[..],
-                    Level::Row => &self.shape[..self.outer],
+                let order = match input.level {
+                    Level::Each => order,
+                    Level::Row => &order[..self.outer],
                 };
                 let stride = |(axis, step): (usize, usize)| a.strides()[axis].unsigned_abs() * step;
-                let axes = lengths.iter().zip(&input.axes);
-                let walk = Walk::new(offset(), axes.map(|(&n, axis)| (n, axis.map_or(0, stride))));
+                let axes = order.iter().map(|&i| (self.shape[i], input.axes[i].map_or(0, stride)));
+                let walk = Walk::new(offset(), axes);
                 match walk.in_order() {
                     Some(at) => Place::Here(at),
                     None => {

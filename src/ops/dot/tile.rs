@@ -11,63 +11,10 @@ use pulp::Simd;
 use rayon::prelude::*;
 
 use crate::array::prepare_threads;
-use crate::ops::math::Float;
 
-/// Floats with vectors and their fused multiply-add.
-pub(super) trait Fused: Float {
-    /// A vector of the unit.
-    type Vector<S: Simd>: Copy;
+use super::matrices::{Fused, Matrices, VECTORS, lanes};
+use super::panel::{Pack, Panel, Panels, pack};
 
-    fn splat<S: Simd>(simd: S, x: Self) -> Self::Vector<S>;
-
-    /// The vectors in a slice, but for what is left at its end.
-    fn vectors<S: Simd>(x: &[Self]) -> &[Self::Vector<S>];
-
-    fn vectors_mut<S: Simd>(x: &mut [Self]) -> &mut [Self::Vector<S>];
-
-    /// `sum + x * y`, rounded once.
-    fn plus_product<S: Simd>(
-        simd: S,
-        sum: Self::Vector<S>,
-        x: Self::Vector<S>,
-        y: Self::Vector<S>,
-    ) -> Self::Vector<S>;
-}
-
-macro_rules! fused {
-    ($($ty:ident $vector:ident $splat:ident $vectors:ident $vectors_mut:ident $multiply_add:ident),*) => {$(
-        impl Fused for $ty {
-            type Vector<S: Simd> = S::$vector;
-
-            #[inline(always)]
-            fn splat<S: Simd>(simd: S, x: Self) -> S::$vector {
-                simd.$splat(x)
-            }
-
-            #[inline(always)]
-            fn vectors<S: Simd>(x: &[Self]) -> &[S::$vector] {
-                S::$vectors(x).0
-            }
-
-            #[inline(always)]
-            fn vectors_mut<S: Simd>(x: &mut [Self]) -> &mut [S::$vector] {
-                S::$vectors_mut(x).0
-            }
-
-            #[inline(always)]
-            fn plus_product<S: Simd>(simd: S, sum: S::$vector, x: S::$vector, y: S::$vector) -> S::$vector {
-                simd.$multiply_add(x, y, sum)
-            }
-        }
-    )*};
-}
-fused! {
-    f32 f32s splat_f32s as_simd_f32s as_mut_simd_f32s mul_add_f32s,
-    f64 f64s splat_f64s as_simd_f64s as_mut_simd_f64s mul_add_f64s
-}
-
-/// Vectors of a wide tile.
-const VECTORS: usize = 2;
 /// The most elements of a row of a tile.
 const COLUMNS: usize = VECTORS * 16;
 /// How much of the inner axis is walked at once: a panel of this many rows of a tile's columns stays in the L1 cache.
@@ -85,41 +32,6 @@ pub(super) struct Sizes {
     pub(super) n: usize,
 }
 
-/// A stack of matrices: its elements, and the distances between matrices, rows and columns.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Matrices<'a, T> {
-    pub(super) elements: &'a [T],
-    pub(super) stack: usize,
-    pub(super) row: usize,
-    pub(super) column: usize,
-}
-
-impl<'a, T> Matrices<'a, T> {
-    /// The matrices from one of a number on, and of those the part that starts in a row and a column.
-    #[inline(always)]
-    fn from(self, number: usize, row: usize, column: usize) -> Self {
-        let at = number * self.stack + row * self.row + column * self.column;
-        Matrices {
-            elements: &self.elements[at..],
-            ..self
-        }
-    }
-
-    /// Whether the matrices, of so many rows and columns, lie one behind the other, row by row.
-    fn is_packed(&self, rows: usize, columns: usize) -> bool {
-        self.column == 1 && self.row == columns && self.stack == rows * columns
-    }
-
-    /// Every matrix transposed.
-    pub(super) fn transposed(self) -> Self {
-        Matrices {
-            row: self.column,
-            column: self.row,
-            ..self
-        }
-    }
-}
-
 /// Writes the row-major products of a stack of matrices; nothing is empty, and the left ones are in order.
 pub(super) fn products<T: Fused>(
     sizes: Sizes,
@@ -130,7 +42,7 @@ pub(super) fn products<T: Fused>(
     let Sizes { m, k, n } = sizes;
     let one = m * k * n;
     if out.len() / (m * n) * one < 2 * PARALLEL {
-        run(sizes, lhs, rhs, out);
+        run(sizes, lhs, rhs, None, out);
         return;
     }
     prepare_threads();
@@ -143,6 +55,7 @@ pub(super) fn products<T: Fused>(
                 sizes,
                 lhs.from(i * some, 0, 0),
                 rhs.from(i * some, 0, 0),
+                None,
                 out,
             )
         });
@@ -152,46 +65,52 @@ pub(super) fn products<T: Fused>(
     out.par_chunks_exact_mut(m * n)
         .enumerate()
         .for_each(|(i, out)| {
-            let (lhs, mut rhs) = (lhs.from(i, 0, 0), rhs.from(i, 0, 0));
-            // Every strip would put the right matrix in order for itself.
-            let mut copy = Vec::new();
-            if rhs.column != 1 && strip < m {
-                pack(rhs, (k, n), n, &mut copy);
-                rhs = Matrices {
-                    elements: &copy,
-                    stack: 0,
-                    row: n,
-                    column: 1,
-                };
+            let (lhs, rhs) = (lhs.from(i, 0, 0), rhs.from(i, 0, 0));
+            if strip == m {
+                run(sizes, lhs, rhs, None, out);
+                return;
             }
+            // Every strip would put the right matrix in order for itself.
+            let panels = on_unit::<T, _>(n, Pack { rhs, k, n });
             let strips = out.par_chunks_mut(strip * n).enumerate();
             strips.for_each(|(j, out)| {
                 let sizes = Sizes {
                     m: out.len() / n,
                     ..sizes
                 };
-                run(sizes, lhs.from(0, j * strip, 0), rhs, out);
+                run(sizes, lhs.from(0, j * strip, 0), rhs, Some(&panels), out);
             });
         });
 }
 
 /// Products on one thread.
-fn run<T: Fused>(sizes: Sizes, lhs: Matrices<'_, T>, rhs: Matrices<'_, T>, out: &mut [T]) {
+fn run<T: Fused>(
+    sizes: Sizes,
+    lhs: Matrices<'_, T>,
+    rhs: Matrices<'_, T>,
+    panels: Option<&Panels<T>>,
+    out: &mut [T],
+) {
     let stack = Stack {
         sizes,
         lhs,
         rhs,
+        panels,
         out,
     };
+    on_unit::<T, _>(sizes.n, stack);
+}
+
+/// Runs on the vector unit for rows of `n` elements.
+fn on_unit<T, W: pulp::WithSimd>(n: usize, work: W) -> W::Output {
     // A row that half a vector holds is done in half the time by the unit of half the width.
     #[cfg(target_arch = "x86_64")]
-    if sizes.n * size_of::<T>() <= 32
+    if n * size_of::<T>() <= 32
         && let Some(unit) = pulp::x86::V3::try_new()
     {
-        pulp::Simd::vectorize(unit, stack);
-        return;
+        return pulp::Simd::vectorize(unit, work);
     }
-    pulp::Arch::new().dispatch(stack);
+    pulp::Arch::new().dispatch(work)
 }
 
 /// Products of stacks of matrices on one thread.
@@ -199,6 +118,8 @@ struct Stack<'a, T> {
     sizes: Sizes,
     lhs: Matrices<'a, T>,
     rhs: Matrices<'a, T>,
+    /// The right matrix where it is in order already.
+    panels: Option<&'a Panels<T>>,
     out: &'a mut [T],
 }
 
@@ -220,7 +141,7 @@ impl<T: Fused> pulp::WithSimd for Stack<'_, T> {
                 _ => {}
             }
         }
-        let mut panel = Vec::new();
+        let mut panel = Panels::new();
         let matrices = self.out.chunks_exact_mut(sizes.m * sizes.n);
         for (i, out) in matrices.enumerate() {
             let mut product = Product {
@@ -228,6 +149,7 @@ impl<T: Fused> pulp::WithSimd for Stack<'_, T> {
                 sizes,
                 lhs: self.lhs.from(i, 0, 0),
                 rhs: self.rhs.from(i, 0, 0),
+                panels: self.panels,
                 out,
             };
             product.fill(&mut panel);
@@ -289,32 +211,8 @@ struct Product<'a, S, T> {
     sizes: Sizes,
     lhs: Matrices<'a, T>,
     rhs: Matrices<'a, T>,
+    panels: Option<&'a Panels<T>>,
     out: &'a mut [T],
-}
-
-/// Elements of a vector.
-#[inline(always)]
-fn lanes<S: Simd, T: Fused>() -> usize {
-    size_of::<T::Vector<S>>() / size_of::<T>()
-}
-
-/// Rows of a panel: its elements, and the distance from one to the next.
-#[derive(Clone, Copy)]
-struct Panel<'a, T> {
-    elements: &'a [T],
-    distance: usize,
-}
-
-impl<'a, T: Fused> Panel<'a, T> {
-    /// The first vectors of row `i`.
-    #[inline(always)]
-    fn row<S: Simd, const V: usize>(self, i: usize) -> &'a [T::Vector<S>; V] {
-        let row = &self.elements[i * self.distance..][..V * lanes::<S, T>()];
-        match T::vectors::<S>(row).first_chunk() {
-            Some(row) => row,
-            None => unreachable!("the elements of so many vectors are as many vectors"),
-        }
-    }
 }
 
 /// A place in the result: from a column on, so many of them.
@@ -328,7 +226,7 @@ struct Place {
 
 impl<S: Simd, T: Fused> Product<'_, S, T> {
     #[inline(always)]
-    fn fill(&mut self, panel: &mut Vec<T>) {
+    fn fill(&mut self, panel: &mut Panels<T>) {
         let mut column = 0;
         while column < self.sizes.n {
             let rest = self.sizes.n - column;
@@ -346,7 +244,7 @@ impl<S: Simd, T: Fused> Product<'_, S, T> {
         &mut self,
         column: usize,
         width: usize,
-        panel: &mut Vec<T>,
+        panel: &mut Panels<T>,
     ) -> usize {
         let Sizes { m, k, .. } = self.sizes;
         let full = V * lanes::<S, T>();
@@ -360,7 +258,16 @@ impl<S: Simd, T: Fused> Product<'_, S, T> {
                 width,
                 more: from > 0,
             };
-            // A tile that sticks out is filled up with zeros, in a panel of its own.
+            if let Some(panels) = self.panels {
+                let rows = Panel {
+                    // All panels before are of the full width.
+                    elements: &panels.elements()[column * k + from * full..],
+                    distance: full,
+                };
+                self.strips::<V>((from, depth), place, rows);
+                continue;
+            }
+            // A tile that sticks out reads further than the matrix, so from a panel of its own.
             if width == full && rhs.column == 1 && m < PACKED_ROWS {
                 let rows = Panel {
                     elements: rhs.elements,
@@ -369,9 +276,9 @@ impl<S: Simd, T: Fused> Product<'_, S, T> {
                 self.strips::<V>((from, depth), place, rows);
                 continue;
             }
-            pack(rhs, (depth, width), full, panel);
+            pack::<S, T, V>(rhs, width, panel.reserve(depth * full));
             let rows = Panel {
-                elements: &panel[..],
+                elements: panel.elements(),
                 distance: full,
             };
             self.strips::<V>((from, depth), place, rows);
@@ -529,34 +436,6 @@ fn add<S: Simd, T: Fused, const V: usize>(
     let x = T::splat(simd, x);
     for v in 0..V {
         sums[v] = T::plus_product(simd, sums[v], x, row[v]);
-    }
-}
-
-/// Copies the first columns of a matrix together, rows of `full` elements.
-#[inline(always)]
-fn pack<T: Fused>(
-    rhs: Matrices<'_, T>,
-    (depth, width): (usize, usize),
-    full: usize,
-    panel: &mut Vec<T>,
-) {
-    panel.clear();
-    panel.resize(depth * full, T::ZERO);
-    if rhs.column == 1 {
-        for (i, to) in panel.chunks_exact_mut(full).enumerate() {
-            to[..width].copy_from_slice(&rhs.elements[i * rhs.row..][..width]);
-        }
-        return;
-    }
-    // A few rows at a time, so that what is written stays in the cache while columns are read.
-    for first in (0..depth).step_by(8) {
-        let to = &mut panel[first * full..];
-        for j in 0..width {
-            let column = &rhs.elements[j * rhs.column + first * rhs.row..];
-            for i in 0..(depth - first).min(8) {
-                to[i * full + j] = column[i * rhs.row];
-            }
-        }
     }
 }
 
