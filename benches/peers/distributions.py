@@ -20,17 +20,17 @@ import glob
 import json
 import multiprocessing
 import pathlib
-import re
 import subprocess
 import time
 
 import mpmath as mp
 import numpy as np
 
+import rounds
+
 mp.mp.dps = 40
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-RESULTS = HERE.parent / "RESULTS.md"
 CASES = ROOT / "tests" / "data" / "distributions"
 N = 10
 TIMES = [0.25, 1.0, 3.0]
@@ -434,7 +434,6 @@ def main():
     options = parser.parse_args()
     ours = Elimap(options.bench)
     lines = [
-        "<!-- distributions -->",
         "## Distributions",
         "",
         "`benches/peers/distributions.py`: all in warm processes, milliseconds, least of some runs; errors relative to the largest number of",
@@ -457,15 +456,10 @@ def main():
         "Figures of the specification:",
         "",
         ours.figures().strip(),
-        "<!-- end of distributions -->",
     ]
-    text = "\n".join(lines)
-    print(text)
+    print("\n".join(lines))
     if options.write:
-        old = RESULTS.read_text()
-        section = re.compile(r"<!-- distributions -->.*?<!-- end of distributions -->", re.S)
-        new = section.sub(lambda _: text, old) if section.search(old) else old.rstrip() + "\n\n" + text + "\n"
-        RESULTS.write_text(new)
+        rounds.write_section("distributions", lines)
 
 
 if __name__ == "__main__":

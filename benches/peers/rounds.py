@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import platform
 import re
 import subprocess
 
@@ -37,8 +38,21 @@ def ask(process, line):
     return [float(word) for word in answer.split()]
 
 
+def machine():
+    model = platform.processor() or platform.machine()
+    try:
+        for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    except OSError:
+        pass
+    return f"{model}, {os.cpu_count()} processors, {platform.system()}"
+
+
 def write_section(name, lines):
-    """Puts lines in the place of a section of RESULTS.md, or behind all others."""
+    """Puts lines, of which the first is a title, in the place of a section of RESULTS.md, or behind all others."""
+    lines = [lines[0], "", f"Machine: {machine()}.", *lines[1:]]
     text = "\n".join([f"<!-- {name} -->", *lines, f"<!-- end of {name} -->"])
     old = RESULTS.read_text()
     section = re.compile(f"<!-- {name} -->.*?<!-- end of {name} -->", re.S)

@@ -11,6 +11,7 @@ use std::io::{BufRead, Write};
 use std::time::Instant;
 
 use elimap::eye;
+use elimap::phase::{EliminationTrace, models};
 use elimap::prelude::*;
 
 type Failure = Box<dyn StdError>;
@@ -53,6 +54,20 @@ macro_rules! mapped {
 fn program(name: &str, n: usize) -> Result<Call, Failure> {
     let zero = || Tensor::from(0.0);
     Ok(match name {
+        // Eliminations, each as one host call: counted, not timed beside peers.
+        "replay" | "gradient" => {
+            let trace = EliminationTrace::record(&models::islands_sfs(8)?);
+            let thetas = numbers(&[n, 4], 0) * 0.5 + 1.0;
+            if name == "replay" {
+                let mean = trace.expectation();
+                mapped!(thetas, move |theta: Tensor| mean.call((theta,)))
+            } else {
+                let both = trace.moments_and_gradients(1);
+                mapped!(thetas, move |theta: Tensor| {
+                    Ok::<_, Error>(both.call_vec((theta,))?[1].clone())
+                })
+            }
+        }
         "f1" => {
             let (w, b) = (numbers(&[8, 8], 1), numbers(&[8], 2));
             mapped!(numbers(&[n, 8], 0), move |x: Tensor| (w.matmul(x) + &b)
