@@ -265,18 +265,23 @@ fn check(graph: &Graph, theta: &[f64], what: &str) {
     }
 }
 
-fn check_sums(seed: u64, count: usize, digits: f64) {
+fn check_many(
+    make: fn(&mut Random, f64) -> (Graph, Vec<f64>),
+    seed: u64,
+    count: usize,
+    digits: f64,
+) {
     let mut random = Random(seed);
     for i in 0..count {
-        let (graph, theta) = random_sums(&mut random, digits);
-        check(&graph, &theta, &format!("sums {i} of seed {seed}"));
+        let (graph, theta) = make(&mut random, digits);
+        check(&graph, &theta, &format!("graph {i} of seed {seed}"));
     }
 }
 
 #[test]
 fn rates_of_several_parameters() {
     for (seed, digits) in [(1, 0.5), (2, 2.0), (3, 6.0), (4, 12.0)] {
-        check_sums(seed, 12, digits);
+        check_many(random_sums, seed, 12, digits);
     }
 }
 
@@ -284,22 +289,14 @@ fn rates_of_several_parameters() {
 #[ignore = "takes minutes unoptimized; `just gradients-hard` runs it"]
 fn many_rates_of_several_parameters() {
     for (seed, digits) in [(11, 1.0), (12, 3.0), (13, 9.0), (14, 20.0)] {
-        check_sums(seed, 400, digits);
-    }
-}
-
-fn random_graphs(seed: u64, count: usize, digits: f64) {
-    let mut random = Random(seed);
-    for i in 0..count {
-        let (graph, theta) = random_graph(&mut random, digits);
-        check(&graph, &theta, &format!("graph {i} of seed {seed}"));
+        check_many(random_sums, seed, 400, digits);
     }
 }
 
 #[test]
 fn rates_of_all_orders() {
     for (seed, digits) in [(1, 2.0), (2, 8.0), (3, 18.0), (4, 39.0), (5, 140.0)] {
-        random_graphs(seed, 12, digits);
+        check_many(random_graph, seed, 12, digits);
     }
 }
 
@@ -307,7 +304,7 @@ fn rates_of_all_orders() {
 #[ignore = "takes minutes unoptimized; `just gradients-hard` runs it"]
 fn many_rates_of_all_orders() {
     for (seed, digits) in [(11, 6.0), (12, 12.0), (13, 18.0), (14, 39.0), (15, 39.0)] {
-        random_graphs(seed, 400, digits);
+        check_many(random_graph, seed, 400, digits);
     }
 }
 

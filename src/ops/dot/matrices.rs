@@ -59,6 +59,7 @@ fused! {
 
 /// Vectors of a wide tile.
 pub(super) const VECTORS: usize = 2;
+
 /// A stack of matrices: its elements, and the distances between matrices, rows and columns.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Matrices<'a, T> {

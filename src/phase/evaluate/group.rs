@@ -36,6 +36,7 @@ pub(crate) struct Job<'a> {
     has_one_scale: bool,
     /// By entry of the gradients, whether it is zero at every theta; found when the first entry is in doubt.
     zeros: OnceLock<Vec<bool>>,
+    /// Whether the gradients of most thetas so far need more digits than plain sums have.
     loses_digits: AtomicBool,
 }
 
@@ -69,7 +70,7 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Whether the gradients of most thetas so far need more digits than plain sums have, which takes all factors.
+    /// Whether most thetas so far take all factors.
     pub(crate) fn loses_digits(&self) -> bool {
         self.loses_digits.load(Ordering::Relaxed)
     }

@@ -197,6 +197,8 @@ impl<S: Lanes> Adjoint<S> {
         }
         self.begin(&of);
         let is_single = self.count == 1 && kernel.columns() <= 1;
+        // Where rates are taken apart, what flows on is not in the groups that are summed.
+        let reads_once = is_single && !of.sensitivity.takes_rates_apart;
         for block in ranks.symbolic().layout().blocks() {
             if let Factors::OfOneBlock(kernel) = &mut factors {
                 kernel.eliminate_again(ranks, block);
@@ -212,7 +214,7 @@ impl<S: Lanes> Adjoint<S> {
                 self.solve(&of.kernel.diagonal(ranks, block), of.kernel, i);
             }
             for rank in members.iter() {
-                match is_single {
+                match reads_once {
                     true => self.pass_on_one(&of, rank),
                     false => self.pass_on(&of, rank),
                 }
@@ -301,19 +303,10 @@ impl<S: Lanes> Adjoint<S> {
         let constant = of.ranks.sources().parameters() as u32;
         let own = self.y[rank.index()];
         let row = sensitivity.row(rank);
-        let goes_apart = sensitivity.takes_rates_apart;
-        if goes_apart {
-            self.hand_on(of, rank);
-        }
         for edges in row {
             let flow = own.mul(of.kernel.source(edges.source));
-            let later: &[(f64, Rank)] = if goes_apart {
-                &[]
-            } else {
-                sensitivity.later(edges)
-            };
             if row.len() == 1 || edges.source == constant || of.terms.is_empty() {
-                for &(coefficient, target) in later {
+                for &(coefficient, target) in sensitivity.later(edges) {
                     let y = &mut self.y[target.index()];
                     *y = y.plus(S::splat(coefficient), flow);
                 }
@@ -327,11 +320,10 @@ impl<S: Lanes> Adjoint<S> {
                 continue;
             }
             let mut there = S::ZERO;
-            let rest = sensitivity.targets(edges).len() - later.len();
-            for &(coefficient, target) in &sensitivity.targets(edges)[..rest] {
+            for &(coefficient, target) in sensitivity.inside(edges) {
                 there = there.plus(S::splat(coefficient), x[target.index()]);
             }
-            for &(coefficient, target) in later {
+            for &(coefficient, target) in sensitivity.later(edges) {
                 let coefficient = S::splat(coefficient);
                 there = there.plus(coefficient, x[target.index()]);
                 let y = &mut self.y[target.index()];

@@ -73,8 +73,8 @@ impl<S: Lanes> Solutions<S> {
     }
 
     #[inline(always)]
-    fn set(&mut self, rank: Rank, k: usize, value: Twofold<S>, error: S) {
-        self.entries[rank.index() * self.columns + k] = (value, error);
+    fn entry(&mut self, rank: Rank, k: usize) -> &mut (Twofold<S>, S) {
+        &mut self.entries[rank.index() * self.columns + k]
     }
 }
 
@@ -298,14 +298,13 @@ impl<S: Lanes> Refinement<S> {
         }
         for (p, rank) in members.iter().enumerate() {
             let value = Twofold::new(y[rank.index() * columns + i]).plus(column[p]);
-            self.y.set(rank, i, value, S::ZERO);
+            self.y.entry(rank, i).0 = value;
             column[p] = rows[p].bound(entering[rank.index()], cancellation);
         }
         of.kernel.solve_diagonal_transposed(&diagonal, column, 0.0);
         for (p, rank) in members.iter().enumerate() {
-            let (value, _) = self.y.get(rank, i);
-            let error = column[p];
-            self.y.set(rank, i, value, error);
+            self.y.entry(rank, i).1 = column[p];
+            let (value, error) = self.y.get(rank, i);
             for edges in of.sensitivity.row(rank) {
                 let source = sources[edges.sum as usize];
                 let (flow, error) = (source.mul(value), source.high.mul(error));
@@ -386,13 +385,12 @@ impl<S: Lanes> Refinement<S> {
         }
         for (p, rank) in members.iter().enumerate() {
             let value = Twofold::new(of.kernel.solution(rank, k)).plus(column[p]);
-            self.x.set(rank, k, value, S::ZERO);
+            self.x.entry(rank, k).0 = value;
             column[p] = rows[p].bound(self.operations[p], cancellation);
         }
         of.kernel.solve_diagonal(&diagonal, column);
         for (p, rank) in members.iter().enumerate() {
-            let (value, _) = self.x.get(rank, k);
-            self.x.set(rank, k, value, column[p]);
+            self.x.entry(rank, k).1 = column[p];
         }
     }
 

@@ -173,7 +173,7 @@ impl Sources {
     }
 
     /// The number of a rate of another form, if the source is one.
-    fn general(&self, source: u32) -> Option<u32> {
+    fn as_general(&self, source: u32) -> Option<u32> {
         let is_general =
             (source as usize) > self.parameters && (source as usize) < self.first_product();
         is_general.then(|| source - self.parameters as u32 - 1)
@@ -191,7 +191,7 @@ impl Sources {
     /// The terms of a source that is a sum of positive ones: sources with their coefficients. Of others there are none.
     pub(crate) fn parts(&self, source: u32) -> Vec<(u32, f64)> {
         let mut parts = Vec::new();
-        let general = self.general(source);
+        let general = self.as_general(source);
         if let Some(general) = general.filter(|&general| self.is_sum_of_positive(general)) {
             for &edge in self.general.row(general as usize) {
                 let terms = self.terms(edge);
@@ -269,7 +269,7 @@ impl Sources {
         }
         let mut sum = Twofold::ZERO;
         for edge in self.edges_of(&source) {
-            if self.general(source).is_some() {
+            if self.as_general(source).is_some() {
                 sum = sum.plus(S::splat(self.graph.rate_of(*edge as usize).constant));
             }
             for (number, &coefficient) in self.terms_of(source, edge) {
@@ -367,7 +367,7 @@ impl Sources {
         source: u32,
         edge: &'s u32,
     ) -> impl Iterator<Item = (&'s u32, &'s f64)> {
-        let (numbers, coefficients) = match self.general(source) {
+        let (numbers, coefficients) = match self.as_general(source) {
             None => (std::slice::from_ref(edge), &[1.0][..]),
             Some(_) => {
                 let rate = self.graph.rate_of(*edge as usize);

@@ -1,5 +1,6 @@
 //! What gradients are sums of: terms of solutions and transposed solutions, by source.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::phase::index::{IndexVec, Transient};
@@ -100,33 +101,27 @@ impl<'a> Request<'a> {
     /// With what a kernel has solved.
     #[inline(always)]
     pub(crate) fn of<S>(self, kernel: &'a Kernel<S>) -> Ingredients<'a, S> {
-        let Self {
-            ranks,
-            sensitivity,
-            right,
-            terms,
-            starts,
-        } = self;
         Ingredients {
-            ranks,
-            sensitivity,
+            request: self,
             kernel,
-            right,
-            terms,
-            starts,
         }
     }
 }
 
-/// What a gradient is made of.
+/// What a gradient is made of: the request, whose fields it has too, and the solutions.
 #[derive(Clone, Copy)]
 pub(crate) struct Ingredients<'a, S> {
-    pub ranks: &'a Ranks,
-    pub sensitivity: &'a Sensitivity,
+    request: Request<'a>,
     pub kernel: &'a Kernel<S>,
-    pub right: &'a [RightHandSide],
-    pub terms: &'a [Term],
-    pub starts: &'a [Start],
+}
+
+impl<'a, S> Deref for Ingredients<'a, S> {
+    type Target = Request<'a>;
+
+    #[inline(always)]
+    fn deref(&self) -> &Request<'a> {
+        &self.request
+    }
 }
 
 /// Weights at least 0 by transient vertex.
