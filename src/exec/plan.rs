@@ -19,6 +19,7 @@ use crate::error::{OpError, OpErrorKind};
 use crate::passes::ahead;
 use crate::passes::dead::dead_code;
 use crate::passes::hoist;
+use crate::passes::turn;
 use crate::program::{
     Atom, AxisName, BroadcastInDim, Call, Checkpoint, Cond, ControlOp, CustomJvpCall, CustomLin,
     CustomVjpCall, CustomVmapCall, DataOp, Equation, HostCall, Op, Program, ProgramBuilder,
@@ -189,6 +190,8 @@ struct Draught {
 
 impl Plan {
     pub(crate) fn new(program: &Program) -> Self {
+        let turned = turn::transpose_first(program);
+        let program = turned.as_ref().unwrap_or(program);
         let steps = draughts(program);
         let mut last_use: Vec<Option<usize>> = vec![None; program.types.len()];
         for (i, step) in steps.iter().enumerate() {
@@ -282,6 +285,12 @@ fn draughts(program: &Program) -> Vec<Draught> {
         }
     };
     need(&mut needed, &program.outputs);
+    let mut readers = vec![Reader::None; program.types.len()];
+    for atom in &program.outputs {
+        if let Atom::Var(var) = atom {
+            readers[var.index()] = Reader::Many;
+        }
+    }
     // What single steps read in row-major order.
     let mut ordered = vec![false; program.types.len()];
     let mut steps = Vec::new();
@@ -289,6 +298,11 @@ fn draughts(program: &Program) -> Vec<Draught> {
         let step = match unit {
             Unit::One(i) => {
                 let equation = &program.equations[i];
+                if let Some(step) = absorbed(program, equation, &readers, &mut steps) {
+                    need(&mut needed, &equation.inputs);
+                    read_by(&mut readers, &equation.inputs, step);
+                    continue;
+                }
                 let unread = equation.outputs.iter().all(|v| !needed[v.index()]);
                 if unread && fuse::is_view(&equation.op) {
                     continue;
@@ -349,10 +363,82 @@ fn draughts(program: &Program) -> Vec<Draught> {
             }
         };
         need(&mut needed, &step.inputs);
+        read_by(&mut readers, &step.inputs, steps.len());
         steps.push(step);
     }
     steps.reverse();
     steps
+}
+
+/// Who reads a variable, of the steps there are.
+#[derive(Clone, Copy)]
+enum Reader {
+    None,
+    /// The step of this number, once.
+    One(usize),
+    /// Several, or the program's caller.
+    Many,
+}
+
+fn read_by(readers: &mut [Reader], atoms: &[Atom], step: usize) {
+    for atom in atoms {
+        if let Atom::Var(var) = atom {
+            let reader = &mut readers[var.index()];
+            *reader = match reader {
+                Reader::None => Reader::One(step),
+                Reader::One(_) | Reader::Many => Reader::Many,
+            };
+        }
+    }
+}
+
+/// Products of fewer elements stay in the cache until they are read, so that nothing is gained by computing them there.
+const LARGE_PRODUCT: usize = 1 << 12;
+
+/// The number of the group that alone reads what an equation computes, where that is a product of matrices of floats that the group now
+/// computes itself.
+fn absorbed(
+    program: &Program,
+    equation: &Equation,
+    readers: &[Reader],
+    steps: &mut [Draught],
+) -> Option<usize> {
+    let Op::Data(DataOp::DotGeneral(op)) = &equation.op else {
+        return None;
+    };
+    let [Atom::Var(lhs), Atom::Var(rhs)] = equation.inputs[..] else {
+        return None;
+    };
+    let product = equation.outputs[0];
+    let ty = program.var_type(product);
+    if !matches!(ty.dtype, DType::F32 | DType::F64) || ty.size() < LARGE_PRODUCT {
+        return None;
+    }
+    let Reader::One(number) = readers[product.index()] else {
+        return None;
+    };
+    let step = &mut steps[number];
+    let Action::Fused(fused) = &mut step.action else {
+        return None;
+    };
+    let lengths = &program.var_type(lhs).shape;
+    let inner = op.dims.lhs_contract.iter().map(|&axis| lengths[axis]);
+    let multiplications = inner.fold(ty.size(), usize::saturating_mul);
+    if !fused
+        .group
+        .absorb(product.0, op, [lhs.0, rhs.0], multiplications)
+    {
+        return None;
+    }
+    step.inputs = fused.group.sources().map(|v| Atom::Var(Var(v))).collect();
+    // It is refused where memory has no room for it, as without groups.
+    if memory::are_large(std::slice::from_ref(ty)) {
+        let large = fused
+            .large
+            .get_or_insert_with(|| (Vec::new(), equation.op.name(), equation.location));
+        large.0.push(ty.clone());
+    }
+    Some(number)
 }
 
 /// Which variables have which slots.

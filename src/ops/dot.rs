@@ -7,18 +7,16 @@
 mod derivative;
 mod matrices;
 mod panel;
+mod parts;
+mod strips;
 #[cfg(test)]
 mod tests;
 mod tile;
 
-use std::borrow::Cow;
-
-use ndarray::{ArcArray, ArrayView3, ArrayViewD, CowArray, Ix3, IxDyn};
+use ndarray::{ArcArray, ArrayView3, IxDyn};
 use smallvec::{SmallVec, smallvec};
 
-use crate::array::{
-    Array, Data, Pass, Shape, TensorType, axes_merge, on_widest, row_major, unfilled,
-};
+use crate::array::{Array, Data, Pass, Shape, TensorType, on_widest, row_major, unfilled};
 use crate::error::{Error, OpErrorKind, ParseError};
 use crate::ops::math::Arith;
 use crate::ops::rule::{
@@ -30,6 +28,8 @@ use crate::program::text::{Given, Shown};
 use crate::program::{DotDims, DotGeneral, Op};
 
 use matrices::Matrices;
+use parts::{Oriented, Parts, grouped, in_memory, merged};
+pub(crate) use strips::{Layout, Strips};
 use tile::Sizes;
 
 type Typed<T> = ArcArray<T, IxDyn>;
@@ -245,180 +245,44 @@ fn dot<T: Arith>(
     rhs: &Typed<T>,
     kernel: Option<MatrixKernel<T>>,
 ) -> Array {
-    let (left, right) = sides(dims, lhs.ndim(), rhs.ndim());
-    let (lhs_free, rhs_free) = (left.free(), right.free());
-    let size = |axes: &[usize], array: &Typed<T>| -> usize {
-        axes.iter().map(|&a| array.shape()[a]).product()
-    };
-    let batch = size(left.batch, lhs);
-    let (m, k, n) = (
-        size(&lhs_free, lhs),
-        size(left.contract, lhs),
-        size(&rhs_free, rhs),
-    );
-    let lengths = |axes: &[usize], array: &Typed<T>| -> Shape {
-        axes.iter().map(|&a| array.shape()[a]).collect()
-    };
-    let shape = [
-        lengths(left.batch, lhs),
-        lengths(&lhs_free, lhs),
-        lengths(&rhs_free, rhs),
-    ];
-
-    let mut out = unfilled(&shape.concat(), T::ZERO);
+    let parts = Parts::new(dims, lhs.shape(), rhs.shape());
+    let Sizes { m, k, n } = parts.sizes;
+    let mut out = unfilled(&parts.shape.concat(), T::ZERO);
     if k == 0 || out.is_empty() {
         out.fill(T::ZERO);
         return Array::wrap(out);
     }
-    let lhs_groups = [left.batch, &lhs_free, left.contract];
-    let rhs_groups = [right.batch, right.contract, &rhs_free];
-    let sizes = Sizes { m, k, n };
+    let kernel = kernel.filter(|_| m > 1 && n > 1);
     // Where strides say all there is to say, no views are made.
-    if let Some(kernel) = kernel.filter(|_| m > 1 && n > 1)
-        && let (Some(lhs), Some(rhs)) = (strided(lhs, lhs_groups), strided(rhs, rhs_groups))
+    if let Some(kernel) = kernel
+        && let Some(product) = parts.oriented(lhs, rhs)
     {
-        return matrix_product(kernel, sizes, (lhs, rhs), &shape, out);
+        product.fill(kernel, &mut out);
+        return parts.result(out, product.turned);
     }
-    let (lhs, rhs) = (grouped(lhs, lhs_groups), grouped(rhs, rhs_groups));
-    let lhs = merged(&lhs, lhs_groups, (batch, m, k));
-    let rhs = merged(&rhs, rhs_groups, (batch, k, n));
+    let (lhs, rhs) = (grouped(lhs, parts.lhs()), grouped(rhs, parts.rhs()));
+    let lhs = merged(&lhs, parts.lhs(), (parts.batch, m, k));
+    let rhs = merged(&rhs, parts.rhs(), (parts.batch, k, n));
     let (lhs, rhs) = (lhs.view(), rhs.view());
-    let Some(kernel) = kernel.filter(|_| m > 1 && n > 1) else {
+    let Some(kernel) = kernel else {
         product(&lhs, &rhs, elements_of(&mut out));
         return Array::wrap(out);
     };
     let (lhs, rhs) = (in_memory(&lhs), in_memory(&rhs));
-    let sides = (lhs.matrices(), rhs.matrices());
-    matrix_product(kernel, sizes, sides, &shape, out)
+    let product = Oriented::new(parts.sizes, lhs.matrices(), rhs.matrices());
+    product.fill(kernel, &mut out);
+    parts.result(out, product.turned)
 }
 
-/// The products of matrices; `shape` is that of the result, in three groups of axes.
-fn matrix_product<T: Arith>(
-    kernel: MatrixKernel<T>,
-    sizes: Sizes,
-    (lhs, rhs): (Matrices<'_, T>, Matrices<'_, T>),
-    shape: &[Shape; 3],
-    mut out: Typed<T>,
-) -> Array {
-    let Sizes { m, k, n } = sizes;
-    // The kernel wants rows of the right matrix. Where that has columns, the product is computed transposed if that spares the larger copy.
-    if rhs.column != 1 && (lhs.row == 1 || m <= n) {
-        let sizes = Sizes { m: n, k, n: m };
-        let (lhs, rhs) = (lhs.transposed(), rhs.transposed());
-        kernel(sizes, rhs, lhs, elements_of(&mut out));
-        let [batch, rows, columns] = shape;
-        let (b, r, c) = (batch.len(), rows.len(), columns.len());
-        let out = Array::wrap(out).reshaped(&[&batch[..], &columns[..], &rows[..]].concat());
-        let axes: Shape = (0..b).chain(b + c..b + c + r).chain(b..b + c).collect();
-        return out.permute(&axes);
+impl<T: Arith> Oriented<'_, T> {
+    fn fill(&self, kernel: MatrixKernel<T>, out: &mut Typed<T>) {
+        kernel(self.sizes, self.lhs, self.rhs, elements_of(out));
     }
-    kernel(sizes, lhs, rhs, elements_of(&mut out));
-    Array::wrap(out)
 }
 
 /// The elements of an array in row-major order that nobody shares.
 fn elements_of<T: Arith>(array: &mut Typed<T>) -> &mut [T] {
     array.as_slice_mut().unwrap_or(&mut [])
-}
-
-/// An operand as a stack of matrices, where one slice of memory holds it and each group of axes is as good as one axis.
-fn strided<'a, T: Arith>(array: &'a Typed<T>, groups: [&[usize]; 3]) -> Option<Matrices<'a, T>> {
-    let (lengths, strides) = (array.shape(), array.strides());
-    let distance = |group: &[usize]| {
-        // Of the innermost axis; along axes of length 1 any distance is right.
-        let (mut innermost, mut span) = (1, None);
-        for &axis in group.iter().rev().filter(|&&axis| lengths[axis] != 1) {
-            let stride = usize::try_from(strides[axis]).ok()?;
-            match span {
-                None => innermost = stride,
-                Some(span) if span != stride => return None,
-                Some(_) => {}
-            }
-            span = Some(stride * lengths[axis]);
-        }
-        Some(innermost)
-    };
-    let [stack, row, column] = [
-        distance(groups[0])?,
-        distance(groups[1])?,
-        distance(groups[2])?,
-    ];
-    let elements = array.as_slice().or_else(|| array.as_slice_memory_order())?;
-    [row, column].contains(&1).then_some(Matrices {
-        elements,
-        stack,
-        row,
-        column,
-    })
-}
-
-/// A stack of matrices in one slice of memory, copied where it is not.
-struct InMemory<'a, T: Clone> {
-    elements: Cow<'a, [T]>,
-    /// The distances between matrices, rows and columns.
-    distances: [usize; 3],
-}
-
-fn in_memory<'a, T: Arith>(matrices: &ArrayView3<'a, T>) -> InMemory<'a, T> {
-    let (batch, rows, columns) = matrices.dim();
-    let strides = matrices.strides();
-    // Along an axis of length 1 any distance is right.
-    let along = |axis: usize, length: usize| {
-        if length == 1 {
-            1
-        } else {
-            strides[axis].unsigned_abs()
-        }
-    };
-    let distances = [along(0, batch), along(1, rows), along(2, columns)];
-    let in_order = strides.iter().all(|&s| s >= 0) && distances[1..].contains(&1);
-    match matrices.to_slice_memory_order().filter(|_| in_order) {
-        Some(elements) => InMemory {
-            elements: Cow::Borrowed(elements),
-            distances,
-        },
-        None => InMemory {
-            elements: row_major(&(*matrices).into_dyn()),
-            distances: [rows * columns, columns, 1],
-        },
-    }
-}
-
-impl<T: Clone> InMemory<'_, T> {
-    fn matrices(&self) -> Matrices<'_, T> {
-        let [stack, row, column] = self.distances;
-        Matrices {
-            elements: &self.elements,
-            stack,
-            row,
-            column,
-        }
-    }
-}
-
-/// A view with the axes in the order of their groups.
-fn grouped<'a, T>(array: &'a Typed<T>, groups: [&[usize]; 3]) -> ArrayViewD<'a, T> {
-    array.view().permuted_axes(IxDyn(&groups.concat()))
-}
-
-/// Each group of axes merged into one; copies only where strides cannot express that.
-fn merged<'a, T: Arith>(
-    array: &'a ArrayViewD<'_, T>,
-    groups: [&[usize]; 3],
-    shape: (usize, usize, usize),
-) -> CowArray<'a, T, Ix3> {
-    let (mut lengths, mut strides) = (array.shape(), array.strides());
-    let mut in_order = true;
-    for group in groups {
-        in_order &= axes_merge(&lengths[..group.len()], &strides[..group.len()]);
-        (lengths, strides) = (&lengths[group.len()..], &strides[group.len()..]);
-    }
-    let merged = if in_order {
-        array.to_shape(shape)
-    } else {
-        ndarray::Array3::from_shape_vec(shape, row_major(array).into_owned()).map(CowArray::from)
-    };
-    merged.expect("merging axes keeps the number of elements")
 }
 
 /// Every matrix of a stack transposed.

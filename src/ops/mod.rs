@@ -41,6 +41,7 @@ use crate::program::text::{Given, Shown};
 #[allow(clippy::wildcard_imports)] // Every row of the table.
 use crate::program::*;
 
+pub(crate) use dot::{Layout, Strips};
 pub(crate) use elementwise::{
     Elementwise, Operand, RowOp, ThenAdd, compare, convert, is_comparison, is_finite, multiply_add,
     select, spread, with_rows,

@@ -10,4 +10,5 @@ pub(crate) mod hoist;
 mod narrow;
 pub(crate) mod rebuild;
 pub(crate) mod simplify;
+pub(crate) mod turn;
 mod verify;

@@ -275,6 +275,124 @@ fn loops_have_the_bits_of_their_steps() {
     }
 }
 
+/// What groups do with a product of shape `[.., rows, columns]`.
+fn with_product(reader: usize, p: &Tensor, bias: &Tensor, other: &Tensor) -> Tensor {
+    match reader {
+        0 => (p * 0.05 + bias).tanh(),
+        1 => (p + bias).softmax(-1),
+        2 => (p.moveaxis(-1, -2) * 0.5).moveaxis(-2, -1) + p.sum(-1).expand_dims(-1) * bias,
+        3 => (p.moveaxis(-1, -2) * 0.5).sum(-1),
+        4 => (p - bias).maximum(0.0).sum(-1),
+        5 => p + other,
+        6 => (p * 0.5).exp().moveaxis(-1, -2) + other.moveaxis(-1, -2),
+        7 => p.astype(DType::F32) * bias.astype(DType::F32),
+        8 => {
+            let rank = p.rank();
+            let mut end = p.shape().to_vec();
+            end[rank - 2] -= 1;
+            p.slice(Slicing::new(vec![0; rank], end)) * 2.0
+        }
+        9 => p.transpose((0..p.rank()).rev().map(|a| a as isize).collect::<Vec<_>>()) + 1.0,
+        _ => (p + p.max(-1).expand_dims(-1)).sum(..),
+    }
+}
+
+#[test]
+fn products_that_groups_compute_have_the_bits_of_separate_ones() {
+    let pools: Vec<rayon::ThreadPool> = [1, 2, 8]
+        .map(|n| {
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(n)
+                .build()
+                .unwrap()
+        })
+        .into();
+    let plain = |shape: &[usize], seed: usize, dtype: DType| {
+        let count: usize = shape.iter().product();
+        let number = |i: usize| ((i * 7919 + seed) % 1000) as f64 / 500.0 - 1.0;
+        let elements = (0..count).map(number).collect();
+        let array = Array::from_vec(shape.iter().copied(), elements).unwrap();
+        Tensor::from(array).astype(dtype).to_array().unwrap()
+    };
+    // Rows as long as a few blocks, and as no whole number of them; columns in a stack; stacks of small and of large matrices.
+    let sizes: [(&[usize], usize, usize, usize); 10] = [
+        (&[], 1000, 8, 8),
+        (&[], 300, 17, 64),
+        (&[], 45, 9, 1500),
+        (&[], 33, 5, 4500),
+        (&[], 64, 3, 1023),
+        (&[], 8, 30, 900),
+        (&[], 5000, 2, 3),
+        (&[200], 8, 8, 8),
+        (&[7, 11], 16, 5, 9),
+        (&[3], 80, 10, 90),
+    ];
+    for (case, (stack, m, k, n)) in sizes.into_iter().enumerate() {
+        let dtype = [DType::F64, DType::F32][case % 2];
+        let shape = |a: usize, b: usize| [stack, &[a, b]].concat();
+        for turned in 0..4 {
+            let side = |a: usize, b: usize, seed: usize, turned: bool| {
+                plain(&if turned { shape(b, a) } else { shape(a, b) }, seed, dtype)
+            };
+            let args = [
+                side(m, k, 1, turned & 1 == 1),
+                side(k, n, 2, turned & 2 == 2),
+                plain(&[n], 3, dtype),
+                plain(&shape(m, n), 4, dtype),
+            ];
+            for reader in 0..11 {
+                let program = |x: &Tensor, y: &Tensor, bias: &Tensor, other: &Tensor| {
+                    let mat = |x: &Tensor, turned: bool| {
+                        if turned {
+                            x.moveaxis(-1, -2)
+                        } else {
+                            x.clone()
+                        }
+                    };
+                    let (x, y) = (mat(x, turned & 1 == 1), mat(y, turned & 2 == 2));
+                    with_product(reader, &x.matmul(&y), bias, other)
+                };
+                let tensors = args.clone().map(Tensor::from);
+                let want = program(&tensors[0], &tensors[1], &tensors[2], &tensors[3]);
+                let want = want.to_array().unwrap();
+                let f = jit(|x: Tensor, y: Tensor, b: Tensor, o: Tensor| program(&x, &y, &b, &o));
+                for pool in &pools {
+                    let got = pool.install(|| {
+                        let [x, y, bias, other] = args.clone();
+                        f.call((x, y, bias, other)).unwrap().to_array().unwrap()
+                    });
+                    let what = format!("case {case}, turned {turned}, reader {reader}");
+                    assert_eq!(want.ty(), got.ty(), "{what}");
+                    assert_eq!(bits(&want), bits(&got), "{what}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn mapped_layers_have_the_bits_of_single_operations() {
+    let plain = |shape: &[usize], seed: usize| {
+        let count: usize = shape.iter().product();
+        let number = |i: usize| ((i * 7919 + seed) % 1000) as f64 / 500.0 - 1.0;
+        let elements = (0..count).map(number).collect();
+        Tensor::from(Array::from_vec(shape.iter().copied(), elements).unwrap())
+    };
+    for (lanes, wide, hidden) in [(100, 30, 70), (700, 8, 8), (50, 20, 700)] {
+        let (w, b) = (plain(&[hidden, wide], 1), plain(&[hidden], 2));
+        let last = plain(&[wide, hidden], 3);
+        let layers = move |x: Tensor| {
+            let h = (w.matmul(&x) * 0.3 + &b).tanh();
+            (last.matmul(&h) + &x).softmax(0) + (x.matmul(&last) - &b).sum(..)
+        };
+        let x = plain(&[lanes, wide], 5);
+        let want = vmap(layers.clone()).call((&x,)).unwrap();
+        let got = jit(vmap(layers)).call((&x,)).unwrap();
+        let what = format!("{lanes} lanes of {wide} and {hidden}");
+        same(&[want], &[got], &what);
+    }
+}
+
 #[test]
 fn sums_do_not_depend_on_the_layout() {
     let x = array(&[700, 90], 3);

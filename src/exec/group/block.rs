@@ -2,8 +2,11 @@
 
 use super::horner;
 use super::load::Walk;
+use super::product::{Held, Strip};
 use super::register::Register;
 use super::{Arg, Block, Code, Group, Instruction, Level, Target};
+use smallvec::SmallVec;
+
 use crate::array::{DType, Scalar, dispatch_kernel_dtype};
 use crate::ops::{
     Elementwise, Fold, Operand, compare, convert, is_finite, multiply_add, select, spread,
@@ -53,6 +56,11 @@ impl<T: Copy + Default> Slots<T> {
             self.first = self.data.as_ptr().align_offset(64).min(line);
         }
     }
+
+    /// The elements from where a slot starts.
+    pub(super) fn from(&mut self, at: usize) -> &mut [T] {
+        &mut self.data[self.first + at..]
+    }
 }
 
 /// The elements of an operand from outside.
@@ -88,7 +96,7 @@ pub(super) enum ElementsMut<'a> {
 }
 
 /// An element type of instructions: where its elements are among those of others.
-pub(super) trait Value: Elementwise + Fold {
+pub(super) trait Value: Elementwise + Fold + Default {
     fn slots(arena: &Arena) -> &Slots<Self>;
     fn slots_mut(arena: &mut Arena) -> &mut Slots<Self>;
     fn view(elements: &[Self]) -> Elements<'_>;
@@ -161,18 +169,20 @@ values!(Bool bool, U8 u8, U16 u16, U32 u32, U64 u64, I8 i8, I16 i16, I32 i32, I6
 #[derive(Debug)]
 pub(super) struct Bound<'a> {
     pub(super) elements: Elements<'a>,
-    pub(super) place: Place,
+    pub(super) place: Place<'a>,
 }
 
 /// Where instructions find an operand of a call.
 #[derive(Debug)]
-pub(super) enum Place {
+pub(super) enum Place<'a> {
     /// In the operand itself, from this element on.
     Here(usize),
     /// One element for all.
     Same(usize),
     /// In a slot. Whether every block finds the same there is said, too.
     Slot(Walk, bool),
+    /// In a slot, as a part of a strip of a product.
+    Strip(Strip<'a>),
 }
 
 /// A result of a call, or a part of it.
@@ -189,11 +199,15 @@ pub(super) struct Frame<'f, 'i, 'o> {
     pub(super) inputs: &'f [Bound<'i>],
     pub(super) outputs: &'f mut [Part<'o>],
     pub(super) arena: &'f mut Arena,
+    /// The number of the block behind the last.
+    pub(super) end: usize,
+    /// By product, what its slot has.
+    pub(super) held: SmallVec<[Held; 2]>,
 }
 
 impl Block {
     /// The number of elements of a level, and the number of the first.
-    fn span(&self, level: Level) -> (usize, usize) {
+    pub(super) fn span(&self, level: Level) -> (usize, usize) {
         match level {
             Level::Each => (self.elements, self.start),
             Level::Row => (self.rows, self.row),
@@ -205,6 +219,7 @@ impl Block {
 struct Read<'r, 'a, T> {
     group: &'r Group,
     inputs: &'r [Bound<'a>],
+    held: &'r [Held],
     block: &'r Block,
     below: &'r [T],
     above: &'r [T],
@@ -214,8 +229,7 @@ struct Read<'r, 'a, T> {
 
 impl<'r, T: Value> Read<'r, '_, T> {
     #[inline]
-    fn slot(&self, at: u32, count: usize) -> &'r [T] {
-        let at = at as usize;
+    fn slot(&self, at: usize, count: usize) -> &'r [T] {
         if at < self.from {
             &self.below[at..at + count]
         } else {
@@ -227,7 +241,7 @@ impl<'r, T: Value> Read<'r, '_, T> {
     fn operand(&self, arg: Arg, level: Level) -> Operand<'r, T> {
         let (count, first) = self.block.span(level);
         match arg {
-            Arg::Value(slot) => Operand::Each(self.slot(slot, count)),
+            Arg::Value(slot) => Operand::Each(self.slot(slot as usize, count)),
             Arg::Constant(k) => Operand::Same(T::constant(self.group.constants[k as usize])),
             Arg::Input(k) => {
                 let input = &self.inputs[k as usize];
@@ -237,7 +251,11 @@ impl<'r, T: Value> Read<'r, '_, T> {
                     }
                     Place::Same(at) => Operand::Same(T::elements(&input.elements)[at]),
                     Place::Slot(..) => {
-                        Operand::Each(self.slot(self.group.places[k as usize].1, count))
+                        Operand::Each(self.slot(self.group.places[k as usize].1 as usize, count))
+                    }
+                    Place::Strip(strip) => {
+                        let at = strip.slot + first - self.held[strip.number].start;
+                        Operand::Each(self.slot(at, count))
                     }
                 }
             }
@@ -260,22 +278,24 @@ fn each<T: Copy, R: Copy>(x: Operand<'_, T>, out: &mut [R], f: impl FnOnce(&[T],
 }
 
 impl Frame<'_, '_, '_> {
-    /// Copies the operands of a block that are read from slots; those that are the same for every block only where this is
+    /// Puts the operands of a block in the slots that they are read from; those that are the same for every block only where this is
     /// the `first` block that the arena sees.
     pub(super) fn load(&mut self, block: &Block, first: bool) {
         for (k, input) in self.inputs.iter().enumerate() {
-            let Place::Slot(walk, fixed) = &input.place else {
-                continue;
+            let level = self.group.inputs[k].level;
+            let walk = match &input.place {
+                Place::Slot(walk, fixed) if first || !fixed => walk,
+                Place::Strip(strip) => {
+                    self.compute(*strip, level, block);
+                    continue;
+                }
+                Place::Here(_) | Place::Same(_) | Place::Slot(..) => continue,
             };
-            if *fixed && !first {
-                continue;
-            }
             let (dtype, slot) = self.group.places[k];
-            let (count, start) = block.span(self.group.inputs[k].level);
+            let (count, start) = block.span(level);
             dispatch_kernel_dtype!(dtype, T => {
-                let slots = T::slots_mut(self.arena);
-                let from = slots.first + slot as usize;
-                walk.load(T::elements(&input.elements), start, &mut slots.data[from..from + count]);
+                let slot = &mut T::slots_mut(self.arena).from(slot as usize)[..count];
+                walk.load(T::elements(&input.elements), start, slot);
             });
         }
     }
@@ -439,7 +459,7 @@ impl Frame<'_, '_, '_> {
         f: impl FnOnce(&Read<'_, '_, T>, &mut [T]),
     ) {
         let (count, first) = block.span(instruction.level);
-        let (group, inputs) = (self.group, self.inputs);
+        let (group, inputs, held) = (self.group, self.inputs, &self.held[..]);
         match instruction.target {
             Target::Value(at) => {
                 let slots = T::slots_mut(self.arena);
@@ -449,6 +469,7 @@ impl Frame<'_, '_, '_> {
                 let read = Read {
                     group,
                     inputs,
+                    held,
                     block,
                     below,
                     above,
@@ -463,6 +484,7 @@ impl Frame<'_, '_, '_> {
                 let read = Read {
                     group,
                     inputs,
+                    held,
                     block,
                     below: &slots.data[slots.first..],
                     above: &[],
@@ -487,6 +509,7 @@ impl Frame<'_, '_, '_> {
         let read = Read {
             group: self.group,
             inputs: self.inputs,
+            held: &self.held,
             block,
             below: source.data.get(source.first..).unwrap_or(&[]),
             above: &[],
@@ -518,6 +541,7 @@ impl Frame<'_, '_, '_> {
         let read_choices = Read {
             group: self.group,
             inputs: self.inputs,
+            held: &[],
             block,
             below: &choices.data[choices.first..],
             above: &[],

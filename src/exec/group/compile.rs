@@ -88,6 +88,7 @@ impl Draft<'_> {
             shape: self.space.shape,
             blocks,
             inputs: self.inputs,
+            products: Vec::new(),
             places: Vec::new(),
             constants: self.constants,
             instructions,

@@ -10,6 +10,8 @@
 //! block. Longer ones are cut into the blocks of the order of reductions, whose results are combined when all have
 //! run. Which block runs when, and on which thread, changes nothing: no block reads what another has written.
 //!
+//! An operand may be a [`product`] that is computed a strip at a time while blocks ask for it.
+//!
 //! [`draft`] makes instructions of equations, [`compile`] gives them slots, [`run`] binds arrays and spreads blocks over threads, and
 //! [`block`] runs the instructions on one. [`small`] does all that for a handful of elements.
 
@@ -18,6 +20,7 @@ mod compile;
 mod draft;
 mod horner;
 mod load;
+mod product;
 mod register;
 mod run;
 mod small;
@@ -30,6 +33,7 @@ use crate::program::{BinaryOp, ReduceOp, UnaryOp};
 
 pub(super) use block::Arena;
 pub(super) use draft::Draft;
+use product::Product;
 
 /// Rows with more elements than this are cut into blocks.
 const LONG: usize = 4096;
@@ -222,6 +226,8 @@ pub(super) struct Group {
     pub(super) in_order: bool,
     blocks: Blocks,
     inputs: Vec<Input>,
+    /// Those of them that are computed when blocks ask for them.
+    products: Vec<Product>,
     /// The element type of each input, and the slot it is copied to where it is.
     places: Vec<(DType, u32)>,
     constants: Vec<Scalar>,

@@ -7,19 +7,24 @@ use smallvec::SmallVec;
 
 use super::block::{Arena, Bound, Elements, ElementsMut, Frame, Part, Place, Value};
 use super::load::Walk;
+use super::product::{self, Held, Product, Strip};
 use super::{Group, Input, Level};
 use crate::array::{
-    Array, Element, dispatch_kernel, dispatch_kernel_dtype, prepare_threads, row_major,
+    Array, DType, Element, dispatch_kernel, dispatch_kernel_dtype, prepare_threads, row_major,
 };
-use crate::ops::Fold;
+use crate::ops::{Fold, Strips};
 
 /// Calls that cost less than this, in elementary operations, stay on their thread.
 const GRAIN: usize = 1 << 17;
 
 impl Group {
-    /// The variables it reads, one for each of its inputs.
-    pub(in crate::exec) fn sources(&self) -> impl ExactSizeIterator<Item = u32> + '_ {
-        self.inputs.iter().map(|input| input.source)
+    /// The variables it reads: one for each of its inputs, of a product the left one, then the right ones of products.
+    pub(in crate::exec) fn sources(&self) -> impl Iterator<Item = u32> + '_ {
+        let own = self.inputs.iter().enumerate().map(|(k, input)| {
+            self.product(k)
+                .map_or(input.source, |number| self.products[number].operands[0])
+        });
+        own.chain(self.products.iter().map(|product| product.operands[1]))
     }
 
     /// Computes the results into `outputs`, arrays in row-major order that nobody shares; they may lie in another afterwards.
@@ -30,19 +35,20 @@ impl Group {
         outputs: &mut [Array],
         arenas: &mut Vec<Arena>,
     ) {
-        // What no slice of memory holds is copied as a whole.
-        let copies: SmallVec<[Option<Array>; 4]> =
-            inputs.iter().map(|array| ordered(array)).collect();
-        let given = inputs.iter().zip(&copies);
-        let given: SmallVec<[&Array; 4]> = given
-            .map(|(array, copy)| copy.as_ref().unwrap_or(array))
+        let (inputs, right) = inputs.split_at(self.inputs.len());
+        let given = inputs.iter().enumerate();
+        let mut operands: SmallVec<[Operand<'_>; 4]> = given
+            .map(|(k, array)| match self.product(k) {
+                Some(number) => self.products[number].operand(array, right[number]),
+                None => Operand::new(array),
+            })
             .collect();
-        let order = self.order(&given);
-        let bound: SmallVec<[Bound<'_>; 4]> = self
-            .inputs
+        let order = self.order(&operands);
+        let sizes = self.strips(&mut operands, (inputs, right), &order);
+        let bound: SmallVec<[Bound<'_>; 4]> = operands
             .iter()
-            .zip(given)
-            .map(|(input, array)| self.bind(input, array, &order))
+            .enumerate()
+            .map(|(k, operand)| self.bind(k, operand, &order))
             .collect();
         if let Some(small) = &self.small {
             if arenas.is_empty() {
@@ -73,7 +79,7 @@ impl Group {
             arenas.resize_with(tasks, Arena::default);
         }
         for arena in &mut arenas[..tasks] {
-            arena.reserve(&self.sizes);
+            arena.reserve(&sizes);
         }
         self.blocks(0, self.blocks.count, &bound, parts, &mut arenas[..tasks]);
         if !order.is_sorted() {
@@ -90,6 +96,33 @@ impl Group {
                 });
             }
         }
+    }
+
+    /// Gives strips their slots behind all others, and computes as a whole what does not lie in memory as the blocks run; returns what
+    /// slots take then.
+    fn strips(
+        &self,
+        operands: &mut [Operand<'_>],
+        (left, right): (&[&Array], &[&Array]),
+        order: &[usize],
+    ) -> [u32; DType::ALL.len()] {
+        let mut sizes = self.sizes;
+        for (product, right) in self.products.iter().zip(right) {
+            let input = &self.inputs[product.input];
+            let operand = &mut operands[product.input];
+            let Operand::Strips(strips, slot) = operand else {
+                continue;
+            };
+            let stride = |axis: usize| strips.layout().strides[axis];
+            if self.walk(input, stride, order).in_order() == Some(0) {
+                let size = &mut sizes[self.places[product.input].0 as usize];
+                *slot = *size;
+                *size += product::slot_size(strips, self.blocks.capacity(input.level)) as u32;
+            } else {
+                *operand = Operand::Made(product.op.whole(left[product.input], right));
+            }
+        }
+        sizes
     }
 
     /// How many threads a call is worth.
@@ -119,6 +152,8 @@ impl Group {
                     inputs,
                     outputs: &mut outputs,
                     arena,
+                    end,
+                    held: self.products.iter().map(|_| Held::default()).collect(),
                 };
                 for index in start..end {
                     let block = self.blocks.block(index);
@@ -151,7 +186,7 @@ impl Group {
 
     /// The axes of the space in the order in which blocks run over them. That is their own order, unless all operands that have every
     /// axis lie in one other order: then results lie as they do, and nothing is turned.
-    fn order(&self, inputs: &[&Array]) -> SmallVec<[usize; 4]> {
+    fn order(&self, operands: &[Operand<'_>]) -> SmallVec<[usize; 4]> {
         let rank = self.shape.len();
         let own: SmallVec<[usize; 4]> = (0..rank).collect();
         // Rows are reduced in an order of their own, and a few elements are turned sooner than results are said to lie in another.
@@ -159,10 +194,8 @@ impl Group {
             return own;
         }
         let mut common: Option<SmallVec<[usize; 4]>> = None;
-        for (input, array) in self.inputs.iter().zip(inputs) {
-            let (strides, in_order) =
-                dispatch_kernel!(array.data(), a => (a.strides(), a.is_standard_layout()));
-            if input.plain && in_order {
+        for (input, operand) in self.inputs.iter().zip(operands) {
+            if input.plain && operand.is_in_order() {
                 return own;
             }
             let axes = input.axes.iter().zip(&self.shape);
@@ -171,9 +204,7 @@ impl Group {
                 continue;
             }
             let steps: SmallVec<[usize; 4]> = axes
-                .map(|(axis, _)| {
-                    axis.map_or(usize::MAX, |(a, step)| strides[a].unsigned_abs() * step)
-                })
+                .map(|(axis, _)| axis.map_or(usize::MAX, |(a, step)| operand.stride(a) * step))
                 .collect();
             let mut order = own.clone();
             order.sort_by_key(|&axis| Reverse(steps[axis]));
@@ -195,25 +226,48 @@ impl Group {
         array.reshaped(&shape).permute(&permutation)
     }
 
-    fn bind<'a>(&self, input: &Input, array: &'a Array, order: &[usize]) -> Bound<'a> {
+    /// How the elements of an input's level, in an order of the axes, run over memory with such strides.
+    fn walk(&self, input: &Input, stride: impl Fn(usize) -> usize, order: &[usize]) -> Walk {
+        let start = input.start.iter().enumerate();
+        let offset = start.map(|(axis, &start)| start * stride(axis)).sum();
+        let order = match input.level {
+            Level::Each => order,
+            Level::Row => &order[..self.outer],
+        };
+        let along = |&i: &usize| {
+            let step = input.axes[i].map_or(0, |(axis, step)| stride(axis) * step);
+            (self.shape[i], step)
+        };
+        Walk::new(offset, order.iter().map(along))
+    }
+
+    /// Where instructions find an input.
+    fn bind<'a>(&self, k: usize, operand: &'a Operand<'_>, order: &[usize]) -> Bound<'a> {
+        let input = &self.inputs[k];
+        let array = match operand {
+            Operand::Given(array) => *array,
+            Operand::Made(array) => array,
+            Operand::Strips(strips, slot) => {
+                let strip = Strip {
+                    number: self.product(k).unwrap_or_default(),
+                    strips,
+                    slot: *slot as usize,
+                };
+                return Bound {
+                    elements: Elements::Bool(&[]),
+                    place: Place::Strip(strip),
+                };
+            }
+        };
         dispatch_kernel!(array.data(), a => {
-            let elements = elements(a);
-            let offset = || {
-                let start = input.start.iter().zip(a.strides());
-                start.map(|(&start, &stride)| start * stride.unsigned_abs()).sum::<usize>()
-            };
+            let stride = |axis: usize| a.strides()[axis].unsigned_abs();
             let place = if input.axes.iter().all(Option::is_none) {
-                Place::Same(offset())
+                let start = input.start.iter().enumerate();
+                Place::Same(start.map(|(axis, &start)| start * stride(axis)).sum())
             } else if input.plain && a.is_standard_layout() {
                 Place::Here(0)
             } else {
-                let order = match input.level {
-                    Level::Each => order,
-                    Level::Row => &order[..self.outer],
-                };
-                let stride = |(axis, step): (usize, usize)| a.strides()[axis].unsigned_abs() * step;
-                let axes = order.iter().map(|&i| (self.shape[i], input.axes[i].map_or(0, stride)));
-                let walk = Walk::new(offset(), axes);
+                let walk = self.walk(input, stride, order);
                 match walk.in_order() {
                     Some(at) => Place::Here(at),
                     None => {
@@ -223,8 +277,58 @@ impl Group {
                     }
                 }
             };
-            Bound { elements, place }
+            Bound { elements: elements(a), place }
         })
+    }
+}
+
+/// What an input is in a call.
+enum Operand<'a> {
+    Given(&'a Array),
+    /// An array that was made of what was given.
+    Made(Array),
+    /// A product, and where its slot starts.
+    Strips(Box<Strips<'a>>, u32),
+}
+
+impl<'a> Operand<'a> {
+    fn new(array: &'a Array) -> Self {
+        match ordered(array) {
+            Some(copy) => Operand::Made(copy),
+            None => Operand::Given(array),
+        }
+    }
+
+    /// The distance between elements along an axis.
+    fn stride(&self, axis: usize) -> usize {
+        let array = match self {
+            Operand::Given(array) => array,
+            Operand::Made(array) => array,
+            Operand::Strips(strips, _) => return strips.layout().strides[axis],
+        };
+        dispatch_kernel!(array.data(), a => a.strides()[axis].unsigned_abs())
+    }
+
+    /// Whether elements lie in row-major order.
+    fn is_in_order(&self) -> bool {
+        let array = match self {
+            Operand::Given(array) => array,
+            Operand::Made(array) => array,
+            Operand::Strips(strips, _) => {
+                return strips.layout().strides.is_sorted_by(|a, b| a >= b);
+            }
+        };
+        dispatch_kernel!(array.data(), a => a.is_standard_layout())
+    }
+}
+
+impl Product {
+    /// The product in strips, or else as a whole.
+    fn operand<'a>(&self, lhs: &'a Array, rhs: &'a Array) -> Operand<'a> {
+        match self.op.strips(lhs, rhs) {
+            Some(strips) => Operand::Strips(Box::new(strips), 0),
+            None => Operand::Made(self.op.whole(lhs, rhs)),
+        }
     }
 }
 

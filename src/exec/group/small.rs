@@ -131,6 +131,7 @@ impl Small {
                     register.0[..count].copy_from_slice(&elements[..count]);
                 }
                 Place::Slot(walk, _) => walk.load(elements, 0, &mut register.0[..walk.count()]),
+                Place::Strip(_) => unreachable!("a strip is longer than a register"),
             }
         }
         rest[..self.constants.len()].copy_from_slice(&self.constants);

@@ -5,7 +5,7 @@ use pulp::Simd;
 use crate::ops::math::Float;
 
 /// Floats with vectors and their fused multiply-add.
-pub(super) trait Fused: Float {
+pub(crate) trait Fused: Float {
     /// A vector of the unit.
     type Vector<S: Simd>: Copy;
 

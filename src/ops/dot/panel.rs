@@ -24,6 +24,7 @@ impl<'a, T: Fused> Panel<'a, T> {
 }
 
 /// Panels of a right matrix, one behind the other.
+#[derive(Debug)]
 pub(super) struct Panels<T> {
     data: Vec<T>,
     first: usize,

@@ -113,6 +113,66 @@ fn every_arrangement_of_axes_matches_the_definition() {
     }
 }
 
+/// An array whose axes lie in memory in an order.
+fn lying(x: &Array, order: &[usize]) -> Array {
+    let mut back = vec![0; order.len()];
+    for (place, &axis) in order.iter().enumerate() {
+        back[axis] = place;
+    }
+    x.permute(order).in_order().permute(&back)
+}
+
+#[test]
+fn what_lies_in_another_order_has_the_same_products() {
+    let cases = [
+        // Rows that are one axis in memory, but not in the result's order; columns; both; with a vector; in a stack.
+        (op(&[2], &[1], &[], &[]), vec![5, 7, 4], vec![6, 4]),
+        (op(&[1], &[2], &[], &[]), vec![6, 4], vec![5, 7, 4]),
+        (op(&[2], &[2], &[], &[]), vec![5, 7, 4], vec![3, 2, 4]),
+        (op(&[2], &[0], &[], &[]), vec![5, 7, 4], vec![4]),
+        (op(&[0], &[2], &[], &[]), vec![4], vec![5, 7, 4]),
+        (op(&[3], &[1], &[0], &[0]), vec![2, 5, 7, 4], vec![2, 4, 3]),
+        (op(&[3], &[0], &[], &[]), vec![2, 5, 7, 4], vec![4, 3]),
+    ];
+    fn orders(rank: usize) -> Vec<Vec<usize>> {
+        match rank {
+            0 => vec![Vec::new()],
+            _ => {
+                let inner = orders(rank - 1);
+                let put = |place: usize| {
+                    inner.iter().map(move |order| {
+                        let mut order = order.clone();
+                        order.insert(place, rank - 1);
+                        order
+                    })
+                };
+                (0..rank).flat_map(put).collect()
+            }
+        }
+    }
+    for (op, l, r) in cases {
+        let (lhs, rhs) = (numbers(DType::F64, &l, 1.0), numbers(DType::F64, &r, -4.0));
+        let whole = |x: &Array| {
+            let to = ConvertElementType {
+                dtype: DType::I64,
+                weak: false,
+            };
+            run1(&Op::from(to), std::slice::from_ref(x))
+        };
+        let want = reference(&op, &whole(&lhs), &whole(&rhs));
+        for left in orders(l.len()) {
+            for right in orders(r.len()) {
+                let got = run1(&op, &[lying(&lhs, &left), lying(&rhs, &right)]);
+                assert_eq!(
+                    whole(&got).to_vec::<i64>().unwrap(),
+                    want,
+                    "{op:?} {left:?} {right:?}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn integers_wrap_and_bools_are_or_of_ands_n17_n18() {
     let matmul = op(&[1], &[0], &[], &[]);

@@ -20,7 +20,7 @@ const COLUMNS: usize = VECTORS * 16;
 /// How much of the inner axis is walked at once: a panel of this many rows of a tile's columns stays in the L1 cache.
 const DEPTH: usize = 256;
 /// From this many rows on, a panel is copied together before it is used.
-const PACKED_ROWS: usize = 32;
+pub(super) const PACKED_ROWS: usize = 32;
 /// Products of this many multiplications are worth a thread.
 const PARALLEL: usize = 1 << 20;
 
@@ -71,7 +71,7 @@ pub(super) fn products<T: Fused>(
                 return;
             }
             // Every strip would put the right matrix in order for itself.
-            let panels = on_unit::<T, _>(n, Pack { rhs, k, n });
+            let panels = panels(rhs, k, n);
             let strips = out.par_chunks_mut(strip * n).enumerate();
             strips.for_each(|(j, out)| {
                 let sizes = Sizes {
@@ -83,8 +83,13 @@ pub(super) fn products<T: Fused>(
         });
 }
 
-/// Products on one thread.
-fn run<T: Fused>(
+/// A right matrix in order, on the unit that the products are computed on.
+pub(super) fn panels<T: Fused>(rhs: Matrices<'_, T>, k: usize, n: usize) -> Panels<T> {
+    on_unit::<T, _>(n, Pack { rhs, k, n })
+}
+
+/// Products on one thread; with `panels`, of one matrix.
+pub(super) fn run<T: Fused>(
     sizes: Sizes,
     lhs: Matrices<'_, T>,
     rhs: Matrices<'_, T>,
