@@ -16,6 +16,8 @@ use crate::ops::{Fold, Strips};
 
 /// Calls that cost less than this, in elementary operations, stay on their thread.
 const GRAIN: usize = 1 << 17;
+/// Parts of a call for each thread: one that is slower than others, because somebody else uses its processor, takes fewer.
+const SHARES: usize = 4;
 
 impl Group {
     /// The variables it reads: one for each of its inputs, of a product the left one, then the right ones of products.
@@ -115,6 +117,7 @@ impl Group {
             };
             let stride = |axis: usize| strips.layout().strides[axis];
             if self.walk(input, stride, order).in_order() == Some(0) {
+                strips.prepare();
                 let size = &mut sizes[self.places[product.input].0 as usize];
                 *slot = *size;
                 *size += product::slot_size(strips, self.blocks.capacity(input.level)) as u32;
@@ -125,14 +128,18 @@ impl Group {
         sizes
     }
 
-    /// How many threads a call is worth.
+    /// How many parts a call is worth that run side by side.
     fn tasks(&self) -> usize {
         if self.work < 2 * GRAIN {
             return 1;
         }
         prepare_threads();
+        let threads = rayon::current_num_threads();
+        if threads == 1 {
+            return 1;
+        }
         let worth = (self.work / GRAIN).min(self.blocks.count);
-        worth.min(rayon::current_num_threads()).max(1)
+        worth.min(threads * SHARES).max(1)
     }
 
     /// Runs the blocks from `start` to `end`, as many parts of them side by side as there are arenas.

@@ -34,7 +34,9 @@ pub(crate) struct TypedStrips<'a, T> {
     sizes: Sizes,
     lhs: Matrices<'a, T>,
     rhs: Matrices<'a, T>,
-    /// Where there is one right matrix: that in order, and a unit is a row. Else a unit is a matrix.
+    /// Whether there is one right matrix, and a unit is a row; else it is a matrix.
+    one_right: bool,
+    /// The one right matrix in order.
     panels: Option<Panels<T>>,
     layout: Layout,
 }
@@ -96,7 +98,8 @@ fn strips<'a, T: Arith + Fused>(
         sizes,
         lhs,
         rhs,
-        panels: one_right.then(|| tile::panels(rhs, k, n)),
+        one_right,
+        panels: None,
         layout: Layout {
             strides: parts.strides(turned),
             unit,
@@ -106,6 +109,14 @@ fn strips<'a, T: Arith + Fused>(
 }
 
 impl Strips<'_> {
+    /// Puts in order what all strips read.
+    pub(crate) fn prepare(&mut self) {
+        match self {
+            Strips::F32(strips) => strips.prepare(),
+            Strips::F64(strips) => strips.prepare(),
+        }
+    }
+
     pub(crate) fn layout(&self) -> &Layout {
         match self {
             Strips::F32(strips) => &strips.layout,
@@ -115,21 +126,23 @@ impl Strips<'_> {
 }
 
 impl<T: Fused> TypedStrips<'_, T> {
+    fn prepare(&mut self) {
+        let Sizes { k, n, .. } = self.sizes;
+        self.panels = self.one_right.then(|| tile::panels(self.rhs, k, n));
+    }
+
     /// Computes the units from one of a number on, as many as there is room for.
     pub(crate) fn fill(&self, first: usize, out: &mut [T]) {
-        match &self.panels {
-            Some(panels) => {
-                let sizes = Sizes {
-                    m: out.len() / self.sizes.n,
-                    ..self.sizes
-                };
-                let lhs = self.lhs.from(0, first, 0);
-                tile::run(sizes, lhs, self.rhs, Some(panels), out);
-            }
-            None => {
-                let (lhs, rhs) = (self.lhs.from(first, 0, 0), self.rhs.from(first, 0, 0));
-                tile::run(self.sizes, lhs, rhs, None, out);
-            }
+        if self.one_right {
+            let sizes = Sizes {
+                m: out.len() / self.sizes.n,
+                ..self.sizes
+            };
+            let lhs = self.lhs.from(0, first, 0);
+            tile::run(sizes, lhs, self.rhs, self.panels.as_ref(), out);
+        } else {
+            let (lhs, rhs) = (self.lhs.from(first, 0, 0), self.rhs.from(first, 0, 0));
+            tile::run(self.sizes, lhs, rhs, None, out);
         }
     }
 }
@@ -171,7 +184,8 @@ mod tests {
         ];
         for (op, lhs, rhs) in sides {
             let whole = op.whole(&lhs, &rhs);
-            let strips = op.strips(&lhs, &rhs).unwrap();
+            let mut strips = op.strips(&lhs, &rhs).unwrap();
+            strips.prepare();
             let Layout { strides, unit, .. } = strips.layout().clone();
             let given: Vec<usize> = match whole.data() {
                 Data::F64(a) => a.strides().iter().map(|&s| s as usize).collect(),
