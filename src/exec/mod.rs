@@ -156,11 +156,11 @@ impl Plan {
         if let Action::Fused(fused) = &step.action {
             return self.fused(fused, step, memory);
         }
-        let operands: SmallVec<[Array; 4]> = step
-            .inputs
-            .iter()
-            .map(|o| read(memory, o))
-            .collect::<Result<_, _>>()?;
+        // One by one: collected, they would be moved as a whole.
+        let mut operands: SmallVec<[Array; 4]> = SmallVec::new();
+        for operand in &step.inputs {
+            operands.push(read(memory, operand)?);
+        }
         let outputs = match &step.action {
             Action::Fused(_) => Outputs::new(),
             Action::Data(op) => {

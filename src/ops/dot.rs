@@ -247,36 +247,40 @@ fn dot<T: Arith>(
 ) -> Array {
     let parts = Parts::new(dims, lhs.shape(), rhs.shape());
     let Sizes { m, k, n } = parts.sizes;
-    let mut out = unfilled(&parts.shape.concat(), T::ZERO);
-    if k == 0 || out.is_empty() {
-        out.fill(T::ZERO);
-        return Array::wrap(out);
+    if k == 0 || parts.batch * m * n == 0 {
+        return Array::wrap(ArcArray::from_elem(parts.shape.concat(), T::ZERO));
     }
     let kernel = kernel.filter(|_| m > 1 && n > 1);
     // Where strides say all there is to say, no views are made.
     if let Some(kernel) = kernel
         && let Some(product) = parts.oriented(lhs, rhs)
     {
-        product.fill(kernel, &mut out);
-        return parts.result(out, product.turned);
+        return product.result(kernel, &parts);
     }
     let (lhs, rhs) = (grouped(lhs, parts.lhs()), grouped(rhs, parts.rhs()));
     let lhs = merged(&lhs, parts.lhs(), (parts.batch, m, k));
     let rhs = merged(&rhs, parts.rhs(), (parts.batch, k, n));
     let (lhs, rhs) = (lhs.view(), rhs.view());
     let Some(kernel) = kernel else {
+        let mut out = unfilled(&parts.shape.concat(), T::ZERO);
         product(&lhs, &rhs, elements_of(&mut out));
         return Array::wrap(out);
     };
     let (lhs, rhs) = (in_memory(&lhs), in_memory(&rhs));
-    let product = Oriented::new(parts.sizes, lhs.matrices(), rhs.matrices());
-    product.fill(kernel, &mut out);
-    parts.result(out, product.turned)
+    Oriented::new(parts.sizes, lhs.matrices(), rhs.matrices()).result(kernel, &parts)
 }
 
 impl<T: Arith> Oriented<'_, T> {
-    fn fill(&self, kernel: MatrixKernel<T>, out: &mut Typed<T>) {
-        kernel(self.sizes, self.lhs, self.rhs, elements_of(out));
+    fn result(&self, kernel: MatrixKernel<T>, parts: &Parts<'_>) -> Array {
+        let (lengths, places) = parts.memory(self.turned);
+        let mut out = unfilled(&lengths, T::ZERO);
+        kernel(self.sizes, self.lhs, self.rhs, elements_of(&mut out));
+        let out = Array::wrap(out);
+        if self.turned {
+            out.permute(&places)
+        } else {
+            out
+        }
     }
 }
 

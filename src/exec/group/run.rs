@@ -1,6 +1,8 @@
 //! A call of a group: arrays bound to its operands and results, blocks spread over threads.
 
 use std::cmp::Reverse;
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ndarray::{ArcArray, IxDyn};
 use smallvec::SmallVec;
@@ -76,14 +78,17 @@ impl Group {
                 first: 0,
             })
             .collect();
-        let tasks = self.tasks();
-        if arenas.len() < tasks {
-            arenas.resize_with(tasks, Arena::default);
-        }
-        for arena in &mut arenas[..tasks] {
-            arena.reserve(&sizes);
-        }
-        self.blocks(0, self.blocks.count, &bound, parts, &mut arenas[..tasks]);
+        let call = Call {
+            group: self,
+            inputs: &bound,
+            sizes: &sizes,
+            idle: Mutex::new(std::mem::take(arenas)),
+        };
+        call.blocks(0..self.blocks.count, self.tasks(), parts);
+        *arenas = call
+            .idle
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
         if !order.is_sorted() {
             for array in &mut *outputs {
                 *array = self.reordered(array, &order);
@@ -122,7 +127,7 @@ impl Group {
                 *slot = *size;
                 *size += product::slot_size(strips, self.blocks.capacity(input.level)) as u32;
             } else {
-                *operand = Operand::Made(product.op.whole(left[product.input], right));
+                *operand = Operand::Made(Box::new(product.op.whole(left[product.input], right)));
             }
         }
         sizes
@@ -140,55 +145,6 @@ impl Group {
         }
         let worth = (self.work / GRAIN).min(self.blocks.count);
         worth.min(threads * SHARES).max(1)
-    }
-
-    /// Runs the blocks from `start` to `end`, as many parts of them side by side as there are arenas.
-    fn blocks(
-        &self,
-        start: usize,
-        end: usize,
-        inputs: &[Bound<'_>],
-        mut outputs: SmallVec<[Part<'_>; 2]>,
-        arenas: &mut [Arena],
-    ) {
-        let half = arenas.len() / 2;
-        if half == 0 || end - start < 2 {
-            if let Some(arena) = arenas.first_mut() {
-                let mut frame = Frame {
-                    group: self,
-                    inputs,
-                    outputs: &mut outputs,
-                    arena,
-                    end,
-                    held: self.products.iter().map(|_| Held::default()).collect(),
-                };
-                for index in start..end {
-                    let block = self.blocks.block(index);
-                    frame.load(&block, index == start);
-                    frame.run(&block);
-                }
-            }
-            return;
-        }
-        let middle = start + (end - start) * half / arenas.len();
-        let (mut left, mut right) = (SmallVec::new(), SmallVec::new());
-        for (part, output) in outputs.into_iter().zip(&self.outputs) {
-            let at = self.blocks.boundary(middle, output.level);
-            let (a, b) = part.elements.split_at(at - part.first);
-            left.push(Part {
-                elements: a,
-                first: part.first,
-            });
-            right.push(Part {
-                elements: b,
-                first: at,
-            });
-        }
-        let (first, second) = arenas.split_at_mut(half);
-        rayon::join(
-            || self.blocks(start, middle, inputs, left, first),
-            || self.blocks(middle, end, inputs, right, second),
-        );
     }
 
     /// The axes of the space in the order in which blocks run over them. That is their own order, unless all operands that have every
@@ -251,9 +207,9 @@ impl Group {
     /// Where instructions find an input.
     fn bind<'a>(&self, k: usize, operand: &'a Operand<'_>, order: &[usize]) -> Bound<'a> {
         let input = &self.inputs[k];
-        let array = match operand {
-            Operand::Given(array) => *array,
-            Operand::Made(array) => array,
+        let (array, elements) = match operand {
+            Operand::Given(array, elements) => (*array, *elements),
+            Operand::Made(array) => (&**array, elements(array)),
             Operand::Strips(strips, slot) => {
                 let strip = Strip {
                     number: self.product(k).unwrap_or_default(),
@@ -266,9 +222,9 @@ impl Group {
                 };
             }
         };
-        dispatch_kernel!(array.data(), a => {
+        let place = dispatch_kernel!(array.data(), a => {
             let stride = |axis: usize| a.strides()[axis].unsigned_abs();
-            let place = if input.axes.iter().all(Option::is_none) {
+            if input.axes.iter().all(Option::is_none) {
                 let start = input.start.iter().enumerate();
                 Place::Same(start.map(|(axis, &start)| start * stride(axis)).sum())
             } else if input.plain && a.is_standard_layout() {
@@ -283,34 +239,103 @@ impl Group {
                         Place::Slot(walk, fixed)
                     }
                 }
+            }
+        });
+        Bound { elements, place }
+    }
+}
+
+/// A call of a group whose blocks run.
+struct Call<'c> {
+    group: &'c Group,
+    inputs: &'c [Bound<'c>],
+    /// Elements of each type that slots take.
+    sizes: &'c [u32; DType::ALL.len()],
+    /// Arenas that no thread works in now. One that lacks one makes it, so there are as many as threads.
+    idle: Mutex<Vec<Arena>>,
+}
+
+impl Call<'_> {
+    /// Runs blocks, in so many parts side by side.
+    fn blocks(&self, range: Range<usize>, parts: usize, mut outputs: SmallVec<[Part<'_>; 2]>) {
+        let Range { start, end } = range;
+        if parts < 2 || end - start < 2 {
+            let mut arena = self.idle().pop().unwrap_or_default();
+            arena.reserve(self.sizes);
+            let mut frame = Frame {
+                group: self.group,
+                inputs: self.inputs,
+                outputs: &mut outputs,
+                arena: &mut arena,
+                end,
+                held: self
+                    .group
+                    .products
+                    .iter()
+                    .map(|_| Held::default())
+                    .collect(),
             };
-            Bound { elements: elements(a), place }
-        })
+            for index in start..end {
+                let block = self.group.blocks.block(index);
+                frame.load(&block, index == start);
+                frame.run(&block);
+            }
+            self.idle().push(arena);
+            return;
+        }
+        let half = parts / 2;
+        let middle = start + (end - start) * half / parts;
+        let (mut left, mut right) = (SmallVec::new(), SmallVec::new());
+        for (part, output) in outputs.into_iter().zip(&self.group.outputs) {
+            let at = self.group.blocks.boundary(middle, output.level);
+            let (a, b) = part.elements.split_at(at - part.first);
+            left.push(Part {
+                elements: a,
+                first: part.first,
+            });
+            right.push(Part {
+                elements: b,
+                first: at,
+            });
+        }
+        rayon::join(
+            || self.blocks(start..middle, half, left),
+            || self.blocks(middle..end, parts - half, right),
+        );
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Arena>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// What an input is in a call.
 enum Operand<'a> {
-    Given(&'a Array),
-    /// An array that was made of what was given.
-    Made(Array),
+    /// An array, and its elements as they lie in memory.
+    Given(&'a Array, Elements<'a>),
+    /// An array that was made of what was given, in row-major order or as products lie.
+    Made(Box<Array>),
     /// A product, and where its slot starts.
     Strips(Box<Strips<'a>>, u32),
 }
 
 impl<'a> Operand<'a> {
+    /// An array as it is, or a copy where no slice of memory holds its elements.
     fn new(array: &'a Array) -> Self {
-        match ordered(array) {
-            Some(copy) => Operand::Made(copy),
-            None => Operand::Given(array),
-        }
+        dispatch_kernel!(array.data(), a => match slice(a) {
+            Some(elements) => Operand::Given(array, Value::view(elements)),
+            None => {
+                let copy = row_major(&a.view()).into_owned();
+                Operand::Made(Box::new(Array::from_elements(array.shape(), copy)))
+            }
+        })
     }
 
     /// The distance between elements along an axis.
     fn stride(&self, axis: usize) -> usize {
         let array = match self {
-            Operand::Given(array) => array,
-            Operand::Made(array) => array,
+            Operand::Given(array, _) => array,
+            Operand::Made(array) => &**array,
             Operand::Strips(strips, _) => return strips.layout().strides[axis],
         };
         dispatch_kernel!(array.data(), a => a.strides()[axis].unsigned_abs())
@@ -319,8 +344,8 @@ impl<'a> Operand<'a> {
     /// Whether elements lie in row-major order.
     fn is_in_order(&self) -> bool {
         let array = match self {
-            Operand::Given(array) => array,
-            Operand::Made(array) => array,
+            Operand::Given(array, _) => array,
+            Operand::Made(array) => &**array,
             Operand::Strips(strips, _) => {
                 return strips.layout().strides.is_sorted_by(|a, b| a >= b);
             }
@@ -334,28 +359,21 @@ impl Product {
     fn operand<'a>(&self, lhs: &'a Array, rhs: &'a Array) -> Operand<'a> {
         match self.op.strips(lhs, rhs) {
             Some(strips) => Operand::Strips(Box::new(strips), 0),
-            None => Operand::Made(self.op.whole(lhs, rhs)),
+            None => Operand::Made(Box::new(self.op.whole(lhs, rhs))),
         }
     }
 }
 
-/// Whether one slice of memory holds the elements, with strides that are not negative.
-fn is_slice<T: Element>(array: &ArcArray<T, IxDyn>) -> bool {
-    array.is_standard_layout()
-        || (array.strides().iter().all(|&s| s >= 0) && array.as_slice_memory_order().is_some())
-}
-
-/// The array in row-major order, where no slice of memory holds its elements.
-fn ordered(array: &Array) -> Option<Array> {
-    dispatch_kernel!(array.data(), a => {
-        (!is_slice(a)).then(|| {
-            Array::from_elements(array.shape(), row_major(&a.view()).into_owned())
-        })
+/// The elements as they lie in memory, where one slice holds them and strides are not negative.
+fn slice<T: Element>(array: &ArcArray<T, IxDyn>) -> Option<&[T]> {
+    array.as_slice().or_else(|| {
+        let forwards = array.strides().iter().all(|&stride| stride >= 0);
+        forwards.then(|| array.as_slice_memory_order()).flatten()
     })
 }
 
-fn elements<T: Value>(array: &ArcArray<T, IxDyn>) -> Elements<'_> {
-    T::view(array.as_slice_memory_order().unwrap_or(&[]))
+fn elements(array: &Array) -> Elements<'_> {
+    dispatch_kernel!(array.data(), a => Value::view(slice(a).unwrap_or(&[])))
 }
 
 fn elements_mut(array: &mut Array) -> ElementsMut<'_> {

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::matrices::Matrices;
 use super::tile::Sizes;
 use super::{Typed, sides};
-use crate::array::{Array, Element, Shape, axes_merge, row_major};
+use crate::array::{Shape, axes_merge, row_major};
 use crate::ops::math::Arith;
 use crate::program::DotDims;
 
@@ -69,7 +69,7 @@ impl<'d> Parts<'d> {
     }
 
     /// The lengths of the result's axes in the order in which they lie in memory, and by axis of the result its place in that order.
-    fn memory(&self, turned: bool) -> (Shape, Shape) {
+    pub(super) fn memory(&self, turned: bool) -> (Shape, Shape) {
         let [batch, rows, columns] = &self.shape;
         let (b, r, c) = (batch.len(), rows.len(), columns.len());
         if turned {
@@ -77,17 +77,10 @@ impl<'d> Parts<'d> {
             let places = (0..b).chain(b + c..b + c + r).chain(b..b + c);
             return (lengths.collect(), places.collect());
         }
-        (self.shape.concat().into(), (0..b + r + c).collect())
-    }
-
-    /// The result, from its elements in the order in which they were computed.
-    pub(super) fn result<T: Element>(&self, elements: Typed<T>, turned: bool) -> Array {
-        let elements = Array::wrap(elements);
-        if !turned {
-            return elements;
-        }
-        let (lengths, places) = self.memory(turned);
-        elements.reshaped(&lengths).permute(&places)
+        (
+            self.shape.iter().flatten().copied().collect(),
+            (0..b + r + c).collect(),
+        )
     }
 
     /// By axis of the result, the distance between its elements.
