@@ -5,6 +5,7 @@
 //! slicing and transposing do not copy.
 
 mod copy;
+mod data;
 mod dtype;
 mod error;
 pub(crate) mod memory;
@@ -17,17 +18,20 @@ mod serde;
 mod stack;
 mod threads;
 mod types;
+mod views;
 mod widest;
 
 use std::borrow::Cow;
 use std::fmt;
 
 use half::{bf16, f16};
-use ndarray::{ArcArray, ArrayView, ArrayViewD, Axis, Dimension, IxDyn};
-use num_complex::Complex;
+use ndarray::{ArcArray, ArrayView, ArrayViewD, Dimension, IxDyn};
 use smallvec::SmallVec;
 
 pub(crate) use copy::{axes_merge, row_major, turn};
+pub(crate) use data::{
+    Data, dispatch, dispatch_dtype, dispatch_kernel, dispatch_kernel_dtype, without_kernels,
+};
 pub use dtype::{DType, Element, Scalar};
 pub(crate) use dtype::{bf16_from, f16_from};
 pub use error::ArrayError;
@@ -40,211 +44,6 @@ pub use threads::prepare_threads;
 pub use types::{Shape, TensorType};
 pub(crate) use types::{ShapeTuple, broadcast_shapes, resolve_axis};
 pub(crate) use widest::{Pass, on_widest};
-
-/// The buffer of an [`Array`]: one shared ndarray per element type.
-#[doc(hidden)]
-#[derive(Clone)]
-pub enum Data {
-    Bool(ArcArray<bool, IxDyn>),
-    U8(ArcArray<u8, IxDyn>),
-    U16(ArcArray<u16, IxDyn>),
-    U32(ArcArray<u32, IxDyn>),
-    U64(ArcArray<u64, IxDyn>),
-    I8(ArcArray<i8, IxDyn>),
-    I16(ArcArray<i16, IxDyn>),
-    I32(ArcArray<i32, IxDyn>),
-    I64(ArcArray<i64, IxDyn>),
-    BF16(ArcArray<bf16, IxDyn>),
-    F16(ArcArray<f16, IxDyn>),
-    F32(ArcArray<f32, IxDyn>),
-    F64(ArcArray<f64, IxDyn>),
-    C64(ArcArray<Complex<f32>, IxDyn>),
-    C128(ArcArray<Complex<f64>, IxDyn>),
-}
-
-/// Runs `$body` with `$a` bound to the typed ndarray inside `$data`.
-macro_rules! dispatch {
-    ($data:expr, $a:ident => $body:expr) => {
-        match $data {
-            $crate::array::Data::Bool($a) => $body,
-            $crate::array::Data::U8($a) => $body,
-            $crate::array::Data::U16($a) => $body,
-            $crate::array::Data::U32($a) => $body,
-            $crate::array::Data::U64($a) => $body,
-            $crate::array::Data::I8($a) => $body,
-            $crate::array::Data::I16($a) => $body,
-            $crate::array::Data::I32($a) => $body,
-            $crate::array::Data::I64($a) => $body,
-            $crate::array::Data::BF16($a) => $body,
-            $crate::array::Data::F16($a) => $body,
-            $crate::array::Data::F32($a) => $body,
-            $crate::array::Data::F64($a) => $body,
-            $crate::array::Data::C64($a) => $body,
-            $crate::array::Data::C128($a) => $body,
-        }
-    };
-}
-pub(crate) use dispatch;
-
-/// Runs `$body` with the type alias `$T` standing for the element type `$dtype`.
-macro_rules! dispatch_dtype {
-    ($dtype:expr, $T:ident => $body:expr) => {
-        match $dtype {
-            $crate::array::DType::Bool => {
-                type $T = bool;
-                $body
-            }
-            $crate::array::DType::U8 => {
-                type $T = u8;
-                $body
-            }
-            $crate::array::DType::U16 => {
-                type $T = u16;
-                $body
-            }
-            $crate::array::DType::U32 => {
-                type $T = u32;
-                $body
-            }
-            $crate::array::DType::U64 => {
-                type $T = u64;
-                $body
-            }
-            $crate::array::DType::I8 => {
-                type $T = i8;
-                $body
-            }
-            $crate::array::DType::I16 => {
-                type $T = i16;
-                $body
-            }
-            $crate::array::DType::I32 => {
-                type $T = i32;
-                $body
-            }
-            $crate::array::DType::I64 => {
-                type $T = i64;
-                $body
-            }
-            $crate::array::DType::BF16 => {
-                type $T = half::bf16;
-                $body
-            }
-            $crate::array::DType::F16 => {
-                type $T = half::f16;
-                $body
-            }
-            $crate::array::DType::F32 => {
-                type $T = f32;
-                $body
-            }
-            $crate::array::DType::F64 => {
-                type $T = f64;
-                $body
-            }
-            $crate::array::DType::C64 => {
-                type $T = num_complex::Complex<f32>;
-                $body
-            }
-            $crate::array::DType::C128 => {
-                type $T = num_complex::Complex<f64>;
-                $body
-            }
-        }
-    };
-}
-pub(crate) use dispatch_dtype;
-
-/// [`dispatch`] where a kernel computes.
-macro_rules! dispatch_kernel {
-    ($data:expr, $a:ident => $body:expr) => {
-        match $data {
-            $crate::array::Data::Bool($a) => $body,
-            $crate::array::Data::U8($a) => $body,
-            $crate::array::Data::U16($a) => $body,
-            $crate::array::Data::U32($a) => $body,
-            $crate::array::Data::U64($a) => $body,
-            $crate::array::Data::I8($a) => $body,
-            $crate::array::Data::I16($a) => $body,
-            $crate::array::Data::I32($a) => $body,
-            $crate::array::Data::I64($a) => $body,
-            $crate::array::Data::F32($a) => $body,
-            $crate::array::Data::F64($a) => $body,
-            $crate::array::Data::BF16(_) | $crate::array::Data::F16(_) => {
-                $crate::array::without_kernels()
-            }
-            $crate::array::Data::C64(_) | $crate::array::Data::C128(_) => {
-                $crate::array::without_kernels()
-            }
-        }
-    };
-}
-pub(crate) use dispatch_kernel;
-
-/// [`dispatch_dtype`] where a kernel computes.
-macro_rules! dispatch_kernel_dtype {
-    ($dtype:expr, $T:ident => $body:expr) => {
-        match $dtype {
-            $crate::array::DType::Bool => {
-                type $T = bool;
-                $body
-            }
-            $crate::array::DType::U8 => {
-                type $T = u8;
-                $body
-            }
-            $crate::array::DType::U16 => {
-                type $T = u16;
-                $body
-            }
-            $crate::array::DType::U32 => {
-                type $T = u32;
-                $body
-            }
-            $crate::array::DType::U64 => {
-                type $T = u64;
-                $body
-            }
-            $crate::array::DType::I8 => {
-                type $T = i8;
-                $body
-            }
-            $crate::array::DType::I16 => {
-                type $T = i16;
-                $body
-            }
-            $crate::array::DType::I32 => {
-                type $T = i32;
-                $body
-            }
-            $crate::array::DType::I64 => {
-                type $T = i64;
-                $body
-            }
-            $crate::array::DType::F32 => {
-                type $T = f32;
-                $body
-            }
-            $crate::array::DType::F64 => {
-                type $T = f64;
-                $body
-            }
-            $crate::array::DType::BF16 | $crate::array::DType::F16 => {
-                $crate::array::without_kernels()
-            }
-            $crate::array::DType::C64 | $crate::array::DType::C128 => {
-                $crate::array::without_kernels()
-            }
-        }
-    };
-}
-pub(crate) use dispatch_kernel_dtype;
-
-/// The end of every branch on types that no kernel computes in; see [`DType::has_kernels`].
-#[cold]
-pub(crate) fn without_kernels() -> ! {
-    unreachable!("evaluation computes 16-bit floats and complex numbers in terms of other types")
-}
 
 /// An immutable n-dimensional array with an element type known at run time.
 ///
@@ -566,103 +365,6 @@ impl Array {
                 shape: Shape::from_slice(self.shape()),
             }),
         }
-    }
-
-    /// The sub-array at one index of an axis, sharing the buffer; `None` outside the bounds.
-    ///
-    /// ```
-    /// use elimap::prelude::*;
-    /// let x = Array::from(ndarray::array![[1, 2], [3, 4]]);
-    /// assert!(x.index_axis(1, 0).is_some_and(|column| column.identical(&Array::from(vec![1, 3]))));
-    /// assert!(x.index_axis(1, 2).is_none());
-    /// ```
-    #[must_use]
-    pub fn index_axis(&self, axis: usize, index: usize) -> Option<Array> {
-        if self.shape().get(axis).is_none_or(|&n| index >= n) {
-            return None;
-        }
-        Some(dispatch!(&self.data, a => {
-            Array::wrap(a.clone().index_axis_move(Axis(axis), index))
-        }))
-    }
-
-    /// The lane at a multi-index over the leading axes, sharing the buffer.
-    ///
-    /// An axis of length 1 is read at 0 whatever the index, so arrays batched by
-    /// [`ExpandDims`](crate::VmapMethod::ExpandDims) can be walked lane by lane; `None` outside the bounds.
-    ///
-    /// ```
-    /// # use elimap::Array;
-    /// let a = Array::from(ndarray::array![[1, 2, 3], [4, 5, 6]]);
-    /// assert_eq!(a.lane(&[1]).unwrap().to_vec::<i32>().unwrap(), [4, 5, 6]);
-    /// assert_eq!(a.lane(&[1, 2]).unwrap().item::<i32>().unwrap(), 6);
-    /// ```
-    #[must_use]
-    pub fn lane(&self, index: &[usize]) -> Option<Array> {
-        let mut lane: Option<Array> = None;
-        for &i in index {
-            let outer = lane.as_ref().unwrap_or(self);
-            let i = if outer.shape().first() == Some(&1) {
-                0
-            } else {
-                i
-            };
-            lane = Some(outer.index_axis(0, i)?);
-        }
-        Some(lane.unwrap_or_else(|| self.clone()))
-    }
-
-    /// The same elements with their axes permuted, sharing the buffer.
-    pub(crate) fn permute(&self, permutation: &[usize]) -> Self {
-        dispatch!(&self.data, a => Array::wrap(a.clone().permuted_axes(IxDyn(permutation))))
-    }
-
-    /// The same elements in another shape of equal size; row-major order, copied only where strides force it.
-    pub(crate) fn reshaped(&self, shape: &[usize]) -> Self {
-        debug_assert_eq!(self.len(), shape.iter().product::<usize>());
-        dispatch!(&self.data, a => {
-            // The shared array itself is reshaped, which keeps the buffer.
-            if a.is_standard_layout() && let Ok(reshaped) = a.clone().into_shape_with_order(IxDyn(shape)) {
-                return Array::wrap(reshaped);
-            }
-            Array::from_elements(shape, row_major(&a.view()).into_owned())
-        })
-    }
-
-    /// The same array with its elements in row-major order, copied only where they lie in another.
-    pub(crate) fn in_order(&self) -> Self {
-        dispatch!(&self.data, a => {
-            if a.is_standard_layout() {
-                return self.clone();
-            }
-            Array::from_elements(self.shape(), row_major(&a.view()).into_owned())
-        })
-    }
-
-    /// A view broadcast to a larger shape with stride-0 axes: `dims[i]` says where axis `i` goes.
-    pub(crate) fn broadcast_in_dim(&self, shape: &[usize], dims: &[usize]) -> Self {
-        let mut padded: Shape = SmallVec::from_elem(1, shape.len());
-        for (&d, &n) in dims.iter().zip(self.shape()) {
-            padded[d] = n;
-        }
-        // `dims` is increasing (checked by the type rule), so the padded shape is a plain reshape.
-        let array = self.reshaped(&padded);
-        if padded[..] == *shape {
-            return array;
-        }
-        dispatch!(&array.data, a => Array::wrap(a.broadcast(IxDyn(shape)).map_or_else(
-            || a.clone(),
-            |view| view.to_owned().into_shared(),
-        )))
-    }
-
-    /// The array repeated to a shape that its own broadcasts to by numpy's rule.
-    pub(crate) fn broadcast_to(&self, shape: &[usize]) -> Self {
-        if *self.shape() == *shape {
-            return self.clone();
-        }
-        let dims: Shape = (shape.len() - self.rank()..shape.len()).collect();
-        self.broadcast_in_dim(shape, &dims)
     }
 
     /// The elements in row-major order, borrowed where they lie that way; none where the array holds another type.

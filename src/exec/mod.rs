@@ -11,6 +11,7 @@ mod group;
 mod indices;
 mod memory;
 mod plan;
+mod sketch;
 
 use smallvec::SmallVec;
 
@@ -22,7 +23,8 @@ use crate::program::{HostCall, Op, Program};
 
 use memory::Memory;
 pub(crate) use plan::Plan;
-use plan::{Action, Fused, Operand, Step};
+use plan::{Action, Operand, Step};
+use sketch::Fused;
 
 /// What a run carries along: which lanes of per-lane callbacks it is in, innermost last.
 #[derive(Debug)]

@@ -9,10 +9,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::fuse::{self, Unit};
-use super::group::{Draft, Group};
-use super::indices;
 use super::memory::{Kind, Memories};
+use super::sketch::{self, Fused, Task};
 use crate::array::{Array, DType, Shape, TensorType, memory};
 use crate::callback::CallbackKind;
 use crate::error::{OpError, OpErrorKind};
@@ -59,20 +57,6 @@ pub(super) struct Step {
     pub(super) inputs: Box<[Operand]>,
     /// The slot of each result, `None` where nothing uses it.
     pub(super) outputs: SmallVec<[Option<u32>; 2]>,
-}
-
-/// A group of equations as a step.
-#[derive(Debug)]
-pub(super) struct Fused {
-    pub(super) group: Group,
-    /// The kind of each result.
-    pub(super) kinds: Box<[u32]>,
-    /// The results' types where memory has to be asked for first.
-    pub(super) large: Option<(
-        Vec<TensorType>,
-        &'static str,
-        Option<&'static Location<'static>>,
-    )>,
 }
 
 /// What a step does.
@@ -181,18 +165,11 @@ impl Turns {
     }
 }
 
-/// A step before variables have slots.
-struct Draught {
-    action: Action,
-    inputs: Vec<Atom>,
-    outputs: SmallVec<[Var; 2]>,
-}
-
 impl Plan {
     pub(crate) fn new(program: &Program) -> Self {
         let turned = turn::transpose_first(program);
         let program = turned.as_ref().unwrap_or(program);
-        let steps = draughts(program);
+        let steps = sketch::sketches(program);
         let mut last_use: Vec<Option<usize>> = vec![None; program.types.len()];
         for (i, step) in steps.iter().enumerate() {
             for atom in &step.inputs {
@@ -216,7 +193,7 @@ impl Plan {
         };
         // What is written decides which dead buffers are worth keeping.
         for step in &steps {
-            if let Action::Fused(_) = step.action {
+            if let Task::Fused(_) = step.task {
                 for &var in &step.outputs {
                     slots.new_kind(var);
                 }
@@ -238,11 +215,18 @@ impl Plan {
             let outputs: SmallVec<_> = outputs
                 .map(|&v| last_use[v.index()].map(|_| slots.take(v)))
                 .collect();
-            let mut action = step.action;
-            if let Action::Fused(fused) = &mut action {
-                let kinds = step.outputs.iter().filter_map(|&v| slots.kind(v));
-                fused.kinds = kinds.collect();
-            }
+            let action = match step.task {
+                Task::One(i) => Action::new(program, &program.equations[i]),
+                Task::Indexed(i, wrap) => match &program.equations[i].op {
+                    Op::Data(op) => Action::Indexed(op.clone(), wrap),
+                    Op::Control(_) => unreachable!("only gathers and scatters have indices"),
+                },
+                Task::Fused(mut fused) => {
+                    let kinds = step.outputs.iter().filter_map(|&v| slots.kind(v));
+                    fused.kinds = kinds.collect();
+                    Action::Fused(fused)
+                }
+            };
             compiled.push(Step {
                 action,
                 inputs,
@@ -266,179 +250,6 @@ impl Plan {
             memories: Memories::default(),
         }
     }
-}
-
-/// The steps of a program in order, without what only moves elements for groups, which read the source with other strides.
-fn draughts(program: &Program) -> Vec<Draught> {
-    let mut definitions = vec![None; program.types.len()];
-    for (i, equation) in program.equations.iter().enumerate() {
-        for var in &equation.outputs {
-            definitions[var.index()] = Some(i as u32);
-        }
-    }
-    let mut needed = vec![false; program.types.len()];
-    let need = |needed: &mut Vec<bool>, atoms: &[Atom]| {
-        for atom in atoms {
-            if let Atom::Var(var) = atom {
-                needed[var.index()] = true;
-            }
-        }
-    };
-    need(&mut needed, &program.outputs);
-    let mut readers = vec![Reader::None; program.types.len()];
-    for atom in &program.outputs {
-        if let Atom::Var(var) = atom {
-            readers[var.index()] = Reader::Many;
-        }
-    }
-    // What single steps read in row-major order.
-    let mut ordered = vec![false; program.types.len()];
-    let mut steps = Vec::new();
-    for unit in fuse::units(program).into_iter().rev() {
-        let step = match unit {
-            Unit::One(i) => {
-                let equation = &program.equations[i];
-                if let Some(step) = absorbed(program, equation, &readers, &mut steps) {
-                    need(&mut needed, &equation.inputs);
-                    read_by(&mut readers, &equation.inputs, step);
-                    continue;
-                }
-                let unread = equation.outputs.iter().all(|v| !needed[v.index()]);
-                if unread && fuse::is_view(&equation.op) {
-                    continue;
-                }
-                let action =
-                    Action::new(&equation.op, program, &equation.outputs, equation.location);
-                let mut inputs = equation.inputs.to_vec();
-                if fuse::reads_in_order(&equation.op) {
-                    need(&mut ordered, &inputs);
-                }
-                let action = match action {
-                    Action::Data(op) => match indices::wrapped(program, &definitions, equation) {
-                        Some((raw, wrap)) => {
-                            inputs[1] = raw;
-                            Action::Indexed(op, wrap)
-                        }
-                        None => Action::Data(op),
-                    },
-                    other => other,
-                };
-                Draught {
-                    action,
-                    inputs,
-                    outputs: equation.outputs.clone(),
-                }
-            }
-            Unit::Group(members, space) => {
-                let last = members.last().map(|&i| &program.equations[i]);
-                let draft = Draft::new(program, &definitions, &members, space);
-                let Some(mut group) = draft.finish(program, |v| needed[v.index()]) else {
-                    continue;
-                };
-                let outputs: SmallVec<[Var; 2]> =
-                    group.outputs.iter().map(|o| Var(o.var)).collect();
-                group.in_order = outputs.iter().any(|v| ordered[v.index()]);
-                let results = outputs.iter().map(|&v| program.var_type(v).clone());
-                // What is reduced is never in memory as a whole, but is refused where that has no room for it: as without groups, and
-                // because nobody would live to see the end.
-                let reduced = members.iter().filter_map(|&i| {
-                    let Equation { op, inputs, .. } = &program.equations[i];
-                    let is_reduction = matches!(op, Op::Data(DataOp::Reduce(_)));
-                    is_reduction.then(|| program.atom_type(&inputs[0]))
-                });
-                let types: Vec<TensorType> = results.chain(reduced).collect();
-                let large = memory::are_large(&types).then(|| {
-                    let name = last.map_or("program", |e| e.op.name());
-                    (types, name, last.and_then(|e| e.location))
-                });
-                Draught {
-                    inputs: group.sources().map(|v| Atom::Var(Var(v))).collect(),
-                    outputs,
-                    action: Action::Fused(Box::new(Fused {
-                        group,
-                        kinds: Box::default(),
-                        large,
-                    })),
-                }
-            }
-        };
-        need(&mut needed, &step.inputs);
-        read_by(&mut readers, &step.inputs, steps.len());
-        steps.push(step);
-    }
-    steps.reverse();
-    steps
-}
-
-/// Who reads a variable, of the steps there are.
-#[derive(Clone, Copy)]
-enum Reader {
-    None,
-    /// The step of this number, once.
-    One(usize),
-    /// Several, or the program's caller.
-    Many,
-}
-
-fn read_by(readers: &mut [Reader], atoms: &[Atom], step: usize) {
-    for atom in atoms {
-        if let Atom::Var(var) = atom {
-            let reader = &mut readers[var.index()];
-            *reader = match reader {
-                Reader::None => Reader::One(step),
-                Reader::One(_) | Reader::Many => Reader::Many,
-            };
-        }
-    }
-}
-
-/// Products of fewer elements stay in the cache until they are read, so that nothing is gained by computing them there.
-const LARGE_PRODUCT: usize = 1 << 12;
-
-/// The number of the group that alone reads what an equation computes, where that is a product of matrices of floats that the group now
-/// computes itself.
-fn absorbed(
-    program: &Program,
-    equation: &Equation,
-    readers: &[Reader],
-    steps: &mut [Draught],
-) -> Option<usize> {
-    let Op::Data(DataOp::DotGeneral(op)) = &equation.op else {
-        return None;
-    };
-    let [Atom::Var(lhs), Atom::Var(rhs)] = equation.inputs[..] else {
-        return None;
-    };
-    let product = equation.outputs[0];
-    let ty = program.var_type(product);
-    if !matches!(ty.dtype, DType::F32 | DType::F64) || ty.size() < LARGE_PRODUCT {
-        return None;
-    }
-    let Reader::One(number) = readers[product.index()] else {
-        return None;
-    };
-    let step = &mut steps[number];
-    let Action::Fused(fused) = &mut step.action else {
-        return None;
-    };
-    let lengths = &program.var_type(lhs).shape;
-    let inner = op.dims.lhs_contract.iter().map(|&axis| lengths[axis]);
-    let multiplications = inner.fold(ty.size(), usize::saturating_mul);
-    if !fused
-        .group
-        .absorb(product.0, op, [lhs.0, rhs.0], multiplications)
-    {
-        return None;
-    }
-    step.inputs = fused.group.sources().map(|v| Atom::Var(Var(v))).collect();
-    // It is refused where memory has no room for it, as without groups.
-    if memory::are_large(std::slice::from_ref(ty)) {
-        let large = fused
-            .large
-            .get_or_insert_with(|| (Vec::new(), equation.op.name(), equation.location));
-        large.0.push(ty.clone());
-    }
-    Some(number)
 }
 
 /// Which variables have which slots.
@@ -597,12 +408,8 @@ fn while_step(
 }
 
 impl Action {
-    fn new(
-        op: &Op,
-        program: &Program,
-        outputs: &[crate::program::Var],
-        location: Option<&'static Location<'static>>,
-    ) -> Self {
+    fn new(program: &Program, equation: &Equation) -> Self {
+        let (op, outputs, location) = (&equation.op, &equation.outputs, equation.location);
         let name = op.name();
         let op = match op {
             Op::Data(op) => {

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use crate::array::{DType, Scalar, dispatch_kernel_dtype};
 use crate::ops::{
-    Elementwise, Fold, Operand, compare, convert, is_finite, multiply_add, select, spread,
+    Elementwise, Fold, Operand, Strips, compare, convert, is_finite, multiply_add, select, spread,
     with_rows,
 };
 
@@ -297,6 +297,22 @@ impl Frame<'_, '_, '_> {
                 let slot = &mut T::slots_mut(self.arena).from(slot as usize)[..count];
                 walk.load(T::elements(&input.elements), start, slot);
             });
+        }
+    }
+
+    /// Sees to it that a slot has a block's elements of a product.
+    fn compute(&mut self, strip: Strip<'_>, level: Level, block: &Block) {
+        let end = self.group.blocks.boundary(self.end, level);
+        let (span, held) = (block.span(level), &mut self.held[strip.number]);
+        match strip.strips {
+            Strips::F32(strips) => {
+                let slot = f32::slots_mut(self.arena).from(strip.slot);
+                strip.advance(held, slot, span, end, |unit, out| strips.fill(unit, out));
+            }
+            Strips::F64(strips) => {
+                let slot = f64::slots_mut(self.arena).from(strip.slot);
+                strip.advance(held, slot, span, end, |unit, out| strips.fill(unit, out));
+            }
         }
     }
 

@@ -6,8 +6,7 @@
 
 use std::ops::Range;
 
-use super::block::{Frame, Value};
-use super::{Block, Group, Level};
+use super::Group;
 use crate::ops::{Layout, Strips};
 use crate::program::DotGeneral;
 
@@ -70,30 +69,21 @@ pub(super) fn slot_size(strips: &Strips<'_>, block: usize) -> usize {
     block + unit + unit * units
 }
 
-impl Frame<'_, '_, '_> {
-    /// Sees to it that a slot has a block's elements of a product.
-    pub(super) fn compute(&mut self, strip: Strip<'_>, level: Level, block: &Block) {
-        match strip.strips {
-            Strips::F32(strips) => self.advance(strip, level, block, |i, out| strips.fill(i, out)),
-            Strips::F64(strips) => self.advance(strip, level, block, |i, out| strips.fill(i, out)),
-        }
-    }
-
-    /// The same with the function that computes units from one of a number on.
-    fn advance<T: Value>(
-        &mut self,
-        strip: Strip<'_>,
-        level: Level,
-        block: &Block,
+impl Strip<'_> {
+    /// Sees to it that a slot has `count` elements of the product from number `start` on. Units are computed by `fill`, which is told the
+    /// first one's number, and none behind element `end`, where what the slot is for ends.
+    pub(super) fn advance<T: Copy>(
+        self,
+        held: &mut Held,
+        slot: &mut [T],
+        (count, start): (usize, usize),
+        end: usize,
         fill: impl Fn(usize, &mut [T]),
     ) {
-        let (count, start) = block.span(level);
-        let held = &mut self.held[strip.number];
         if held.start <= start && start + count <= held.end {
             return;
         }
-        let Layout { unit, units, .. } = *strip.strips.layout();
-        let slot = T::slots_mut(self.arena).from(strip.slot);
+        let Layout { unit, units, .. } = *self.strips.layout();
         if held.contains(&start) {
             slot.copy_within(start - held.start..held.end - held.start, 0);
             held.start = start;
@@ -101,11 +91,9 @@ impl Frame<'_, '_, '_> {
             let first = start / unit * unit;
             *held = first..first;
         }
-        // Nothing that only blocks of other frames read.
-        let last = self.group.blocks.boundary(self.end, level);
-        let last = last.next_multiple_of(unit);
+        let end = end.next_multiple_of(unit);
         while held.end < start + count {
-            let more = (unit * units).min(last - held.end);
+            let more = (unit * units).min(end - held.end);
             let at = held.end - held.start;
             fill(held.end / unit, &mut slot[at..at + more]);
             held.end += more;
