@@ -22,10 +22,11 @@ sys.path.append(str(ROOT / "benches/peers"))
 import rounds  # noqa: E402
 
 RECORDED = ROOT / "benches/instructions.txt"
-# Dispatch of two, a hundred and a thousand equations, one call of loops, products, reductions, index loops and sorting, and replays of an
-# elimination for one theta and for as many as go side by side, without and with gradients; and of how many calls the mean is taken.
+# Dispatch of two, a hundred and a thousand equations, one call of loops, products, those with bias and activation, reductions, index
+# loops and sorting, and replays of an elimination for one theta and for as many as go side by side, without and with gradients; and
+# of how many calls the mean is taken.
 CALLS = (
-    ("long", 2, 50), ("long", 100, 50), ("long", 1_000, 20), ("f3", 100, 50), ("f4", 100, 10), ("f7", 100, 3), ("f8", 8, 1),
+    ("long", 2, 50), ("long", 100, 50), ("long", 1_000, 20), ("f1", 1_000, 5), ("f3", 100, 50), ("f4", 100, 10), ("f7", 100, 3), ("f8", 8, 1),
     ("f9_sort", 100, 2), ("f10_16", 100, 3), ("f13", 100, 10), ("f14", 100, 10),
     ("replay", 1, 10), ("replay", 32, 2), ("gradient", 32, 2),
 )

@@ -371,6 +371,34 @@ fn products_that_groups_compute_have_the_bits_of_separate_ones() {
 }
 
 #[test]
+fn products_beside_sums_of_rows_have_the_bits_of_separate_ones() {
+    // There is one element of the product for each row that is reduced.
+    for (m, n, length) in [(90, 64, 5), (70, 130, 40), (40, 110, 700)] {
+        let (x, y) = (array(&[m, 9], 1), array(&[9, n], 2));
+        let z = array(&[m, n, length], 3);
+        let f = |x: Tensor, y: Tensor, z: Tensor| {
+            let p = x.matmul(y);
+            (z.sum(-1) * &p - p).tanh()
+        };
+        let tensors = [&x, &y, &z].map(|a| Tensor::from(a.clone()));
+        let [a, b, c] = tensors.clone();
+        let want = f(a, b, c);
+        for threads in [1, 2] {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            let got = pool.install(|| {
+                let got = jit(f).call((&x, &y, &z)).unwrap();
+                got.to_array().unwrap()
+            });
+            let what = format!("{m} by {n} rows of {length}");
+            same(std::slice::from_ref(&want), &[Tensor::from(got)], &what);
+        }
+    }
+}
+
+#[test]
 fn mapped_layers_have_the_bits_of_single_operations() {
     let plain = |shape: &[usize], seed: usize| {
         let count: usize = shape.iter().product();

@@ -1,12 +1,12 @@
 //! One block: operands are copied where they have to be, then instruction follows instruction.
 
+use smallvec::SmallVec;
+
 use super::horner;
 use super::load::Walk;
 use super::product::{Held, Strip};
 use super::register::Register;
 use super::{Arg, Block, Code, Group, Instruction, Level, Target};
-use smallvec::SmallVec;
-
 use crate::array::{DType, Scalar, dispatch_kernel_dtype};
 use crate::ops::{
     Elementwise, Fold, Operand, Strips, compare, convert, is_finite, multiply_add, select, spread,
@@ -207,7 +207,7 @@ pub(super) struct Frame<'f, 'i, 'o> {
 
 impl Block {
     /// The number of elements of a level, and the number of the first.
-    pub(super) fn span(&self, level: Level) -> (usize, usize) {
+    fn span(&self, level: Level) -> (usize, usize) {
         match level {
             Level::Each => (self.elements, self.start),
             Level::Row => (self.rows, self.row),
