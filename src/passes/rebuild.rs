@@ -44,6 +44,11 @@ impl<'a> Rebuild<'a> {
         self.env.read(atom)
     }
 
+    /// Says what a variable of the source is in the copy.
+    pub(crate) fn bind(&mut self, var: Var, atom: Atom) {
+        self.env.bind(var, atom);
+    }
+
     /// Copies an equation; everything it reads must have been copied.
     pub(crate) fn equation(&mut self, equation: &Equation) {
         let inputs = self.env.read_all(&equation.inputs);

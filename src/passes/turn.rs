@@ -4,77 +4,67 @@
 //! function it cuts a group of equations in two, the second of which reads all that the first has written; ahead of it, it is a matter
 //! of how the group reads its operand. Mapped products are such operands: their rule leaves the mapped axis behind others.
 
-use std::collections::HashMap;
-
+use super::rebuild::Rebuild;
 use crate::array::TensorType;
-use crate::program::{Atom, DataOp, Equation, Op, Program, Transpose, Var};
+use crate::program::{Atom, Atoms, DataOp, Equation, Op, Program, Transpose, Var};
 
 /// The program with transpositions moved ahead, where there is one to move.
 pub(crate) fn transpose_first(program: &Program) -> Option<Program> {
     let found = Found::new(program)?;
-    let mut turned = program.clone();
-    let mut gone = vec![false; program.equations.len()];
-    let mut instead: HashMap<usize, Vec<Equation>> = HashMap::new();
-    for (i, equation) in program.equations.iter().enumerate() {
-        let Some(op) = transposition(equation) else {
-            continue;
-        };
-        let chain = found.chain(program, equation);
-        let Some(&first) = chain.last() else { continue };
-        let mut source = operand(&program.equations[first])?;
-        let mut types = TurnedTypes(&mut turned, op);
-        let mut next = types.fresh(source);
-        let mut made = vec![Equation {
-            inputs: [Atom::Var(source)].into_iter().collect(),
-            outputs: [next].into_iter().collect(),
-            ..equation.clone()
-        }];
-        for &k in chain.iter().rev() {
-            gone[k] = true;
-            let old = &program.equations[k];
-            let mut new = old.clone();
-            for atom in &mut new.inputs {
-                if *atom == Atom::Var(source) {
-                    *atom = Atom::Var(next);
-                }
-            }
-            source = old.outputs[0];
-            next = if k == chain[0] {
-                equation.outputs[0]
-            } else {
-                types.fresh(source)
-            };
-            new.outputs[0] = next;
-            made.push(new);
-        }
-        instead.insert(i, made);
+    let chains = program.equations.iter();
+    let chains: Vec<Vec<usize>> = chains.map(|e| found.chain(program, e)).collect();
+    let mut moved = vec![false; chains.len()];
+    for &k in chains.iter().flatten() {
+        moved[k] = true;
     }
-    if instead.is_empty() {
+    if !moved.contains(&true) {
         return None;
     }
-    let equations = std::mem::take(&mut turned.equations);
-    for (i, equation) in equations.into_iter().enumerate() {
-        match instead.remove(&i) {
-            Some(made) => turned.equations.extend(made),
-            None if gone[i] => {}
-            None => turned.equations.push(equation),
+    let mut turned = Rebuild::new(program);
+    program.inputs.iter().for_each(|&var| turned.input(var));
+    turned.constants();
+    for (i, equation) in program.equations.iter().enumerate() {
+        match (transposition(equation), &chains[i][..]) {
+            (Some(op), chain @ [_, ..]) => {
+                let last = behind(&mut turned, program, (equation, op), chain)?;
+                turned.bind(equation.outputs[0], last);
+            }
+            _ if moved[i] => {}
+            _ => turned.equation(equation),
         }
     }
-    Some(turned)
+    Some(turned.finish(&program.outputs))
 }
 
-/// New variables, transposed ones of others.
-struct TurnedTypes<'a>(&'a mut Program, &'a Transpose);
-
-impl TurnedTypes<'_> {
-    fn fresh(&mut self, of: Var) -> Var {
-        let TurnedTypes(program, op) = self;
+/// A transposition, and behind it a chain of functions, which is given last first; returns the last one's result.
+fn behind(
+    turned: &mut Rebuild<'_>,
+    program: &Program,
+    (equation, op): (&Equation, &Transpose),
+    chain: &[usize],
+) -> Option<Atom> {
+    let ty = |of: Var| {
         let ty = program.var_type(of);
         let shape = op.permutation.iter().map(|&axis| ty.shape[axis]);
-        let ty = TensorType::new(ty.dtype, shape).with_weak(ty.weak);
-        program.types.push(ty);
-        Var(program.types.len() as u32 - 1)
+        TensorType::new(ty.dtype, shape).with_weak(ty.weak)
+    };
+    let source = operand(&program.equations[*chain.last()?])?;
+    let inputs: Atoms = [turned.read(&Atom::Var(source))].into_iter().collect();
+    let mut push = |equation: &Equation, inputs: Atoms, ty: TensorType| {
+        let made = (turned.builder).push(equation.op.clone(), inputs, [ty], equation.location);
+        Atom::Var(made[0])
+    };
+    let mut last = push(equation, inputs, ty(source));
+    for &k in chain.iter().rev() {
+        let function = &program.equations[k];
+        // The only variable that it reads is what is transposed.
+        let inputs = function.inputs.iter().map(|&x| match x {
+            Atom::Var(_) => last,
+            Atom::Literal(..) => x,
+        });
+        last = push(function, inputs.collect(), ty(function.outputs[0]));
     }
+    Some(last)
 }
 
 /// What is known of variables.
@@ -118,13 +108,14 @@ impl Found {
     }
 
     /// The equations that a transposition can move ahead of, last first: functions of single elements of one variable, whose results
-    /// nobody else reads. None where no group reads what is transposed, since nothing is gained then.
-    fn chain(&self, program: &Program, transposition: &Equation) -> Vec<usize> {
+    /// nobody else reads. None where no group reads what is transposed, since nothing is gained then, nor where nothing is.
+    fn chain(&self, program: &Program, equation: &Equation) -> Vec<usize> {
         let mut chain = Vec::new();
-        if !self.grouped[transposition.outputs[0].index()] {
+        let is_read = |var: &Var| self.grouped[var.index()];
+        if transposition(equation).is_none() || !equation.outputs.iter().any(is_read) {
             return chain;
         }
-        let mut atom = transposition.inputs[0];
+        let mut atom = equation.inputs[0];
         while let Atom::Var(var) = atom
             && self.reads[var.index()] == 1
             && let Some(k) = self.definitions[var.index()]

@@ -43,6 +43,21 @@ fn array(shape: &[usize], seed: usize) -> Array {
     Array::from_vec(shape.iter().copied(), numbers(count, seed)).unwrap()
 }
 
+/// Numbers between -1 and 1 without edges.
+fn plain(shape: &[usize], seed: usize) -> Tensor {
+    let count: usize = shape.iter().product();
+    let number = |i: usize| ((i * 7919 + seed) % 1000) as f64 / 500.0 - 1.0;
+    let elements = (0..count).map(number).collect();
+    Tensor::from(Array::from_vec(shape.iter().copied(), elements).unwrap())
+}
+
+fn pool(threads: usize) -> rayon::ThreadPool {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .unwrap()
+}
+
 /// Arguments whose shapes all broadcast against rows and columns, or do when transposed or cut.
 fn arguments((rows, columns): Sizes) -> Vec<Array> {
     let shapes: [&[usize]; 7] = [
@@ -177,10 +192,7 @@ fn check(tape: &[u8], sizes: Sizes) {
     let all = jit(|args: Vec<Tensor>| program(tape, args, sizes));
     let last = jit(|args: Vec<Tensor>| program(tape, args, sizes).pop().unwrap());
     for threads in [1, 2, 3, 8] {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
+        let pool = pool(threads);
         let what = format!("{threads} threads, {sizes:?}");
         // Tensors stay on their thread, so arrays go in and out.
         let arrays: Vec<Array> = args.iter().map(|t| t.to_array().unwrap()).collect();
@@ -234,12 +246,6 @@ fn long_rows_and_many_elements_have_the_bits_of_single_operations() {
 
 #[test]
 fn loops_have_the_bits_of_their_steps() {
-    let plain = |shape: &[usize], seed: usize| {
-        let count: usize = shape.iter().product();
-        let number = |i: usize| ((i * 7919 + seed) % 1000) as f64 / 500.0 - 1.0;
-        let elements = (0..count).map(number).collect();
-        Tensor::from(Array::from_vec(shape.iter().copied(), elements).unwrap())
-    };
     for (lanes, steps, width) in [(1, 5, 8), (3, 4, 7), (8, 10, 32), (40, 6, 33), (9, 3, 16)] {
         // What reads the carry, what does not, and both from the right.
         let (wh, wx) = (plain(&[width, width], 1), plain(&[width, width], 2));
@@ -299,20 +305,9 @@ fn with_product(reader: usize, p: &Tensor, bias: &Tensor, other: &Tensor) -> Ten
 
 #[test]
 fn products_that_groups_compute_have_the_bits_of_separate_ones() {
-    let pools: Vec<rayon::ThreadPool> = [1, 2, 8]
-        .map(|n| {
-            rayon::ThreadPoolBuilder::new()
-                .num_threads(n)
-                .build()
-                .unwrap()
-        })
-        .into();
+    let pools = [1, 2, 8].map(pool);
     let plain = |shape: &[usize], seed: usize, dtype: DType| {
-        let count: usize = shape.iter().product();
-        let number = |i: usize| ((i * 7919 + seed) % 1000) as f64 / 500.0 - 1.0;
-        let elements = (0..count).map(number).collect();
-        let array = Array::from_vec(shape.iter().copied(), elements).unwrap();
-        Tensor::from(array).astype(dtype).to_array().unwrap()
+        plain(shape, seed).astype(dtype).to_array().unwrap()
     };
     // Rows as long as a few blocks, and as no whole number of them; columns in a stack; stacks of small and of large matrices.
     let sizes: [(&[usize], usize, usize, usize); 10] = [
@@ -384,10 +379,7 @@ fn products_beside_sums_of_rows_have_the_bits_of_separate_ones() {
         let [a, b, c] = tensors.clone();
         let want = f(a, b, c);
         for threads in [1, 2] {
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .unwrap();
+            let pool = pool(threads);
             let got = pool.install(|| {
                 let got = jit(f).call((&x, &y, &z)).unwrap();
                 got.to_array().unwrap()
@@ -400,12 +392,6 @@ fn products_beside_sums_of_rows_have_the_bits_of_separate_ones() {
 
 #[test]
 fn mapped_layers_have_the_bits_of_single_operations() {
-    let plain = |shape: &[usize], seed: usize| {
-        let count: usize = shape.iter().product();
-        let number = |i: usize| ((i * 7919 + seed) % 1000) as f64 / 500.0 - 1.0;
-        let elements = (0..count).map(number).collect();
-        Tensor::from(Array::from_vec(shape.iter().copied(), elements).unwrap())
-    };
     for (lanes, wide, hidden) in [(100, 30, 70), (700, 8, 8), (50, 20, 700)] {
         let (w, b) = (plain(&[hidden, wide], 1), plain(&[hidden], 2));
         let last = plain(&[wide, hidden], 3);
@@ -495,10 +481,7 @@ fn indices_from_the_end_and_outside_mean_the_same_in_every_lane() {
     assert_eq!(bits(&single), bits(&want));
     let compiled = jit(vmap(f));
     for threads in [1, 2, 8] {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
+        let pool = pool(threads);
         let got = pool.install(|| compiled.call((&x, &i)).unwrap().to_array().unwrap());
         assert_eq!(bits(&got), bits(&want), "{threads} threads");
     }

@@ -14,7 +14,7 @@ use super::{Group, Input, Level};
 use crate::array::{
     Array, DType, Element, dispatch_kernel, dispatch_kernel_dtype, prepare_threads, row_major,
 };
-use crate::ops::{Fold, Strips};
+use crate::ops::{Fold, Layout, Strips};
 
 /// Calls that cost less than this, in elementary operations, stay on their thread.
 const GRAIN: usize = 1 << 17;
@@ -191,8 +191,7 @@ impl Group {
 
     /// How the elements of an input's level, in an order of the axes, run over memory with such strides.
     fn walk(&self, input: &Input, stride: impl Fn(usize) -> usize, order: &[usize]) -> Walk {
-        let start = input.start.iter().enumerate();
-        let offset = start.map(|(axis, &start)| start * stride(axis)).sum();
+        let offset = input.offset(&stride);
         let order = match input.level {
             Level::Each => order,
             Level::Row => &order[..self.outer],
@@ -225,8 +224,7 @@ impl Group {
         let place = dispatch_kernel!(array.data(), a => {
             let stride = |axis: usize| a.strides()[axis].unsigned_abs();
             if input.axes.iter().all(Option::is_none) {
-                let start = input.start.iter().enumerate();
-                Place::Same(start.map(|(axis, &start)| start * stride(axis)).sum())
+                Place::Same(input.offset(stride))
             } else if input.plain && a.is_standard_layout() {
                 Place::Here(0)
             } else {
@@ -242,6 +240,14 @@ impl Group {
             }
         });
         Bound { elements, place }
+    }
+}
+
+impl Input {
+    /// Where the first element lies in memory with such strides.
+    fn offset(&self, stride: impl Fn(usize) -> usize) -> usize {
+        let start = self.start.iter().enumerate();
+        start.map(|(axis, &start)| start * stride(axis)).sum()
     }
 }
 
@@ -331,26 +337,29 @@ impl<'a> Operand<'a> {
         })
     }
 
+    /// The array, or how the product would lie.
+    fn array(&self) -> Result<&Array, &Layout> {
+        match self {
+            Operand::Given(array, _) => Ok(array),
+            Operand::Made(array) => Ok(array),
+            Operand::Strips(strips, _) => Err(strips.layout()),
+        }
+    }
+
     /// The distance between elements along an axis.
     fn stride(&self, axis: usize) -> usize {
-        let array = match self {
-            Operand::Given(array, _) => array,
-            Operand::Made(array) => &**array,
-            Operand::Strips(strips, _) => return strips.layout().strides[axis],
-        };
-        dispatch_kernel!(array.data(), a => a.strides()[axis].unsigned_abs())
+        match self.array() {
+            Ok(array) => dispatch_kernel!(array.data(), a => a.strides()[axis].unsigned_abs()),
+            Err(layout) => layout.strides[axis],
+        }
     }
 
     /// Whether elements lie in row-major order.
     fn is_in_order(&self) -> bool {
-        let array = match self {
-            Operand::Given(array, _) => array,
-            Operand::Made(array) => &**array,
-            Operand::Strips(strips, _) => {
-                return strips.layout().strides.is_sorted_by(|a, b| a >= b);
-            }
-        };
-        dispatch_kernel!(array.data(), a => a.is_standard_layout())
+        match self.array() {
+            Ok(array) => dispatch_kernel!(array.data(), a => a.is_standard_layout()),
+            Err(layout) => layout.strides.is_sorted_by(|a, b| a >= b),
+        }
     }
 }
 
