@@ -25,84 +25,30 @@ pub enum Data {
     C128(ArcArray<Complex<f64>, IxDyn>),
 }
 
-/// Runs `$body` with `$a` bound to the typed ndarray inside `$data`.
+/// Runs `$body` with `$a` bound to the typed ndarray inside `$data`. The types that kernels compute in are listed once, in [`dispatch_kernel`].
 macro_rules! dispatch {
     ($data:expr, $a:ident => $body:expr) => {
         match $data {
-            $crate::array::Data::Bool($a) => $body,
-            $crate::array::Data::U8($a) => $body,
-            $crate::array::Data::U16($a) => $body,
-            $crate::array::Data::U32($a) => $body,
-            $crate::array::Data::U64($a) => $body,
-            $crate::array::Data::I8($a) => $body,
-            $crate::array::Data::I16($a) => $body,
-            $crate::array::Data::I32($a) => $body,
-            $crate::array::Data::I64($a) => $body,
             $crate::array::Data::BF16($a) => $body,
             $crate::array::Data::F16($a) => $body,
-            $crate::array::Data::F32($a) => $body,
-            $crate::array::Data::F64($a) => $body,
             $crate::array::Data::C64($a) => $body,
             $crate::array::Data::C128($a) => $body,
+            data => $crate::array::dispatch_kernel!(data, $a => $body),
         }
     };
 }
 pub(crate) use dispatch;
 
-/// Runs `$body` with the type alias `$T` standing for the element type `$dtype`.
+/// Runs `$body` with the type alias `$T` standing for the element type `$dtype`, as [`dispatch`] does.
 macro_rules! dispatch_dtype {
     ($dtype:expr, $T:ident => $body:expr) => {
         match $dtype {
-            $crate::array::DType::Bool => {
-                type $T = bool;
-                $body
-            }
-            $crate::array::DType::U8 => {
-                type $T = u8;
-                $body
-            }
-            $crate::array::DType::U16 => {
-                type $T = u16;
-                $body
-            }
-            $crate::array::DType::U32 => {
-                type $T = u32;
-                $body
-            }
-            $crate::array::DType::U64 => {
-                type $T = u64;
-                $body
-            }
-            $crate::array::DType::I8 => {
-                type $T = i8;
-                $body
-            }
-            $crate::array::DType::I16 => {
-                type $T = i16;
-                $body
-            }
-            $crate::array::DType::I32 => {
-                type $T = i32;
-                $body
-            }
-            $crate::array::DType::I64 => {
-                type $T = i64;
-                $body
-            }
             $crate::array::DType::BF16 => {
                 type $T = half::bf16;
                 $body
             }
             $crate::array::DType::F16 => {
                 type $T = half::f16;
-                $body
-            }
-            $crate::array::DType::F32 => {
-                type $T = f32;
-                $body
-            }
-            $crate::array::DType::F64 => {
-                type $T = f64;
                 $body
             }
             $crate::array::DType::C64 => {
@@ -113,6 +59,7 @@ macro_rules! dispatch_dtype {
                 type $T = num_complex::Complex<f64>;
                 $body
             }
+            dtype => $crate::array::dispatch_kernel_dtype!(dtype, $T => $body),
         }
     };
 }
